@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_GUEST_PROTO_H
+#define SWAPCAL_GUEST_PROTO_H
+
+/*
+ * What the host and the agent in the guest say to each other over one
+ * virtio-serial port. The only header of guest/ that the host may include.
+ *
+ * A frame is 16 bytes of little-endian header, then a JSON object, then raw bytes:
+ *
+ *     u32 magic | u32 json_len | u32 payload_len | u32 crc | json | payload
+ *
+ * crc is the CRC-32 of the two lengths, the JSON and the payload. A frame that breaks a rule ends
+ * the conversation: after a bad length nothing that follows can be trusted.
+ *
+ * The JSON object is flat: values are strings, integers, booleans, or arrays of strings. Its "type"
+ * names the message.
+ *
+ * Host to agent. Each has an integer "id"; the agent answers with one "reply" that carries it.
+ *
+ *   write     path, value          write value to a file, read it back: reply.value is the text
+ *                                  read back without its last newline, "" when unreadable
+ *   read      path                 "file" frames, then the reply
+ *   swapon    device
+ *   watch     tick_ms, rule, pages, window_ms, freeze(bool)
+ *                                  start sampling; apply the onset rule on each tick, baseline = the
+ *                                  sample taken now; freeze the load at onset
+ *   start     argv[], env[], chroot(bool)
+ *                                  start a load process in the load cgroup, in the root image when
+ *                                  chroot, else in the initramfs (ballast); reply.pid
+ *   resume    pid, line            send a line to the resume fd of a load process
+ *   signal    sig                  to every process of the load
+ *   freeze, thaw                   the load; reply.freeze_us: how long it took
+ *   snapshot  name                 "file" frames for every process and the guest, then the reply
+ *   poweroff                       no reply
+ *
+ * Agent to host:
+ *
+ *   hello       proto, agent, kernel, mem_total_kib, mem_available_kib, page_size, cpus, error
+ *               (error: "" or why the guest is unfit, e.g. the root image did not mount)
+ *   reply       id, ok(bool), error
+ *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max
+ *   samples     seq, count; payload: count rows of struct proto_sample
+ *   onset       t_us, swapped_pages, freeze_us; sent after the load is frozen
+ *   checkpoint  pid, line          a line a load wrote to its checkpoint fd (at most 200 bytes)
+ *   output      pid; payload: what a load wrote to stdout or stderr (cut after 16 KiB per load)
+ *   exit        pid, status, signal
+ *   file        id, pid (0: the guest), name, more(bool); payload: a piece of raw text. A file that could
+ *               not be read, or a process that vanished, has error and no payload
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+/** Version of everything in this header; both ends must have the same. */
+#define PROTO_VERSION 1
+
+/** "SWC1", read as a little-endian number. */
+#define PROTO_MAGIC 0x31435753u
+
+#define PROTO_FRAME_BYTES 16
+
+/** Largest JSON part: an argv with room to spare, small beside the agent's memory budget. */
+#define PROTO_JSON_MAX 8192
+
+/** Largest payload: a smaller one costs more round trips through virtio, a larger one more agent memory. */
+#define PROTO_PAYLOAD_MAX 32768
+
+/** Name of the virtio-serial port, as the guest finds it in /sys/class/virtio-ports. */
+#define PROTO_PORT_NAME "org.swapcal.agent.0"
+
+/** Block device serials, as the guest finds them in /sys/block/DEVICE/serial. */
+#define PROTO_SERIAL_ROOT "swapcal-root"
+#define PROTO_SERIAL_SWAP "swapcal-swap"
+
+/**
+ * The counters of one sample, in order. t_us is CLOCK_MONOTONIC of the guest; load_pages is how many
+ * pages the ballasts hold so far (0 for other loads); swap_used_kib is SwapTotal - SwapFree; load_kib is
+ * memory.current of the load's cgroup; the rest are counters of /proc/vmstat, 0 where the kernel has none.
+ * allocstall is the sum over zones.
+ */
+#define PROTO_SAMPLE_COLUMNS(X) \
+	X(t_us)                     \
+	X(load_pages)               \
+	X(load_kib)                 \
+	X(swap_used_kib)            \
+	X(pswpout)                  \
+	X(pswpin)                   \
+	X(zswpout)                  \
+	X(swpout_zero)              \
+	X(nr_free_pages)            \
+	X(nr_file_pages)            \
+	X(nr_anon_pages)            \
+	X(pgmajfault)               \
+	X(pgscan_kswapd)            \
+	X(pgscan_direct)            \
+	X(pgsteal_file)             \
+	X(pgsteal_anon)             \
+	X(workingset_refault_file)  \
+	X(workingset_refault_anon)  \
+	X(allocstall)               \
+	X(oom_kill)
+
+/** One row of the sampled series, host byte order (both ends are little-endian x86-64). */
+struct proto_sample {
+#define X(name) uint64_t name;
+	PROTO_SAMPLE_COLUMNS(X)
+#undef X
+};
+
+/** Names of the members of struct proto_sample, comma separated, as stored beside a series. */
+#define PROTO_X_NAME_(name) "," #name
+#define PROTO_SAMPLE_NAMES ((PROTO_SAMPLE_COLUMNS(PROTO_X_NAME_)) + 1)
+
+struct proto_frame {
+	uint32_t json_len;
+	uint32_t payload_len;
+	uint32_t crc;
+};
+
+static inline uint32_t proto_crc32(uint32_t crc, const void *data, uint32_t len)
+{
+	/* CRC-32 as in IEEE 802.3, a nibble at a time: 64 bytes of table instead of 1 KiB. */
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+	const uint8_t *p = data;
+
+	crc = ~crc;
+	for (uint32_t i = 0; i < len; i++) {
+		crc = table[(crc ^ p[i]) & 15] ^ (crc >> 4);
+		crc = table[(crc ^ (uint32_t)(p[i] >> 4)) & 15] ^ (crc >> 4);
+	}
+	return ~crc;
+}
+
+static inline void proto_put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+	p[2] = (uint8_t)(v >> 16);
+	p[3] = (uint8_t)(v >> 24);
+}
+
+static inline uint32_t proto_get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/** Fills the 16 bytes before a frame of these parts. */
+static inline void proto_encode(uint8_t head[PROTO_FRAME_BYTES], const void *json, uint32_t json_len,
+				const void *payload, uint32_t payload_len)
+{
+	proto_put32(head, PROTO_MAGIC);
+	proto_put32(head + 4, json_len);
+	proto_put32(head + 8, payload_len);
+
+	uint32_t crc = proto_crc32(0, head + 4, 8);
+
+	crc = proto_crc32(crc, json, json_len);
+	crc = proto_crc32(crc, payload, payload_len);
+	proto_put32(head + 12, crc);
+}
+
+/** Reads the 16 bytes before a frame. NULL, or what is wrong with them. */
+static inline const char *proto_decode(const uint8_t head[PROTO_FRAME_BYTES], struct proto_frame *ret)
+{
+	if (proto_get32(head) != PROTO_MAGIC)
+		return "bad magic";
+
+	struct proto_frame f = { proto_get32(head + 4), proto_get32(head + 8), proto_get32(head + 12) };
+
+	if (f.json_len < 2 || f.json_len > PROTO_JSON_MAX)
+		return "bad header length";
+	if (f.payload_len > PROTO_PAYLOAD_MAX)
+		return "bad payload length";
+	*ret = f;
+	return 0;
+}
+
+/** Does the content of a frame agree with its checksum? */
+static inline int proto_crc_matches(const struct proto_frame *f, const void *json, const void *payload)
+{
+	uint8_t lengths[8];
+
+	proto_put32(lengths, f->json_len);
+	proto_put32(lengths + 4, f->payload_len);
+
+	uint32_t crc = proto_crc32(0, lengths, 8);
+
+	crc = proto_crc32(crc, json, f->json_len);
+	return proto_crc32(crc, payload, f->payload_len) == f->crc;
+}
+
+#endif

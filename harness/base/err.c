@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/base/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+
+struct err {
+	enum err_kind kind;
+	char *message;
+};
+
+static struct err *err_vnew(enum err_kind kind, const char *fmt, va_list ap)
+{
+	struct err *e = xmalloc(sizeof(*e));
+
+	e->kind = kind;
+	e->message = xvasprintf(fmt, ap);
+	return e;
+}
+
+struct err *err_new(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct err *e = err_vnew(ERR_FAILED, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+struct err *err_new_kind(enum err_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct err *e = err_vnew(kind, fmt, ap);
+	va_end(ap);
+	return e;
+}
+
+struct err *err_errno(int errnum, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct err *e = err_vnew(ERR_FAILED, fmt, ap);
+	va_end(ap);
+
+	char *joined = xasprintf("%s: %s", e->message, strerror(errnum));
+	free(e->message);
+	e->message = joined;
+	return e;
+}
+
+struct err *err_wrap(struct err *e, const char *fmt, ...)
+{
+	if (!e)
+		return NULL;
+
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *prefix = xvasprintf(fmt, ap);
+	va_end(ap);
+
+	char *joined = xasprintf("%s: %s", prefix, e->message);
+	free(prefix);
+	free(e->message);
+	e->message = joined;
+	return e;
+}
+
+struct err *err_set_kind(struct err *e, enum err_kind kind)
+{
+	if (e)
+		e->kind = kind;
+	return e;
+}
+
+const char *err_message(const struct err *e)
+{
+	return e->message;
+}
+
+enum err_kind err_get_kind(const struct err *e)
+{
+	return e->kind;
+}
+
+void err_free(struct err *e)
+{
+	if (!e)
+		return;
+	free(e->message);
+	free(e);
+}

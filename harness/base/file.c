@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+
+struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", path);
+
+	char buf[16384];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno, "cannot read '%s'", path);
+		if (n == 0)
+			return NULL;
+		total += (size_t)n;
+		if (total > max_bytes)
+			return err_new("'%s' is larger than %zu bytes", path, max_bytes);
+		strbuf_add(sb, buf, (size_t)n);
+	}
+}
+
+struct err *file_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno, "cannot write");
+		p += n;
+		len -= (size_t)n;
+	}
+	return NULL;
+}
+
+struct err *file_write_atomic(const char *path, const void *data, size_t len, mode_t mode)
+{
+	cleanup_free char *tmp = xasprintf("%s.XXXXXX", path);
+	cleanup_close int fd = mkostemp(tmp, O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot create a file beside '%s'", path);
+
+	struct err *e = file_write_all(fd, data, len);
+
+	if (!e && (fchmod(fd, mode) || fsync(fd) || rename(tmp, path)))
+		e = err_errno(errno, "cannot write");
+	if (e)
+		unlink(tmp);
+	return err_wrap(e, "'%s'", path);
+}
+
+struct err *file_mkdirs(const char *dir, mode_t mode)
+{
+	cleanup_free char *path = xstrdup(dir);
+
+	for (char *slash = path + 1;; slash++) {
+		if (*slash != '/' && *slash != '\0')
+			continue;
+
+		char saved = *slash;
+
+		*slash = '\0';
+		if (mkdir(path, mode) && errno != EEXIST)
+			return err_errno(errno, "cannot create directory '%s'", path);
+		*slash = saved;
+		if (!saved)
+			return NULL;
+	}
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+struct err *file_remove_tree(const char *path)
+{
+	/* 16: directories held open at once; deeper trees still work, more slowly. */
+	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) && errno != ENOENT)
+		return err_errno(errno, "cannot remove '%s'", path);
+	return NULL;
+}
+
+struct err *file_copy(const char *from, const char *to, mode_t mode)
+{
+	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (in < 0)
+		return err_errno(errno, "cannot open '%s'", from);
+
+	cleanup_close int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (out < 0)
+		return err_errno(errno, "cannot create '%s'", to);
+	for (;;) {
+		/* 1 GiB: any large chunk; the kernel copies what it can and tells. */
+		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+
+		if (n < 0) {
+			struct err *e = err_errno(errno, "cannot copy '%s' to '%s'", from, to);
+
+			unlink(to);
+			return e;
+		}
+		if (n == 0)
+			break;
+	}
+	if (fchmod(out, mode))
+		return err_errno(errno, "cannot set the mode of '%s'", to);
+	return NULL;
+}
+
+struct err *file_sha256(const char *path, char hex[65])
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", path);
+
+	struct sha256_ctx ctx;
+	uint8_t buf[65536], digest[SHA256_DIGEST_SIZE];
+	ssize_t n;
+
+	sha256_init(&ctx);
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno, "cannot read '%s'", path);
+		sha256_update(&ctx, (size_t)n, buf);
+	}
+	sha256_digest(&ctx, sizeof(digest), digest);
+	base16_encode_update(hex, sizeof(digest), digest);
+	hex[64] = '\0';
+	return NULL;
+}
+
+bool file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+struct err *file_cache_dir(char **ret)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+	cleanup_free char *dir = NULL;
+
+	/* The XDG specification: a relative path is invalid and to be ignored. */
+	if (xdg && xdg[0] == '/') {
+		dir = xasprintf("%s/swapcal", xdg);
+	} else {
+		const struct passwd *pw = home && home[0] == '/' ? NULL : getpwuid(getuid());
+
+		if (pw)
+			home = pw->pw_dir;
+		if (!home || home[0] != '/')
+			return err_new_kind(ERR_HOST, "no cache directory: set HOME or XDG_CACHE_HOME");
+		dir = xasprintf("%s/.cache/swapcal", home);
+	}
+
+	struct err *e = file_mkdirs(dir, 0755);
+
+	if (e)
+		return err_wrap(e, "cache");
+	*ret = take_ptr(dir);
+	return NULL;
+}

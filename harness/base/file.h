@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_BASE_FILE_H
+#define SWAPCAL_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+
+/** The whole file appended to sb; fails when it is larger than max_bytes. */
+struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb) must_check;
+
+/** Writes len bytes to path so that it has the old or the new content, never a part. */
+struct err *file_write_atomic(const char *path, const void *data, size_t len, mode_t mode) must_check;
+
+/** Creates dir and its missing parents with the given mode. */
+struct err *file_mkdirs(const char *dir, mode_t mode) must_check;
+
+/** Removes path and everything below it, not following symlinks; a missing path is fine. */
+struct err *file_remove_tree(const char *path) must_check;
+
+/** Copies from to to, a new file with the given mode; shares blocks where the file system can. */
+struct err *file_copy(const char *from, const char *to, mode_t mode) must_check;
+
+/** SHA-256 of the file as 64 lower-case hex digits and a NUL. */
+struct err *file_sha256(const char *path, char hex[65]) must_check;
+
+bool file_exists(const char *path);
+
+/** Writes everything or fails; retries after signals and short writes. */
+struct err *file_write_all(int fd, const void *data, size_t len) must_check;
+
+/**
+ * swapcal's cache directory, `$XDG_CACHE_HOME/swapcal` or `~/.cache/swapcal`, created when missing.
+ * Sets *ret to a string the caller frees.
+ */
+struct err *file_cache_dir(char **ret) must_check;
+
+#endif

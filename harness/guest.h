@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_GUEST_H
+#define SWAPCAL_GUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+
+/*
+ * The seam between a probe and its guest. The real guest is a libvirt domain with the agent behind a virtio-serial port
+ * (guest-vm.c); the simulated one (tests/sim/guest-sim.c) answers the same messages in no time, with a known threshold.
+ */
+
+/** How a guest is made. Strings are borrowed for the time of the call. */
+struct guest_config {
+	const char *name;      /**< unique on the host: swapcal-<campaign>-<probe> */
+	const char *image_dir; /**< a built image: kernel, modules, root disk, manifest */
+	const char *accel;     /**< "kvm" or "tcg" */
+	bool icount;           /**< instruction-counted clock: bit-identical lives, TCG only */
+	unsigned ram_mib;
+	unsigned swap_mib;
+	unsigned vcpus;
+	uint64_t seed;
+};
+
+/** A message from or to the agent (see guest/proto.h). */
+struct guest_msg {
+	json_t *json;
+	char *payload;
+	size_t payload_len;
+};
+
+void guest_msg_destroy(struct guest_msg *m);
+
+enum guest_state {
+	GUEST_RUNNING,
+	GUEST_PAUSED,   /**< stopped by the hypervisor, e.g. after an I/O error */
+	GUEST_PANICKED, /**< the guest kernel said so */
+	GUEST_GONE,     /**< powered off, or the QEMU process ended */
+};
+
+struct guest;
+
+struct guest_ops {
+	/** Starts a guest and returns at once; its hello arrives later. */
+	struct err *(*start)(void *ctx, const struct guest_config *config, struct guest **ret);
+	/** Sends one message; json is borrowed. */
+	struct err *(*send)(struct guest *g, json_t *json);
+	/** The next message, or NULL after timeout_ms. An error means that the line is dead. */
+	struct err *(*recv)(struct guest *g, int timeout_ms, struct guest_msg **ret);
+	/** What the hypervisor says about the guest. */
+	enum guest_state (*state)(struct guest *g);
+	/** Bytes written to the swap disk so far, as the hypervisor counts them. */
+	struct err *(*swap_written)(struct guest *g, uint64_t *ret_bytes);
+	/** The last part of what the guest's console printed, to be freed by the caller. Never NULL. */
+	char *(*console)(struct guest *g);
+	/** The command line of the hypervisor process, to be freed; "" when there is none. */
+	char *(*command_line)(struct guest *g);
+	/** Milliseconds on the clock that timeout_ms runs on. */
+	int64_t (*now_ms)(struct guest *g);
+	/** Ends the guest at once, waits until it is gone, frees g. */
+	void (*stop)(struct guest *g);
+};
+
+#endif

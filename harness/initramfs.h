@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_INITRAMFS_H
+#define SWAPCAL_INITRAMFS_H
+
+#include "harness/base/err.h"
+#include "harness/image.h"
+
+/**
+ * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0644: /init (the agent), /ballast, /modules/NN-name.ko in load
+ * order, and the directories and /dev/console the kernel needs. Agent and ballast are those embedded in this binary. Same input, same bytes.
+ */
+struct err *initramfs_write(const struct image *image, const char *path) must_check;
+
+/** The embedded guest programs (made by the Makefile with ld -r -b binary or .incbin). */
+struct initramfs_blob {
+	const unsigned char *data;
+	size_t len;
+};
+struct initramfs_blob initramfs_agent(void);
+struct initramfs_blob initramfs_ballast(void);
+
+#endif

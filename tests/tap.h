@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_TESTS_TAP_H
+#define SWAPCAL_TESTS_TAP_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * Test Anything Protocol for C tests: each check is one line; main ends with `return tap_done();`.
+ */
+
+static int tap_count_, tap_failed_;
+
+__attribute__((unused)) static bool tap_report_(bool ok, const char *what, const char *file, int line)
+{
+	printf("%sok %d - %s\n", ok ? "" : "not ", ++tap_count_, what);
+	if (!ok) {
+		printf("# failed at %s:%d\n", file, line);
+		tap_failed_++;
+	}
+	fflush(stdout);
+	return ok;
+}
+
+/** One check; what says what is expected, as a statement. */
+#define ok(cond, what) tap_report_((cond), (what), __FILE__, __LINE__)
+
+/** Two integers are equal; prints both when not. */
+#define is_int(got, want, what)                                                        \
+	({                                                                                 \
+		long long got_ = (long long)(got), want_ = (long long)(want);                  \
+		bool ok_ = ok(got_ == want_, what);                                            \
+		if (!ok_)                                                                      \
+			printf("# got %lld, want %lld\n", got_, want_);                            \
+		ok_;                                                                           \
+	})
+
+/** Two strings are equal; NULL equals nothing. */
+#define is_str(got, want, what)                                                        \
+	({                                                                                 \
+		const char *got_ = (got), *want_ = (want);                                     \
+		bool ok_ = ok(got_ && want_ && strcmp(got_, want_) == 0, what);                \
+		if (!ok_)                                                                      \
+			printf("# got '%s', want '%s'\n", got_ ? got_ : "(null)", want_ ? want_ : "(null)"); \
+		ok_;                                                                           \
+	})
+
+/** got contains part. */
+#define has_str(got, part, what)                                                       \
+	({                                                                                 \
+		const char *got_ = (got), *part_ = (part);                                     \
+		bool ok_ = ok(got_ && strstr(got_, part_), what);                              \
+		if (!ok_)                                                                      \
+			printf("# got '%s', want it to contain '%s'\n", got_ ? got_ : "(null)", part_); \
+		ok_;                                                                           \
+	})
+
+/** |got - want| <= tolerance. */
+#define is_near(got, want, tolerance, what)                                            \
+	({                                                                                 \
+		double got_ = (got), want_ = (want);                                           \
+		bool ok_ = ok(fabs(got_ - want_) <= (tolerance), what);                        \
+		if (!ok_)                                                                      \
+			printf("# got %.12g, want %.12g\n", got_, want_);                          \
+		ok_;                                                                           \
+	})
+
+/** Prints the plan; the exit status of the test. */
+__attribute__((unused)) static int tap_done(void)
+{
+	printf("1..%d\n", tap_count_);
+	return tap_failed_ ? 1 : 0;
+}
+
+#endif
