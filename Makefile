@@ -9,10 +9,12 @@ DATADIR ?= $(PREFIX)/share/swapcal
 MANDIR ?= $(PREFIX)/share/man
 
 B := build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 MUSL_CC ?= musl-gcc
 PKG_CONFIG ?= pkg-config
-PKGS := libvirt libguestfs jansson sqlite3 libcyaml gsl libzstd libarchive nettle
+PKGS := libvirt libguestfs jansson sqlite3 yaml-0.1 libzstd libarchive nettle
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wpointer-arith -Wwrite-strings -Wundef

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_RECORD_H
+#define SWAPCAL_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/proto.h"
+
+/*
+ * What is known about cells and probes: plain data that probe.c makes, store.c keeps and report.c reads.
+ */
+
+/** How a probe ended. A closed list: reports and exit codes depend on it. */
+enum outcome {
+	OUTCOME_ONSET,
+	OUTCOME_NO_ONSET,
+	OUTCOME_OOM,
+	OUTCOME_TIMEOUT,
+	OUTCOME_BOOT_FAIL,
+	OUTCOME_AGENT_LOST,
+	OUTCOME_INVALID,
+	OUTCOME_NOT_APPLICABLE,
+};
+
+/** "onset", "no-onset", ... */
+const char *outcome_name(enum outcome outcome);
+
+/** The outcome of that name; false when there is none. */
+bool outcome_parse(const char *name, enum outcome *ret);
+
+/** Did the probe answer its question (onset or no-onset)? Only such probes count for Z* and Y. */
+bool outcome_is_answer(enum outcome outcome);
+
+/** What a probe does with its guest. */
+enum probe_kind {
+	PROBE_RAMP,   /**< ballast grows at a fixed rate until onset */
+	PROBE_FIXED,  /**< ballast grows to z_kib, stays, the guest settles */
+	PROBE_GROWTH, /**< the workload grows until onset */
+};
+
+const char *probe_kind_name(enum probe_kind kind);
+bool probe_kind_parse(const char *name, enum probe_kind *ret);
+
+/**
+ * A cell. identity is a flat JSON object of everything that can change its result; key is the sha256 of
+ * its canonical text. Members of identity, all present in every cell (strings unless a unit or "number" says otherwise):
+ *
+ *   method ("threshold", "growth"), workload ("ballast" for threshold cells), interpreter ("-" for the ballast), processes (number),
+ *   launch, size, fill ("random", "zero"; of the ballast)
+ *   x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
+ *   image (its name), image_key, kernel (release), accel, icount (bool), start, onset (rule name), onset_version, tick_ms, ramp_kib_s,
+ *   settle_ms (numbers), protocol (number), agent (its sha256)
+ */
+struct cell {
+	char key[65];
+	char threshold_key[65]; /**< the threshold cell of the same guest; its own key for a threshold cell */
+	unsigned position;      /**< place in the plan, from 0 */
+	unsigned replicates;
+	json_t *identity;
+};
+
+void cell_deinit(struct cell *cell);
+
+/** One piece of raw evidence: a kernel text of a process, or of the guest (pid 0). */
+struct evidence {
+	unsigned pid;
+	char *name;  /**< "smaps", "meminfo", ... */
+	char *data;
+	size_t len;
+	char *error; /**< why it could not be read; NULL when it could */
+};
+
+struct snapshot {
+	char *name; /**< "baseline" (before the load), "onset", "end" */
+	struct evidence *files;
+	size_t files_count, files_cap;
+};
+
+/** The phases of a probe, for deadlines and for where the time goes. */
+enum probe_phase {
+	PHASE_START,    /**< define and create the domain */
+	PHASE_BOOT,     /**< until the agent's hello */
+	PHASE_PREPARE,  /**< knobs, swap on, baseline */
+	PHASE_LOAD,     /**< until onset, or until the load is complete */
+	PHASE_SETTLE,
+	PHASE_EVIDENCE, /**< snapshot and verification */
+	PHASE_TEARDOWN,
+	PHASE_COUNT,
+};
+
+const char *probe_phase_name(enum probe_phase phase);
+
+struct probe_record {
+	int64_t id; /**< set by the store */
+	char cell_key[65];
+	unsigned replicate; /**< from 0 */
+	unsigned seq;       /**< order within the replicate, from 0 */
+	enum probe_kind kind;
+	uint64_t z_kib; /**< asked size of a fixed probe; 0 otherwise */
+	uint64_t seed;
+
+	enum outcome outcome;
+	char *reason; /**< one sentence for a person; "" for a plain answer */
+	char *flags;  /**< comma separated names of doubts, "" when none */
+
+	double started_s; /**< Unix time */
+	int64_t phase_ms[PHASE_COUNT];
+
+	uint64_t mem_total_kib, mem_available0_kib; /**< just before the load */
+	uint64_t load_pages;                        /**< held by the ballast at the end */
+	int64_t onset_t_us;                         /**< guest time from the first sample; -1 without onset */
+	uint64_t onset_swapped_pages;
+	uint64_t swap_written_bytes; /**< by the hypervisor's count */
+	uint64_t freeze_us;
+	uint64_t agent_rss_kib, sample_cpu_us_mean, sample_cpu_us_max;
+
+	char *console;      /**< last part of the guest's console */
+	char *output;       /**< what the load printed */
+	char *command_line; /**< of QEMU */
+
+	struct proto_sample *samples;
+	size_t samples_count, samples_cap;
+	struct snapshot *snapshots;
+	size_t snapshots_count, snapshots_cap;
+};
+
+void probe_record_deinit(struct probe_record *r);
+
+#endif

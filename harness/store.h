@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_STORE_H
+#define SWAPCAL_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/record.h"
+
+/*
+ * The results file: SQLite, one writer. What store_put_probe() returned from is durable. store.c is the only file that includes <sqlite3.h>.
+ */
+
+/** Version of the schema; a file of another version is refused with a clear error. */
+#define STORE_SCHEMA_VERSION 1
+
+struct store;
+
+enum store_mode {
+	STORE_WRITE, /**< created when missing, mode 0600; locked against a second writer, whose error names the owner's pid */
+	STORE_READ,  /**< must exist; never changed, not even by a journal */
+};
+
+struct err *store_open(const char *path, enum store_mode mode, struct store **ret) must_check;
+void store_close(struct store *store);
+
+/** Facts about one execution of `swapcal run`: audit (host, versions, image manifest, arguments) and the plan's name and text. */
+struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name, const char *plan_text,
+			    int64_t *ret_run_id) must_check;
+
+/** Records the end of a run. status: "done", "interrupted", "failed". */
+struct err *store_end_run(struct store *store, int64_t run_id, const char *status) must_check;
+
+/** Adds a cell, or updates position and replicates of the one with that key. Cells of the plan now running are "current"; others stay but are not (see store_set_current). */
+struct err *store_put_cell(struct store *store, const struct cell *cell) must_check;
+
+/** Marks all cells as not belonging to the current plan; store_put_cell() marks its cell as belonging. */
+struct err *store_clear_current(struct store *store) must_check;
+
+/** The current cells by position: an array of *ret_n, freed with store_cells_free(). */
+struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n) must_check;
+void store_cells_free(struct cell *cells, size_t n);
+
+/** Writes a probe with its series and evidence (zstd) in one transaction; sets r->id. */
+struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_record *r) must_check;
+
+/** Probes of a cell (all cells when cell_key is NULL) in the order they were made, without samples and snapshots. */
+struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret, size_t *ret_n) must_check;
+void store_probes_free(struct probe_record *probes, size_t n);
+
+/** The audit, plan name and text of the latest run; new references / strings for the caller. NULL when there was no run. */
+struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name, char **ret_plan_text,
+			   char **ret_status) must_check;
+
+/** One value of a metric. */
+struct metric_value {
+	int64_t snapshot_id;
+	int64_t probe_id;
+	double y_kib;
+};
+
+/**
+ * Parses the evidence of all snapshots of that name into temporary views `snapshot`, `process`, `mapping`, `guest`
+ * (schema in swapcal-metrics(7)), so that metrics can be asked. Called once before store_metric().
+ */
+struct err *store_prepare_metrics(struct store *store, const char *snapshot_name) must_check;
+
+/** Runs a metric's SQL (one SELECT giving snapshot_id, y_kib). Freed with free(). */
+struct err *store_metric(struct store *store, const char *sql, struct metric_value **ret, size_t *ret_n) must_check;
+
+#endif
