@@ -9,6 +9,7 @@
 #include "harness/base/cleanup.h"
 
 DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
+#define cleanup_json cleanup(cleanup_json_)
 
 void guest_msg_destroy(struct guest_msg *m)
 {
@@ -63,7 +64,7 @@ struct err *frame_next(struct frame_reader *r, struct guest_msg **ret)
 		return err_new("corrupt frame from the guest: checksum does not match");
 
 	json_error_t je;
-	json_t *json __attribute__((cleanup(cleanup_json_))) =
+	cleanup_json json_t *json =
 		json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
 
 	if (!json)
