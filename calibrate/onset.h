@@ -10,8 +10,14 @@
 
 /**
  * A named rule that says when swapping has started: at least `pages` pages were swapped out within
- * the last `window_ms` of guest time, counted from the first sample (the baseline) on. A rule never changes under its name: another
- * number is another rule with another name.
+ * the last `window_ms` of guest time, counted from the first sample (the baseline) on.
+ *
+ * Exactly, with out(i) = onset_swapped_out_pages() of sample i: the rule holds at sample i when
+ * out(i) - out(j) >= pages, where j is the oldest sample with t_us(j) >= t_us(i) - window_ms * 1000.
+ * A counter that went backwards (out(i) < out(j)) counts as nothing swapped. When time goes backwards the
+ * window does not: j never becomes older than it was for an earlier sample.
+ *
+ * A rule never changes under its name: another number is another rule with another name.
  */
 struct onset_rule {
 	const char *name;
@@ -23,29 +29,34 @@ struct onset_rule {
 /** The rule of that name, or NULL. */
 const struct onset_rule *onset_rule_find(const char *name);
 
-/** Rules in order, index from 0; NULL at the end. For lists in help and errors. */
+/** Rules in order, the default first, index from 0; NULL at the end. For lists in help and errors. */
 const struct onset_rule *onset_rule_at(size_t index);
 
 /**
- * Pages swapped out since boot according to one sample: disk, zswap, and pages of zeros that newer kernels
- * do not write.
+ * Pages swapped out since boot according to one sample: to disk, to zswap, and pages of zeros that newer
+ * kernels do not write. A page that zswap writes to disk later counts twice: this is for telling the start of
+ * swapping, not its amount. The sum wraps at 2^64 as the counters do.
  */
 uint64_t onset_swapped_out_pages(const struct proto_sample *s);
 
 struct onset_result {
-	bool found;
-	size_t index;           /**< first sample at which the rule holds; valid when found */
+	bool found;             /**< all else is 0 when not */
+	size_t index;           /**< first sample at which the rule holds */
 	uint64_t t_us;          /**< guest time of that sample */
 	uint64_t swapped_pages; /**< pages swapped out since the first sample, at that sample */
 };
 
-/** Applies a rule to n samples in time order; sample 0 is the baseline. n may be 0. */
+/**
+ * Applies a rule to n samples; sample 0 is the baseline. The agent in the guest applies the same rule as the
+ * samples come. Without a second sample (n < 2) there is no onset.
+ */
 struct onset_result onset_find(const struct onset_rule *rule, const struct proto_sample *s, size_t n);
 
 /**
- * Has the guest come to rest? True when the samples reach back at least window_ms from the last and
- * swap_used_kib moved by less than 10 KiB within that time (the rule the Linux Test Project uses for swapping tests: SwapFree moves
- * less than 10 kB over 1 s).
+ * Has the guest come to rest? True when swap_used_kib moved by less than 10 KiB (largest minus smallest) from
+ * the newest sample that is at least window_ms older than the last one, to the last. False when the samples do
+ * not reach back that far, and for n < 2. (The Linux Test Project waits in the same way before its swapping
+ * tests: until SwapFree moves by less than 10 kB over 1 s.)
  */
 bool onset_is_settled(const struct proto_sample *s, size_t n, unsigned window_ms);
 

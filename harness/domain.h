@@ -6,32 +6,50 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/guest.h"
 
 /*
- * libvirt, and nothing above it knows more: domain.c is the only file that includes its header.
+ * Guests as libvirt domains. Nothing above knows more of libvirt than this: domain.c is the only file that includes its header.
+ * All functions may be called from several threads; one struct domain only from one thread at a time.
  */
+
+/** All guests of ours are called so, and no others are touched. */
+#define DOMAIN_NAME_PREFIX "swapcal-"
+
+/** The x86-64-v2 instructions, and nothing that depends on the host: one guest is the same under every accelerator. */
+#define DOMAIN_CPU_MODEL "Nehalem"
+
+/** How libvirt calls the swap disk. */
+#define DOMAIN_SWAP_TARGET "vdb"
 
 /** A connection with its event loop running in a thread of its own. */
 struct domain_conn;
 
 /**
- * Opens a connection. uri NULL: the embedded QEMU driver in a private work directory (qemu:///embed?root=...) that this process has to itself; what a dead
- * process left running there, or under a `swapcal-` name of ours elsewhere, is ended first, and said with log_note().
+ * Opens a connection. uri NULL: the embedded QEMU driver (qemu:///embed?root=...) in a private work directory that this process keeps until
+ * it ends; libvirt allows one such directory per process, so that a later embedded connection finds the same one. What a dead process left
+ * running there, or under a `swapcal-` name on another local connection, is ended first, and said with log_note().
+ * A uri that names another machine is refused: the agent's socket cannot be reached there.
  */
 struct err *domain_conn_open(const char *uri, struct domain_conn **ret) must_check;
 
-/** Ends every guest of this connection, then closes it. */
+/** Ends every guest of this connection, then closes it. Their struct domain are freed. */
 void domain_conn_close(struct domain_conn *conn);
+DEFINE_CLEANUP(cleanup_domain_conn, struct domain_conn *, domain_conn_close)
 
-/** {"uri":..., "libvirt":"9.0.0", "qemu":"7.2.22", "emulator":..., "qemu_user":...}: for the audit. A new reference. */
+/** {"uri":..., "libvirt":"9.0.0", "qemu":"7.2.22", "emulator":..., "qemu_user":..., "cpu_model":...}: for the audit. A new reference. */
 json_t *domain_conn_describe(struct domain_conn *conn);
 
 /**
- * Directory for files that a guest's QEMU has to reach (swap disks, initramfs, staged images): QEMU's user can enter it. Borrowed.
+ * Directory for files that a guest's QEMU has to reach (swap disks, initramfs): QEMU's user can pass through it. Emptied when
+ * the connection is closed. Borrowed.
  */
 const char *domain_conn_workdir(struct domain_conn *conn);
+
+/** Can QEMU's user open this file or device, for reading (and writing)? */
+bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write);
 
 /**
  * Makes a file of the cache reachable for QEMU's user: sets *ret to a path (to be freed) to the same
@@ -43,37 +61,43 @@ struct err *domain_stage_file(struct domain_conn *conn, const char *path, char *
 struct err *domain_own_file(struct domain_conn *conn, const char *path) must_check;
 
 struct domain_spec {
-	const char *name;
+	const char *name; /**< unique on the host: begins with `swapcal-`, only a-z, 0-9 and '-', at most 60 characters */
 	const char *accel; /**< "kvm" or "tcg" */
 	bool icount;
 	unsigned ram_mib;
 	unsigned vcpus;
 	const char *kernel;       /**< paths that QEMU's user can read */
-	const char *initrd;
+	const char *initrd;       /**< NULL for none */
 	const char *cmdline;
 	const char *root_disk;    /**< qcow2, attached read-only; NULL for none */
-	const char *swap_disk;    /**< raw; NULL for none */
+	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
 };
 
 struct domain;
 
-/** Starts a transient guest that dies with the connection, and connects to its agent port before the guest runs. */
+/** Starts a transient guest that dies with the connection. Its agent port is connected from the first instruction on. */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret) must_check;
 
-/** The agent port: a stream socket, owned by the domain, non-blocking. */
+/** The agent port: a stream socket, owned by the domain, non-blocking. End of file: the QEMU process is gone. */
 int domain_agent_fd(struct domain *d);
 
+/** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
 enum guest_state domain_state(struct domain *d);
 
+/** Bytes written to the swap disk so far. Fails once the guest is gone. */
 struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes) must_check;
 
-/** The last 16 KiB of what the serial console printed, as text, to be freed. Never NULL. */
+/**
+ * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or newline are shown as '?'. When QEMU ended
+ * by itself, followed by the last of what it said. To be freed. Never NULL.
+ */
 char *domain_console(struct domain *d);
 
-/** The full command line of the QEMU process, shell-quoted, to be freed. */
+/** The full command line of the QEMU process, shell-quoted, to be freed; "" when it cannot be read. */
 char *domain_command_line(struct domain *d);
 
-/** Ends the guest at once, waits until its process is gone, removes its files, frees d. */
+/** Ends the guest at once, waits until its process is gone, removes its sockets, console and log, frees d. */
 void domain_stop(struct domain *d);
+DEFINE_CLEANUP(cleanup_domain, struct domain *, domain_stop)
 
 #endif

@@ -16,7 +16,6 @@
 /** How a guest is made. Strings are borrowed for the time of the call. */
 struct guest_config {
 	const char *name;      /**< unique on the host: swapcal-<campaign>-<probe> */
-	const char *image_dir; /**< a built image: kernel, modules, root disk, manifest */
 	const char *accel;     /**< "kvm" or "tcg" */
 	bool icount;           /**< instruction-counted clock: bit-identical lives, TCG only */
 	unsigned ram_mib;
@@ -58,7 +57,7 @@ struct guest_ops {
 	char *(*console)(struct guest *g);
 	/** The command line of the hypervisor process, to be freed; "" when there is none. */
 	char *(*command_line)(struct guest *g);
-	/** Milliseconds on the clock that timeout_ms runs on. */
+	/** Milliseconds on the clock that timeout_ms runs on; g may be NULL. */
 	int64_t (*now_ms)(struct guest *g);
 	/** Ends the guest at once, waits until it is gone, frees g. */
 	void (*stop)(struct guest *g);

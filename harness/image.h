@@ -9,29 +9,42 @@
 #include "harness/base/err.h"
 
 /*
- * Guest images: built from a recipe (vm-images/NAME.yaml) with mmdebstrap and libguestfs, kept in the user's cache,
- * keyed by content. image.c is the only file that includes <guestfs.h>.
+ * Guest images: built from a recipe (vm-images/NAME.yaml) with mmdebstrap and libguestfs, kept in the user's cache, keyed by content.
  *
- * An image is a directory $CACHE/images/NAME-KEY/ with: vmlinuz, modules/*.ko (plain, not compressed), config (the kernel's), root.qcow2 (ext4), manifest.json.
- * KEY is the start of the sha256 of everything that goes into it: the recipe, the workloads, the builder's version.
+ * An image is a directory $CACHE/images/NAME-KEY/ with: vmlinuz, config (the kernel's), modules/NN-name.ko (plain, not
+ * compressed, numbered in load order), root.qcow2 (ext4) and manifest.json. KEY is the start of the sha256 of everything that
+ * decides what goes in: the recipe, the workloads, the builder's version. A directory of that name is always a whole image:
+ * it is made elsewhere and renamed when done.
+ *
+ * The manifest:
+ *
+ *	format         1
+ *	name, suite, key, recipe (its text), built_at (UTC, ISO 8601)
+ *	tools          {mmdebstrap, libguestfs}: versions
+ *	kernel         {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not know it}}
+ *	modules        names in load order
+ *	interpreters   {NAME: {path, version}}: packages of the recipe with a program of the same name
+ *	packages       {NAME: version}, all that are installed
+ *	files          {PATH: {bytes, sha256}}
  */
 
 /** What a recipe says. */
 struct image_recipe {
+	char *text; /**< the file as it is */
 	char *name;
 	char *suite;
 	char *mirror; /**< NULL: mmdebstrap's default for the suite */
 	char *kernel; /**< kernel package */
 	char **packages;
-	unsigned packages_count;
+	size_t packages_count;
 	char **modules; /**< kernel modules the guest needs; their dependencies follow */
-	unsigned modules_count;
+	size_t modules_count;
 };
 
 /** A built image. */
 struct image {
 	char *dir;
-	char *key;       /**< 64 hex digits */
+	char *key; /**< 64 hex digits; dir ends in the first 12 */
 	json_t *manifest;
 };
 
@@ -40,24 +53,32 @@ struct err *image_recipe_load(const char *path, struct image_recipe **ret) must_
 void image_recipe_destroy(struct image_recipe *r);
 
 struct image_build_options {
-	bool force_tcg;         /**< the libguestfs appliance must not use KVM */
-	const char *workload_dir; /**< copied to /usr/share/swapcal/workloads in the guest */
+	const char *workload_dir; /**< its files are copied to /usr/share/swapcal/workloads in the guest */
+	bool force_tcg;           /**< the libguestfs appliance must not use KVM */
+	bool force;               /**< build even when the cache has it */
+	bool (*cancelled)(void);  /**< asked a few times a second; or NULL */
+
+	/** Called with a line of text at each step, and when another build must be waited for. */
+	void (*progress)(void *arg, const char *text);
+	void *progress_arg;
 };
 
 /**
- * Builds the image of a recipe unless the cache has it: *ret_was_cached tells. Calls progress(arg, text) as it goes on. An
- * interrupted build leaves nothing that looks like an image.
+ * Builds the image of a recipe unless the cache has it: *ret_was_cached tells. One build runs at a time, others wait. An
+ * interrupted build leaves nothing that looks like an image; what a killed one left is removed by the next.
  */
 struct err *image_build(const struct image_recipe *recipe, const struct image_build_options *options,
-			void (*progress)(void *arg, const char *text), void *arg, struct image **ret,
-			bool *ret_was_cached) must_check;
+			struct image **ret, bool *ret_was_cached) must_check;
 
-/** The newest built image of that name, files checked against the sizes in its manifest. The error for a missing one says what to run. */
+/**
+ * The image of that name that was built, or found up to date by image_build(), last. Its files are checked against the sizes in
+ * its manifest. The error for a missing one says what to run.
+ */
 struct err *image_find(const char *name, struct image **ret) must_check;
 
 void image_destroy(struct image *image);
 
-/** All built images, newest first; an array the caller frees element by element. */
+/** All built images, newest first; an array the caller frees with its elements. */
 struct err *image_list(struct image ***ret, size_t *ret_n) must_check;
 
 /** Removes every built image of that name from the cache; an error when there is none. */

@@ -16,6 +16,7 @@ enum err_kind {
 	ERR_USAGE,       /**< wrong command line, plan, recipe or query */
 	ERR_HOST,        /**< this host lacks something the operation needs */
 	ERR_UNSTABLE,    /**< the answer is no, or cannot be trusted */
+	ERR_LOST,        /**< done, but some probes were lost */
 	ERR_INTERRUPTED, /**< the user asked to stop */
 };
 

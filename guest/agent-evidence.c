@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "guest/agent.h"
+
+/* Raw text goes out as the kernel gave it; reading it is the host's part. */
+
+/* Nothing the kernel tells about a small guest comes near; it ends the reading of a file without end. */
+#define FILE_BYTES_MAX (64u << 20)
+
+static const char *const process_files[] = { "smaps_rollup", "smaps", "status", "stat", "statm" };
+
+static const struct {
+	const char *path, *name;
+} guest_files[] = {
+	{ "/proc/meminfo", "meminfo" },
+	{ "/proc/vmstat", "vmstat" },
+	{ "/proc/zoneinfo", "zoneinfo" },
+	{ "/proc/swaps", "swaps" },
+	{ "/proc/pressure/memory", "pressure/memory" },
+	{ "/sys/fs/cgroup/load/memory.current", "memory.current" },
+	{ "/sys/fs/cgroup/load/memory.stat", "memory.stat" },
+	{ "/sys/fs/cgroup/load/memory.swap.current", "memory.swap.current" },
+	{ "/sys/fs/cgroup/load/memory.events", "memory.events" },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void begin_file(int64_t id, pid_t pid, const char *name)
+{
+	msg_begin("file");
+	msg_int("id", id);
+	msg_int("pid", pid);
+	msg_string("name", name);
+}
+
+static const char *send_failure(int64_t id, pid_t pid, const char *name, const char *error)
+{
+	begin_file(id, pid, name);
+	msg_bool("more", false);
+	msg_string("error", error);
+	msg_send(0);
+	return error;
+}
+
+/* Fills a payload. False when reading failed; at the end of the file *ret_len is less than a payload. */
+static bool fill_payload(int fd, size_t *ret_len)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < PROTO_PAYLOAD_MAX) {
+		n = read(fd, msg_payload() + len, PROTO_PAYLOAD_MAX - len);
+		if (n < 0)
+			return false;
+		len += (size_t)n;
+	}
+	*ret_len = len;
+	return true;
+}
+
+static const char *send_pieces(int fd, int64_t id, pid_t pid, const char *path, const char *name)
+{
+	size_t sent = 0, len;
+
+	do {
+		sample_tick();
+		if (!fill_payload(fd, &len))
+			return fail("cannot read '%s': %s", path, strerror(errno));
+		sent += len;
+		if (sent > FILE_BYTES_MAX)
+			return fail("'%s' is longer than %u MiB", path, FILE_BYTES_MAX >> 20);
+		begin_file(id, pid, name);
+		msg_bool("more", len == PROTO_PAYLOAD_MAX);
+		msg_send((uint32_t)len);
+	} while (len == PROTO_PAYLOAD_MAX);
+	return NULL;
+}
+
+const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *name)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return send_failure(id, pid, name, fail("cannot open '%s': %s", path, strerror(errno)));
+
+	const char *error = send_pieces(fd, id, pid, path, name);
+
+	close(fd);
+	return error ? send_failure(id, pid, name, error) : NULL;
+}
+
+void evidence_snapshot(int64_t id)
+{
+	static pid_t pids[CGROUP_PIDS_MAX];
+	size_t n = cgroup_pids(pids, COUNT(pids));
+
+	/* The guest first: its counters move while we work, a frozen process does not. */
+	for (size_t i = 0; i < COUNT(guest_files); i++)
+		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < COUNT(process_files); j++) {
+			char path[48];
+
+			snprintf(path, sizeof(path), "/proc/%d/%s", pids[i], process_files[j]);
+			evidence_file(id, pids[i], path, process_files[j]);
+		}
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest/agent.h"
+#include "guest/agent-json.h"
+
+/* The descriptors of a load process beside 0, 1, 2; its environment names them. */
+#define CHECKPOINT_FD 3
+#define RESUME_FD 4
+#define PROGRESS_FD 5
+/* Where exec reports its failure; closed by a successful exec. */
+#define EXEC_FD 6
+
+#define LINE_MAX_BYTES 200
+#define OUTPUT_MAX_BYTES 16384
+
+/* What one load may make the agent do in one turn of its loop: a flood must not delay the next tick. */
+#define LINES_PER_TURN 4
+
+/* A pipe holds no more; a dead process that has live children could feed us for ever. */
+#define DRAIN_BYTES 65536
+
+/** Why a child could not become the load. */
+struct exec_failure {
+	enum { FAILED_CGROUP, FAILED_CHROOT, FAILED_EXEC } where;
+	int error;
+};
+
+/** A process that was started; free when pid is 0. */
+struct load {
+	pid_t pid;
+	int64_t start_id;
+	int exec_fd, out_fd, checkpoint_fd, resume_fd;
+	size_t out_bytes;
+	size_t line_len;
+	bool line_cut; /* the rest of a line that was too long is being skipped */
+	char line[LINE_MAX_BYTES + 1];
+	char name[64];
+};
+
+static struct load loads[LOAD_MAX];
+
+/* One counter for each load, in a page they share with us once load_init() made it. */
+static uint64_t no_progress[LOAD_MAX];
+static volatile uint64_t *progress = no_progress;
+static int progress_fd = -1;
+
+const char *load_init(void)
+{
+	progress_fd = memfd_create("progress", MFD_CLOEXEC);
+	if (progress_fd < 0 || ftruncate(progress_fd, LOAD_MAX * sizeof(*progress)) < 0)
+		return fail("cannot make the progress page: %s", strerror(errno));
+
+	void *page = mmap(NULL, LOAD_MAX * sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, progress_fd, 0);
+
+	if (page == MAP_FAILED)
+		return fail("cannot map the progress page: %s", strerror(errno));
+	progress = page;
+	return NULL;
+}
+
+uint64_t load_pages(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < LOAD_MAX; i++)
+		sum += progress[i];
+	return sum;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_all(struct load *l)
+{
+	close_fd(&l->exec_fd);
+	close_fd(&l->out_fd);
+	close_fd(&l->checkpoint_fd);
+	close_fd(&l->resume_fd);
+}
+
+static void free_load(struct load *l)
+{
+	close_all(l);
+	l->pid = 0;
+	progress[l - loads] = 0;
+}
+
+/** The far ends of a load's pipes, for its process. */
+struct child_fds {
+	int exec, out, checkpoint, resume;
+};
+
+static void close_child_fds(struct child_fds *c)
+{
+	close_fd(&c->exec);
+	close_fd(&c->out);
+	close_fd(&c->checkpoint);
+	close_fd(&c->resume);
+}
+
+/* Our end does not block; the other one does, as programs expect. */
+static bool make_pipe(int *ours, int *theirs, bool we_read)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	*ours = ends[we_read ? 0 : 1];
+	*theirs = ends[we_read ? 1 : 0];
+	return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static const char *make_pipes(struct load *l, struct child_fds *c)
+{
+	l->exec_fd = l->out_fd = l->checkpoint_fd = l->resume_fd = -1;
+	*c = (struct child_fds){ -1, -1, -1, -1 };
+	if (make_pipe(&l->exec_fd, &c->exec, true) && make_pipe(&l->out_fd, &c->out, true) &&
+	    make_pipe(&l->checkpoint_fd, &c->checkpoint, true) && make_pipe(&l->resume_fd, &c->resume, false))
+		return NULL;
+
+	const char *error = fail("cannot make a pipe: %s", strerror(errno));
+
+	close_all(l);
+	close_child_fds(c);
+	return error;
+}
+
+/* By way of high numbers, for a source may have the number of another target. */
+static bool place_fds(const int *from, const int *to, size_t n)
+{
+	int high[8];
+
+	for (size_t i = 0; i < n; i++) {
+		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
+		if (high[i] < 0)
+			return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (dup2(high[i], to[i]) < 0)
+			return false;
+	return true;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static bool has_variable(char **env, size_t n, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(env[i], name, len) == 0 && env[i][len] == '=')
+			return true;
+	return false;
+}
+
+/* The environment of a load: what the host gave, defaults, and our descriptors. In the child only. */
+static char **make_environment(char **given, size_t n, size_t slot, bool chrooted)
+{
+	static char *env[JSON_ITEMS_MAX + 8];
+	static char number[4][40];
+	static char defaults[2][2][64] = {
+		{ "PATH=/", "HOME=/" },
+		{ "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root" },
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		env[count++] = given[i];
+	if (!has_variable(given, n, "PATH"))
+		env[count++] = defaults[chrooted][0];
+	if (!has_variable(given, n, "HOME"))
+		env[count++] = defaults[chrooted][1];
+	snprintf(number[0], sizeof(number[0]), "SWAPCAL_CHECKPOINT_FD=%d", CHECKPOINT_FD);
+	snprintf(number[1], sizeof(number[1]), "SWAPCAL_RESUME_FD=%d", RESUME_FD);
+	env[count++] = number[0];
+	env[count++] = number[1];
+	if (!chrooted) {
+		snprintf(number[2], sizeof(number[2]), "SWAPCAL_PROGRESS_FD=%d", PROGRESS_FD);
+		snprintf(number[3], sizeof(number[3]), "SWAPCAL_PROGRESS_SLOT=%zu", slot);
+		env[count++] = number[2];
+		env[count++] = number[3];
+	}
+	return env;
+}
+
+_Noreturn static void child_fail(int fd, int where)
+{
+	struct exec_failure f = { where, errno };
+
+	if (write(fd, &f, sizeof(f)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+_Noreturn static void run_child(const struct child_fds *c, char **argv, char **env, bool chrooted)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int from[] = { null, c->out, c->out, c->checkpoint, c->resume, c->exec, progress_fd };
+	const int to[] = { 0, 1, 2, CHECKPOINT_FD, RESUME_FD, EXEC_FD, PROGRESS_FD };
+
+	reset_signals();
+	setsid();
+	/* When memory ends, the load dies and not the agent. */
+	if (file_write("/proc/self/oom_score_adj", "500") || !cgroup_join())
+		child_fail(c->exec, FAILED_CGROUP);
+	/* The last one is for ballasts only. */
+	if (!place_fds(from, to, chrooted ? 6 : 7))
+		child_fail(c->exec, FAILED_EXEC);
+	fcntl(EXEC_FD, F_SETFD, FD_CLOEXEC);
+	if (chrooted && (chroot("/root-image") < 0 || chdir("/") < 0))
+		child_fail(EXEC_FD, FAILED_CHROOT);
+	environ = env;
+	execvp(argv[0], argv);
+	child_fail(EXEC_FD, FAILED_EXEC);
+}
+
+static struct load *find_load(pid_t pid)
+{
+	for (struct load *l = loads; l < loads + LOAD_MAX; l++)
+		if (l->pid == pid)
+			return l;
+	return NULL;
+}
+
+const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t env_len, bool chrooted)
+{
+	struct load *l = find_load(0);
+	char *args[JSON_ITEMS_MAX + 1] = { NULL };
+	struct child_fds c;
+
+	if (argc == 0)
+		return fail("nothing to start: argv is empty");
+	if (!l)
+		return fail("%d processes were started and still run; no more are possible", LOAD_MAX);
+	if (cgroup_is_frozen())
+		return fail("the load is frozen");
+	memcpy(args, argv, argc * sizeof(*argv));
+
+	const char *error = make_pipes(l, &c);
+
+	if (error)
+		return error;
+	progress[l - loads] = 0;
+
+	pid_t pid = fork();
+
+	if (pid == 0)
+		run_child(&c, args, make_environment(env, env_len, (size_t)(l - loads), chrooted), chrooted);
+	close_child_fds(&c);
+	if (pid < 0) {
+		close_all(l);
+		return fail("cannot fork: %s", strerror(errno));
+	}
+	l->pid = pid;
+	l->start_id = id;
+	l->out_bytes = l->line_len = 0;
+	l->line_cut = false;
+	snprintf(l->name, sizeof(l->name), "%s", argv[0]);
+	return NULL;
+}
+
+const char *load_resume(pid_t pid, const char *line)
+{
+	struct load *l = pid > 0 ? find_load(pid) : NULL;
+	char text[LINE_MAX_BYTES + 2];
+	int len = snprintf(text, sizeof(text), "%s\n", line);
+
+	if (!l)
+		return fail("no process of the load has pid %d", (int)pid);
+	if ((size_t)len >= sizeof(text))
+		return fail("the line is longer than %d bytes", LINE_MAX_BYTES);
+	if (write(l->resume_fd, text, (size_t)len) != len)
+		return fail("cannot resume process %d: %s", (int)pid, strerror(errno));
+	return NULL;
+}
+
+const char *load_signal(int sig)
+{
+	static pid_t pids[CGROUP_PIDS_MAX];
+	size_t n = cgroup_pids(pids, CGROUP_PIDS_MAX);
+
+	if (sig < 1 || sig >= NSIG)
+		return fail("no such signal: %d", sig);
+	for (size_t i = 0; i < n; i++)
+		kill(pids[i], sig); /* it may be gone meanwhile, which is as good */
+	return NULL;
+}
+
+/* exec closed the pipe (success) or the child wrote why there was none. */
+static void serve_exec(struct load *l)
+{
+	static const char *const actions[] = { "put into the cgroup", "enter the root image for", "execute" };
+	struct exec_failure f;
+	ssize_t n = read(l->exec_fd, &f, sizeof(f));
+
+	if (n < 0)
+		return;
+	close_fd(&l->exec_fd);
+	if (n == sizeof(f)) {
+		msg_reply(l->start_id, fail("cannot %s '%s': %s", actions[f.where], l->name, strerror(f.error)));
+		free_load(l); /* reaped later, as a process that never was one of the load */
+		return;
+	}
+	msg_begin("reply");
+	msg_int("id", l->start_id);
+	msg_bool("ok", true);
+	msg_string("error", "");
+	msg_int("pid", l->pid);
+	msg_send(0);
+}
+
+/* False when there is no more to come for now. */
+static bool serve_output(struct load *l)
+{
+	size_t left = OUTPUT_MAX_BYTES - l->out_bytes;
+	/* After the limit it is read all the same, so that the load does not wait for us. */
+	ssize_t n = read(l->out_fd, msg_payload(), left > 0 ? left : PROTO_PAYLOAD_MAX);
+
+	if (n == 0)
+		close_fd(&l->out_fd);
+	if (n <= 0)
+		return false;
+	if (left > 0) {
+		l->out_bytes += (size_t)n;
+		msg_begin("output");
+		msg_int("pid", l->pid);
+		msg_send((uint32_t)n);
+	}
+	return true;
+}
+
+static void send_line(struct load *l, size_t len, bool cut)
+{
+	static const char prefix[] = "checkpoint ";
+	const size_t prefix_len = sizeof(prefix) - 1;
+	bool good = !cut && len > prefix_len && memcmp(l->line, prefix, prefix_len) == 0;
+	size_t skip = good ? prefix_len : 0;
+
+	/* What was sampled before the checkpoint goes out before it. */
+	sample_ship(true);
+	msg_begin("checkpoint");
+	msg_int("pid", l->pid);
+	msg_text("line", l->line + skip, len - skip);
+	if (!good)
+		msg_bool("bad", true);
+	msg_send(0);
+}
+
+/* Sends the first line of the buffer, if it has one or is full. */
+static bool take_line(struct load *l)
+{
+	char *end = memchr(l->line, '\n', l->line_len);
+	size_t len = end ? (size_t)(end - l->line) : l->line_len;
+	size_t used = len + (end != NULL);
+
+	if (!end && l->line_len < sizeof(l->line))
+		return false;
+	if (!l->line_cut)
+		send_line(l, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES, !end);
+	l->line_cut = !end;
+	l->line_len -= used;
+	memmove(l->line, l->line + used, l->line_len);
+	return true;
+}
+
+static bool has_line(const struct load *l)
+{
+	return memchr(l->line, '\n', l->line_len) || l->line_len == sizeof(l->line);
+}
+
+/* False when there is no more to come for now. */
+static bool serve_checkpoint(struct load *l)
+{
+	ssize_t n = 1;
+
+	if (l->line_len < sizeof(l->line)) {
+		n = read(l->checkpoint_fd, l->line + l->line_len, sizeof(l->line) - l->line_len);
+		if (n == 0)
+			close_fd(&l->checkpoint_fd);
+		if (n > 0)
+			l->line_len += (size_t)n;
+	}
+	for (int i = 0; i < LINES_PER_TURN && take_line(l); i++)
+		;
+	return n > 0 || has_line(l);
+}
+
+void load_poll_prepare(struct pollfd *fds)
+{
+	for (const struct load *l = loads; l < loads + LOAD_MAX; l++, fds += 3) {
+		bool used = l->pid != 0;
+
+		/* poll() passes over negative descriptors. */
+		fds[0] = (struct pollfd){ .fd = used ? l->exec_fd : -1, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = used ? l->out_fd : -1, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = used ? l->checkpoint_fd : -1, .events = POLLIN };
+	}
+}
+
+bool load_poll_serve(const struct pollfd *fds)
+{
+	bool more = false;
+
+	for (struct load *l = loads; l < loads + LOAD_MAX; l++, fds += 3) {
+		/* exec first: its reply tells the host the pid that all else refers to. */
+		if (l->pid && fds[0].revents)
+			serve_exec(l);
+		if (l->pid && fds[1].revents)
+			serve_output(l);
+		if (l->pid && (fds[2].revents || has_line(l)))
+			serve_checkpoint(l);
+		more |= l->pid && has_line(l);
+	}
+	return more;
+}
+
+static void report_exit(struct load *l, int status)
+{
+	/* A process may die between our poll and its last words. */
+	if (l->exec_fd >= 0)
+		serve_exec(l);
+	if (!l->pid)
+		return;
+	for (size_t i = 0; i < DRAIN_BYTES / OUTPUT_MAX_BYTES && l->out_fd >= 0 && serve_output(l); i++)
+		;
+	for (size_t i = 0; i < DRAIN_BYTES / LINE_MAX_BYTES && l->checkpoint_fd >= 0 && serve_checkpoint(l); i++)
+		;
+	sample_ship(true);
+	msg_begin("exit");
+	msg_int("pid", l->pid);
+	msg_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	msg_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	msg_send(0);
+	free_load(l);
+}
+
+void load_reap(void)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct load *l = find_load(pid);
+
+		if (l)
+			report_exit(l, status);
+	}
+}

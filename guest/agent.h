@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_GUEST_AGENT_H
+#define SWAPCAL_GUEST_AGENT_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guest/proto.h"
+
+/*
+ * What the parts of the agent offer each other. The agent is one thread and never calls malloc: its memory is
+ * static, locked, and there before the load starts, for a guest that swaps gives none.
+ *
+ * A function that can fail returns NULL or the reason, as text that lives until the next fail().
+ */
+
+/* agent-util.c */
+
+/** Formats a reason. Always returns the same static buffer. */
+__attribute__((format(printf, 1, 2))) const char *fail(const char *format, ...);
+/** One line on the console, after "agent: ". */
+__attribute__((format(printf, 1, 2))) void say(const char *format, ...);
+_Noreturn void power_off(void);
+uint64_t now_us(void);
+void sleep_us(unsigned us);
+/** Reads a small file whole and ends it with a 0 byte; what does not fit is cut. */
+const char *file_read(const char *path, char *buf, size_t size, size_t *ret_len);
+/** Writes text in one write(), as files of the kernel want it. */
+const char *file_write(const char *path, const char *text);
+/** The number behind "KEY" at the start of a line, 0 when there is none. Key with its colon or space. */
+uint64_t text_number(const char *text, const char *key);
+
+/* agent-boot.c */
+
+/** Mounts, modules. Returns at once with the first thing that went wrong; the rest is done all the same. */
+const char *boot_system(void);
+/** Mounts the root disk and what programs expect in it; nothing to do when there is no such disk. */
+const char *boot_root_image(void);
+/** Swaps on a device: its path, or its serial. */
+const char *boot_swapon(const char *device);
+
+/* agent-port.c */
+
+extern int port_fd;
+
+/** Finds the port, opens it, waits for the host. */
+const char *port_open(void);
+/** Starts a message. Its members follow, then msg_send(). There is one message at a time. */
+void msg_begin(const char *type);
+void msg_int(const char *key, int64_t value);
+void msg_bool(const char *key, bool value);
+void msg_text(const char *key, const char *text, size_t len);
+void msg_string(const char *key, const char *text);
+/** Room for PROTO_PAYLOAD_MAX bytes, sent by msg_send(). */
+char *msg_payload(void);
+/** Sends the message with the first bytes of the payload. Samples go on being taken while the host is slow. */
+void msg_send(uint32_t payload_len);
+/** The reply to a request: ok, or the error when there is one. */
+void msg_reply(int64_t id, const char *error);
+/** Reads what the host sent; handles each complete message through agent_handle(). */
+void port_receive(void);
+
+/* agent.c */
+
+/** A checked message of the host; the text is zero-terminated and may be changed. */
+void agent_handle(char *json, size_t len);
+
+/* agent-cgroup.c */
+
+/** Makes the load's cgroup. */
+const char *cgroup_init(void);
+/** For a child: moves the calling process into the load's cgroup. */
+bool cgroup_join(void);
+uint64_t cgroup_memory_kib(void);
+/** Freezes or thaws the load and waits until it is so, at most 2 s. */
+const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us);
+bool cgroup_is_frozen(void);
+/** Processes of the load, in the order of the kernel; at most max are written. */
+size_t cgroup_pids(pid_t *pids, size_t max);
+
+/* The kernel's limit for the load, and with it the size of our tables. */
+#define CGROUP_PIDS_MAX 512
+
+/* agent-sample.c */
+
+extern int sample_timer_fd;
+
+const char *sample_init(void);
+/** Takes the baseline now and then a sample each tick_ms; tick_ms 0 ends sampling. */
+const char *sample_watch(unsigned tick_ms, uint64_t pages, unsigned window_ms, bool freeze);
+/** Takes the sample that is due, if one is, and acts on onset. Sends nothing. */
+void sample_tick(void);
+/** Sends samples and a due onset: when a batch is full or old, or at once. */
+void sample_ship(bool at_once);
+/** Milliseconds until sample_ship() has something to do, -1 when nothing waits. */
+int sample_ship_due_ms(void);
+/** Adds samples, sample_cpu_us_mean, sample_cpu_us_max to a message. */
+void sample_report(void);
+
+/* agent-load.c */
+
+#define LOAD_MAX 16
+#define LOAD_POLLFDS (3 * LOAD_MAX)
+
+const char *load_init(void);
+/** Starts a process of the load. The reply is sent when exec worked or failed. */
+const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t env_len, bool chrooted);
+const char *load_resume(pid_t pid, const char *line);
+const char *load_signal(int sig);
+/** Pages the ballasts hold. */
+uint64_t load_pages(void);
+/** Fills LOAD_POLLFDS entries. */
+void load_poll_prepare(struct pollfd *fds);
+/** Serves them. True when lines are left for the next turn. */
+bool load_poll_serve(const struct pollfd *fds);
+/** Reaps every dead child, reports those that were started. */
+void load_reap(void);
+
+/* agent-evidence.c */
+
+/** Sends a file in pieces; why it could not be read, after that was sent too. */
+const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *name);
+/** Sends the files of every process of the load and of the guest. */
+void evidence_snapshot(int64_t id);
+
+#endif

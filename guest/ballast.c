@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * The ballast: holds exactly N KiB of memory that the kernel can only keep or swap out. All else is compared
+ * with it, so it is meant to be read: it maps N KiB, writes every page once, says so, and waits to be told to
+ * end (SIGTERM); then it checks every page it wrote.
+ *
+ *     ballast --kib N [--rate-kib-s R] [--fill random|zero] [--seed S]
+ *
+ * No page is like another and none compresses, so that neither zswap nor a merging of same pages can hide it;
+ * huge pages are refused, so that it grows page by page. Zeros are the negative control: newer kernels swap
+ * such pages out without writing them.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE_BYTES 4096
+#define PAGE_KIB (PAGE_BYTES / 1024)
+#define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
+
+/* Pages are written in bursts, one every 2 ms: short beside a sampling tick of 20 ms, long beside a wake-up. */
+#define BURST_US 2000
+
+/* Behind by more than this (it was frozen, or stalled in reclaim), the schedule starts anew: no leap to catch up. */
+#define LAG_MAX_US 20000
+
+/* Without a rate there are no bursts; this is how often the order to end is looked for. */
+#define UNPACED_PAGES 64
+
+struct options {
+	uint64_t kib, rate_kib_s, seed;
+	bool zero;
+};
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "ballast: %s: %s\n", what, why);
+	exit(2);
+}
+
+static uint64_t parse_number(const char *option, const char *text)
+{
+	char *end;
+
+	if (!text)
+		die(option, "a value is missing");
+	errno = 0;
+
+	uint64_t n = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || errno)
+		die(option, "not a number, or too large");
+	return n;
+}
+
+static struct options parse_options(char **argv)
+{
+	struct options o = { 0 };
+
+	for (argv++; *argv; argv += 2) {
+		const char *value = argv[1];
+
+		if (strcmp(*argv, "--kib") == 0)
+			o.kib = parse_number("--kib", value);
+		else if (strcmp(*argv, "--rate-kib-s") == 0)
+			o.rate_kib_s = parse_number("--rate-kib-s", value);
+		else if (strcmp(*argv, "--seed") == 0)
+			o.seed = parse_number("--seed", value);
+		else if (strcmp(*argv, "--fill") != 0)
+			die(*argv, "unknown option");
+		else if (!value || (strcmp(value, "zero") != 0 && strcmp(value, "random") != 0))
+			die("--fill", "neither 'random' nor 'zero'");
+		else
+			o.zero = strcmp(value, "zero") == 0;
+	}
+	/* The limit keeps all later arithmetic in 64 bits: 1 TiB. */
+	if (o.kib == 0 || o.kib > 1ull << 30)
+		die("--kib", "not within 1..1073741824");
+	if (o.rate_kib_s > 1ull << 30)
+		die("--rate-kib-s", "not within 0..1073741824");
+	return o;
+}
+
+/* The splitmix64 generator's finish: every page gets a start of its own, never 0. */
+static uint64_t page_start(uint64_t seed, uint64_t index)
+{
+	uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	z ^= z >> 31;
+	return z ? z : 1;
+}
+
+/* xorshift64: enough to be incompressible, and never 0 when it does not start there. */
+static uint64_t next_word(uint64_t x)
+{
+	x ^= x << 13;
+	x ^= x >> 7;
+	return x ^ x << 17;
+}
+
+static void write_page(uint64_t *page, const struct options *o, uint64_t index)
+{
+	uint64_t x = page_start(o->seed, index);
+
+	for (size_t i = 0; i < PAGE_WORDS; i++) {
+		page[i] = o->zero ? 0 : x;
+		x = next_word(x);
+	}
+}
+
+static bool is_page_good(const uint64_t *page, const struct options *o, uint64_t index)
+{
+	uint64_t x = page_start(o->seed, index);
+
+	for (size_t i = 0; i < PAGE_WORDS; i++) {
+		if (page[i] != (o->zero ? 0 : x))
+			return false;
+		x = next_word(x);
+	}
+	return true;
+}
+
+/* Our counter in the page shared with the agent, or one of our own without an agent. */
+static volatile uint64_t *open_progress(void)
+{
+	static uint64_t own;
+	const char *fd = getenv("SWAPCAL_PROGRESS_FD"), *slot = getenv("SWAPCAL_PROGRESS_SLOT");
+
+	if (!fd || !slot)
+		return &own;
+
+	uint64_t i = parse_number("SWAPCAL_PROGRESS_SLOT", slot);
+	uint64_t *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      (int)parse_number("SWAPCAL_PROGRESS_FD", fd), 0);
+
+	if (page == MAP_FAILED || i >= PAGE_WORDS)
+		die("progress page", page == MAP_FAILED ? strerror(errno) : "no such slot");
+	return &page[i];
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Waits until that time for the order to end (SIGTERM is blocked, so it is kept until here). */
+static bool told_to_end(const sigset_t *term, uint64_t until_us)
+{
+	uint64_t now = now_us(), left = until_us > now ? until_us - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(left / 1000000), .tv_nsec = (long)(left % 1000000 * 1000) };
+
+	return sigtimedwait(term, NULL, &t) == SIGTERM;
+}
+
+/* Writes the pages at the asked rate. How many were written: all, or fewer when told to end. */
+static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term)
+{
+	volatile uint64_t *progress = open_progress();
+	uint64_t start_us = now_us(), start_page = 0, burst = 0, done = 0;
+
+	while (done < pages) {
+		uint64_t due_us = start_us + ++burst * BURST_US, target = done + UNPACED_PAGES;
+
+		if (o->rate_kib_s) {
+			if (now_us() > due_us + LAG_MAX_US) {
+				start_us = now_us();
+				start_page = done;
+				burst = 0;
+				continue;
+			}
+			target = start_page + o->rate_kib_s * burst * BURST_US / (1000000 * PAGE_KIB);
+		}
+		if (told_to_end(term, o->rate_kib_s ? due_us : 0))
+			break;
+		for (; done < target && done < pages; *progress = ++done)
+			write_page(memory + done * PAGE_WORDS, o, done);
+	}
+	return done;
+}
+
+/* The number after the key in a file of /proc/self; 0 without one. */
+static uint64_t read_kib(const char *path, const char *key)
+{
+	char text[2048];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+
+	const char *line = strstr(text, key);
+
+	return line ? strtoull(line + strlen(key), NULL, 10) : 0;
+}
+
+static uint64_t resident_or_swapped_kib(void)
+{
+	return read_kib("/proc/self/smaps_rollup", "\nRss:") + read_kib("/proc/self/smaps_rollup", "\nSwap:");
+}
+
+/* Tells the agent, or who reads stdout, what comes after "checkpoint". */
+static void say(const char *text)
+{
+	const char *fd = getenv("SWAPCAL_CHECKPOINT_FD");
+
+	if (dprintf(fd ? atoi(fd) : STDOUT_FILENO, "checkpoint %s\n", text) < 0)
+		exit(2);
+}
+
+static uint64_t count_bad_pages(const uint64_t *memory, uint64_t pages, const struct options *o)
+{
+	uint64_t bad = 0;
+
+	for (uint64_t i = 0; i < pages; i++)
+		bad += !is_page_good(memory + i * PAGE_WORDS, o, i);
+	return bad;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = parse_options(argv);
+	uint64_t pages = (o.kib + PAGE_KIB - 1) / PAGE_KIB;
+	sigset_t term;
+	char text[128];
+
+	(void)argc;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+
+	uint64_t *memory = mmap(NULL, pages * PAGE_BYTES, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		die("cannot map memory", strerror(errno));
+	/* EINVAL: a kernel without huge pages, which is as good. */
+	if (madvise(memory, pages * PAGE_BYTES, MADV_NOHUGEPAGE) < 0 && errno != EINVAL)
+		die("cannot refuse huge pages", strerror(errno));
+
+	uint64_t done = grow(memory, pages, &o, &term);
+
+	if (done == pages) {
+		/* rss_kib: what it holds beside the pages; pte_kib: the page tables for all of it. */
+		snprintf(text, sizeof(text), "full pages=%llu rss_kib=%llu pte_kib=%llu", (unsigned long long)pages,
+			 (unsigned long long)(resident_or_swapped_kib() - pages * PAGE_KIB),
+			 (unsigned long long)read_kib("/proc/self/status", "\nVmPTE:"));
+		say(text);
+		while (sigwaitinfo(&term, NULL) != SIGTERM)
+			;
+	}
+
+	uint64_t bad = count_bad_pages(memory, done, &o);
+
+	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu", (unsigned long long)done,
+		 (unsigned long long)bad);
+	say(text);
+	return bad > 0;
+}

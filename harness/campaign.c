@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/campaign.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/hash.h"
+#include "harness/load-command.h"
+
+/** swapcal-<plan>-<number>, of the letters that every hypervisor takes. */
+static char *guest_name(const char *plan_name, unsigned number)
+{
+	char plan[17];
+	size_t len = 0;
+
+	for (; *plan_name && len + 1 < sizeof(plan); plan_name++)
+		plan[len++] = isalnum((unsigned char)*plan_name) ? (char)tolower((unsigned char)*plan_name) : '-';
+	plan[len] = '\0';
+	return xasprintf("swapcal-%s-%u", plan, number);
+}
+
+/** The seed of one probe: its own, and the same whenever the campaign is run. */
+static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct cell_state *state)
+{
+	char hex[65];
+	cleanup_free char *text = xasprintf("%" PRIu64 " %s %u %u", seed, cell->key, state->replicate, state->seq);
+
+	hash_sha256(text, strlen(text), hex);
+	/* 15 digits: stays below 2^63, so it passes as an integer everywhere. */
+	hex[15] = '\0';
+	return strtoull(hex, NULL, 16);
+}
+
+static struct err *run_probe(const struct campaign *c, const struct cell *cell, const struct cell_state *state,
+			     unsigned run, unsigned left)
+{
+	cleanup_free char *name = guest_name(c->name, run);
+	struct load_command command = { { NULL } };
+	struct probe_spec spec = {
+		.cell_key = cell->key,
+		.replicate = state->replicate,
+		.seq = state->seq,
+		.kind = state->kind,
+		.z_kib = state->z_kib,
+		.guest = {
+			.name = name,
+			.accel = cell_str(cell, "accel"),
+			.icount = cell_bool(cell, "icount"),
+			.ram_mib = cell_uint(cell, "x_mib"),
+			.swap_mib = cell_uint(cell, "swap_mib"),
+			.vcpus = cell_uint(cell, "vcpus"),
+			.seed = probe_seed(c->seed, cell, state),
+		},
+		.swappiness = cell_uint(cell, "swappiness"),
+		.thp = cell_str(cell, "thp"),
+		.mglru = cell_bool(cell, "mglru"),
+		.rule = onset_rule_find(cell_str(cell, "onset")),
+		.tick_ms = cell_uint(cell, "tick_ms"),
+		.settle_ms = cell_uint(cell, "settle_ms"),
+		.ramp_kib_s = cell_uint(cell, "ramp_kib_s"),
+		.fill = cell_str(cell, "fill"),
+	};
+
+	if (state->kind == PROBE_GROWTH) {
+		struct err *e = load_command_init(&command, cell, c->image, spec.guest.seed);
+
+		if (e)
+			return e;
+		spec.argv = (const char *const *)command.argv;
+	}
+	if (c->events.probe_start)
+		c->events.probe_start(c->events.arg, cell, &spec, run, left);
+
+	struct probe_record record;
+	struct err *e = probe_run(c->ops, c->ops_ctx, &spec, c->events.phase, c->events.arg, &record);
+
+	load_command_deinit(&command);
+	if (e)
+		return e;
+	e = store_put_probe(c->store, c->run_id, &record);
+	if (!e && c->events.probe_end)
+		c->events.probe_end(c->events.arg, cell, &record, run + 1, left ? left - 1 : 0);
+	probe_record_deinit(&record);
+	return e;
+}
+
+static struct err *cell_state(const struct campaign *c, const struct cell *cell, int64_t forgiven_id,
+			      struct cell_state *ret)
+{
+	struct probe_record *probes;
+	size_t n;
+	struct err *e = store_probes(c->store, cell->key, &probes, &n);
+
+	if (e)
+		return e;
+	*ret = campaign_cell_state(cell, probes, n, forgiven_id);
+	store_probes_free(probes, n);
+	return NULL;
+}
+
+/** Probes still to run over all cells, for the ETA. */
+static struct err *count_left(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
+			      unsigned *ret)
+{
+	unsigned left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct cell_state state;
+		struct err *e = cell_state(c, &cells[i], forgiven_id, &state);
+
+		if (e)
+			return e;
+		left += state.probes_left;
+	}
+	*ret = left;
+	return NULL;
+}
+
+/** One probe of each cell that still needs one. *ret_any says whether there was any. */
+static struct err *run_round(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
+			     unsigned *run, bool *ret_any)
+{
+	*ret_any = false;
+	for (size_t i = 0; i < n; i++) {
+		struct cell_state state;
+		unsigned left;
+		struct err *e = cell_state(c, &cells[i], forgiven_id, &state);
+
+		if (!e && !state.has_next)
+			continue;
+		if (!e)
+			e = count_left(c, cells, n, forgiven_id, &left);
+		if (!e)
+			e = run_probe(c, &cells[i], &state, *run, left);
+		if (e)
+			return e;
+		++*run;
+		*ret_any = true;
+	}
+	return NULL;
+}
+
+static struct err *last_probe_id(struct store *store, int64_t *ret)
+{
+	struct probe_record *probes;
+	size_t n;
+	struct err *e = store_probes(store, NULL, &probes, &n);
+
+	if (e)
+		return e;
+	*ret = n ? probes[n - 1].id : 0;
+	store_probes_free(probes, n);
+	return NULL;
+}
+
+static struct err *run_cells(const struct campaign *c, const struct cell *cells, size_t n,
+			     struct campaign_result *ret)
+{
+	int64_t forgiven_id = 0;
+	struct err *e = c->retry_failed ? last_probe_id(c->store, &forgiven_id) : NULL;
+	bool any = true;
+
+	while (!e && any)
+		e = run_round(c, cells, n, forgiven_id, &ret->probes_run, &any);
+	for (size_t i = 0; !e && i < n; i++) {
+		struct cell_state state;
+
+		e = cell_state(c, &cells[i], forgiven_id, &state);
+		if (e)
+			break;
+		ret->replicates_done += state.done;
+		ret->replicates_lost += state.lost;
+		ret->replicates_not_applicable += state.not_applicable;
+	}
+	return e;
+}
+
+struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret)
+{
+	struct campaign_result result = { 0 };
+	struct cell *cells;
+	size_t n;
+	struct err *e = store_cells(campaign->store, &cells, &n);
+
+	if (e)
+		return e;
+	e = run_cells(campaign, cells, n, &result);
+	store_cells_free(cells, n);
+	if (!e)
+		*ret = result;
+	return e;
+}

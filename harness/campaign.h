@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CAMPAIGN_H
+#define SWAPCAL_CAMPAIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calibrate/search.h"
+#include "harness/base/err.h"
+#include "harness/guest.h"
+#include "harness/image.h"
+#include "harness/plan.h"
+#include "harness/probe.h"
+#include "harness/record.h"
+#include "harness/store.h"
+
+/*
+ * From a plan to cells, from cells and what is known about them to the next probe, until nothing is left to ask.
+ */
+
+/** All cells of a plan in its order: the threshold cell of each guest, then its loads. Freed with store_cells_free(). */
+void campaign_expand(const struct plan *plan, const struct image *image, const char *accel, struct cell **ret,
+		     size_t *ret_n);
+
+/** A member of a cell's identity; "" or 0 when absent, which only happens in a file made by someone else. */
+const char *cell_str(const struct cell *cell, const char *key);
+unsigned cell_uint(const struct cell *cell, const char *key);
+bool cell_bool(const struct cell *cell, const char *key);
+
+/** The search for a threshold cell's Z*. */
+struct search_params campaign_search_params(const struct cell *threshold_cell);
+
+/**
+ * What the search says about one replicate of a threshold cell, from its probes among n. Probes that are no answers do not count.
+ */
+struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
+				   const struct probe_record *probes, size_t n);
+
+/** What is known about a cell, and what to ask next. */
+struct cell_state {
+	unsigned done;           /**< replicates with their answer */
+	unsigned lost;           /**< replicates given up after repeated failures */
+	unsigned not_applicable; /**< replicates the guest's kernel cannot do */
+	unsigned probes_left;    /**< estimate of probes still to run, for an ETA */
+	bool has_next;
+	unsigned replicate, seq; /**< of the next probe, with kind and z_kib; valid when has_next */
+	enum probe_kind kind;
+	uint64_t z_kib;
+};
+
+/**
+ * The state of a cell from its n probes in the order they were made. Failed probes with an id up to forgiven_id do
+ * not count against the cell (--retry-failed).
+ */
+struct cell_state campaign_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
+				      int64_t forgiven_id);
+
+/** Hears what a campaign does; for progress. Any member may be NULL. */
+struct campaign_events {
+	void *arg;
+	/** A probe starts: the number of probes run so far and the estimate of those left, this one included. */
+	void (*probe_start)(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run,
+			    unsigned left);
+	void (*phase)(void *arg, enum probe_phase phase);
+	void (*probe_end)(void *arg, const struct cell *cell, const struct probe_record *record, unsigned run,
+			  unsigned left);
+};
+
+struct campaign_result {
+	unsigned probes_run;
+	unsigned replicates_done, replicates_lost, replicates_not_applicable;
+};
+
+/** Where a campaign's guests come from and its results go. */
+struct campaign {
+	struct store *store;
+	int64_t run_id;
+	const char *name;          /**< of the plan, for the names of guests */
+	const struct image *image; /**< what the guests run */
+	const struct guest_ops *ops;
+	void *ops_ctx;
+	uint64_t seed;
+	bool retry_failed;
+	struct campaign_events events;
+};
+
+/**
+ * Runs the store's current cells to their end, one probe of each cell in turn, each probe durable before the next starts. What is recorded is not asked
+ * again. An error ends it early (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
+ */
+struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret) must_check;
+
+#endif

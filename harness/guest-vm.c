@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/guest-vm.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/channel.h"
+#include "harness/initramfs.h"
+#include "harness/swapdisk.h"
+
+/*
+ * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline. No randomisation where
+ * every life must be the same.
+ */
+#define CMDLINE "console=ttyS0 quiet panic=-1"
+#define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps"
+
+struct guest_vm_host {
+	struct domain_conn *conn;
+	char *kernel, *initrd, *root_disk;
+};
+
+struct guest {
+	struct domain *domain;
+	struct channel *channel;
+	char *swap_disk;
+};
+
+void guest_vm_host_destroy(struct guest_vm_host *host)
+{
+	if (!host)
+		return;
+	free(host->kernel);
+	free(host->initrd);
+	free(host->root_disk);
+	free(host);
+}
+DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
+
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, struct guest_vm_host **ret)
+{
+	cleanup(cleanup_host_) struct guest_vm_host *host = xcalloc(1, sizeof(*host));
+	cleanup_free char *kernel = xasprintf("%s/vmlinuz", image->dir);
+	cleanup_free char *root = xasprintf("%s/root.qcow2", image->dir);
+
+	host->conn = conn;
+	host->initrd = xasprintf("%s/initramfs-%.12s", domain_conn_workdir(conn), image->key);
+
+	struct err *e = domain_stage_file(conn, kernel, &host->kernel);
+
+	if (!e)
+		e = domain_stage_file(conn, root, &host->root_disk);
+	if (!e)
+		e = initramfs_write(image, host->initrd);
+	if (e)
+		return err_wrap(e, "image in '%s'", image->dir);
+	*ret = take_ptr(host);
+	return NULL;
+}
+
+static void vm_stop(struct guest *g)
+{
+	channel_destroy(g->channel);
+	if (g->domain)
+		domain_stop(g->domain);
+	unlink(g->swap_disk);
+	free(g->swap_disk);
+	free(g);
+}
+DEFINE_CLEANUP(cleanup_guest, struct guest *, vm_stop)
+
+static struct err *vm_start(void *ctx, const struct guest_config *config, struct guest **ret)
+{
+	struct guest_vm_host *host = ctx;
+	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
+
+	g->swap_disk = xasprintf("%s/%s.swap", domain_conn_workdir(host->conn), config->name);
+
+	struct err *e = swapdisk_create(g->swap_disk, config->swap_mib);
+
+	if (!e)
+		e = domain_own_file(host->conn, g->swap_disk);
+	if (e)
+		return e;
+
+	struct domain_spec spec = {
+		.name = config->name,
+		.accel = config->accel,
+		.icount = config->icount,
+		.ram_mib = config->ram_mib,
+		.vcpus = config->vcpus,
+		.kernel = host->kernel,
+		.initrd = host->initrd,
+		.cmdline = config->icount ? CMDLINE_ICOUNT : CMDLINE,
+		.root_disk = host->root_disk,
+		.swap_disk = g->swap_disk,
+	};
+
+	e = domain_start(host->conn, &spec, &g->domain);
+	if (e)
+		return err_wrap(e, "guest '%s'", config->name);
+	g->channel = channel_create(domain_agent_fd(g->domain));
+	*ret = take_ptr(g);
+	return NULL;
+}
+
+static struct err *vm_send(struct guest *g, json_t *json)
+{
+	return channel_send(g->channel, json);
+}
+
+static struct err *vm_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
+{
+	return channel_recv(g->channel, timeout_ms, ret);
+}
+
+static enum guest_state vm_state(struct guest *g)
+{
+	return domain_state(g->domain);
+}
+
+static struct err *vm_swap_written(struct guest *g, uint64_t *ret_bytes)
+{
+	return domain_swap_written(g->domain, ret_bytes);
+}
+
+static char *vm_console(struct guest *g)
+{
+	return domain_console(g->domain);
+}
+
+static char *vm_command_line(struct guest *g)
+{
+	return domain_command_line(g->domain);
+}
+
+static int64_t vm_now_ms(struct guest *g)
+{
+	(void)g;
+	return channel_now_ms();
+}
+
+const struct guest_ops guest_vm_ops = {
+	.start = vm_start,
+	.send = vm_send,
+	.recv = vm_recv,
+	.state = vm_state,
+	.swap_written = vm_swap_written,
+	.console = vm_console,
+	.command_line = vm_command_line,
+	.now_ms = vm_now_ms,
+	.stop = vm_stop,
+};

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_GUEST_VM_H
+#define SWAPCAL_GUEST_VM_H
+
+#include "harness/domain.h"
+#include "harness/guest.h"
+#include "harness/image.h"
+
+/** Real guests: libvirt domains that boot an image, with the agent behind a virtio-serial port. Its context is a struct guest_vm_host. */
+extern const struct guest_ops guest_vm_ops;
+
+struct guest_vm_host;
+
+/** Makes an image's files reachable for QEMU and writes the initramfs; both arguments are borrowed until the host is destroyed. */
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, struct guest_vm_host **ret)
+	must_check;
+void guest_vm_host_destroy(struct guest_vm_host *host);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/load-command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/campaign.h"
+#include "harness/image-query.h"
+
+/*
+ * Payload of one growth step. A step is a checkpoint, a round trip of about a millisecond: 1 MiB keeps that small beside
+ * the step itself and the steps small beside a guest.
+ */
+#define STEP_KIB "1024"
+
+struct err *load_command_init(struct load_command *command, const struct cell *cell, const struct image *image,
+			      uint64_t seed)
+{
+	const char *name = cell_str(cell, "interpreter");
+	const char *path = image_interpreter_path(image, name);
+
+	if (!path)
+		return err_new("image '%s' has no interpreter '%s'", cell_str(cell, "image"), name);
+	*command = (struct load_command){ {
+		xstrdup(path),
+		xasprintf("/usr/share/swapcal/workloads/%s.py", cell_str(cell, "workload")),
+		xstrdup("--step-kib"),
+		xstrdup(STEP_KIB),
+		xstrdup("--seed"),
+		xasprintf("%" PRIu64, seed),
+	} };
+	return NULL;
+}
+
+void load_command_deinit(struct load_command *command)
+{
+	for (char **a = command->argv; *a; a++)
+		free(*a);
+}

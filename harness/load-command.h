@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_LOAD_COMMAND_H
+#define SWAPCAL_LOAD_COMMAND_H
+
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/image.h"
+#include "harness/record.h"
+
+/** Longest command of a workload, with its NULL. */
+#define LOAD_COMMAND_MAX 16
+
+/** A NULL-terminated command to start in the guest; the strings belong to it. */
+struct load_command {
+	char *argv[LOAD_COMMAND_MAX];
+};
+
+/** The command of a growth cell's workload; seed makes its content differ from probe to probe. An error when the image lacks the interpreter. */
+struct err *load_command_init(struct load_command *command, const struct cell *cell, const struct image *image,
+			      uint64_t seed) must_check;
+void load_command_deinit(struct load_command *command);
+
+#endif

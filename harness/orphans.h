@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_ORPHANS_H
+#define SWAPCAL_ORPHANS_H
+
+/*
+ * libvirt starts QEMU as a daemon, whose end only its reaper notices: init. libvirt takes a process for alive until that has happened, and waits for it,
+ * with all calls about the guest blocked. Init takes a second on some systems and for ever in many containers. So this process becomes the
+ * reaper of what its children leave behind.
+ */
+
+/** From now on the descendants whose parents end become our children. */
+void orphans_adopt(void);
+
+/**
+ * Reaps the adopted processes that have ended. Children in the proper sense are left to whoever started them: adopted
+ * are those in a session that is neither ours nor led by themselves, as a double fork with setsid() leaves them.
+ */
+void orphans_reap(void);
+
+#endif

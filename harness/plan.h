@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_PLAN_H
+#define SWAPCAL_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "calibrate/onset.h"
+#include "harness/base/err.h"
+#include "harness/image.h"
+#include "harness/yaml.h"
+
+/** Largest number of values one key of a plan may list. */
+#define PLAN_LIST_MAX 64
+
+struct plan_uints {
+	unsigned v[PLAN_LIST_MAX];
+	size_t n;
+};
+
+struct plan_strings {
+	const char *v[PLAN_LIST_MAX];
+	size_t n;
+};
+
+/** How a load meets a guest. */
+enum method {
+	METHOD_THRESHOLD,
+	METHOD_GROWTH,
+};
+
+const char *method_name(enum method method);
+
+/** One entry of `loads`: its lists multiply. */
+struct plan_load {
+	const char *workload;
+	struct plan_strings interpreters;
+	struct plan_uints processes;
+	struct plan_strings launch;
+	const char *size;
+};
+
+/** A plan as written, checked, with defaults filled in. Strings are borrowed from the file. */
+struct plan {
+	struct yaml_file *file;
+	const char *text;
+	const char *name, *image;
+	struct plan_uints ram_mib, swappiness;
+	struct plan_strings thp;
+	bool mglru[2];
+	size_t mglru_n;
+	unsigned swap_mib, vcpus;
+	bool methods[METHOD_GROWTH + 1];
+	const struct onset_rule *rule;
+	unsigned replicates;
+	unsigned seed;
+	double margin_pct;
+	bool icount;
+	const char *fill;       /**< of the ballast: "random", or "zero" for the negative control */
+	unsigned ballast_mib_s; /**< how fast the ballast grows */
+	struct plan_load *loads;
+	size_t loads_n;
+};
+
+/**
+ * Reads a plan. Unknown keys, wrong types and impossible values are errors of kind ERR_USAGE with file and line.
+ */
+struct err *plan_load(const char *path, struct plan **ret) must_check;
+
+/** Checks a plan against the image it names: interpreters and workloads must be in it. */
+struct err *plan_check_image(const struct plan *plan, const struct image *image) must_check;
+
+void plan_destroy(struct plan *plan);
+
+#endif

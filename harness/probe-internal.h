@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_PROBE_INTERNAL_H
+#define SWAPCAL_PROBE_INTERNAL_H
+
+#include "harness/base/strbuf.h"
+#include "harness/probe.h"
+
+/*
+ * Shared by probe.c (the course of a guest life), probe-message.c (what the agent says) and probe-load.c (what is asked of it).
+ */
+struct probe {
+	const struct guest_ops *ops;
+	struct guest *guest;
+	const struct probe_spec *spec;
+	struct probe_record *rec;
+	void (*on_phase)(void *arg, enum probe_phase phase);
+	void *on_phase_arg;
+
+	enum probe_phase phase;
+	int64_t phase_start_ms, deadline_ms, heard_ms;
+	int scale; /**< deadlines are this many times longer than under KVM */
+
+	bool is_over;      /**< rec->outcome is final */
+	struct err *fatal; /**< ends the probe without a record */
+
+	json_int_t last_id, call_id;
+	bool is_call_open; /**< the reply to call_id has not come yet */
+	bool reply_ok;
+	char *reply_error, *reply_value;
+	json_int_t reply_pid;
+	uint64_t reply_freeze_us;
+
+	bool has_hello;
+	bool has_onset;
+	uint64_t onset_t_us;
+	bool is_ballast_full;
+	bool is_verified;
+	uint64_t verified_pages, bad_pages;
+	bool has_exited;
+	int exit_status, exit_signal;
+	json_int_t load_pid;
+	uint64_t next_sample_seq;
+	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
+	size_t evidence_bytes;
+	struct strbuf output;
+};
+
+/** Ends the probe unless it has ended already. Always false, for `return probe_end(...)`. */
+bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/** Adds a doubt to the record's flags. */
+void probe_flag(struct probe *p, const char *name);
+
+/** Waits up to timeout_ms (at most a second) for a message and takes it in. False when the probe is over. */
+bool probe_pump(struct probe *p, int timeout_ms);
+
+/** Sends json (taken over) and waits for its reply; the reply is in p->reply_*. False when the probe is over. */
+bool probe_call(struct probe *p, json_t *json);
+
+/** Like probe_call(), and a refusal makes the probe invalid. */
+bool probe_call_ok(struct probe *p, json_t *json);
+
+/* probe-message.c */
+
+/** Takes in one message of the agent; everything in it is checked. */
+void probe_handle(struct probe *p, const struct guest_msg *m);
+
+/** Guest time of the last sample in microseconds; 0 before the first. */
+int64_t probe_last_sample_us(const struct probe *p);
+
+/* probe-load.c; all return false when the probe is over. */
+
+/** Swap on, knobs set and verified, caches dropped, baseline taken, sampling started. */
+bool probe_prepare(struct probe *p);
+bool probe_start_ballast(struct probe *p);
+bool probe_start_workload(struct probe *p);
+
+/** The load has exited: ends the probe with what that means. */
+bool probe_end_exit(struct probe *p);
+
+/** Raw evidence of the load and the guest, under that name. */
+bool probe_snapshot(struct probe *p, const char *name);
+
+/** Asks the ballast whether it still holds what it wrote; a ballast that does not makes the probe invalid. */
+bool probe_verify_ballast(struct probe *p);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calibrate/text.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/probe-internal.h"
+
+static json_t *message(const char *type)
+{
+	return json_pack("{s:s}", "type", type);
+}
+
+/** Writes value to a file in the guest; p->reply_value is what it says afterwards. */
+static bool write_file(struct probe *p, const char *path, const char *value)
+{
+	return probe_call(p, json_pack("{s:s, s:s, s:s}", "type", "write", "path", path, "value", value));
+}
+
+/** A knob that every kernel has: set, and read back as set. */
+static bool set_sysctl(struct probe *p, const char *path, unsigned value)
+{
+	cleanup_free char *text = xasprintf("%u", value);
+
+	if (!write_file(p, path, text))
+		return false;
+	if (!p->reply_ok || strcmp(p->reply_value, text) != 0)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s' %s", path, text,
+				 p->reply_value, p->reply_error);
+	return true;
+}
+
+static bool set_thp(struct probe *p)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	cleanup_free char *chosen = xasprintf("[%s]", p->spec->thp);
+
+	if (!write_file(p, path, p->spec->thp))
+		return false;
+	if (!p->reply_ok && strcmp(p->spec->thp, "never") != 0)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no transparent huge pages");
+	if (p->reply_ok && !strstr(p->reply_value, chosen))
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path, p->spec->thp,
+				 p->reply_value);
+	return true;
+}
+
+static bool set_mglru(struct probe *p)
+{
+	static const char path[] = "/sys/kernel/mm/lru_gen/enabled";
+
+	if (!write_file(p, path, p->spec->mglru ? "y" : "n"))
+		return false;
+	if (!p->reply_ok && p->spec->mglru)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no multi-generational LRU");
+
+	/* The file shows a bit mask of its parts, 0 when all are off. */
+	bool is_on = p->reply_ok && strtoul(p->reply_value, NULL, 0) != 0;
+
+	if (is_on != p->spec->mglru)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
+				 p->spec->mglru ? "on" : "off", p->reply_value);
+	return true;
+}
+
+static bool take_baseline(struct probe *p)
+{
+	if (!probe_snapshot(p, "baseline"))
+		return false;
+
+	const struct snapshot *s = &p->rec->snapshots[p->rec->snapshots_count - 1];
+
+	for (size_t i = 0; i < s->files_count; i++) {
+		const struct evidence *f = &s->files[i];
+
+		if (f->pid || strcmp(f->name, "meminfo") != 0)
+			continue;
+		if (text_get_number(f->data, f->len, "MemTotal", &p->rec->mem_total_kib) &&
+		    text_get_number(f->data, f->len, "MemAvailable", &p->rec->mem_available0_kib))
+			return true;
+	}
+	return probe_end(p, OUTCOME_INVALID, "guest did not tell its MemTotal and MemAvailable");
+}
+
+bool probe_prepare(struct probe *p)
+{
+	const struct probe_spec *spec = p->spec;
+
+	if (!probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP)))
+		return false;
+	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->swappiness) ||
+	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p))
+		return false;
+	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
+	if (!write_file(p, "/proc/sys/vm/drop_caches", "3"))
+		return false;
+	if (!take_baseline(p))
+		return false;
+	return probe_call_ok(p, json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms",
+					  (int)spec->tick_ms, "rule", spec->rule->name, "pages",
+					  (json_int_t)spec->rule->pages, "window_ms", (int)spec->rule->window_ms,
+					  "freeze", 1));
+}
+
+static bool start(struct probe *p, json_t *argv, bool in_root_image)
+{
+	json_t *m = message("start");
+
+	json_object_set_new(m, "argv", argv);
+	json_object_set_new(m, "env", json_array());
+	json_object_set_new(m, "chroot", json_boolean(in_root_image));
+	if (!probe_call(p, m))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_INVALID, "the load does not start: %s", p->reply_error);
+	p->load_pid = p->reply_pid;
+	return true;
+}
+
+static void push_option(json_t *argv, const char *name, uint64_t value)
+{
+	cleanup_free char *text = xasprintf("%" PRIu64, value);
+
+	json_array_append_new(argv, json_string(name));
+	json_array_append_new(argv, json_string(text));
+}
+
+bool probe_start_ballast(struct probe *p)
+{
+	json_t *argv = json_pack("[s, s, s]", "/ballast", "--fill", p->spec->fill);
+
+	push_option(argv, "--kib", p->spec->z_kib);
+	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
+	push_option(argv, "--seed", p->spec->guest.seed);
+	return start(p, argv, false);
+}
+
+bool probe_start_workload(struct probe *p)
+{
+	json_t *argv = json_array();
+
+	for (const char *const *a = p->spec->argv; *a; a++)
+		json_array_append_new(argv, json_string(*a));
+	return start(p, argv, true);
+}
+
+/** The last line of what the load printed: with interpreters, the one that names the error. */
+static char *last_output_line(const struct probe *p)
+{
+	const char *text = strbuf_str(&p->output);
+	size_t end = p->output.len;
+
+	while (end && strchr("\r\n \t", text[end - 1]))
+		end--;
+
+	size_t begin = end;
+
+	while (begin && text[begin - 1] != '\n')
+		begin--;
+	return xmemdup0(text + begin, end - begin);
+}
+
+bool probe_end_exit(struct probe *p)
+{
+	cleanup_free char *line = last_output_line(p);
+	const char *sep = *line ? ": " : "";
+
+	/* The kernel's OOM count may come with the next samples only. */
+	if (p->exit_signal == SIGKILL)
+		return probe_end(p, OUTCOME_OOM, "the load was killed in the guest, as its kernel does when memory and swap are full%s%s", sep, line);
+	if (p->exit_signal)
+		return probe_end(p, OUTCOME_INVALID, "the load died of signal %d%s%s", p->exit_signal, sep, line);
+	if (p->exit_status)
+		return probe_end(p, OUTCOME_INVALID, "the load failed with status %d%s%s", p->exit_status, sep, line);
+	if (p->spec->kind != PROBE_GROWTH)
+		return probe_end(p, OUTCOME_INVALID, "the ballast ended by itself%s%s", sep, line);
+	return probe_end(p, OUTCOME_NO_ONSET, "the workload ended before the guest swapped");
+}
+
+bool probe_snapshot(struct probe *p, const char *name)
+{
+	struct probe_record *r = p->rec;
+	struct snapshot *s = array_push(r->snapshots, r->snapshots_count, r->snapshots_cap);
+
+	s->name = xstrdup(name);
+	p->is_in_snapshot = true;
+
+	bool go_on = probe_call_ok(p, json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
+
+	p->is_in_snapshot = false;
+	return go_on;
+}
+
+bool probe_verify_ballast(struct probe *p)
+{
+	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) ||
+	    !probe_call_ok(p, message("thaw")))
+		return false;
+	while (!p->has_exited)
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!p->is_verified)
+		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
+	if (p->bad_pages)
+		return probe_end(p, OUTCOME_INVALID,
+				 "the ballast does not hold what it should: %" PRIu64 " of %" PRIu64
+				 " pages are not the unique, incompressible pages that Z counts",
+				 p->bad_pages, p->verified_pages);
+	return true;
+}

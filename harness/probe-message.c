@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calibrate/text.h"
+#include "harness/base/alloc.h"
+#include "harness/probe-internal.h"
+
+/*
+ * What a guest may send in one life before it is taken for mad: hours of samples, the smaps of hundreds of
+ * large processes, and what people read of an error output.
+ */
+#define SAMPLES_MAX 2000000
+#define EVIDENCE_BYTES_MAX ((size_t)256 << 20)
+#define EVIDENCE_FILES_MAX 20000
+#define OUTPUT_BYTES_MAX 65536
+
+static const char *get_str(const struct guest_msg *m, const char *key)
+{
+	const char *s = json_string_value(json_object_get(m->json, key));
+
+	return s ? s : "";
+}
+
+/** A non-negative integer member; anything else counts as 0. */
+static uint64_t get_uint(const struct guest_msg *m, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(m->json, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static void on_hello(struct probe *p, const struct guest_msg *m)
+{
+	uint64_t proto = get_uint(m, "proto");
+
+	if (proto != PROTO_VERSION)
+		probe_end(p, OUTCOME_INVALID, "agent speaks protocol %" PRIu64 ", not %d", proto, PROTO_VERSION);
+	else if (*get_str(m, "error"))
+		probe_end(p, OUTCOME_BOOT_FAIL, "guest is unfit: %s", get_str(m, "error"));
+	p->has_hello = true;
+}
+
+static void on_reply(struct probe *p, const struct guest_msg *m)
+{
+	if (!p->is_call_open || json_integer_value(json_object_get(m->json, "id")) != p->call_id)
+		return;
+	free(p->reply_error);
+	free(p->reply_value);
+	p->reply_error = xstrdup(get_str(m, "error"));
+	p->reply_value = xstrdup(get_str(m, "value"));
+	p->reply_ok = json_is_true(json_object_get(m->json, "ok"));
+	p->reply_pid = (json_int_t)get_uint(m, "pid");
+	p->reply_freeze_us = get_uint(m, "freeze_us");
+	p->is_call_open = false;
+}
+
+static void on_heartbeat(struct probe *p, const struct guest_msg *m)
+{
+	p->rec->agent_rss_kib = get_uint(m, "rss_kib");
+	p->rec->sample_cpu_us_mean = get_uint(m, "sample_cpu_us_mean");
+	p->rec->sample_cpu_us_max = get_uint(m, "sample_cpu_us_max");
+}
+
+static void on_samples(struct probe *p, const struct guest_msg *m)
+{
+	struct probe_record *r = p->rec;
+	size_t n = m->payload_len / sizeof(struct proto_sample);
+
+	if (m->payload_len % sizeof(struct proto_sample) || n != get_uint(m, "count")) {
+		probe_end(p, OUTCOME_INVALID, "agent sent samples of a wrong size");
+		return;
+	}
+	if (get_uint(m, "seq") != p->next_sample_seq) {
+		probe_end(p, OUTCOME_INVALID, "samples were lost (got part %" PRIu64 ", expected %" PRIu64 ")",
+			  get_uint(m, "seq"), p->next_sample_seq);
+		return;
+	}
+	p->next_sample_seq++;
+	if (r->samples_count + n > SAMPLES_MAX) {
+		probe_end(p, OUTCOME_INVALID, "agent sent more than %d samples", SAMPLES_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct proto_sample *s = array_push(r->samples, r->samples_count, r->samples_cap);
+
+		memcpy(s, m->payload + i * sizeof(*s), sizeof(*s));
+		if (s > r->samples && s->t_us <= s[-1].t_us)
+			probe_end(p, OUTCOME_INVALID, "samples are out of order");
+	}
+	if (n && r->samples[r->samples_count - 1].oom_kill > r->samples[0].oom_kill)
+		probe_end(p, OUTCOME_OOM, "the guest ran out of memory and swap, and its kernel killed the load");
+}
+
+static void on_onset(struct probe *p, const struct guest_msg *m)
+{
+	p->has_onset = true;
+	p->onset_t_us = get_uint(m, "t_us");
+	p->rec->freeze_us = get_uint(m, "freeze_us");
+}
+
+static void on_checkpoint(struct probe *p, const struct guest_msg *m)
+{
+	const char *line = get_str(m, "line");
+
+	if (p->spec->kind == PROBE_GROWTH) {
+		/* Nothing is measured at a step in this method: the workload may go on at once. */
+		json_t *go = json_pack("{s:s, s:I, s:I, s:s}", "type", "resume", "id", ++p->last_id, "pid",
+				       (json_int_t)get_uint(m, "pid"), "line", "go");
+		struct err *e = p->ops->send(p->guest, go);
+
+		/* A line that is dead is found dead by the next receive. */
+		err_free(e);
+		json_decref(go);
+	} else if (strncmp(line, "full ", 5) == 0) {
+		p->is_ballast_full = true;
+	} else if (sscanf(line, "verified pages=%" SCNu64 " bad=%" SCNu64, &p->verified_pages, &p->bad_pages) == 2) {
+		p->is_verified = true;
+	}
+}
+
+static void on_output(struct probe *p, const struct guest_msg *m)
+{
+	size_t room = OUTPUT_BYTES_MAX - p->output.len;
+
+	strbuf_add(&p->output, m->payload, m->payload_len < room ? m->payload_len : room);
+}
+
+static void on_exit_message(struct probe *p, const struct guest_msg *m)
+{
+	if ((json_int_t)get_uint(m, "pid") != p->load_pid && p->load_pid)
+		return;
+	p->has_exited = true;
+	p->exit_status = (int)get_uint(m, "status");
+	p->exit_signal = (int)get_uint(m, "signal");
+}
+
+static void on_file(struct probe *p, const struct guest_msg *m)
+{
+	struct probe_record *r = p->rec;
+
+	if (!p->is_in_snapshot || json_integer_value(json_object_get(m->json, "id")) != p->call_id)
+		return;
+
+	struct snapshot *s = &r->snapshots[r->snapshots_count - 1];
+	unsigned pid = (unsigned)get_uint(m, "pid");
+	struct evidence *f = s->files_count ? &s->files[s->files_count - 1] : NULL;
+
+	p->evidence_bytes += m->payload_len;
+	if (p->evidence_bytes > EVIDENCE_BYTES_MAX || s->files_count >= EVIDENCE_FILES_MAX) {
+		probe_end(p, OUTCOME_INVALID, "agent sent too much evidence");
+		return;
+	}
+	if (!f || f->pid != pid || strcmp(f->name, get_str(m, "name")) != 0) {
+		f = array_push(s->files, s->files_count, s->files_cap);
+		f->pid = pid;
+		f->name = xstrdup(get_str(m, "name"));
+		f->data = xstrdup("");
+	}
+	f->data = xreallocarray(f->data, f->len + m->payload_len + 1, 1);
+	memcpy(f->data + f->len, m->payload, m->payload_len);
+	f->len += m->payload_len;
+	f->data[f->len] = '\0';
+	if (*get_str(m, "error") && !f->error)
+		f->error = xstrdup(get_str(m, "error"));
+}
+
+void probe_handle(struct probe *p, const struct guest_msg *m)
+{
+	static const struct {
+		const char *type;
+		void (*handle)(struct probe *p, const struct guest_msg *m);
+	} handlers[] = {
+		{ "hello", on_hello },           { "reply", on_reply },   { "heartbeat", on_heartbeat },
+		{ "samples", on_samples },       { "onset", on_onset },   { "checkpoint", on_checkpoint },
+		{ "output", on_output },         { "exit", on_exit_message }, { "file", on_file },
+	};
+	const char *type = get_str(m, "type");
+
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (strcmp(handlers[i].type, type) == 0) {
+			handlers[i].handle(p, m);
+			return;
+		}
+	probe_end(p, OUTCOME_INVALID, "agent sent an unknown message '%.40s'", type);
+}
+
+int64_t probe_last_sample_us(const struct probe *p)
+{
+	const struct probe_record *r = p->rec;
+
+	return r->samples_count ? (int64_t)r->samples[r->samples_count - 1].t_us : 0;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/probe.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "calibrate/text.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/probe-internal.h"
+
+/*
+ * One guest life. The steps below return false when the probe is over; p->rec then says how. Two things end a probe
+ * early in every step: the line to the guest dies (agent-lost), or the phase takes too long (timeout or boot-fail).
+ */
+
+/* Deadlines under KVM; TCG gets ACCEL_SCALE_TCG times as much. Each is several times what a probe on a busy 2-core machine took, so that
+ * only a guest that hangs meets them. */
+static const int64_t phase_deadline_ms[PHASE_COUNT] = {
+	[PHASE_START] = 30000,   [PHASE_BOOT] = 20000,     [PHASE_PREPARE] = 20000, [PHASE_LOAD] = 150000,
+	[PHASE_SETTLE] = 20000,  [PHASE_EVIDENCE] = 30000, [PHASE_TEARDOWN] = 30000,
+};
+#define ACCEL_SCALE_TCG 4
+
+/* The agent sends a heartbeat each second of guest time; a guest deep in reclaim may be late. */
+#define SILENCE_MS 10000
+
+static void set_phase(struct probe *p, enum probe_phase phase)
+{
+	int64_t now = p->ops->now_ms(p->guest);
+
+	p->rec->phase_ms[p->phase] += now - p->phase_start_ms;
+	p->phase = phase;
+	p->phase_start_ms = now;
+	p->deadline_ms = now + phase_deadline_ms[phase] * p->scale;
+	if (p->on_phase)
+		p->on_phase(p->on_phase_arg, phase);
+}
+
+bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...)
+{
+	if (p->is_over)
+		return false;
+
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(p->rec->reason);
+	p->rec->reason = xvasprintf(fmt, ap);
+	va_end(ap);
+	p->rec->outcome = outcome;
+	p->is_over = true;
+	return false;
+}
+
+void probe_flag(struct probe *p, const char *name)
+{
+	char *flags = xasprintf("%s%s%s", p->rec->flags, *p->rec->flags ? "," : "", name);
+
+	free(p->rec->flags);
+	p->rec->flags = flags;
+}
+
+/** The line of the console that tells most about a guest's end; "" when there is none. */
+static char *telling_console_line(const char *console)
+{
+	static const char *const signs[] = { "Kernel panic", "Out of memory", "agent: ", "Call Trace" };
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		const char *at = strstr(console, signs[i]);
+
+		if (at)
+			return xmemdup0(at, strcspn(at, "\r\n"));
+	}
+	return xstrdup("");
+}
+
+/** The line to the guest is dead, or silent: find out what became of the guest. */
+static bool end_lost(struct probe *p, const char *what)
+{
+	cleanup_free char *console = p->ops->console(p->guest);
+	cleanup_free char *line = telling_console_line(console);
+	enum outcome outcome = p->phase <= PHASE_BOOT ? OUTCOME_BOOT_FAIL : OUTCOME_AGENT_LOST;
+	const char *sep = *line ? ": " : "";
+
+	switch (p->ops->state(p->guest)) {
+	case GUEST_PANICKED:
+		return probe_end(p, outcome, "guest panic%s%s", sep, line);
+	case GUEST_GONE:
+		return probe_end(p, outcome, "%s%s%s",
+				 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked", sep, line);
+	case GUEST_PAUSED:
+		return probe_end(p, outcome, "guest was paused by the hypervisor (%s)%s%s", what, sep, line);
+	case GUEST_RUNNING:
+		break;
+	}
+	return probe_end(p, outcome, "%s%s%s", what, sep, line);
+}
+
+static bool end_deadline(struct probe *p)
+{
+	int64_t limit_s = phase_deadline_ms[p->phase] * p->scale / 1000;
+	cleanup_free char *console = p->ops->console(p->guest);
+	cleanup_free char *line = telling_console_line(console);
+
+	return probe_end(p, p->phase == PHASE_BOOT ? OUTCOME_BOOT_FAIL : OUTCOME_TIMEOUT,
+			 "phase '%s' took more than %" PRId64 " s%s%s", probe_phase_name(p->phase), limit_s,
+			 *line ? ": " : "", line);
+}
+
+bool probe_pump(struct probe *p, int timeout_ms)
+{
+	if (p->is_over)
+		return false;
+
+	int64_t now = p->ops->now_ms(p->guest);
+
+	if (now >= p->deadline_ms)
+		return end_deadline(p);
+	/* One second at most, so that a guest that ended is noticed soon. */
+	int64_t wait_ms = timeout_ms < 1000 ? timeout_ms : 1000;
+
+	if (wait_ms > p->deadline_ms - now)
+		wait_ms = p->deadline_ms - now;
+
+	struct guest_msg *m = NULL;
+	struct err *e = p->ops->recv(p->guest, (int)wait_ms, &m);
+
+	if (e && err_get_kind(e) == ERR_INTERRUPTED) {
+		p->fatal = e;
+		return probe_end(p, OUTCOME_INVALID, "stopped");
+	}
+	if (e) {
+		end_lost(p, err_message(e));
+		err_free(e);
+		return false;
+	}
+	if (m) {
+		p->heard_ms = p->ops->now_ms(p->guest);
+		probe_handle(p, m);
+		guest_msg_destroy(m);
+		return !p->is_over;
+	}
+
+	/* Nothing came: is anybody there? While the guest boots, silence is normal. */
+	enum guest_state state = p->ops->state(p->guest);
+
+	if (state == GUEST_GONE || state == GUEST_PANICKED)
+		return end_lost(p, "guest ended");
+	if (p->phase > PHASE_BOOT && p->ops->now_ms(p->guest) - p->heard_ms > SILENCE_MS * p->scale)
+		return end_lost(p, "agent is silent");
+	return true;
+}
+
+bool probe_call(struct probe *p, json_t *json)
+{
+	p->call_id = ++p->last_id;
+	p->is_call_open = true;
+	json_object_set_new(json, "id", json_integer(p->call_id));
+
+	struct err *e = p->is_over ? NULL : p->ops->send(p->guest, json);
+
+	json_decref(json);
+	if (e && err_get_kind(e) == ERR_INTERRUPTED) {
+		p->fatal = e;
+		return probe_end(p, OUTCOME_INVALID, "stopped");
+	}
+	if (e) {
+		end_lost(p, err_message(e));
+		err_free(e);
+	}
+	while (p->is_call_open)
+		if (!probe_pump(p, 1000))
+			return false;
+	return true;
+}
+
+bool probe_call_ok(struct probe *p, json_t *json)
+{
+	cleanup_free char *type = xstrdup(json_string_value(json_object_get(json, "type")));
+
+	if (!probe_call(p, json))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_INVALID, "agent refused '%s': %s", type, p->reply_error);
+	return true;
+}
+
+static bool boot(struct probe *p)
+{
+	set_phase(p, PHASE_BOOT);
+	while (!p->has_hello)
+		if (!probe_pump(p, 1000))
+			return false;
+	return true;
+}
+
+static bool run_load(struct probe *p)
+{
+	bool is_ballast = p->spec->kind != PROBE_GROWTH;
+
+	set_phase(p, PHASE_LOAD);
+	if (!(is_ballast ? probe_start_ballast(p) : probe_start_workload(p)))
+		return false;
+	while (!p->has_onset && !p->is_ballast_full && !p->has_exited)
+		if (!probe_pump(p, 1000))
+			return false;
+	if (p->has_onset)
+		return true;
+	if (p->has_exited)
+		return probe_end_exit(p);
+
+	set_phase(p, PHASE_SETTLE);
+	int64_t full_at_us = probe_last_sample_us(p);
+
+	while (!p->has_onset && !p->has_exited) {
+		/* A ballast that is full rests for settle_ms of guest time, and longer while swap still moves. */
+		bool rested = probe_last_sample_us(p) - full_at_us >= (int64_t)p->spec->settle_ms * 1000;
+
+		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
+			break;
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return p->has_exited ? probe_end_exit(p) : true;
+}
+
+/** The guest has been seen to the end: what is the answer, and do the witnesses agree? */
+static void judge(struct probe *p)
+{
+	struct probe_record *r = p->rec;
+	struct onset_result host = onset_find(p->spec->rule, r->samples, r->samples_count);
+
+	if (host.found != p->has_onset || (host.found && host.t_us != p->onset_t_us)) {
+		probe_end(p, OUTCOME_INVALID, "guest and host disagree on the onset: guest %s, host %s",
+			  p->has_onset ? "saw it" : "saw none", host.found ? "finds it" : "finds none");
+		return;
+	}
+	if (r->samples_count)
+		r->load_pages = host.found ? r->samples[host.index].load_pages :
+					     r->samples[r->samples_count - 1].load_pages;
+	if (host.found) {
+		r->onset_t_us = (int64_t)(host.t_us - r->samples[0].t_us);
+		r->onset_swapped_pages = host.swapped_pages;
+	}
+	/* Pages of zeros and pages in zswap never reach the disk, so only far too few or far too many writes are a contradiction. */
+	uint64_t rule_bytes = p->spec->rule->pages * 4096;
+
+	if (host.found ? r->swap_written_bytes < rule_bytes / 2 : r->swap_written_bytes >= 4 * rule_bytes)
+		probe_flag(p, "swap-disk-disagrees");
+	probe_end(p, host.found ? OUTCOME_ONSET : OUTCOME_NO_ONSET, "%s", "");
+}
+
+static void count_swap_writes(struct probe *p)
+{
+	uint64_t bytes;
+	struct err *e = p->ops->swap_written(p->guest, &bytes);
+
+	if (e) {
+		probe_flag(p, "no-swap-disk-count");
+		err_free(e);
+		return;
+	}
+	p->rec->swap_written_bytes = bytes;
+}
+
+static void live(struct probe *p)
+{
+	if (!boot(p))
+		return;
+	set_phase(p, PHASE_PREPARE);
+	if (!probe_prepare(p) || !run_load(p))
+		return;
+	set_phase(p, PHASE_EVIDENCE);
+	if (!probe_snapshot(p, p->has_onset ? "onset" : "end"))
+		return;
+	/* From here on swapping is our own doing (the ballast reads back what it wrote): no part of the series. */
+	if (!probe_call_ok(p, json_pack("{s:s}", "type", "unwatch")))
+		return;
+	count_swap_writes(p);
+	if (p->spec->kind != PROBE_GROWTH && !probe_verify_ballast(p))
+		return;
+	judge(p);
+}
+
+static double unix_time_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
+		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg, struct probe_record *ret)
+{
+	struct probe_record rec = {
+		.replicate = spec->replicate,
+		.seq = spec->seq,
+		.kind = spec->kind,
+		.z_kib = spec->kind == PROBE_FIXED ? spec->z_kib : 0,
+		.seed = spec->guest.seed,
+		.reason = xstrdup(""),
+		.flags = xstrdup(""),
+		.onset_t_us = -1,
+		.started_s = unix_time_s(),
+	};
+	struct probe p = {
+		.ops = ops,
+		.spec = spec,
+		.rec = &rec,
+		.on_phase = on_phase,
+		.on_phase_arg = arg,
+		.scale = strcmp(spec->guest.accel, "kvm") == 0 ? 1 : ACCEL_SCALE_TCG,
+	};
+
+	snprintf(rec.cell_key, sizeof(rec.cell_key), "%s", spec->cell_key);
+	if (on_phase)
+		on_phase(arg, PHASE_START);
+	p.phase_start_ms = ops->now_ms(NULL);
+
+	struct err *e = ops->start(ctx, &spec->guest, &p.guest);
+
+	if (e) {
+		probe_record_deinit(&rec);
+		return e;
+	}
+	rec.command_line = ops->command_line(p.guest);
+	p.heard_ms = ops->now_ms(p.guest);
+	live(&p);
+	rec.console = ops->console(p.guest);
+	set_phase(&p, PHASE_TEARDOWN);
+	ops->stop(p.guest);
+	rec.phase_ms[PHASE_TEARDOWN] += ops->now_ms(NULL) - p.phase_start_ms;
+	rec.output = strbuf_steal(&p.output);
+	free(p.reply_error);
+	free(p.reply_value);
+	if (p.fatal) {
+		probe_record_deinit(&rec);
+		return p.fatal;
+	}
+	*ret = rec;
+	return NULL;
+}

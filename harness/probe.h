@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_PROBE_H
+#define SWAPCAL_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "calibrate/onset.h"
+#include "harness/base/err.h"
+#include "harness/guest.h"
+#include "harness/record.h"
+
+/** Everything one guest life depends on. Strings are borrowed. */
+struct probe_spec {
+	const char *cell_key;
+	unsigned replicate, seq;
+	enum probe_kind kind;
+	uint64_t z_kib; /**< ballast size: the target of a fixed probe, the end of a ramp; 0 for growth */
+
+	struct guest_config guest;
+	unsigned swappiness;
+	const char *thp; /**< never, madvise, always */
+	bool mglru;
+
+	const struct onset_rule *rule;
+	unsigned tick_ms;
+	unsigned settle_ms;  /**< how long a fixed ballast stays before "no-onset" */
+	unsigned ramp_kib_s; /**< how fast the ballast grows */
+	const char *fill;    /**< of the ballast */
+
+	const char *const *argv; /**< NULL-terminated command of the workload; NULL for the ballast */
+};
+
+/**
+ * Lives one guest: start, load, verdict, evidence, end. Whatever goes wrong with the guest is an outcome in *ret, with a reason; an error is
+ * returned only when the user asked to stop (ERR_INTERRUPTED) or the host could not even try. The guest is gone when this returns.
+ * on_phase may be NULL; it hears of each phase, for progress.
+ */
+struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
+		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg,
+		      struct probe_record *ret) must_check;
+
+#endif
