@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest/proto.h"
+#include "harness/base/alloc.h"
 #include "harness/base/strbuf.h"
 
 /** Leaves room for sockets named after the guest in a path of at most 107 bytes. */
@@ -186,4 +187,35 @@ struct err *domain_xml_build(const struct domain_spec *spec, const struct domain
 	strbuf_adds(&sb, "</domain>\n");
 	*ret = strbuf_steal(&sb);
 	return NULL;
+}
+
+char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	/* No daemon for logs, no labels, namespaces or cgroups, no file changes hands. */
+	strbuf_adds(&sb, "stdio_handler = \"file\"\n"
+			 "security_driver = \"none\"\n"
+			 "namespaces = []\n"
+			 "cgroup_controllers = []\n"
+			 "dynamic_ownership = 0\n");
+	if (with_user)
+		strbuf_addf(&sb, "user = \"+%u\"\ngroup = \"+%u\"\n", uid, gid);
+	return strbuf_steal(&sb);
+}
+
+char *domain_xml_element(const char *xml, const char *tag)
+{
+	cleanup_free char *open = xasprintf("<%s", tag);
+	cleanup_free char *close = xasprintf("</%s>", tag);
+	const char *p = xml ? strstr(xml, open) : NULL;
+
+	/* "<a" also begins "<ab>". */
+	while (p && !strchr("> ", p[strlen(open)]))
+		p = strstr(p + 1, open);
+
+	const char *begin = p ? strchr(p, '>') : NULL;
+	const char *end = begin ? strstr(begin, close) : NULL;
+
+	return end ? xmemdup0(begin + 1, (size_t)(end - begin - 1)) : NULL;
 }

@@ -20,4 +20,10 @@ struct domain_xml_extra {
 struct err *domain_xml_build(const struct domain_spec *spec, const struct domain_xml_extra *extra,
 			     char **ret) must_check;
 
+/** qemu.conf of an embedded driver that needs nothing of the host; QEMU runs as uid and gid when with_user. To be freed. */
+char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid);
+
+/** The text of the first element of that name in xml, to be freed; NULL when there is none. xml may be NULL. */
+char *domain_xml_element(const char *xml, const char *tag);
+
 #endif

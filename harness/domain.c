@@ -19,9 +19,10 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/base/strbuf.h"
+#include "harness/console.h"
 #include "harness/domain-xml.h"
 #include "harness/orphans.h"
+#include "harness/process.h"
 #include "harness/stage.h"
 #include "harness/workdir.h"
 
@@ -41,7 +42,7 @@ struct domain_conn {
 	virConnectPtr virt;
 	char *uri;
 	bool is_embedded;
-	struct workdir *workdir; /* borrowed when embedded */
+	struct workdir *workdir;
 	struct stage_user user;
 	char *dac_label; /* NULL: QEMU's user is ours, or the driver's affair */
 	pthread_mutex_t lock; /* guards domains and the staged files */
@@ -69,6 +70,7 @@ static struct {
 	pthread_t thread;
 	atomic_bool stop;
 	struct workdir *embedded_workdir;
+	unsigned embedded_users;
 } process = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct err *virt_error(void)
@@ -148,23 +150,6 @@ static void release_events(void)
 	pthread_join(process.thread, NULL);
 }
 
-static struct err *write_qemu_conf(const char *root, const struct stage_user *user)
-{
-	cleanup_free char *dir = xasprintf("%s/etc", root);
-	cleanup_free char *path = xasprintf("%s/qemu.conf", dir);
-	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-
-	/* No daemon for logs, no labels, namespaces or cgroups: nothing that needs a host set up for libvirt. */
-	strbuf_adds(&sb, "stdio_handler = \"file\"\nsecurity_driver = \"none\"\nnamespaces = []\n"
-			 "cgroup_controllers = []\ndynamic_ownership = 0\n");
-	if (geteuid() == 0)
-		strbuf_addf(&sb, "user = \"+%u\"\ngroup = \"+%u\"\n", (unsigned)user->uid, (unsigned)user->gid);
-
-	struct err *e = file_mkdirs(dir, 0755);
-
-	return e ? e : file_write_atomic(path, sb.data, sb.len, 0644);
-}
-
 /** Does the URI name another machine: is there something between "://" and the next '/'? */
 static bool is_remote(const char *uri)
 {
@@ -173,27 +158,12 @@ static bool is_remote(const char *uri)
 	return !host || (host[3] != '/' && host[3] != '\0');
 }
 
-/** The text between <tag> (or <tag ...>) and </tag>, from *xml on, which moves behind it; NULL when there is none. */
-static char *next_element(const char **xml, const char *tag)
-{
-	cleanup_free char *open = xasprintf("<%s", tag);
-	cleanup_free char *close = xasprintf("</%s>", tag);
-	const char *p = *xml ? strstr(*xml, open) : NULL;
-	const char *begin = p ? strchr(p, '>') : NULL;
-	const char *end = begin ? strstr(begin, close) : NULL;
-
-	if (!end)
-		return NULL;
-	*xml = end + strlen(close);
-	return xmemdup0(begin + 1, (size_t)(end - begin - 1));
-}
-
 /** Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself. */
 static void find_user(struct domain_conn *conn)
 {
 	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
 	const char *p = xml ? strstr(xml, "<model>dac</model>") : NULL;
-	cleanup_free char *label = next_element(&p, "baselabel");
+	cleanup_free char *label = domain_xml_element(p, "baselabel");
 	unsigned uid, gid;
 
 	stage_user_init(&conn->user, geteuid(), getegid());
@@ -203,42 +173,14 @@ static void find_user(struct domain_conn *conn)
 	conn->dac_label = take_ptr(label);
 }
 
-/** Owner of a guest, in its description: a process that has the same id later on started at another time. */
-static char *owner_of(pid_t pid)
-{
-	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
-	cleanup_strbuf struct strbuf stat = STRBUF_INIT, boot = STRBUF_INIT;
-	struct err *e = file_read(path, 4096, &stat);
-	const char *p = strrchr(strbuf_str(&stat), ')');
-	unsigned long long started;
-
-	err_free(e);
-	e = file_read("/proc/sys/kernel/random/boot_id", 64, &boot);
-	err_free(e);
-	/* starttime is field 22 of proc_pid_stat(5); the second one may hold anything up to its last ')'. */
-	if (!p || sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-			 &started) != 1)
-		return xstrdup("");
-	return xasprintf("swapcal process %d started %llu boot %.36s", (int)pid, started, strbuf_str(&boot));
-}
-
-/** Is it a guest of a process of this boot that has ended? */
+/** Is it a guest of ours whose process has ended? */
 static bool is_left_behind(virDomainPtr domain)
 {
 	cleanup_free char *description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
 	const char *name = virDomainGetName(domain);
-	const char *boot = description ? strstr(description, " boot ") : NULL;
-	int pid;
 
-	if (!name || strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) != 0 || !boot ||
-	    sscanf(description, "swapcal process %d ", &pid) != 1 || pid <= 0)
-		return false;
-
-	cleanup_free char *owner = owner_of(pid);
-	cleanup_free char *me = owner_of(getpid());
-	const char *my_boot = strstr(me, " boot ");
-
-	return my_boot && strcmp(boot, my_boot) == 0 && strcmp(owner, description) != 0;
+	return name && strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) == 0 && description &&
+	       process_identity_is_dead(description);
 }
 
 /** For drivers that others use too; in an embedded one the work directory has told. */
@@ -260,27 +202,34 @@ static void end_left_behind(virConnectPtr virt)
 
 static struct err *open_workdir(struct domain_conn *conn)
 {
-	struct err *e;
+	if (!conn->is_embedded)
+		return workdir_open(NULL, &conn->workdir);
+	if (!process.embedded_workdir) {
+		struct err *e = workdir_open(NULL, &process.embedded_workdir);
 
-	if (conn->is_embedded && process.embedded_workdir) {
-		conn->workdir = process.embedded_workdir;
-		return NULL;
+		if (e)
+			return e;
 	}
-	e = workdir_open(NULL, &conn->workdir);
-	if (!e && conn->is_embedded)
-		process.embedded_workdir = conn->workdir;
-	return e;
+	conn->workdir = process.embedded_workdir;
+	process.embedded_users++;
+	return NULL;
 }
 
-static struct err *open_embedded(struct domain_conn *conn)
+/** Configures the embedded driver for this work directory. */
+static struct err *configure_embedded(struct domain_conn *conn)
 {
 	const char *root = workdir_root(conn->workdir);
+	cleanup_free char *dir = xasprintf("%s/etc", root);
+	cleanup_free char *path = xasprintf("%s/qemu.conf", dir);
 	struct stage_user user;
+	struct err *e = file_mkdirs(dir, 0755);
 
 	stage_user_for_qemu(&user);
 
-	struct err *e = write_qemu_conf(root, &user);
+	cleanup_free char *conf = domain_xml_qemu_conf(geteuid() == 0, user.uid, user.gid);
 
+	if (!e)
+		e = file_write_atomic(path, conf, strlen(conf), 0644);
 	free(conn->uri);
 	conn->uri = xasprintf("qemu:///embed?root=%s", root);
 	return e;
@@ -291,7 +240,7 @@ static struct err *open_locked(struct domain_conn *conn)
 	struct err *e = open_workdir(conn);
 
 	if (!e && conn->is_embedded)
-		e = open_embedded(conn);
+		e = configure_embedded(conn);
 	if (!e)
 		e = acquire_events(workdir_root(conn->workdir));
 	if (e)
@@ -306,6 +255,18 @@ static struct err *open_locked(struct domain_conn *conn)
 	if (!conn->is_embedded)
 		end_left_behind(conn->virt);
 	return stage_clean(workdir_staged(conn->workdir));
+}
+
+static void close_locked(struct domain_conn *conn)
+{
+	if (conn->virt) {
+		virConnectClose(conn->virt);
+		release_events();
+	}
+	if (!conn->is_embedded)
+		workdir_close(conn->workdir);
+	else if (conn->workdir && --process.embedded_users == 0)
+		workdir_empty(conn->workdir);
 }
 
 struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
@@ -328,4 +289,280 @@ struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
 	}
 	*ret = conn;
 	return NULL;
+}
+
+void domain_conn_close(struct domain_conn *conn)
+{
+	while (conn->domains)
+		domain_stop(conn->domains);
+	pthread_mutex_lock(&process.lock);
+	close_locked(conn);
+	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_destroy(&conn->lock);
+	free(conn->dac_label);
+	free(conn->uri);
+	free(conn);
+}
+
+/** A version as libvirt counts: 1000000 * major + 1000 * minor + release. */
+static json_t *version_json(unsigned long v)
+{
+	cleanup_free char *text = xasprintf("%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+
+	return json_string(text);
+}
+
+json_t *domain_conn_describe(struct domain_conn *conn)
+{
+	cleanup_free char *xml = virConnectGetDomainCapabilities(conn->virt, NULL, "x86_64", "pc", "qemu", 0);
+	cleanup_free char *emulator = domain_xml_element(xml, "path");
+	unsigned long libvirt = 0, qemu = 0;
+
+	virConnectGetLibVersion(conn->virt, &libvirt);
+	virConnectGetVersion(conn->virt, &qemu);
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s}", "uri", conn->uri, "libvirt", version_json(libvirt),
+			 "qemu", version_json(qemu), "emulator", emulator ? emulator : "", "qemu_user",
+			 conn->user.name, "cpu_model", DOMAIN_CPU_MODEL);
+}
+
+const char *domain_conn_workdir(struct domain_conn *conn)
+{
+	return workdir_files(conn->workdir);
+}
+
+bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write)
+{
+	return stage_can_open(&conn->user, path, to_write);
+}
+
+struct err *domain_stage_file(struct domain_conn *conn, const char *path, char **ret)
+{
+	pthread_mutex_lock(&conn->lock);
+
+	struct err *e = stage_file(workdir_staged(conn->workdir), &conn->user, path, ret);
+
+	pthread_mutex_unlock(&conn->lock);
+	return e;
+}
+
+struct err *domain_own_file(struct domain_conn *conn, const char *path)
+{
+	if (conn->user.uid == geteuid())
+		return NULL;
+	/* A user who may not give files away lets everyone have this one: its directory cannot be listed. */
+	if (geteuid() == 0 ? lchown(path, conn->user.uid, conn->user.gid) : chmod(path, 0666))
+		return err_errno(errno, "cannot give '%s' to user '%s'", path, conn->user.name);
+	return NULL;
+}
+
+/** A socket at path that QEMU's user may connect to. */
+static struct err *listen_at(struct domain_conn *conn, const char *path, int *ret)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_new("socket path '%s' is too long", path);
+	strcpy(address.sun_path, path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(path, 0600))
+		return err_errno(errno, "cannot create socket '%s'", path);
+
+	struct err *e = domain_own_file(conn, path);
+
+	if (!e && listen(fd, 1))
+		e = err_errno(errno, "cannot listen at '%s'", path);
+	if (!e)
+		*ret = take_fd(fd);
+	return e;
+}
+
+/** Takes QEMU's connection to the agent's socket; others than QEMU's user are turned away. */
+static struct err *accept_agent(struct domain *d, int listen_fd)
+{
+	struct pollfd pollfd = { .fd = listen_fd, .events = POLLIN };
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	while (poll(&pollfd, 1, CONNECT_TIMEOUT_MS) == 1) {
+		cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ||
+		    cred.uid != d->conn->user.uid)
+			continue;
+		d->agent_fd = take_fd(fd);
+		d->pid = cred.pid;
+		/* 0: a process outside our PID namespace. */
+		if (d->pid > 0)
+			d->pidfd = pidfd_open(d->pid, 0);
+		return NULL;
+	}
+	return err_new("QEMU did not connect to the agent's socket");
+}
+
+static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
+{
+	cleanup_free char *owner = process_identity(getpid());
+	struct domain_xml_extra extra = {
+		.agent_socket = d->socket_path,
+		.console_path = d->console_path,
+		.description = owner,
+		.dac_label = d->conn->dac_label,
+	};
+	cleanup_free char *xml = NULL;
+	struct err *e = domain_xml_build(spec, &extra, &xml);
+
+	/* Ours from the start, so that we can read it whoever writes it. */
+	if (!e)
+		e = file_write_atomic(d->console_path, "", 0, 0600);
+	if (e)
+		return e;
+	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
+	d->virt = virDomainCreateXML(d->conn->virt, xml,
+				     d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	if (!d->virt)
+		return virt_error();
+	e = accept_agent(d, listen_fd);
+	if (!e)
+		d->command_line = process_command_line(d->pid);
+	return e;
+}
+
+struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret)
+{
+	struct domain *d = xcalloc(1, sizeof(*d));
+	cleanup_close int listen_fd = -1;
+
+	*d = (struct domain){ .conn = conn, .agent_fd = -1, .pidfd = -1, .name = xstrdup(spec->name) };
+	d->socket_path = xasprintf("%s/%s.agent", workdir_files(conn->workdir), d->name);
+	d->console_path = xasprintf("%s/%s.console", workdir_files(conn->workdir), d->name);
+	pthread_mutex_lock(&conn->lock);
+	d->next = conn->domains;
+	conn->domains = d;
+	pthread_mutex_unlock(&conn->lock);
+
+	struct err *e = listen_at(conn, d->socket_path, &listen_fd);
+
+	if (!e)
+		e = create(d, spec, listen_fd);
+	if (e) {
+		domain_stop(d);
+		return err_wrap(e, "guest '%s'", spec->name);
+	}
+	*ret = d;
+	return NULL;
+}
+
+int domain_agent_fd(struct domain *d)
+{
+	return d->agent_fd;
+}
+
+/** Has the QEMU process ended? */
+static bool has_ended(const struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->pidfd, .events = POLLIN };
+
+	return d->pidfd >= 0 && poll(&pollfd, 1, 0) == 1;
+}
+
+/** What libvirt says. */
+static enum guest_state ask_state(struct domain *d)
+{
+	int state, reason;
+
+	if (has_ended(d) || virDomainGetState(d->virt, &state, &reason, 0) < 0)
+		return GUEST_GONE;
+	switch (state) {
+	case VIR_DOMAIN_PAUSED:
+		return reason == VIR_DOMAIN_PAUSED_CRASHED ? GUEST_PANICKED : GUEST_PAUSED;
+	case VIR_DOMAIN_CRASHED:
+		return GUEST_PANICKED;
+	case VIR_DOMAIN_SHUTDOWN:
+	case VIR_DOMAIN_SHUTOFF:
+		return GUEST_GONE;
+	default:
+		return GUEST_RUNNING;
+	}
+}
+
+enum guest_state domain_state(struct domain *d)
+{
+	enum guest_state state = ask_state(d);
+	cleanup_free char *console = console_tail(d->console_path, TAIL_BYTES);
+
+	/* Before the guest has loaded the driver of the panic device the console is the only sign. */
+	return console_shows_panic(console) ? GUEST_PANICKED : state;
+}
+
+struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes)
+{
+	virDomainBlockStatsStruct stats;
+
+	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
+		return err_wrap(virt_error(), "counters of the swap disk");
+	if (stats.wr_bytes < 0)
+		return err_new("counters of the swap disk: none");
+	*ret_bytes = (uint64_t)stats.wr_bytes;
+	return NULL;
+}
+
+char *domain_console(struct domain *d)
+{
+	return console_tail(d->console_path, TAIL_BYTES);
+}
+
+char *domain_command_line(struct domain *d)
+{
+	return xstrdup(d->command_line ? d->command_line : "");
+}
+
+/** Kills QEMU, waits, and reaps it: libvirt then has nothing to wait for. */
+static void end_process(struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->pidfd, .events = POLLIN };
+	siginfo_t info;
+
+	/* Not permitted for another user's QEMU (qemu:///system): then libvirt does it. */
+	if (d->pidfd < 0 || (pidfd_send_signal(d->pidfd, SIGKILL, NULL, 0) && errno != ESRCH))
+		return;
+	if (poll(&pollfd, 1, END_TIMEOUT_MS) != 1)
+		log_note("guest '%s': process %d does not end", d->name, (int)d->pid);
+	/* No child of ours when a daemon started it; already reaped when it had ended before. */
+	waitid(P_PIDFD, (id_t)d->pidfd, &info, WEXITED | WNOHANG);
+}
+
+static void remove_from_list(struct domain *d)
+{
+	struct domain **link = &d->conn->domains;
+
+	pthread_mutex_lock(&d->conn->lock);
+	while (*link != d)
+		link = &(*link)->next;
+	*link = d->next;
+	pthread_mutex_unlock(&d->conn->lock);
+}
+
+void domain_stop(struct domain *d)
+{
+	cleanup_free char *log = xasprintf("%s/log/qemu/%s.log", workdir_root(d->conn->workdir), d->name);
+
+	end_process(d);
+	if (d->virt) {
+		/* Fails when libvirt has seen the end already; either way it has forgotten the guest afterwards. */
+		virDomainDestroy(d->virt);
+		virDomainFree(d->virt);
+	}
+	if (d->agent_fd >= 0)
+		close(d->agent_fd);
+	if (d->pidfd >= 0)
+		close(d->pidfd);
+	unlink(d->socket_path);
+	unlink(d->console_path);
+	unlink(log);
+	remove_from_list(d);
+	free(d->command_line);
+	free(d->socket_path);
+	free(d->console_path);
+	free(d->name);
+	free(d);
 }

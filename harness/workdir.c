@@ -251,13 +251,22 @@ struct err *workdir_open(const char *base, struct workdir **ret)
 	return NULL;
 }
 
+void workdir_empty(struct workdir *w)
+{
+	struct err *e = file_remove_tree(w->files);
+
+	/* What cannot be removed now is removed by the next process that takes the slot. */
+	if (!e)
+		e = prepare_dir(w->files);
+	err_free(e);
+}
+
 void workdir_close(struct workdir *w)
 {
 	if (!w)
 		return;
-	/* What cannot be removed now is removed by the next process that takes the slot. */
 	if (w->files)
-		err_free(file_remove_tree(w->files));
+		workdir_empty(w);
 	if (w->lock_fd >= 0)
 		close(w->lock_fd);
 	free(w->root);

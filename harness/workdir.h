@@ -26,6 +26,9 @@ struct err *workdir_open(const char *base, struct workdir **ret) must_check;
 /** Empties the scratch directory and gives the slot up. NULL is allowed. */
 void workdir_close(struct workdir *w);
 
+/** Empties the scratch directory. */
+void workdir_empty(struct workdir *w);
+
 /** BASE/N. Borrowed, like the next two. */
 const char *workdir_root(const struct workdir *w);
 const char *workdir_files(const struct workdir *w);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/accel.h"
+#include "harness/audit.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/log.h"
+#include "harness/campaign.h"
+#include "harness/cmd.h"
+#include "harness/domain.h"
+#include "harness/guest-vm.h"
+#include "harness/run-progress.h"
+
+DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
+DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
+DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
+DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
+DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
+
+struct options {
+	const char *plan_path, *output, *accel, *uri;
+	bool is_dry_run, retry_failed, is_help;
+};
+
+static const char help[] =
+	"usage: swapcal run PLAN -o FILE [OPTION]...\n"
+	"\n"
+	"Runs the campaign that PLAN describes and keeps every probe in FILE. The same command resumes: it asks\n"
+	"only what FILE does not answer yet. Ctrl-C ends the guests at once and keeps what is finished.\n"
+	"\n"
+	"  -o, --output FILE    results file, made when missing\n"
+	"  -n, --dry-run        check the plan, list its cells and an estimate of the time, start nothing\n"
+	"      --retry-failed   ask again what failed in earlier runs\n"
+	"      --accel ACCEL    kvm, tcg or auto (default): KVM if a guest really boots under it\n"
+	"  -c, --connect URI    libvirt connection; default $LIBVIRT_DEFAULT_URI, else an embedded driver\n"
+	"  -h, --help           this text\n"
+	"\n"
+	"Example:\n"
+	"  swapcal run examples/first-light.yaml -o first-light.swapcal\n"
+	"  swapcal report first-light.swapcal\n"
+	"\n"
+	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes lost,\n"
+	"130 interrupted. The plan's format is in swapcal-plan(5).\n";
+
+static struct err *parse_options(int argc, char **argv, struct options *ret)
+{
+	enum { OPT_RETRY = 256, OPT_ACCEL };
+	static const struct option long_options[] = {
+		{ "output", required_argument, NULL, 'o' }, { "dry-run", no_argument, NULL, 'n' },
+		{ "retry-failed", no_argument, NULL, OPT_RETRY }, { "accel", required_argument, NULL, OPT_ACCEL },
+		{ "connect", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { .accel = "auto", .uri = getenv("LIBVIRT_DEFAULT_URI") };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:nc:h", long_options, NULL)) != -1)
+		switch (c) {
+		case 'o':
+			o.output = optarg;
+			break;
+		case 'n':
+			o.is_dry_run = true;
+			break;
+		case OPT_RETRY:
+			o.retry_failed = true;
+			break;
+		case OPT_ACCEL:
+			o.accel = optarg;
+			break;
+		case 'c':
+			o.uri = optarg;
+			break;
+		case 'h':
+			o.is_help = true;
+			break;
+		default:
+			return err_new_kind(ERR_USAGE, "run: see 'swapcal run --help'");
+		}
+	if (!o.is_help && optind + 1 != argc)
+		return err_new_kind(ERR_USAGE, "run: one plan file is needed; see 'swapcal run --help'");
+	if (!o.is_help && !o.output && !o.is_dry_run)
+		return err_new_kind(ERR_USAGE, "run: where do the results go? give -o FILE");
+	o.plan_path = o.is_help ? NULL : argv[optind];
+	*ret = o;
+	return NULL;
+}
+
+/** Makes the plan's cells the current ones of the store. */
+static struct err *put_cells(struct store *store, const struct cell *cells, size_t n)
+{
+	struct err *e = store_clear_current(store);
+
+	for (size_t i = 0; !e && i < n; i++)
+		e = store_put_cell(store, &cells[i]);
+	return e;
+}
+
+static void print_cells(const struct plan *plan, const struct cell *cells, size_t n)
+{
+	printf("plan %s: %zu cells, %u replicate(s) each\n", plan->name, n, plan->replicates);
+	printf("%-12s  %6s  %-9s  %-10s  %-12s  %9s  %-4s  %s\n", "cell", "X MiB", "method", "workload", "interpreter",
+	       "processes", "thp", "swappiness");
+	for (size_t i = 0; i < n; i++)
+		printf("%-12.12s  %6u  %-9s  %-10s  %-12s  %9u  %-4s  %u\n", cells[i].key, cell_uint(&cells[i], "x_mib"),
+		       cell_str(&cells[i], "method"), cell_str(&cells[i], "workload"),
+		       cell_str(&cells[i], "interpreter"), cell_uint(&cells[i], "processes"), cell_str(&cells[i], "thp"),
+		       cell_uint(&cells[i], "swappiness"));
+}
+
+static struct err *dry_run(const struct plan *plan, const struct image *image, const char *accel)
+{
+	struct cell *cells;
+	size_t n;
+	unsigned probes = 0;
+
+	/* Nothing is started, so an undecided accelerator stays so: the keys shown are then not those of a run. */
+	campaign_expand(plan, image, accel, &cells, &n);
+	print_cells(plan, cells, n);
+	for (size_t i = 0; i < n; i++)
+		probes += campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
+	printf("about %u probes; ", probes);
+	run_progress_print_estimate(stdout, probes);
+	store_cells_free(cells, n);
+	return NULL;
+}
+
+/** What the exit status says of a campaign that came to its end. */
+static struct err *conclude(const struct campaign_result *result, const char *file)
+{
+	log_note("%u probes run; %u replicates answered, %u lost, %u not applicable", result->probes_run,
+		 result->replicates_done, result->replicates_lost, result->replicates_not_applicable);
+	if (result->replicates_lost)
+		return err_new_kind(ERR_LOST,
+				    "%u replicate(s) lost; 'swapcal status %s' tells why, --retry-failed asks again",
+				    result->replicates_lost, file);
+	return NULL;
+}
+
+static struct err *run(const struct options *o, const struct plan *plan, const struct image *image,
+		       struct store *store, struct domain_conn *conn, const char *accel, char **argv, int argc)
+{
+	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup(cleanup_json_) json_t *audit = audit_create(conn, image, accel, argc, argv);
+	struct run_progress progress;
+	struct campaign campaign = {
+		.store = store,
+		.name = plan->name,
+		.image = image,
+		.ops = &guest_vm_ops,
+		.seed = plan->seed,
+		.retry_failed = o->retry_failed,
+	};
+	struct campaign_result result;
+	struct err *e = guest_vm_host_create(conn, image, &host);
+
+	if (!e)
+		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);
+	if (e)
+		return e;
+	campaign.ops_ctx = host;
+	run_progress_init(&progress, &campaign.events);
+	e = campaign_run(&campaign, &result);
+
+	struct err *end = store_end_run(store, campaign.run_id, !e ? "done" : cancel_requested() ? "interrupted" : "failed");
+
+	if (e) {
+		err_free(end);
+		return e;
+	}
+	return end ? end : conclude(&result, o->output);
+}
+
+static struct err *run_plan(const struct options *o, const struct plan *plan, const struct image *image, int argc,
+			    char **argv)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	cleanup_domain_conn struct domain_conn *conn = NULL;
+	const char *accel;
+	struct err *e = store_open(o->output, STORE_WRITE, &store);
+
+	if (!e)
+		e = domain_conn_open(o->uri, &conn);
+	if (!e)
+		e = accel_resolve(o->accel, conn, &accel);
+	if (e)
+		return e;
+
+	struct cell *cells;
+	size_t n;
+
+	campaign_expand(plan, image, accel, &cells, &n);
+	e = put_cells(store, cells, n);
+	store_cells_free(cells, n);
+	return e ? e : run(o, plan, image, store, conn, accel, argv, argc);
+}
+
+struct err *cmd_run(int argc, char **argv)
+{
+	struct options o;
+	cleanup(cleanup_plan_) struct plan *plan = NULL;
+	cleanup(cleanup_image_) struct image *image = NULL;
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (!e && o.is_help) {
+		fputs(help, stdout);
+		return NULL;
+	}
+	if (!e)
+		e = plan_load(o.plan_path, &plan);
+	if (!e)
+		e = image_find(plan->image, &image);
+	if (!e)
+		e = plan_check_image(plan, image);
+	if (!e)
+		e = o.is_dry_run ? dry_run(plan, image, o.accel) : run_plan(&o, plan, image, argc, argv);
+	return e;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_METRIC_H
+#define SWAPCAL_METRIC_H
+
+#include <stddef.h>
+
+#include "harness/base/err.h"
+
+/*
+ * A metric is one .sql file: a header of comment lines, then one SELECT giving snapshot_id, y_kib.
+ *
+ *     -- name: rss
+ *     -- summary: one line
+ *     -- meaning: text, which goes on
+ *     --   in lines that are indented by three blanks or more
+ *     -- wrong when: text
+ *     -- source: where the numbers come from
+ *     SELECT ...
+ */
+struct metric {
+	char *name; /**< lower-case letters, digits and underscores; the name of the file without .sql */
+	char *summary, *meaning, *wrong_when, *source;
+	char *sql;
+};
+
+/** Reads a metric's file; what is wrong with it is an error of kind ERR_USAGE with file and line. */
+struct err *metric_load(const char *path, struct metric *ret) must_check;
+
+/** The metrics in a directory by name; an error when there is none. Freed with metrics_free(). */
+struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n) must_check;
+
+/** The metrics that come with swapcal, by name. */
+struct err *metric_load_shipped(struct metric **ret, size_t *ret_n) must_check;
+
+void metric_deinit(struct metric *m);
+void metrics_free(struct metric *metrics, size_t n);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/run-progress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/log.h"
+
+/* Seconds a probe takes on the machine the project was measured on (2 cores, TCG): only for the estimate of a dry run. */
+#define PROBE_TYPICAL_S 10
+
+/** "2 min 05 s", to be freed. */
+static char *duration(double seconds)
+{
+	unsigned s = (unsigned)(seconds + 0.5);
+
+	if (s >= 3600)
+		return xasprintf("%u h %02u min", s / 3600, s % 3600 / 60);
+	if (s >= 60)
+		return xasprintf("%u min %02u s", s / 60, s % 60);
+	return xasprintf("%u s", s);
+}
+
+/** What a probe does, in a few words, to be freed. */
+static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
+{
+	unsigned x = cell_uint(cell, "x_mib");
+
+	switch (kind) {
+	case PROBE_RAMP:
+		return xasprintf("X=%u ballast ramp", x);
+	case PROBE_FIXED:
+		return xasprintf("X=%u ballast Z=%.1f MiB", x, (double)z_kib / 1024);
+	case PROBE_GROWTH:
+		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"), cell_str(cell, "workload"));
+	}
+	return xstrdup("?");
+}
+
+static char *eta(const struct run_progress *p)
+{
+	if (!p->run)
+		return xstrdup("unknown yet");
+	return duration(p->total_s / p->run * p->left);
+}
+
+static void show(const struct run_progress *p, const char *phase)
+{
+	cleanup_free char *what = describe(p->cell, p->spec->kind, p->spec->z_kib);
+	cleanup_free char *left = eta(p);
+
+	log_progress("[%u of about %u] %s: %s; ETA %s", p->run + 1, p->run + p->left, what, phase, left);
+}
+
+static void on_start(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run, unsigned left)
+{
+	struct run_progress *p = arg;
+
+	p->cell = cell;
+	p->spec = spec;
+	p->run = run;
+	p->left = left;
+	show(p, "start");
+}
+
+static void on_phase(void *arg, enum probe_phase phase)
+{
+	show(arg, probe_phase_name(phase));
+}
+
+static void on_end(void *arg, const struct cell *cell, const struct probe_record *r, unsigned run, unsigned left)
+{
+	struct run_progress *p = arg;
+	cleanup_free char *what = describe(cell, r->kind, r->z_kib);
+	int64_t total_ms = 0;
+
+	for (int i = 0; i < PHASE_COUNT; i++)
+		total_ms += r->phase_ms[i];
+	p->total_s += (double)total_ms / 1000;
+	p->run = run;
+	p->left = left;
+
+	cleanup_free char *held = r->kind == PROBE_RAMP && r->onset_t_us >= 0 ?
+					  xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024) :
+					  xstrdup("");
+	cleanup_free char *remaining = eta(p);
+
+	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", run, run + left, what, outcome_name(r->outcome), held,
+		 *r->reason ? ": " : "", r->reason, (double)total_ms / 1000, remaining);
+}
+
+void run_progress_init(struct run_progress *progress, struct campaign_events *events)
+{
+	*progress = (struct run_progress){ 0 };
+	*events = (struct campaign_events){
+		.arg = progress,
+		.probe_start = on_start,
+		.phase = on_phase,
+		.probe_end = on_end,
+	};
+}
+
+void run_progress_print_estimate(FILE *out, unsigned probes)
+{
+	cleanup_free char *time = duration((double)probes * PROBE_TYPICAL_S);
+
+	fprintf(out, "about %s at %d s a probe, as under TCG on a small machine\n", time, PROBE_TYPICAL_S);
+}
