@@ -39,7 +39,7 @@ WORKLOADS := $(wildcard guest/workloads/*)
 
 .DELETE_ON_ERROR:
 .PHONY: all
-all: swapcal
+all: swapcal ## build ./swapcal
 
 swapcal: $B/harness/main.o $B/libswapcal.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -77,6 +77,85 @@ $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
+# --- Set-up
+
+APT_GET := apt-get
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: deps
+deps: ## install the Debian packages that are missing (see deps.list)
+	@missing=; while read -r package why; do \
+		case "$$package" in ''|'#'*) continue;; esac; \
+		dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null | grep -qx installed && continue; \
+		echo "deps: $$package: $$why"; missing="$$missing $$package"; \
+	done < deps.list; \
+	if [ -n "$$missing" ]; then \
+		$(SUDO) $(APT_GET) -q update && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) -E $(APT_GET) -q install -y --no-install-recommends $$missing; \
+	else echo "deps: nothing is missing"; fi
+
+.PHONY: demo
+demo: ## install, build, make the guest image, calibrate two guests, print the Y-versus-Z table
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory swapcal
+	./swapcal image build bookworm
+	@rm -f $B/demo.swapcal
+	./swapcal run examples/first-light.yaml -o $B/demo.swapcal
+	./swapcal report $B/demo.swapcal
+
+MAN_PAGES := $(patsubst docs/%.pod,$B/man/%,$(wildcard docs/*.pod))
+
+.PHONY: man
+man: $(MAN_PAGES)
+
+$B/man/%: docs/%.pod
+	@mkdir -p $(@D)
+	pod2man --name=$(shell echo $(basename $*) | tr a-z A-Z) --section=$(subst .,,$(suffix $*)) --center=swapcal \
+		--release=$(VERSION) $< $@
+
+.PHONY: install
+install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is honoured)
+	install -D -m 755 swapcal $(DESTDIR)$(BINDIR)/swapcal
+	for f in vm-images/*.yaml guest/workloads/*.py calibrate/metrics/*.sql examples/*.yaml; do \
+		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
+	for f in $(MAN_PAGES); do \
+		install -D -m 644 $$f $(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/} || exit 1; done
+
+# --- Tests: all speak TAP and run through prove, so that a run of nothing fails
+
+PROVE := prove --exec ''
+
+.PHONY: check
+check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation and docs tests: no root, no image, under a minute
+	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS)
+
+.PHONY: check-system
+check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image once)
+	$(PROVE) --verbose $(SYSTEM_TESTS)
+
+.PHONY: check-compile
+check-compile: ## gcc and clang, analysers, unit tests under sanitizers
+	$(PROVE) --verbose tests/compile/*.t
+
+.PHONY: check-layers
+check-layers: ## base <- calibrate <- harness, one file per library
+	@tests/check-layers.sh
+
+.PHONY: check-all
+check-all: ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
+	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+
+.PHONY: bench
+bench: swapcal ## what a probe costs beside the bare QEMU it runs
+	tests/bench/probe.sh
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do \
+		printf '  %-14s %s\n' "$$t" "$$d"; done
+
 .PHONY: clean
-clean:
+clean: ## remove what was built (not the image cache)
 	rm -rf $B swapcal

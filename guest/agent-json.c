@@ -123,7 +123,7 @@ static const char *read_int(char **p, int64_t *ret)
 
 static const char *read_array(char **p, struct json_object *o, struct json_member *m)
 {
-	m->type = JSON_ARRAY;
+	m->type = JSON_TYPE_ARRAY;
 	m->items = o->items + o->n_items;
 	*p = skip_space(*p + 1);
 	if (**p == ']') {
@@ -154,7 +154,7 @@ static const char *read_array(char **p, struct json_object *o, struct json_membe
 static const char *read_value(char **p, struct json_object *o, struct json_member *m)
 {
 	if (**p == '"') {
-		m->type = JSON_STRING;
+		m->type = JSON_TYPE_STRING;
 		return read_string(p, &m->string);
 	}
 	if (**p == '[')
@@ -165,12 +165,12 @@ static const char *read_value(char **p, struct json_object *o, struct json_membe
 	bool is_true = strncmp(*p, "true", 4) == 0;
 
 	if (is_true || strncmp(*p, "false", 5) == 0) {
-		m->type = JSON_BOOL;
+		m->type = JSON_TYPE_BOOL;
 		m->number = is_true;
 		*p += is_true ? 4 : 5;
 		return NULL;
 	}
-	m->type = JSON_INT;
+	m->type = JSON_TYPE_INT;
 	return read_int(p, &m->number);
 }
 

@@ -18,18 +18,18 @@
 #define JSON_ITEMS_MAX 256
 
 enum json_type {
-	JSON_STRING,
-	JSON_INT,
-	JSON_BOOL,
-	JSON_ARRAY,
+	JSON_TYPE_STRING,
+	JSON_TYPE_INT,
+	JSON_TYPE_BOOL,
+	JSON_TYPE_ARRAY,
 };
 
 struct json_member {
 	const char *key;
 	enum json_type type;
-	char *string;   /**< JSON_STRING */
-	int64_t number; /**< JSON_INT; JSON_BOOL as 0 or 1 */
-	char **items;   /**< JSON_ARRAY, n_items of them */
+	char *string;   /**< JSON_TYPE_STRING */
+	int64_t number; /**< JSON_TYPE_INT; JSON_TYPE_BOOL as 0 or 1 */
+	char **items;   /**< JSON_TYPE_ARRAY, n_items of them */
 	size_t n_items;
 };
 

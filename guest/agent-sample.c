@@ -39,17 +39,6 @@ static struct {
 	uint64_t count, sum_us, max_us;
 } cost;
 
-const char *sample_init(void)
-{
-	refresh_fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
-	if (refresh_fd < 0)
-		return fail("cannot open '/proc/sys/vm/stat_refresh': %s", strerror(errno));
-	sample_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (sample_timer_fd < 0)
-		return fail("cannot make a timer: %s", strerror(errno));
-	return vmstat_init();
-}
-
 static uint64_t thread_cpu_us(void)
 {
 	struct timespec t;
@@ -82,6 +71,22 @@ static void take(struct proto_sample *s)
 		cost.max_us = spent;
 }
 
+const char *sample_init(void)
+{
+	refresh_fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	if (refresh_fd < 0)
+		return fail("cannot open '/proc/sys/vm/stat_refresh': %s", strerror(errno));
+	sample_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (sample_timer_fd < 0)
+		return fail("cannot make a timer: %s", strerror(errno));
+
+	const char *error = vmstat_init();
+
+	/* The first one is dearer: caches, and the translator of an emulated guest. Better now than as a baseline. */
+	take(&ring[0]);
+	return error;
+}
+
 static struct proto_sample *ring_push(void)
 {
 	return &ring[(ring_first + ring_count++) % RING_ROWS];
@@ -91,6 +96,8 @@ const char *sample_watch(unsigned tick_ms, uint64_t pages, unsigned window_ms, b
 {
 	struct itimerspec when = { 0 };
 
+	if (tick_ms > 0 && !onset_window_fits(tick_ms, window_ms))
+		return fail("a window of %u ms has too many ticks of %u ms", window_ms, tick_ms);
 	sample_ship(true);
 	watching = tick_ms > 0;
 	if (!watching) {

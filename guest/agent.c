@@ -76,7 +76,7 @@ static const struct json_member *need(const struct json_object *o, const char *k
 
 static int64_t need_int(const struct json_object *o, const char *key, int64_t min, int64_t max, const char **error)
 {
-	int64_t n = need(o, key, JSON_INT, error)->number;
+	int64_t n = need(o, key, JSON_TYPE_INT, error)->number;
 
 	if (!*error && (n < min || n > max)) {
 		*error = fail("'%s' is %lld, not in %lld..%lld", key, (long long)n, (long long)min, (long long)max);
@@ -88,8 +88,8 @@ static int64_t need_int(const struct json_object *o, const char *key, int64_t mi
 static void do_write(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
-	const char *path = need(o, "path", JSON_STRING, &error)->string;
-	const char *value = need(o, "value", JSON_STRING, &error)->string;
+	const char *path = need(o, "path", JSON_TYPE_STRING, &error)->string;
+	const char *value = need(o, "value", JSON_TYPE_STRING, &error)->string;
 	char text[READ_BACK_MAX] = "";
 	size_t len = 0;
 
@@ -110,7 +110,7 @@ static void do_write(int64_t id, const struct json_object *o)
 static void do_read(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
-	const char *path = need(o, "path", JSON_STRING, &error)->string;
+	const char *path = need(o, "path", JSON_TYPE_STRING, &error)->string;
 
 	if (!error)
 		error = evidence_file(id, 0, path, path);
@@ -120,7 +120,7 @@ static void do_read(int64_t id, const struct json_object *o)
 static void do_swapon(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
-	const char *device = need(o, "device", JSON_STRING, &error)->string;
+	const char *device = need(o, "device", JSON_TYPE_STRING, &error)->string;
 
 	msg_reply(id, error ? error : boot_swapon(device));
 }
@@ -131,9 +131,9 @@ static void do_watch(int64_t id, const struct json_object *o)
 	int64_t tick_ms = need_int(o, "tick_ms", 0, 10000, &error);
 	int64_t pages = need_int(o, "pages", 1, INT64_MAX, &error);
 	int64_t window_ms = need_int(o, "window_ms", 1, 60000, &error);
-	bool freeze = need(o, "freeze", JSON_BOOL, &error)->number;
+	bool freeze = need(o, "freeze", JSON_TYPE_BOOL, &error)->number;
 
-	need(o, "rule", JSON_STRING, &error); /* for who reads the conversation; the numbers say it all */
+	need(o, "rule", JSON_TYPE_STRING, &error); /* for who reads the conversation; the numbers say it all */
 	if (!error)
 		error = sample_watch((unsigned)tick_ms, (uint64_t)pages, (unsigned)window_ms, freeze);
 	msg_reply(id, error);
@@ -142,9 +142,9 @@ static void do_watch(int64_t id, const struct json_object *o)
 static void do_start(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
-	const struct json_member *argv = need(o, "argv", JSON_ARRAY, &error);
-	const struct json_member *env = need(o, "env", JSON_ARRAY, &error);
-	bool chrooted = need(o, "chroot", JSON_BOOL, &error)->number;
+	const struct json_member *argv = need(o, "argv", JSON_TYPE_ARRAY, &error);
+	const struct json_member *env = need(o, "env", JSON_TYPE_ARRAY, &error);
+	bool chrooted = need(o, "chroot", JSON_TYPE_BOOL, &error)->number;
 
 	if (!error)
 		error = load_start(id, argv->items, argv->n_items, env->items, env->n_items, chrooted);
@@ -156,7 +156,7 @@ static void do_resume(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
 	int64_t pid = need_int(o, "pid", 1, INT32_MAX, &error);
-	const char *line = need(o, "line", JSON_STRING, &error)->string;
+	const char *line = need(o, "line", JSON_TYPE_STRING, &error)->string;
 
 	msg_reply(id, error ? error : load_resume((pid_t)pid, line));
 }
@@ -224,14 +224,14 @@ void agent_handle(char *json, size_t len)
 	const char *error = json_parse(json, len, &o);
 
 	/* Without an id nobody can be told: the host and we no longer speak the same language. */
-	const struct json_member *id = error ? NULL : json_find(&o, "id", JSON_INT);
+	const struct json_member *id = error ? NULL : json_find(&o, "id", JSON_TYPE_INT);
 
 	if (!id) {
 		say("message from the host: %s", error ? error : "no id");
 		power_off();
 	}
 
-	const char *type = need(&o, "type", JSON_STRING, &error)->string;
+	const char *type = need(&o, "type", JSON_TYPE_STRING, &error)->string;
 
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (strcmp(requests[i].type, type) == 0) {

@@ -11,8 +11,8 @@
 #include "guest/proto.h"
 
 /*
- * What the parts of the agent offer each other. The agent is one thread and never calls malloc: its memory is
- * static, locked, and there before the load starts, for a guest that swaps gives none.
+ * What the parts of the agent offer each other. The agent is one thread. Its memory is static, locked, and there
+ * before a load starts, for a guest that swaps gives none: nothing calls malloc once the port is open.
  *
  * A function that can fail returns NULL or the reason, as text that lives until the next fail().
  */

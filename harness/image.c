@@ -200,7 +200,7 @@ static void take_version(void *arg, const char *line)
 	*version = xstrdup(space ? space + 1 : line);
 }
 
-static struct err *describe_image(struct build *b)
+static struct err *describe_image(struct build *b, const struct workloads *workloads)
 {
 	static const char *const argv[] = { "mmdebstrap", "--version", NULL };
 	cleanup_free char *mmdebstrap = xstrdup("unknown");
@@ -210,7 +210,8 @@ static struct err *describe_image(struct build *b)
 
 	if (e)
 		return e;
-	return manifest_write(b->image, b->recipe, b->key, &b->root, &b->modules, mmdebstrap, libguestfs);
+	return manifest_write(b->image, b->recipe, b->key, &b->root, &b->modules, workloads, mmdebstrap,
+			      libguestfs);
 }
 
 static struct err *run_steps(struct build *b, const struct workloads *workloads)
@@ -230,7 +231,7 @@ static struct err *run_steps(struct build *b, const struct workloads *workloads)
 	if (!e)
 		e = begin_step(b, 4, "checksums and manifest");
 	if (!e)
-		e = describe_image(b);
+		e = describe_image(b, workloads);
 	return e;
 }
 

@@ -23,6 +23,7 @@
  *	tools          {mmdebstrap, libguestfs}: versions
  *	kernel         {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not know it}}
  *	modules        names in load order
+ *	workloads      file names in /usr/share/swapcal/workloads
  *	interpreters   {NAME: {path, version}}: packages of the recipe with a program of the same name
  *	packages       {NAME: version}, all that are installed
  *	files          {PATH: {bytes, sha256}}

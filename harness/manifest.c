@@ -66,6 +66,15 @@ static json_t *module_names(const struct modules *modules)
 	return names;
 }
 
+static json_t *workload_names(const struct workloads *workloads)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < workloads->n; i++)
+		json_array_append_new(names, json_string(workloads->files[i].name));
+	return names;
+}
+
 /** Packages of the recipe that bring a program of their own name: python3, pypy3, perl, ... */
 static json_t *describe_interpreters(const struct image_recipe *recipe, const char *programs, json_t *packages)
 {
@@ -93,7 +102,8 @@ static void format_now(char buf[32])
 }
 
 struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key, const struct rootfs *root,
-			   const struct modules *modules, const char *mmdebstrap_version, const char *libguestfs_version)
+			   const struct modules *modules, const struct workloads *workloads,
+			   const char *mmdebstrap_version, const char *libguestfs_version)
 {
 	json_t *files = NULL;
 	struct err *e = describe_files(dir, modules, &files);
@@ -107,11 +117,11 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
 	json_t *interpreters = describe_interpreters(recipe, strbuf_str(&root->programs), packages);
 	json_error_t json_err;
 	cleanup(cleanup_json_) json_t *manifest = json_pack_ex(
-		&json_err, 0, "{s:i, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o}", "format",
+		&json_err, 0, "{s:i, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}", "format",
 		MANIFEST_FORMAT, "name", recipe->name, "suite", recipe->suite, "key", key, "recipe", recipe->text,
 		"built_at", now, "tools", "mmdebstrap", mmdebstrap_version, "libguestfs", libguestfs_version, "kernel",
 		"release", root->release, "config", image_facts_kernel_config(strbuf_str(&root->config)), "modules",
-		module_names(modules), "interpreters", interpreters, "packages", packages, "files", files);
+		module_names(modules), "workloads", workload_names(workloads), "interpreters", interpreters, "packages", packages, "files", files);
 
 	if (!manifest)
 		return err_new("cannot make the manifest: %s", json_err.text);
@@ -152,9 +162,9 @@ static struct err *check_members(const char *path, json_t *manifest)
 		return err_new("'%s': %s", path, je.text);
 	if (format != MANIFEST_FORMAT)
 		return err_new("'%s': format %d is not known, only %d", path, format, MANIFEST_FORMAT);
-	if (json_unpack_ex(manifest, &je, 0, "{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o}",
+	if (json_unpack_ex(manifest, &je, 0, "{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
 			   "name", &s, "suite", &s, "key", &s, "recipe", &s, "built_at", &s, "tools", "mmdebstrap", &s,
-			   "libguestfs", &s, "kernel", "release", &s, "config", &j, "modules", &j, "interpreters", &j,
+			   "libguestfs", &s, "kernel", "release", &s, "config", &j, "modules", &j, "workloads", &j, "interpreters", &j,
 			   "packages", &j, "files", &j))
 		return err_new("'%s': %s", path, je.text);
 	return NULL;

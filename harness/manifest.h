@@ -11,8 +11,8 @@
 
 /** Writes DIR/manifest.json (its form: see image.h) for the finished files in dir. */
 struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key, const struct rootfs *root,
-			   const struct modules *modules, const char *mmdebstrap_version,
-			   const char *libguestfs_version) must_check;
+			   const struct modules *modules, const struct workloads *workloads,
+			   const char *mmdebstrap_version, const char *libguestfs_version) must_check;
 
 /**
  * Reads DIR/manifest.json and checks what others rely on: that the members image.h tells of are there, and that the files exist and

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_TESTS_RESULTS_H
+#define SWAPCAL_TESTS_RESULTS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/file.h"
+#include "harness/base/hash.h"
+#include "harness/store.h"
+
+/*
+ * Makes cells and probes for tests of what keeps and reads them. A failure of the fixture itself ends the test.
+ */
+
+__attribute__((unused)) static void must(struct err *e)
+{
+	if (!e)
+		return;
+	printf("Bail out! %s\n", err_message(e));
+	exit(1);
+}
+
+/** A directory of this test's own; removed with file_remove_tree(). */
+__attribute__((unused)) static char *test_dir(void)
+{
+	char *dir = xstrdup("/tmp/swapcal-test-XXXXXX");
+
+	if (!mkdtemp(dir))
+		must(err_new("cannot make a directory"));
+	return dir;
+}
+
+/** A cell of method threshold (workload "ballast") or growth, in a guest of x_mib. threshold NULL: it is its own. */
+__attribute__((unused)) static struct cell test_cell(unsigned position, unsigned x_mib, const char *method,
+						     const char *workload, const char *interpreter,
+						     const struct cell *threshold)
+{
+	struct cell cell = { .position = position, .replicates = 1 };
+	char text[256];
+
+	snprintf(text, sizeof(text), "%u %s %s %s", x_mib, method, workload, interpreter);
+	hash_sha256(text, strlen(text), cell.key);
+	memcpy(cell.threshold_key, threshold ? threshold->key : cell.key, sizeof(cell.key));
+	cell.identity = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:s, s:s}",
+				  "method", method, "workload", workload, "interpreter", interpreter, "processes", 1,
+				  "launch", threshold ? "independent" : "-", "size", threshold ? "small" : "-", "fill",
+				  "random", "x_mib", (int)x_mib, "swap_mib", 512, "swappiness", 60, "vcpus", 1, "thp",
+				  "never", "mglru", 0, "image", "bookworm", "kernel", "6.1.0-49-cloud-amd64", "accel",
+				  "tcg", "onset", "so32");
+	if (!cell.identity)
+		must(err_new("bad identity"));
+	return cell;
+}
+
+/** A plain probe; its strings are owned. */
+__attribute__((unused)) static struct probe_record test_probe(const struct cell *cell, unsigned replicate,
+							      unsigned seq, enum probe_kind kind, uint64_t z_kib,
+							      enum outcome outcome)
+{
+	struct probe_record r = {
+		.replicate = replicate,
+		.seq = seq,
+		.kind = kind,
+		.z_kib = z_kib,
+		.outcome = outcome,
+		.reason = xstrdup(outcome_is_answer(outcome) ? "" : "it did not work"),
+		.flags = xstrdup(""),
+		.started_s = 1700000000.5,
+		.phase_ms = { 300, 1600, 200, 2000, 500, 300, 100 },
+		.mem_total_kib = 223596,
+		.mem_available0_kib = 199724,
+		.load_pages = z_kib / 4,
+		.onset_t_us = outcome == OUTCOME_ONSET ? 1500000 : -1,
+		.console = xstrdup("console"),
+		.output = xstrdup("output"),
+		.command_line = xstrdup("qemu -m 256"),
+	};
+
+	memcpy(r.cell_key, cell->key, sizeof(r.cell_key));
+	return r;
+}
+
+__attribute__((unused)) static struct snapshot *test_snapshot(struct probe_record *r, const char *name)
+{
+	struct snapshot *s = array_push(r->snapshots, r->snapshots_count, r->snapshots_cap);
+
+	s->name = xstrdup(name);
+	return s;
+}
+
+__attribute__((unused)) static void test_evidence(struct snapshot *s, unsigned pid, const char *name,
+						  const char *text)
+{
+	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
+
+	f->pid = pid;
+	f->name = xstrdup(name);
+	f->data = xstrdup(text);
+	f->len = strlen(text);
+}
+
+/** An smaps with one heap of these sizes in KiB (Rss = Pss = anonymous, all private and dirty). */
+__attribute__((unused)) static void test_heap(struct snapshot *s, unsigned pid, unsigned long anonymous_kib,
+					      unsigned long swap_kib)
+{
+	cleanup_free char *text = xasprintf(
+		"55d000000000-55d100000000 rw-p 00000000 00:00 0                          [heap]\n"
+		"Size:            4194304 kB\nRss: %lu kB\nPss: %lu kB\nPrivate_Clean: 0 kB\nPrivate_Dirty: %lu kB\n"
+		"Anonymous: %lu kB\nSwap: %lu kB\nTHPeligible:    0\nVmFlags: rd wr mr mw me ac sd\n",
+		anonymous_kib, anonymous_kib, anonymous_kib, anonymous_kib, swap_kib);
+
+	test_evidence(s, pid, "smaps", text);
+}
+
+__attribute__((unused)) static int64_t test_begin_run(struct store *store)
+{
+	int64_t id;
+	json_t *audit = json_pack("{s:s}", "host", "test");
+
+	must(store_begin_run(store, audit, "night", "name: night\n", &id));
+	json_decref(audit);
+	return id;
+}
+
+/** Puts and frees a probe. */
+__attribute__((unused)) static void test_put(struct store *store, int64_t run_id, struct probe_record r)
+{
+	must(store_put_probe(store, run_id, &r));
+	probe_record_deinit(&r);
+}
+
+#endif
