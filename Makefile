@@ -20,8 +20,8 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wpointer-arith -Wwrite-strings -Wundef
 CFLAGS ?= -O2 -g
 # Recursive, so that a target that needs no library (help, deps, clean) never runs pkg-config.
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
-PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread \
 	-DSWAPCAL_VERSION='"$(VERSION)"' -DSWAPCAL_DATADIR='"$(DATADIR)"'
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_VERSION='"$(VERSION)"'
@@ -37,42 +37,56 @@ DOCS_TESTS := $(wildcard tests/docs/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
 WORKLOADS := $(wildcard guest/workloads/*)
 
+# Short lines unless V=1.
+ifneq ($(V),1)
+Q := @
+say = @echo '  $1 $@'
+endif
+
 .DELETE_ON_ERROR:
 .PHONY: all
 all: swapcal ## build ./swapcal
 
 swapcal: $B/harness/main.o $B/libswapcal.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $B/libswapcal.a: $(LIB_OBJ)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$Qrm -f $@ && $(AR) rcs $@ $^
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The guest programs travel inside the host program, so the two can never differ.
 $B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast
 	@mkdir -p $(@D)
-	$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' -c -o $@ $<
+	$(call say,AS)
+	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' -c -o $@ $<
 
 $B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $(filter %.c,$^)
+	$(call say,MUSL)
+	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $(filter %.c,$^)
 
 $B/guest/ballast: guest/ballast.c
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
+	$(call say,MUSL)
+	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
 
 $B/tests/unit/%.t: $B/tests/unit/%.o $B/libswapcal.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $B/tests/sim/%.t: $B/tests/sim/%.o $B/tests/sim/guest-sim.o $B/libswapcal.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

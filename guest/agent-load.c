@@ -25,8 +25,11 @@
 /* What one load may make the agent do in one turn of its loop: a flood must not delay the next tick. */
 #define LINES_PER_TURN 4
 
-/* A pipe holds no more; a dead process that has live children could feed us for ever. */
-#define DRAIN_BYTES 65536
+/*
+ * Turns spent on the last words of a dead process: a pipe full of the shortest lines. Without a limit its live
+ * children could put off the report of its end for ever.
+ */
+#define LAST_TURNS (65536 / LINES_PER_TURN)
 
 /** Why a child could not become the load. */
 struct exec_failure {
@@ -42,6 +45,9 @@ struct load {
 	size_t out_bytes;
 	size_t line_len;
 	bool line_cut; /* the rest of a line that was too long is being skipped */
+	bool dead;     /* reaped; its pipes are being read to their end */
+	int wait_status;
+	unsigned last_turns;
 	char line[LINE_MAX_BYTES + 1];
 	char name[64];
 };
@@ -274,7 +280,7 @@ const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t 
 	l->pid = pid;
 	l->start_id = id;
 	l->out_bytes = l->line_len = 0;
-	l->line_cut = false;
+	l->line_cut = l->dead = false;
 	snprintf(l->name, sizeof(l->name), "%s", argv[0]);
 	return NULL;
 }
@@ -405,6 +411,36 @@ static bool serve_checkpoint(struct load *l)
 	return n > 0 || has_line(l);
 }
 
+/* True when the load has more to say at once. */
+static bool serve_load(struct load *l, const struct pollfd *fds)
+{
+	bool more = false;
+
+	/* exec first: its reply tells the host the pid that all else refers to. */
+	if (fds[0].revents || (l->dead && l->exec_fd >= 0))
+		serve_exec(l);
+	if (!l->pid)
+		return false;
+	if (fds[1].revents || l->dead)
+		more |= serve_output(l);
+	if (fds[2].revents || l->dead || has_line(l))
+		more |= serve_checkpoint(l);
+	return more;
+}
+
+static void report_exit(struct load *l)
+{
+	int status = l->wait_status;
+
+	sample_ship(true);
+	msg_begin("exit");
+	msg_int("pid", l->pid);
+	msg_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	msg_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	msg_send(0);
+	free_load(l);
+}
+
 void load_poll_prepare(struct pollfd *fds)
 {
 	for (const struct load *l = loads; l < loads + LOAD_MAX; l++, fds += 3) {
@@ -422,47 +458,33 @@ bool load_poll_serve(const struct pollfd *fds)
 	bool more = false;
 
 	for (struct load *l = loads; l < loads + LOAD_MAX; l++, fds += 3) {
-		/* exec first: its reply tells the host the pid that all else refers to. */
-		if (l->pid && fds[0].revents)
-			serve_exec(l);
-		if (l->pid && fds[1].revents)
-			serve_output(l);
-		if (l->pid && (fds[2].revents || has_line(l)))
-			serve_checkpoint(l);
-		more |= l->pid && has_line(l);
+		if (!l->pid)
+			continue;
+
+		bool has_more = serve_load(l, fds);
+
+		if (l->pid && l->dead && (!has_more || ++l->last_turns == LAST_TURNS))
+			report_exit(l);
+		more |= l->pid && (l->dead || has_line(l));
 	}
 	return more;
 }
 
-static void report_exit(struct load *l, int status)
+bool load_reap(void)
 {
-	/* A process may die between our poll and its last words. */
-	if (l->exec_fd >= 0)
-		serve_exec(l);
-	if (!l->pid)
-		return;
-	for (size_t i = 0; i < DRAIN_BYTES / OUTPUT_MAX_BYTES && l->out_fd >= 0 && serve_output(l); i++)
-		;
-	for (size_t i = 0; i < DRAIN_BYTES / LINE_MAX_BYTES && l->checkpoint_fd >= 0 && serve_checkpoint(l); i++)
-		;
-	sample_ship(true);
-	msg_begin("exit");
-	msg_int("pid", l->pid);
-	msg_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0);
-	msg_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	msg_send(0);
-	free_load(l);
-}
-
-void load_reap(void)
-{
+	bool any = false;
 	pid_t pid;
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct load *l = find_load(pid);
 
-		if (l)
-			report_exit(l, status);
+		if (!l)
+			continue;
+		/* Reported when its pipes are empty: it may have spoken since they were last read. */
+		l->dead = any = true;
+		l->wait_status = status;
+		l->last_turns = 0;
 	}
+	return any;
 }

@@ -313,7 +313,7 @@ _Noreturn static void serve(void)
 			port_receive();
 		more = load_poll_serve(fds + 3);
 		if (read(child_fd, &info, sizeof(info)) > 0)
-			load_reap();
+			more |= load_reap();
 		if (now_us() >= heartbeat_us) {
 			send_heartbeat();
 			heartbeat_us = now_us() + HEARTBEAT_US;

@@ -114,10 +114,10 @@ const char *load_signal(int sig);
 uint64_t load_pages(void);
 /** Fills LOAD_POLLFDS entries. */
 void load_poll_prepare(struct pollfd *fds);
-/** Serves them. True when lines are left for the next turn. */
+/** Serves them, and reports processes that ended. True when there is more to do at once. */
 bool load_poll_serve(const struct pollfd *fds);
-/** Reaps every dead child, reports those that were started. */
-void load_reap(void);
+/** Reaps every dead child. True when one was a process that was started: load_poll_serve() reports it. */
+bool load_reap(void);
 
 /* agent-evidence.c */
 

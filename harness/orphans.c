@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/orphans.h"
 
+#include <dirent.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+
+DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
 
 void orphans_adopt(void)
 {
@@ -12,6 +20,10 @@ void orphans_adopt(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+/**
+ * A child that somebody here started and will wait for is in our session or, after setsid(), leads its own. One that is in a third
+ * session was started by such a leader. (Adopted leaders look like children of our own: they stay dead until we end, which harms nobody.)
+ */
 static bool is_adopted(pid_t pid)
 {
 	pid_t session = getsid(pid);
@@ -19,15 +31,41 @@ static bool is_adopted(pid_t pid)
 	return session >= 0 && session != pid && session != getsid(0);
 }
 
+/** Reaps the adopted among the children of one thread, given as "123 456 ". */
+static void reap_listed(const char *children)
+{
+	siginfo_t info;
+	char *end;
+
+	for (long pid; (pid = strtol(children, &end, 10)) > 0; children = end)
+		if (is_adopted((pid_t)pid))
+			waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+}
+
+static void reap_all(void)
+{
+	cleanup(cleanup_dir_) DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	while (tasks && (entry = readdir(tasks))) {
+		cleanup_free char *path = xasprintf("/proc/self/task/%s/children", entry->d_name);
+		cleanup_strbuf struct strbuf children = STRBUF_INIT;
+
+		/* A thread may have ended meanwhile; a kernel without CONFIG_PROC_CHILDREN has none of these files. */
+		err_free(file_read(path, 1 << 20, &children));
+		reap_listed(strbuf_str(&children));
+	}
+}
+
 void orphans_reap(void)
 {
 	siginfo_t info = { 0 };
 
-	/* NOWAIT: only looks. The first dead child hides the others until it is reaped, which its owner does soon. */
-	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-		if (!is_adopted(info.si_pid))
-			return;
+	/* A look that costs one system call, since mostly nobody has died. */
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == 0)
+		return;
+	if (is_adopted(info.si_pid))
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
-		info.si_pid = 0;
-	}
+	/* The first dead child hides the others. */
+	reap_all();
 }

@@ -11,10 +11,7 @@
 /** From now on the descendants whose parents end become our children. */
 void orphans_adopt(void);
 
-/**
- * Reaps the adopted processes that have ended. Children in the proper sense are left to whoever started them: adopted
- * are those in a session that is neither ours nor led by themselves, as a double fork with setsid() leaves them.
- */
+/** Reaps the adopted processes that have ended. Children in the proper sense are left to whoever started them. */
 void orphans_reap(void);
 
 #endif

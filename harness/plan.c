@@ -307,7 +307,7 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 struct err *plan_load(const char *path, struct plan **ret)
 {
 	struct plan *plan = xcalloc(1, sizeof(*plan));
-	struct err *e = yaml_load(path, &plan->file);
+	struct err *e = yaml_open(path, &plan->file);
 
 	/* 5 %: the margin people ask about first; reports say which was used. */
 	plan->margin_pct = 5;
@@ -326,7 +326,7 @@ void plan_destroy(struct plan *plan)
 {
 	if (!plan)
 		return;
-	yaml_free(plan->file);
+	yaml_close(plan->file);
 	free(plan->loads);
 	free(plan);
 }

@@ -7,7 +7,7 @@
 #include "harness/image.h"
 #include "harness/yaml.h"
 
-DEFINE_CLEANUP(cleanup_yaml, struct yaml_file *, yaml_free)
+DEFINE_CLEANUP(cleanup_yaml, struct yaml_file *, yaml_close)
 DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 
 /* The first character of a word; the others may be more. */
@@ -113,7 +113,7 @@ static struct err *read_recipe(const struct yaml_file *file, struct image_recipe
 struct err *image_recipe_load(const char *path, struct image_recipe **ret)
 {
 	cleanup(cleanup_yaml_) struct yaml_file *file = NULL;
-	struct err *e = yaml_load(path, &file);
+	struct err *e = yaml_open(path, &file);
 
 	if (e)
 		return e;

@@ -24,7 +24,7 @@ static struct err *parser_error(const char *path, const yaml_parser_t *parser)
 			    parser->problem ? parser->problem : "unknown problem");
 }
 
-struct err *yaml_load(const char *path, struct yaml_file **ret)
+struct err *yaml_open(const char *path, struct yaml_file **ret)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	/* 1 MiB: far above any plan written by hand, far below what could hurt. */
@@ -57,7 +57,7 @@ struct err *yaml_load(const char *path, struct yaml_file **ret)
 	}
 	yaml_parser_delete(&parser);
 	if (e) {
-		yaml_free(file);
+		yaml_close(file);
 		return e;
 	}
 	file->text = strbuf_steal(&text);
@@ -65,7 +65,7 @@ struct err *yaml_load(const char *path, struct yaml_file **ret)
 	return NULL;
 }
 
-void yaml_free(struct yaml_file *file)
+void yaml_close(struct yaml_file *file)
 {
 	if (!file)
 		return;

@@ -21,8 +21,8 @@ struct yaml_node {
 };
 
 /** Reads a file of at most 1 MiB holding one document. */
-struct err *yaml_load(const char *path, struct yaml_file **ret) must_check;
-void yaml_free(struct yaml_file *file);
+struct err *yaml_open(const char *path, struct yaml_file **ret) must_check;
+void yaml_close(struct yaml_file *file);
 
 /** The file's text as it is on disk. Borrowed. */
 const char *yaml_text(const struct yaml_file *file);

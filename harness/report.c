@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/campaign.h"
+
+DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
+
+/* The values of one metric over the whole file, by probe. */
+struct metric_values {
+	struct metric_value *v;
+	size_t n;
+};
+
+static bool is_threshold(const struct cell *cell)
+{
+	return strcmp(cell_str(cell, "method"), "threshold") == 0;
+}
+
+static int by_probe(const void *a, const void *b)
+{
+	const struct metric_value *x = a, *y = b;
+
+	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
+}
+
+static struct err *read_values(struct store *store, const struct metric *metric, struct metric_values *ret)
+{
+	struct err *e = store_metric(store, metric->sql, &ret->v, &ret->n);
+
+	if (e)
+		return err_wrap(e, "metric '%s'", metric->name);
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_probe);
+	return NULL;
+}
+
+static const struct metric_value *find_value(const struct metric_values *values, int64_t probe_id)
+{
+	struct metric_value key = { .probe_id = probe_id };
+
+	return values->n ? bsearch(&key, values->v, values->n, sizeof(key), by_probe) : NULL;
+}
+
+/* Means over the probes that came as far as to tell; NAN when none did. */
+static void mean_memory(const struct probe_record *probes, size_t n, double *total, double *available)
+{
+	double sum_total = 0, sum_available = 0;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!probes[i].mem_total_kib)
+			continue;
+		sum_total += (double)probes[i].mem_total_kib;
+		sum_available += (double)probes[i].mem_available0_kib;
+		count++;
+	}
+	*total = count ? sum_total / count : NAN;
+	*available = count ? sum_available / count : NAN;
+}
+
+static void compute_y(struct report_row *row, const struct probe_record *probes, size_t n,
+		      const struct metric_values *values)
+{
+	double sum = 0;
+	bool has_onset = false;
+
+	row->y_kib = row->y_lo_kib = row->y_hi_kib = NAN;
+	for (size_t i = 0; i < n; i++) {
+		const struct metric_value *v;
+
+		if (probes[i].outcome != OUTCOME_ONSET)
+			continue;
+		has_onset = true;
+		v = find_value(values, probes[i].id);
+		if (!v)
+			continue;
+		report_add_flags(&row->flags, probes[i].flags);
+		if (v->is_incomplete)
+			report_add_flags(&row->flags, "incomplete-evidence");
+		row->y_lo_kib = fmin(row->y_lo_kib, v->y_kib);
+		row->y_hi_kib = fmax(row->y_hi_kib, v->y_kib);
+		sum += v->y_kib;
+		row->n++;
+	}
+	if (row->n)
+		row->y_kib = sum / row->n;
+	else
+		report_add_flags(&row->flags, has_onset ? "no-value" : "no-onset");
+}
+
+static void compare(struct report_row *row)
+{
+	row->diff_kib = row->diff_pct = NAN;
+	report_add_flags(&row->flags, row->threshold ? row->threshold->flags : "z-missing");
+	if (!row->threshold)
+		return;
+	row->diff_kib = row->y_kib - row->threshold->z_kib;
+	row->diff_pct = 100 * row->diff_kib / row->threshold->z_kib;
+}
+
+/* Equal differences are equally good. */
+static void mark_best(struct report_row *rows, size_t n)
+{
+	double best = NAN;
+
+	for (size_t i = 0; i < n; i++)
+		best = fmin(best, fabs(rows[i].diff_kib));
+	for (size_t i = 0; i < n; i++)
+		rows[i].is_best = n > 1 && fabs(rows[i].diff_kib) <= best;
+}
+
+static const struct report_threshold *find_threshold(const struct report *r, const struct cell *cell)
+{
+	for (size_t i = 0; i < r->thresholds_n; i++)
+		if (strcmp(r->thresholds[i].cell->key, cell->threshold_key) == 0)
+			return &r->thresholds[i];
+	return NULL;
+}
+
+static void build_rows(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n,
+		       const struct metric *metrics, const struct metric_values *values, size_t metrics_n)
+{
+	struct report_row *rows = &r->rows[r->rows_n];
+
+	for (size_t i = 0; i < metrics_n; i++) {
+		struct report_row *row = &rows[i];
+
+		row->cell = cell;
+		row->metric = metrics[i].name;
+		row->threshold = find_threshold(r, cell);
+		row->flags = xstrdup("");
+		mean_memory(probes, n, &row->mem_total_kib, &row->mem_available0_kib);
+		compute_y(row, probes, n, &values[i]);
+		compare(row);
+	}
+	mark_best(rows, metrics_n);
+	r->rows_n += metrics_n;
+}
+
+static struct err *build_thresholds(struct store *store, struct report *r)
+{
+	r->thresholds = xcalloc(r->cells_n, sizeof(*r->thresholds));
+	for (size_t i = 0; i < r->cells_n; i++) {
+		struct probe_record *probes;
+		size_t n;
+
+		if (!is_threshold(&r->cells[i]))
+			continue;
+
+		struct err *e = store_probes(store, r->cells[i].key, &probes, &n);
+
+		if (e)
+			return e;
+
+		struct report_threshold *t = &r->thresholds[r->thresholds_n++];
+
+		report_threshold_compute(&r->cells[i], probes, n, t);
+		mean_memory(probes, n, &t->mem_total_kib, &t->mem_available0_kib);
+		store_probes_free(probes, n);
+	}
+	return NULL;
+}
+
+static struct err *build_cells(struct store *store, struct report *r, const struct metric *metrics,
+			       const struct metric_values *values, size_t metrics_n)
+{
+	r->rows = xcalloc(r->cells_n * metrics_n, sizeof(*r->rows));
+	for (size_t i = 0; i < r->cells_n; i++) {
+		struct probe_record *probes;
+		size_t n;
+		struct err *e = store_probes(store, r->cells[i].key, &probes, &n);
+
+		if (e)
+			return e;
+		build_rows(r, &r->cells[i], probes, n, metrics, values, metrics_n);
+		report_find_gaps(r, &r->cells[i], probes, n);
+		store_probes_free(probes, n);
+	}
+	return NULL;
+}
+
+static struct err *read_run(struct store *store, struct report *r)
+{
+	cleanup_free char *plan_text = NULL;
+	json_t *audit = NULL;
+	struct err *e = store_last_run(store, &audit, &r->plan_name, &plan_text, &r->run_status);
+
+	json_decref(audit);
+	if (!e && !r->plan_name)
+		r->plan_name = xstrdup("");
+	if (!e && !r->run_status)
+		r->run_status = xstrdup("");
+	return e;
+}
+
+static struct err *build(struct store *store, struct report *r, const struct metric *metrics,
+			 struct metric_values *values, size_t metrics_n)
+{
+	struct err *e = read_run(store, r);
+
+	if (!e)
+		e = store_cells(store, &r->cells, &r->cells_n);
+	if (!e)
+		e = build_thresholds(store, r);
+	if (!e)
+		e = store_prepare_metrics(store, "onset");
+	for (size_t i = 0; !e && i < metrics_n; i++)
+		e = read_values(store, &metrics[i], &values[i]);
+	return e ? e : build_cells(store, r, metrics, values, metrics_n);
+}
+
+struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n, struct report **ret)
+{
+	cleanup(cleanup_report_) struct report *r = xcalloc(1, sizeof(*r));
+	struct metric_values *values = xcalloc(metrics_n, sizeof(*values));
+	struct err *e = build(store, r, metrics, values, metrics_n);
+
+	for (size_t i = 0; i < metrics_n; i++)
+		free(values[i].v);
+	free(values);
+	if (e)
+		return e;
+	*ret = take_ptr(r);
+	return NULL;
+}
+
+void report_destroy(struct report *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->gaps_n; i++)
+		free(r->gaps[i].reason);
+	for (size_t i = 0; i < r->rows_n; i++)
+		free(r->rows[i].flags);
+	for (size_t i = 0; i < r->thresholds_n; i++)
+		free(r->thresholds[i].flags);
+	free(r->gaps);
+	free(r->rows);
+	free(r->thresholds);
+	store_cells_free(r->cells, r->cells_n);
+	free(r->run_status);
+	free(r->plan_name);
+	free(r);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_REPORT_H
+#define SWAPCAL_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+#include "harness/metric.h"
+#include "harness/record.h"
+#include "harness/store.h"
+
+/*
+ * What a results file says: the swap threshold of each guest, and each metric's Y against it. Values that are not known
+ * are NAN. Sizes are KiB here and MiB in what people read.
+ */
+
+/** Z* of one guest, from the searches of its threshold cell. */
+struct report_threshold {
+	const struct cell *cell;
+	double mem_total_kib, mem_available0_kib; /**< means over the cell's probes */
+	double z_kib;              /**< mean of the brackets' midpoints */
+	double z_lo_kib, z_hi_kib; /**< smallest lower and largest upper side of the brackets */
+	unsigned n;                /**< searches with both sides of a bracket */
+	unsigned answers, lost;    /**< probes that answered, and that did not */
+	char *flags;
+};
+
+/** One metric in one cell. */
+struct report_row {
+	const struct cell *cell;
+	const struct report_threshold *threshold; /**< NULL when the file has none for this cell */
+	const char *metric;
+	double mem_total_kib, mem_available0_kib;
+	double y_kib, y_lo_kib, y_hi_kib; /**< mean, smallest and largest of n values */
+	unsigned n;
+	double diff_kib, diff_pct; /**< Y - Z*; percent of Z* */
+	bool is_best;              /**< no metric of this cell is nearer to Z* */
+	char *flags;               /**< comma separated names of doubts, "" when none */
+};
+
+/** Something that was asked for and has no value, or a probe that was lost on the way. */
+struct report_gap {
+	const struct cell *cell;
+	int64_t probe_id; /**< 0 when it is no single probe */
+	unsigned replicate;
+	const char *what; /**< an outcome, or: not-started, unfinished, no-threshold, unstable */
+	char *reason;
+};
+
+struct report {
+	char *plan_name;  /**< of the latest run; "" when there was none */
+	char *run_status; /**< see store_last_run() */
+	struct cell *cells;
+	size_t cells_n;
+	struct report_threshold *thresholds;
+	size_t thresholds_n;
+	struct report_row *rows; /**< by cell, then metric */
+	size_t rows_n;
+	struct report_gap *gaps;
+	size_t gaps_n, gaps_cap;
+};
+
+/** Reads and computes everything about the current cells; metrics' names are borrowed for the life of the report. */
+struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n, struct report **ret) must_check;
+void report_destroy(struct report *r);
+
+/** Z* from a threshold cell's probes. */
+void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,
+			      struct report_threshold *ret);
+
+/** Adds to r->gaps what is missing of a cell. */
+void report_find_gaps(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n);
+
+/** Puts the comma separated names into the comma separated *flags (owned), each once. */
+void report_add_flags(char **flags, const char *names);
+
+/* One value of a row, as CSV and JSON show it. */
+struct report_field {
+	const char *name;
+	const char *text; /**< NULL: a number */
+	double number;    /**< NAN: not known */
+	int decimals;
+};
+
+#define REPORT_FIELDS 26
+
+/** All values of a row in the order of the CSV's columns. Texts live as long as the report. */
+void report_row_fields(const struct report_row *row, struct report_field fields[REPORT_FIELDS]);
+
+/** The report in one form, appended to out. */
+void report_text(const struct report *r, struct strbuf *out);
+void report_csv(const struct report *r, struct strbuf *out);
+void report_json(const struct report *r, struct strbuf *out);
+
+#endif

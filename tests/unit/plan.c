@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Plans: what is right is read, what is wrong is refused with file and line before any guest starts. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/plan.h"
+#include "tests/tap.h"
+
+#define HEAD "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
+#define LOADS "loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
+
+static char path[] = "/tmp/swapcal-plan-XXXXXX";
+
+static struct err *load(const char *text, struct plan **ret)
+{
+	struct err *e = file_write_atomic(path, text, strlen(text), 0600);
+
+	return e ? e : plan_load(path, ret);
+}
+
+/** The plan is refused with this text after "PATH:LINE: ". */
+static void is_refused(const char *text, int line, const char *message, const char *what)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(text, &plan);
+	char want[300];
+
+	snprintf(want, sizeof(want), "%s:%d: ", path, line);
+	has_str(e ? err_message(e) : "(accepted)", want, what);
+	has_str(e ? err_message(e) : "(accepted)", message, message);
+	ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
+	err_free(e);
+	plan_destroy(plan);
+}
+
+static void test_good(void)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", &plan);
+
+	if (!ok(!e, "a plan is read")) {
+		printf("# %s\n", err_message(e));
+		return;
+	}
+	is_int(plan->ram_mib.n, 2, "with its lists");
+	is_int(plan->ram_mib.v[1], 256, "and their values");
+	is_int(plan->swap_mib, 512, "what is not written has its default");
+	is_int(plan->replicates, 3, "what is written has not");
+	is_str(plan->loads[0].interpreters.v[1], "pypy3", "strings too");
+	is_str(plan->fill, "zero", "and nested keys");
+	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
+	is_str(plan->rule->name, "so32", "the onset rule is found by name");
+	plan_destroy(plan);
+}
+
+static void test_one_value(void)
+{
+	struct plan *plan = NULL;
+	struct err *e = load("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n", &plan);
+
+	ok(!e, "one value may stand for a list of one; a threshold alone needs no loads");
+	is_int(plan ? plan->ram_mib.v[0] : 0, 200, "and is that value");
+	ok(plan && plan->mglru[0] && plan->mglru_n == 1, "booleans too");
+	err_free(e);
+	plan_destroy(plan);
+}
+
+int main(void)
+{
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		return 1;
+	close(fd);
+	test_good();
+	test_one_value();
+	is_refused(HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'", "an unknown key");
+	is_refused(HEAD LOADS "  - {workload: strings, interpreter: [python3], proceses: [1]}\n", 7,
+		   "unknown key 'proceses'", "an unknown key of a load, two lines down");
+	is_refused(HEAD "replicates: many\n" LOADS, 5, "'many' is not a whole number", "text for a number");
+	is_refused(HEAD "replicates: -1\n" LOADS, 5, "'-1' is not a whole number", "a negative number");
+	is_refused(HEAD "replicates: 99999999999999999999\n" LOADS, 5, "out of range", "a number beyond all ranges");
+	is_refused(HEAD "replicates: [1, 2]\n" LOADS, 5, "expected one value", "a list for one value");
+	is_refused(HEAD "replicates: 2\nreplicates: 3\n" LOADS, 6, "stands twice", "a key twice");
+	is_refused(HEAD "onset: so33\n" LOADS, 5, "no onset rule 'so33'", "an unknown onset rule");
+	is_refused(HEAD, 1, "needs 'loads'", "growth without loads");
+	is_refused(HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing", "a load without workload");
+	is_refused(HEAD "loads:\n  - strings\n", 6, "expected a mapping", "a load that is a word");
+	is_refused("name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
+		   "too small", "a swap disk too small");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: [8]}\nmethod: threshold\n", 3, "out of range: 32 to",
+		   "RAM no kernel boots with");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: [160, 160]}\nmethod: threshold\n", 3, "lists 160 twice",
+		   "a value twice");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: []}\nmethod: threshold\n", 3, "the list is empty", "an empty list");
+	is_refused("name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing", "no RAM");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [grow]\n", 4, "'grow' is not known", "an unknown method");
+	is_refused("name: [n\nimage: i\n", 2, "not valid YAML", "broken YAML");
+	is_refused("", 1, "empty", "an empty file");
+	unlink(path);
+	return tap_done();
+}
