@@ -31,7 +31,8 @@ CALIBRATE_SRC := $(wildcard calibrate/*.c)
 HARNESS_SRC := $(filter-out harness/main.c,$(wildcard harness/*.c))
 LIB_OBJ := $(patsubst %.c,$B/%.o,$(BASE_SRC) $(CALIBRATE_SRC) $(HARNESS_SRC)) $B/harness/embed.o
 UNIT_TESTS := $(patsubst %.c,$B/%.t,$(wildcard tests/unit/*.c))
-SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out tests/sim/guest-sim.c,$(wildcard tests/sim/*.c)))
+SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidence.c)
+SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
@@ -80,7 +81,7 @@ $B/tests/unit/%.t: $B/tests/unit/%.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$B/tests/sim/%.t: $B/tests/sim/%.o $B/tests/sim/guest-sim.o $B/libswapcal.a
+$B/tests/sim/%.t: $B/tests/sim/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
 

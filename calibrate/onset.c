@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * so32 is one batch of the kernel's reclaim (SWAP_CLUSTER_MAX): less than that is a page that was old anyway. so1
- * is there to be compared with it: the most nervous rule there can be.
+ * so32 is one batch of the kernel's reclaim (SWAP_CLUSTER_MAX): less than that is a page that was old anyway.
+ * so1 is there to be compared with it: the most nervous rule there can be.
  */
 static const struct onset_rule rules[] = {
 	{ .name = "so32", .version = 1, .pages = 32, .window_ms = 1000 },
@@ -53,7 +53,7 @@ struct onset_result onset_find(const struct onset_rule *rule, const struct proto
 	size_t j = 0;
 
 	for (size_t i = 1; i < n; i++) {
-		while (rise(s[j].t_us, s[i].t_us) > window_us)
+		while (j + 1 < i && rise(s[j].t_us, s[i].t_us) > window_us)
 			j++;
 		if (swapped_between(&s[j], &s[i]) >= rule->pages) {
 			return (struct onset_result){

@@ -13,7 +13,8 @@
  * the last `window_ms` of guest time, counted from the first sample (the baseline) on.
  *
  * Exactly, with out(i) = onset_swapped_out_pages() of sample i: the rule holds at sample i when
- * out(i) - out(j) >= pages, where j is the oldest sample with t_us(j) >= t_us(i) - window_ms * 1000.
+ * out(i) - out(j) >= pages, where j is the oldest sample with t_us(j) >= t_us(i) - window_ms * 1000, or i - 1
+ * when that is older: a guest in trouble may stall its agent for longer than the window.
  * A counter that went backwards (out(i) < out(j)) counts as nothing swapped. When time goes backwards the
  * window does not: j never becomes older than it was for an earlier sample.
  *
@@ -54,9 +55,9 @@ struct onset_result onset_find(const struct onset_rule *rule, const struct proto
 
 /**
  * Has the guest come to rest? True when swap_used_kib moved by less than 10 KiB (largest minus smallest) from
- * the newest sample that is at least window_ms older than the last one, to the last. False when the samples do
- * not reach back that far, and for n < 2. (The Linux Test Project waits in the same way before its swapping
- * tests: until SwapFree moves by less than 10 kB over 1 s.)
+ * the newest sample that is at least window_ms older than the last one, to the last. False when the samples
+ * do not reach back that far, and for n < 2. (The Linux Test Project waits in the same way before its
+ * swapping tests: until SwapFree moves by less than 10 kB over 1 s.)
  */
 bool onset_is_settled(const struct proto_sample *s, size_t n, unsigned window_ms);
 

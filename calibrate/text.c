@@ -95,7 +95,8 @@ static bool has_nul(struct text_span line)
 	return line.len > 0 && memchr(line.ptr, '\0', line.len);
 }
 
-static enum line_kind parse_number(struct text_span line, struct text_span *key, uint64_t *value, bool *has_kib)
+static enum line_kind parse_number(struct text_span line, struct text_span *key, uint64_t *value,
+				   bool *has_kib)
 {
 	if (has_nul(line))
 		return LINE_BAD;
@@ -163,8 +164,8 @@ static bool are_perms(struct text_span s)
 }
 
 /*
- * "START-END PERMS OFFSET MAJOR:MINOR INODE", then blanks and the path. A mapping without a path ends in a space or
- * not, depending on the kernel. A path begins with '/', '[' or a letter, never with a blank.
+ * "START-END PERMS OFFSET MAJOR:MINOR INODE", then blanks and the path. A mapping without a path ends in a
+ * space or not, depending on the kernel. A path begins with '/', '[' or a letter, never with a blank.
  */
 static bool parse_header(struct text_span s, struct text_mapping *m)
 {
@@ -200,7 +201,8 @@ static bool take_name(struct text_span *line, struct text_span *ret)
 	return take_until(line, ':', ret) && is_name(*ret);
 }
 
-size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field, void *arg)
+size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+		       void *arg)
 {
 	struct text_span rest = { text, len }, line, key;
 	bool in_mapping = false, has_kib;

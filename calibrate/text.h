@@ -7,16 +7,17 @@
 #include <stdint.h>
 
 /*
- * Readers for the kernel's text formats. They take text as (pointer, length), never trust it, match keys exactly,
- * keep keys they do not know, and call back once per item. A callback's strings are not NUL-terminated: print them
- * with "%.*s".
+ * Readers for the kernel's text formats. They take text as (pointer, length), never trust it, match keys
+ * exactly, keep keys they do not know, and call back once per item. A callback's strings are not
+ * NUL-terminated: print them with "%.*s".
  *
- * All return the number of bad lines, 0 for clean text. A bad line is skipped. Bad in every format: a line that is
- * empty or has a NUL byte, a number above 2^64 - 1, and a last line without its newline, which the kernel always
- * writes: such a line was cut, and may hold the first digits of a larger number.
+ * All return the number of bad lines, 0 for clean text. A bad line is skipped. Bad in every format: a line
+ * that is empty or has a NUL byte, a number above 2^64 - 1, and a last line without its newline, which the
+ * kernel always writes: such a line was cut, and may hold the first digits of a larger number.
  *
- * A value is a number when it is decimal digits, not padded with zeros (the kernel pads only hexadecimal masks), with
- * nothing or " kB" after them. Any other value ("Name:\tpython3", "Uid:\t0\t0\t0\t0") is fine and is skipped.
+ * A value is a number when it is decimal digits, not padded with zeros (the kernel pads only hexadecimal
+ * masks), with nothing or " kB" after them. Any other value ("Name:\tpython3", "Uid:\t0\t0\t0\t0") is fine
+ * and is skipped.
  */
 
 struct text_span {
@@ -31,9 +32,9 @@ bool text_span_is(struct text_span span, const char *s);
 typedef void text_number_fn(void *arg, struct text_span key, uint64_t value, bool has_kib);
 
 /**
- * "Key:   123 kB" lines (meminfo, status, smaps_rollup) and "key 123" lines (vmstat, memory.stat), in order. The
- * key is what stands before the first colon, or in a line without one before the first space. A line without
- * colon and space, or with an empty key, is bad.
+ * "Key:   123 kB" lines (meminfo, status, smaps_rollup) and "key 123" lines (vmstat, memory.stat), in order.
+ * The key is what stands before the first colon, or in a line without one before the first space. A line
+ * without colon and space, or with an empty key, is bad.
  */
 size_t text_each_number(const char *text, size_t len, text_number_fn *f, void *arg);
 
@@ -47,17 +48,18 @@ struct text_mapping {
 	uint64_t offset;
 	uint64_t dev_major, dev_minor;
 	uint64_t inode;
-	struct text_span path; /**< as the kernel writes it: newlines are \012, " (deleted)" may follow; "" if none */
+	struct text_span path; /**< "" if none; newlines are \012, " (deleted)" may follow */
 };
 
 typedef void text_mapping_fn(void *arg, const struct text_mapping *m);
 
 /**
  * /proc/PID/smaps, in order: calls `mapping` for each header line, then `field` for each number below it
- * ("Rss: 4 kB", "THPeligible: 1"; VmFlags are none). A line is bad when it is no header and its key is not made of
- * letters, digits and underscores. It may be a damaged header: the fields that follow it, and fields before the
- * first header, belong to no mapping and are bad too.
+ * ("Rss: 4 kB", "THPeligible: 1"; VmFlags are none). A line is bad when it is no header and its key is not
+ * made of letters, digits and underscores. It may be a damaged header: the fields that follow it, and fields
+ * before the first header, belong to no mapping and are bad too.
  */
-size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field, void *arg);
+size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+		       void *arg);
 
 #endif

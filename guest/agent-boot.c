@@ -96,7 +96,8 @@ static const char *load_modules(void)
 		if (entry->d_name[0] == '.')
 			continue;
 		if (n == MODULES_MAX || strlen(entry->d_name) >= sizeof(names[0])) {
-			error = fail("more modules than %d, or a long name: '%s'", MODULES_MAX, entry->d_name);
+			error = fail("more modules than %d, or a long name: '%s'", MODULES_MAX,
+				     entry->d_name);
 			break;
 		}
 		strcpy(names[n++], entry->d_name);
@@ -163,7 +164,8 @@ static bool disks_are_bound(void)
 		if (entry->d_name[0] == '.' || file_read(path, type, sizeof(type), NULL))
 			continue;
 		snprintf(path, sizeof(path), "/sys/bus/virtio/devices/%s/driver", entry->d_name);
-		if (strncmp(type, VIRTIO_TYPE_BLOCK, strlen(VIRTIO_TYPE_BLOCK)) == 0 && access(path, F_OK) < 0)
+		if (strncmp(type, VIRTIO_TYPE_BLOCK, strlen(VIRTIO_TYPE_BLOCK)) == 0 &&
+		    access(path, F_OK) < 0)
 			bound = false;
 	}
 	if (dir)

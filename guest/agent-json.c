@@ -4,7 +4,7 @@
 
 #include "guest/agent-json.h"
 
-/* Reading goes through a cursor that ends at a 0 byte, which no rule accepts: it can never run past the end. */
+/* The text ends with a 0 byte, which no rule accepts: the cursor can never run past it. */
 
 static char *skip_space(char *p)
 {

@@ -41,8 +41,8 @@ struct json_object {
 };
 
 /**
- * Reads len bytes of text in place: the strings of the object point into it. NULL, or what is wrong. text[len]
- * must be 0.
+ * Reads len bytes of text in place: the strings of the object point into it. NULL, or what is wrong.
+ * text[len] must be 0.
  */
 const char *json_parse(char *text, size_t len, struct json_object *ret);
 

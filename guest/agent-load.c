@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest/agent.h"
-#include "guest/agent-json.h"
-
-/* The descriptors of a load process beside 0, 1, 2; its environment names them. */
-#define CHECKPOINT_FD 3
-#define RESUME_FD 4
-#define PROGRESS_FD 5
-/* Where exec reports its failure; closed by a successful exec. */
-#define EXEC_FD 6
+#include "guest/agent-spawn.h"
 
 #define LINE_MAX_BYTES 200
 #define OUTPUT_MAX_BYTES 16384
@@ -26,22 +16,16 @@
 #define LINES_PER_TURN 4
 
 /*
- * Turns spent on the last words of a dead process: a pipe full of the shortest lines. Without a limit its live
- * children could put off the report of its end for ever.
+ * Turns spent on the last words of a dead process: a pipe full of the shortest lines. Without a limit its
+ * live children could put off the report of its end for ever.
  */
 #define LAST_TURNS (65536 / LINES_PER_TURN)
-
-/** Why a child could not become the load. */
-struct exec_failure {
-	enum { FAILED_CGROUP, FAILED_CHROOT, FAILED_EXEC } where;
-	int error;
-};
 
 /** A process that was started; free when pid is 0. */
 struct load {
 	pid_t pid;
 	int64_t start_id;
-	int exec_fd, out_fd, checkpoint_fd, resume_fd;
+	struct spawn_pipes pipes;
 	size_t out_bytes;
 	size_t line_len;
 	bool line_cut; /* the rest of a line that was too long is being skipped */
@@ -65,7 +49,8 @@ const char *load_init(void)
 	if (progress_fd < 0 || ftruncate(progress_fd, LOAD_MAX * sizeof(*progress)) < 0)
 		return fail("cannot make the progress page: %s", strerror(errno));
 
-	void *page = mmap(NULL, LOAD_MAX * sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, progress_fd, 0);
+	void *page =
+		mmap(NULL, LOAD_MAX * sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, progress_fd, 0);
 
 	if (page == MAP_FAILED)
 		return fail("cannot map the progress page: %s", strerror(errno));
@@ -82,162 +67,11 @@ uint64_t load_pages(void)
 	return sum;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static void close_all(struct load *l)
-{
-	close_fd(&l->exec_fd);
-	close_fd(&l->out_fd);
-	close_fd(&l->checkpoint_fd);
-	close_fd(&l->resume_fd);
-}
-
 static void free_load(struct load *l)
 {
-	close_all(l);
+	spawn_close(&l->pipes);
 	l->pid = 0;
 	progress[l - loads] = 0;
-}
-
-/** The far ends of a load's pipes, for its process. */
-struct child_fds {
-	int exec, out, checkpoint, resume;
-};
-
-static void close_child_fds(struct child_fds *c)
-{
-	close_fd(&c->exec);
-	close_fd(&c->out);
-	close_fd(&c->checkpoint);
-	close_fd(&c->resume);
-}
-
-/* Our end does not block; the other one does, as programs expect. */
-static bool make_pipe(int *ours, int *theirs, bool we_read)
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return false;
-	*ours = ends[we_read ? 0 : 1];
-	*theirs = ends[we_read ? 1 : 0];
-	return fcntl(*ours, F_SETFL, O_NONBLOCK) == 0;
-}
-
-static const char *make_pipes(struct load *l, struct child_fds *c)
-{
-	l->exec_fd = l->out_fd = l->checkpoint_fd = l->resume_fd = -1;
-	*c = (struct child_fds){ -1, -1, -1, -1 };
-	if (make_pipe(&l->exec_fd, &c->exec, true) && make_pipe(&l->out_fd, &c->out, true) &&
-	    make_pipe(&l->checkpoint_fd, &c->checkpoint, true) && make_pipe(&l->resume_fd, &c->resume, false))
-		return NULL;
-
-	const char *error = fail("cannot make a pipe: %s", strerror(errno));
-
-	close_all(l);
-	close_child_fds(c);
-	return error;
-}
-
-/* By way of high numbers, for a source may have the number of another target. */
-static bool place_fds(const int *from, const int *to, size_t n)
-{
-	int high[8];
-
-	for (size_t i = 0; i < n; i++) {
-		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
-		if (high[i] < 0)
-			return false;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (dup2(high[i], to[i]) < 0)
-			return false;
-	return true;
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-}
-
-static bool has_variable(char **env, size_t n, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(env[i], name, len) == 0 && env[i][len] == '=')
-			return true;
-	return false;
-}
-
-/* The environment of a load: what the host gave, defaults, and our descriptors. In the child only. */
-static char **make_environment(char **given, size_t n, size_t slot, bool chrooted)
-{
-	static char *env[JSON_ITEMS_MAX + 8];
-	static char number[4][40];
-	static char defaults[2][2][64] = {
-		{ "PATH=/", "HOME=/" },
-		{ "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root" },
-	};
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		env[count++] = given[i];
-	if (!has_variable(given, n, "PATH"))
-		env[count++] = defaults[chrooted][0];
-	if (!has_variable(given, n, "HOME"))
-		env[count++] = defaults[chrooted][1];
-	snprintf(number[0], sizeof(number[0]), "SWAPCAL_CHECKPOINT_FD=%d", CHECKPOINT_FD);
-	snprintf(number[1], sizeof(number[1]), "SWAPCAL_RESUME_FD=%d", RESUME_FD);
-	env[count++] = number[0];
-	env[count++] = number[1];
-	if (!chrooted) {
-		snprintf(number[2], sizeof(number[2]), "SWAPCAL_PROGRESS_FD=%d", PROGRESS_FD);
-		snprintf(number[3], sizeof(number[3]), "SWAPCAL_PROGRESS_SLOT=%zu", slot);
-		env[count++] = number[2];
-		env[count++] = number[3];
-	}
-	return env;
-}
-
-_Noreturn static void child_fail(int fd, int where)
-{
-	struct exec_failure f = { where, errno };
-
-	if (write(fd, &f, sizeof(f)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-_Noreturn static void run_child(const struct child_fds *c, char **argv, char **env, bool chrooted)
-{
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	const int from[] = { null, c->out, c->out, c->checkpoint, c->resume, c->exec, progress_fd };
-	const int to[] = { 0, 1, 2, CHECKPOINT_FD, RESUME_FD, EXEC_FD, PROGRESS_FD };
-
-	reset_signals();
-	setsid();
-	/* When memory ends, the load dies and not the agent. */
-	if (file_write("/proc/self/oom_score_adj", "500") || !cgroup_join())
-		child_fail(c->exec, FAILED_CGROUP);
-	/* The last one is for ballasts only. */
-	if (!place_fds(from, to, chrooted ? 6 : 7))
-		child_fail(c->exec, FAILED_EXEC);
-	fcntl(EXEC_FD, F_SETFD, FD_CLOEXEC);
-	if (chrooted && (chroot("/root-image") < 0 || chdir("/") < 0))
-		child_fail(EXEC_FD, FAILED_CHROOT);
-	environ = env;
-	execvp(argv[0], argv);
-	child_fail(EXEC_FD, FAILED_EXEC);
 }
 
 static struct load *find_load(pid_t pid)
@@ -251,33 +85,31 @@ static struct load *find_load(pid_t pid)
 const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t env_len, bool chrooted)
 {
 	struct load *l = find_load(0);
-	char *args[JSON_ITEMS_MAX + 1] = { NULL };
-	struct child_fds c;
 
 	if (argc == 0)
 		return fail("nothing to start: argv is empty");
 	if (!l)
 		return fail("%d processes were started and still run; no more are possible", LOAD_MAX);
+	/* It would join the cgroup and stop before exec, and the host would wait for a reply. */
 	if (cgroup_is_frozen())
 		return fail("the load is frozen");
-	memcpy(args, argv, argc * sizeof(*argv));
 
-	const char *error = make_pipes(l, &c);
+	struct spawn_request r = {
+		.argv = argv,
+		.argc = argc,
+		.env = env,
+		.env_len = env_len,
+		.chrooted = chrooted,
+		.progress_fd = progress_fd,
+		.slot = (size_t)(l - loads),
+	};
+
+	progress[l - loads] = 0;
+
+	const char *error = spawn(&r, &l->pipes, &l->pid);
 
 	if (error)
 		return error;
-	progress[l - loads] = 0;
-
-	pid_t pid = fork();
-
-	if (pid == 0)
-		run_child(&c, args, make_environment(env, env_len, (size_t)(l - loads), chrooted), chrooted);
-	close_child_fds(&c);
-	if (pid < 0) {
-		close_all(l);
-		return fail("cannot fork: %s", strerror(errno));
-	}
-	l->pid = pid;
 	l->start_id = id;
 	l->out_bytes = l->line_len = 0;
 	l->line_cut = l->dead = false;
@@ -295,7 +127,7 @@ const char *load_resume(pid_t pid, const char *line)
 		return fail("no process of the load has pid %d", (int)pid);
 	if ((size_t)len >= sizeof(text))
 		return fail("the line is longer than %d bytes", LINE_MAX_BYTES);
-	if (write(l->resume_fd, text, (size_t)len) != len)
+	if (write(l->pipes.resume, text, (size_t)len) != len)
 		return fail("cannot resume process %d: %s", (int)pid, strerror(errno));
 	return NULL;
 }
@@ -312,18 +144,14 @@ const char *load_signal(int sig)
 	return NULL;
 }
 
-/* exec closed the pipe (success) or the child wrote why there was none. */
 static void serve_exec(struct load *l)
 {
-	static const char *const actions[] = { "put into the cgroup", "enter the root image for", "execute" };
-	struct exec_failure f;
-	ssize_t n = read(l->exec_fd, &f, sizeof(f));
+	const char *error;
 
-	if (n < 0)
+	if (!spawn_result(&l->pipes, l->name, &error))
 		return;
-	close_fd(&l->exec_fd);
-	if (n == sizeof(f)) {
-		msg_reply(l->start_id, fail("cannot %s '%s': %s", actions[f.where], l->name, strerror(f.error)));
+	if (error) {
+		msg_reply(l->start_id, error);
 		free_load(l); /* reaped later, as a process that never was one of the load */
 		return;
 	}
@@ -340,10 +168,10 @@ static bool serve_output(struct load *l)
 {
 	size_t left = OUTPUT_MAX_BYTES - l->out_bytes;
 	/* After the limit it is read all the same, so that the load does not wait for us. */
-	ssize_t n = read(l->out_fd, msg_payload(), left > 0 ? left : PROTO_PAYLOAD_MAX);
+	ssize_t n = read(l->pipes.out, msg_payload(), left > 0 ? left : PROTO_PAYLOAD_MAX);
 
 	if (n == 0)
-		close_fd(&l->out_fd);
+		close_fd(&l->pipes.out);
 	if (n <= 0)
 		return false;
 	if (left > 0) {
@@ -400,9 +228,9 @@ static bool serve_checkpoint(struct load *l)
 	ssize_t n = 1;
 
 	if (l->line_len < sizeof(l->line)) {
-		n = read(l->checkpoint_fd, l->line + l->line_len, sizeof(l->line) - l->line_len);
+		n = read(l->pipes.checkpoint, l->line + l->line_len, sizeof(l->line) - l->line_len);
 		if (n == 0)
-			close_fd(&l->checkpoint_fd);
+			close_fd(&l->pipes.checkpoint);
 		if (n > 0)
 			l->line_len += (size_t)n;
 	}
@@ -417,7 +245,7 @@ static bool serve_load(struct load *l, const struct pollfd *fds)
 	bool more = false;
 
 	/* exec first: its reply tells the host the pid that all else refers to. */
-	if (fds[0].revents || (l->dead && l->exec_fd >= 0))
+	if (fds[0].revents || (l->dead && l->pipes.exec >= 0))
 		serve_exec(l);
 	if (!l->pid)
 		return false;
@@ -447,9 +275,9 @@ void load_poll_prepare(struct pollfd *fds)
 		bool used = l->pid != 0;
 
 		/* poll() passes over negative descriptors. */
-		fds[0] = (struct pollfd){ .fd = used ? l->exec_fd : -1, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = used ? l->out_fd : -1, .events = POLLIN };
-		fds[2] = (struct pollfd){ .fd = used ? l->checkpoint_fd : -1, .events = POLLIN };
+		fds[0] = (struct pollfd){ .fd = used ? l->pipes.exec : -1, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = used ? l->pipes.out : -1, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = used ? l->pipes.checkpoint : -1, .events = POLLIN };
 	}
 }
 

@@ -11,7 +11,8 @@ bool onset_add(struct onset_window *w, const struct proto_sample *s)
 {
 	uint64_t swapped = onset_swapped(s);
 
-	while (w->count > 0 && w->ring[w->first].t_us + w->window_us < s->t_us)
+	/* The sample before stays, however old: what was swapped while the agent was stalled counts too. */
+	while (w->count > 1 && w->ring[w->first].t_us + w->window_us < s->t_us)
 		drop_first(w);
 	if (w->count == ONSET_SAMPLES_MAX)
 		drop_first(w);
@@ -20,10 +21,14 @@ bool onset_add(struct onset_window *w, const struct proto_sample *s)
 
 	w->ring[last].t_us = s->t_us;
 	w->ring[last].swapped = swapped;
-	return swapped - w->ring[w->first].swapped >= w->pages;
+
+	uint64_t before = w->ring[w->first].swapped;
+
+	return swapped > before && swapped - before >= w->pages;
 }
 
-void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms, const struct proto_sample *baseline)
+void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms,
+		 const struct proto_sample *baseline)
 {
 	w->pages = pages;
 	w->window_us = (uint64_t)window_ms * 1000;

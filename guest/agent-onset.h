@@ -10,7 +10,8 @@
 
 /*
  * The onset rule, one sample at a time: it holds when at least `pages` pages went to swap since the oldest
- * sample that is no older than `window_ms`. The host applies the same rule to the whole series; both must agree.
+ * sample that is no older than `window_ms`, or since the sample before when that is older. The host applies
+ * it to the whole series; both must agree.
  */
 
 /* A window of 1 s at a tick of 1 ms. */
@@ -24,7 +25,7 @@ struct onset_window {
 	} ring[ONSET_SAMPLES_MAX];
 };
 
-/** Does a window of this length at this tick fit? Room for one late tick that the next one follows closely. */
+/** Does a window of this length fit at this tick? Counts a late tick that the next one follows closely. */
 static inline bool onset_window_fits(unsigned tick_ms, unsigned window_ms)
 {
 	return tick_ms > 0 && window_ms / tick_ms + 2 <= ONSET_SAMPLES_MAX;
@@ -37,7 +38,8 @@ static inline uint64_t onset_swapped(const struct proto_sample *s)
 }
 
 /** Starts with the baseline sample. */
-void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms, const struct proto_sample *baseline);
+void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms,
+		 const struct proto_sample *baseline);
 
 /** Adds the next sample. Does the rule hold at it? */
 bool onset_add(struct onset_window *w, const struct proto_sample *s);

@@ -10,7 +10,7 @@
 #include "guest/agent-onset.h"
 #include "guest/agent-vmstat.h"
 
-/* A batch is what the host may have to wait for: half a second of 20 ms ticks, or less when ticks are slow. */
+/* What the host may have to wait for: half a second of 20 ms ticks, or less when ticks are slow. */
 #define BATCH_ROWS 25
 #define BATCH_AGE_US 250000
 
@@ -53,7 +53,7 @@ static void take(struct proto_sample *s)
 	struct sysinfo info;
 
 	memset(s, 0, sizeof(*s));
-	/* Without this the page counters of the kernel are up to a second old. It fails for no reason that matters. */
+	/* Else the page counters of the kernel are up to a second old. A failure would leave them so. */
 	if (write(refresh_fd, "1", 1) < 0)
 		errno = 0;
 	s->t_us = now_us();
@@ -82,7 +82,7 @@ const char *sample_init(void)
 
 	const char *error = vmstat_init();
 
-	/* The first one is dearer: caches, and the translator of an emulated guest. Better now than as a baseline. */
+	/* The first one is dearer: caches, the translator of an emulator. Better now than as a baseline. */
 	take(&ring[0]);
 	return error;
 }
@@ -148,7 +148,7 @@ void sample_tick(void)
 
 	if (read(sample_timer_fd, &expired, sizeof(expired)) != sizeof(expired))
 		return;
-	/* A row is never dropped: with no room for it, the sample is not taken, and the rule does not see it. */
+	/* A row is never dropped: without room the sample is not taken, and the rule does not see it. */
 	if (!watching || ring_count == RING_ROWS)
 		return;
 
@@ -183,7 +183,7 @@ void sample_ship(bool at_once)
 	if (!at_once && sample_ship_due_ms() != 0)
 		return;
 	/* Only what is there now: while the host is slow, new rows may come as fast as old ones go. */
-	for (size_t left = ring_count; left > 0 && ring_count > 0; left -= left < BATCH_ROWS ? left : BATCH_ROWS)
+	for (size_t batches = (ring_count + BATCH_ROWS - 1) / BATCH_ROWS; batches > 0; batches--)
 		ship_batch();
 	if (onset_state != ONSET_DUE)
 		return;

@@ -46,7 +46,7 @@ void say(const char *format, ...)
 void power_off(void)
 {
 	reboot(RB_POWER_OFF);
-	/* Only reached where power-off is not to be had: as PID 1, leaving is a panic, which the host sees too. */
+	/* Only where there is no power-off: as PID 1, leaving is a panic, which the host sees too. */
 	_exit(1);
 }
 

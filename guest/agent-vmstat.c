@@ -23,15 +23,16 @@ struct counter {
 	uint16_t offset;
 };
 
-#define COUNTER(key, member) { key, offsetof(struct proto_sample, member) }
-#define X(name) COUNTER(#name, name),
+#define X(name) { #name, offsetof(struct proto_sample, name) },
 /* The first four columns come from elsewhere; there is no key of that name. */
 static const struct counter counters[] = {
 	PROTO_SAMPLE_COLUMNS(X)
 	/* One line per zone; which zones there are depends on the kernel. */
-	COUNTER("allocstall_dma", allocstall), COUNTER("allocstall_dma32", allocstall),
-	COUNTER("allocstall_normal", allocstall), COUNTER("allocstall_movable", allocstall),
-	COUNTER("allocstall_device", allocstall),
+	{ "allocstall_dma", offsetof(struct proto_sample, allocstall) },
+	{ "allocstall_dma32", offsetof(struct proto_sample, allocstall) },
+	{ "allocstall_normal", offsetof(struct proto_sample, allocstall) },
+	{ "allocstall_movable", offsetof(struct proto_sample, allocstall) },
+	{ "allocstall_device", offsetof(struct proto_sample, allocstall) },
 };
 #undef X
 

@@ -2,7 +2,7 @@
 
 /*
  * The agent: PID 1 of a guest. It prepares the guest, then does what the host says over one virtio-serial
- * port (guest/proto.h). It watches a guest that runs out of memory, so it must need none itself while it does.
+ * port (guest/proto.h). It watches a guest that runs out of memory, so it must need none itself meanwhile.
  */
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/agent.h"
@@ -21,6 +22,9 @@
 
 /* The host takes an agent for lost after several of these. */
 #define HEARTBEAT_US 1000000
+
+/* Longest wait for a point in guest time: the samples of that time must fit in the ring. */
+#define ALIGN_MAX_MS 2000
 
 /* Longest text of a file that a "write" reads back: settings of the kernel are short. */
 #define READ_BACK_MAX 1024
@@ -74,15 +78,40 @@ static const struct json_member *need(const struct json_object *o, const char *k
 	return &none;
 }
 
-static int64_t need_int(const struct json_object *o, const char *key, int64_t min, int64_t max, const char **error)
+static int64_t need_int(const struct json_object *o, const char *key, int64_t min, int64_t max,
+			const char **error)
 {
 	int64_t n = need(o, key, JSON_TYPE_INT, error)->number;
 
 	if (!*error && (n < min || n > max)) {
-		*error = fail("'%s' is %lld, not in %lld..%lld", key, (long long)n, (long long)min, (long long)max);
+		*error = fail("'%s' is %lld, not in %lld..%lld", key, (long long)n, (long long)min,
+			      (long long)max);
 		return min;
 	}
 	return n;
+}
+
+/*
+ * Waits for the next multiple of align_ms of guest time, if the request has that member. With an
+ * instruction-counted clock all that a request sets off then happens at the same guest time in each life,
+ * whenever the host sent it.
+ */
+static void align(const struct json_object *o, const char **error)
+{
+	if (*error || !json_find(o, "align_ms", JSON_TYPE_INT))
+		return;
+
+	uint64_t step_us = (uint64_t)need_int(o, "align_ms", 1, ALIGN_MAX_MS, error) * 1000;
+	uint64_t now = now_us(), until = (now / step_us + 1) * step_us;
+
+	for (; now < until; now = now_us()) {
+		struct pollfd tick = { .fd = sample_timer_fd, .events = POLLIN };
+		uint64_t left = until - now;
+		struct timespec timeout = { (time_t)(left / 1000000), (long)(left % 1000000 * 1000) };
+
+		ppoll(&tick, 1, &timeout, NULL);
+		sample_tick();
+	}
 }
 
 static void do_write(int64_t id, const struct json_object *o)
@@ -129,11 +158,19 @@ static void do_watch(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
 	int64_t tick_ms = need_int(o, "tick_ms", 0, 10000, &error);
+
+	if (error || tick_ms == 0) {
+		msg_reply(id, error ? error : sample_watch(0, 0, 0, false));
+		return;
+	}
+
 	int64_t pages = need_int(o, "pages", 1, INT64_MAX, &error);
 	int64_t window_ms = need_int(o, "window_ms", 1, 60000, &error);
 	bool freeze = need(o, "freeze", JSON_TYPE_BOOL, &error)->number;
 
-	need(o, "rule", JSON_TYPE_STRING, &error); /* for who reads the conversation; the numbers say it all */
+	/* The name is for who reads the conversation: the numbers say it all. */
+	need(o, "rule", JSON_TYPE_STRING, &error);
+	align(o, &error);
 	if (!error)
 		error = sample_watch((unsigned)tick_ms, (uint64_t)pages, (unsigned)window_ms, freeze);
 	msg_reply(id, error);
@@ -146,6 +183,7 @@ static void do_start(int64_t id, const struct json_object *o)
 	const struct json_member *env = need(o, "env", JSON_TYPE_ARRAY, &error);
 	bool chrooted = need(o, "chroot", JSON_TYPE_BOOL, &error)->number;
 
+	align(o, &error);
 	if (!error)
 		error = load_start(id, argv->items, argv->n_items, env->items, env->n_items, chrooted);
 	if (error)
@@ -213,9 +251,10 @@ static const struct request {
 	const char *type;
 	void (*handle)(int64_t id, const struct json_object *o);
 } requests[] = {
-	{ "write", do_write },   { "read", do_read },         { "swapon", do_swapon },     { "watch", do_watch },
-	{ "start", do_start },   { "resume", do_resume },     { "signal", do_signal },     { "freeze", do_freeze },
-	{ "thaw", do_thaw },     { "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+	{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
+	{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
+	{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_thaw },
+	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
 };
 
 void agent_handle(char *json, size_t len)
@@ -316,7 +355,7 @@ _Noreturn static void serve(void)
 			more |= load_reap();
 		if (now_us() >= heartbeat_us) {
 			send_heartbeat();
-			heartbeat_us = now_us() + HEARTBEAT_US;
+			heartbeat_us = (now_us() / HEARTBEAT_US + 1) * HEARTBEAT_US;
 		}
 	}
 }

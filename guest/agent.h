@@ -11,8 +11,8 @@
 #include "guest/proto.h"
 
 /*
- * What the parts of the agent offer each other. The agent is one thread. Its memory is static, locked, and there
- * before a load starts, for a guest that swaps gives none: nothing calls malloc once the port is open.
+ * What the parts of the agent offer each other. The agent is one thread. Its memory is static, locked, and
+ * there before a load starts, for a guest that swaps gives none: nothing calls malloc once the port is open.
  *
  * A function that can fail returns NULL or the reason, as text that lives until the next fail().
  */
@@ -56,7 +56,7 @@ void msg_text(const char *key, const char *text, size_t len);
 void msg_string(const char *key, const char *text);
 /** Room for PROTO_PAYLOAD_MAX bytes, sent by msg_send(). */
 char *msg_payload(void);
-/** Sends the message with the first bytes of the payload. Samples go on being taken while the host is slow. */
+/** Sends the message with the first bytes of the payload. Sampling goes on while the host is slow. */
 void msg_send(uint32_t payload_len);
 /** The reply to a request: ok, or the error when there is one. */
 void msg_reply(int64_t id, const char *error);

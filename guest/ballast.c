@@ -9,7 +9,7 @@
  *
  * No page is like another and none compresses, so that neither zswap nor a merging of same pages can hide it;
  * huge pages are refused, so that it grows page by page. Zeros are the negative control: newer kernels swap
- * such pages out without writing them.
+ * such pages out without writing them, and the check at the end counts them.
  */
 
 #include <errno.h>
@@ -28,10 +28,10 @@
 #define PAGE_KIB (PAGE_BYTES / 1024)
 #define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
 
-/* Pages are written in bursts, one every 2 ms: short beside a sampling tick of 20 ms, long beside a wake-up. */
+/* Pages are written in bursts: every 2 ms is short beside a sampling tick, long beside a wake-up. */
 #define BURST_US 2000
 
-/* Behind by more than this (it was frozen, or stalled in reclaim), the schedule starts anew: no leap to catch up. */
+/* Behind by more (frozen, or stalled in reclaim), the schedule starts anew: no leap to catch up. */
 #define LAG_MAX_US 20000
 
 /* Without a rate there are no bursts; this is how often the order to end is looked for. */
@@ -120,16 +120,24 @@ static void write_page(uint64_t *page, const struct options *o, uint64_t index)
 	}
 }
 
-static bool is_page_good(const uint64_t *page, const struct options *o, uint64_t index)
+/** What a look at the pages found. */
+struct check {
+	uint64_t bad;  /* not what was written */
+	uint64_t zero; /* zeros from end to end, which a kernel may swap out without writing them */
+};
+
+static void check_page(const uint64_t *page, const struct options *o, uint64_t index, struct check *c)
 {
-	uint64_t x = page_start(o->seed, index);
+	uint64_t x = page_start(o->seed, index), any = 0;
+	bool good = true;
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
-		if (page[i] != (o->zero ? 0 : x))
-			return false;
+		good &= page[i] == (o->zero ? 0 : x);
+		any |= page[i];
 		x = next_word(x);
 	}
-	return true;
+	c->bad += !good;
+	c->zero += !any;
 }
 
 /* Our counter in the page shared with the agent, or one of our own without an agent. */
@@ -222,15 +230,6 @@ static void say(const char *text)
 		exit(2);
 }
 
-static uint64_t count_bad_pages(const uint64_t *memory, uint64_t pages, const struct options *o)
-{
-	uint64_t bad = 0;
-
-	for (uint64_t i = 0; i < pages; i++)
-		bad += !is_page_good(memory + i * PAGE_WORDS, o, i);
-	return bad;
-}
-
 int main(int argc, char **argv)
 {
 	struct options o = parse_options(argv);
@@ -256,7 +255,8 @@ int main(int argc, char **argv)
 
 	if (done == pages) {
 		/* rss_kib: what it holds beside the pages; pte_kib: the page tables for all of it. */
-		snprintf(text, sizeof(text), "full pages=%llu rss_kib=%llu pte_kib=%llu", (unsigned long long)pages,
+		snprintf(text, sizeof(text), "full pages=%llu rss_kib=%llu pte_kib=%llu",
+			 (unsigned long long)pages,
 			 (unsigned long long)(resident_or_swapped_kib() - pages * PAGE_KIB),
 			 (unsigned long long)read_kib("/proc/self/status", "\nVmPTE:"));
 		say(text);
@@ -264,10 +264,12 @@ int main(int argc, char **argv)
 			;
 	}
 
-	uint64_t bad = count_bad_pages(memory, done, &o);
+	struct check c = { 0 };
 
-	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu", (unsigned long long)done,
-		 (unsigned long long)bad);
+	for (uint64_t i = 0; i < done; i++)
+		check_page(memory + i * PAGE_WORDS, &o, i, &c);
+	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu zero=%llu", (unsigned long long)done,
+		 (unsigned long long)c.bad, (unsigned long long)c.zero);
 	say(text);
-	return bad > 0;
+	return c.bad > 0;
 }

@@ -19,15 +19,21 @@
  * Host to agent. Each has an integer "id"; the agent answers with one "reply" that carries it.
  *
  *   write     path, value          write value to a file, read it back: reply.value is the text
- *                                  read back without its last newline, "" when unreadable
+ *                                  read back (at most 1 KiB) without its last newline, "" when
+ *                                  unreadable
  *   read      path                 "file" frames, then the reply
- *   swapon    device
- *   watch     tick_ms, rule, pages, window_ms, freeze(bool)
+ *   swapon    device               a path, or the serial of a disk
+ *   watch     tick_ms, rule, pages, window_ms, freeze(bool), [align_ms]
  *                                  start sampling; apply the onset rule on each tick, baseline = the
- *                                  sample taken now; freeze the load at onset
- *   start     argv[], env[], chroot(bool)
+ *                                  sample taken now; freeze the load at onset. tick_ms 0 ends
+ *                                  sampling; the samples so far are sent before the reply
+ *   start     argv[], env[], chroot(bool), [align_ms]
  *                                  start a load process in the load cgroup, in the root image when
- *                                  chroot, else in the initramfs (ballast); reply.pid
+ *                                  chroot, else in the initramfs (ballast); reply.pid. The reply comes
+ *                                  when exec worked or failed; refused while the load is frozen
+ *                                  align_ms, of both: first wait for the next multiple of so many ms of
+ *                                  guest time (at most 2000), so that with an instruction-counted clock
+ *                                  equal lives stay equal, however late the host is
  *   resume    pid, line            send a line to the resume fd of a load process
  *   signal    sig                  to every process of the load
  *   freeze, thaw                   the load; reply.freeze_us: how long it took
@@ -40,11 +46,15 @@
  *               (error: "" or why the guest is unfit, e.g. the root image did not mount)
  *   reply       id, ok(bool), error
  *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max
- *   samples     seq, count; payload: count rows of struct proto_sample
- *   onset       t_us, swapped_pages, freeze_us; sent after the load is frozen
- *   checkpoint  pid, line          a line a load wrote to its checkpoint fd (at most 200 bytes)
+ *   samples     seq, count; payload: count rows of struct proto_sample; seq is the number of the first,
+ *               counted from 0 since `watch`
+ *   onset       t_us, swapped_pages (since the baseline), freeze_us, frozen(bool: false when it was not asked
+ *               for or did not work); sent after the load is frozen and after the samples up to then
+ *   checkpoint  pid, line          what came after "checkpoint " in a line a load wrote to its
+ *                                  checkpoint fd, each byte that is not printable ASCII as '?'. Any other
+ *                                  line, and the start of one over 200 bytes, has bad = true
  *   output      pid; payload: what a load wrote to stdout or stderr (cut after 16 KiB per load)
- *   exit        pid, status, signal
+ *   exit        pid, status, signal; the last message about that process
  *   file        id, pid (0: the guest), name, more(bool); payload: a piece of raw text. A file that could
  *               not be read, or a process that vanished, has error and no payload
  */

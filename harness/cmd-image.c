@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/accel.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/cmd.h"
@@ -19,8 +19,8 @@ DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
 /* Of the objects printed with --format json. */
 #define IMAGE_SCHEMA_VERSION 1
 
-static const char usage[] =
-	"Usage: swapcal image build NAME|FILE.yaml [--force]\n"
+static const char help[] =
+	"usage: swapcal image build NAME|FILE.yaml [--force]\n"
 	"       swapcal image list [--format text|json]\n"
 	"       swapcal image show NAME [--format text|json]\n"
 	"       swapcal image rm NAME\n"
@@ -40,12 +40,16 @@ static const char usage[] =
 	"  -h, --help         show this text\n"
 	"\n"
 	"Example:\n"
-	"  swapcal image build bookworm && swapcal image show bookworm\n";
+	"  swapcal image build bookworm\n"
+	"  swapcal image show bookworm\n"
+	"\n"
+	"Exit status: 0 ok, 1 failed, 2 wrong recipe or usage, 3 something is missing on this host,\n"
+	"130 interrupted.\n";
 
 struct options {
 	bool force;
 	bool json;
-	bool help;
+	bool is_help;
 	const char *verb;
 	const char *name;
 };
@@ -66,7 +70,7 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		if (c == 'f') {
 			o.force = true;
 		} else if (c == 'h') {
-			o.help = true;
+			o.is_help = true;
 		} else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0)) {
 			o.json = optarg[0] == 'j';
 		} else if (c == 'F') {
@@ -84,28 +88,6 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind]);
 	*ret = o;
 	return NULL;
-}
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int sig)
-{
-	stop_signal = sig;
-}
-
-static bool is_stopped(void)
-{
-	return stop_signal != 0;
-}
-
-/** Ctrl-C and the like end the build in order; a second one ends it the hard way. */
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &sa, NULL);
 }
 
 static void show_progress(void *arg, const char *text)
@@ -156,13 +138,12 @@ static struct err *build(const struct options *o)
 		e = accel_kvm_works(&kvm_works);
 	if (e)
 		return e;
-	catch_signals();
 
 	struct image_build_options options = {
 		.workload_dir = workloads,
 		.force_tcg = !kvm_works,
 		.force = o->force,
-		.cancelled = is_stopped,
+		.cancelled = cancel_requested,
 		.progress = show_progress,
 		.progress_arg = recipe->name,
 	};
@@ -352,8 +333,8 @@ struct err *cmd_image(int argc, char **argv)
 
 	if (e)
 		return e;
-	if (o.help) {
-		fputs(usage, stdout);
+	if (o.is_help) {
+		fputs(help, stdout);
 		return NULL;
 	}
 	if (!o.verb)

@@ -181,7 +181,7 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, co
 			    char **argv)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
-	cleanup_domain_conn struct domain_conn *conn = NULL;
+	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
 	const char *accel;
 	struct err *e = store_open(o->output, STORE_WRITE, &store);
 

@@ -8,6 +8,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/strbuf.h"
 
 /** Length of the terminal escape sequence at p, e.g. "\x1b[2J", or 0. */
 static size_t escape_len(const char *p)
@@ -64,4 +65,29 @@ bool console_shows_panic(const char *text)
 bool console_shows_kernel(const char *text)
 {
 	return strstr(text, "Linux version ") != NULL;
+}
+
+/** "2026-01-01T00:00:00Z qemu-system-x86_64: what it says", with or without the time. */
+static bool is_said_by_qemu(const char *line, size_t len)
+{
+	const char *name = memmem(line, len, "qemu-", 5);
+	size_t name_len = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") : 0;
+
+	return name && name + name_len + 1 < line + len && name[name_len] == ':' && name[name_len + 1] == ' ';
+}
+
+char *console_qemu_lines(const char *log)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	while (*log) {
+		size_t len = strcspn(log, "\n");
+
+		if (is_said_by_qemu(log, len)) {
+			strbuf_add(&sb, log, len);
+			strbuf_adds(&sb, "\n");
+		}
+		log += len + (log[len] == '\n');
+	}
+	return strbuf_steal(&sb);
 }

@@ -17,4 +17,7 @@ bool console_shows_panic(const char *text);
 /** Does the text show that a Linux kernel has begun to run? */
 bool console_shows_kernel(const char *text);
 
+/** The lines of a QEMU log that QEMU itself wrote, to be freed; not libvirt's notes on starting it. */
+char *console_qemu_lines(const char *log);
+
 #endif

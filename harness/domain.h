@@ -11,7 +11,7 @@
 #include "harness/guest.h"
 
 /*
- * Guests as libvirt domains. Nothing above knows more of libvirt than this: domain.c is the only file that includes its header.
+ * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain.c and domain-conn.c include its header.
  * All functions may be called from several threads; one struct domain only from one thread at a time.
  */
 
@@ -28,7 +28,7 @@
 struct domain_conn;
 
 /**
- * Opens a connection. uri NULL: the embedded QEMU driver (qemu:///embed?root=...) in a private work directory that this process keeps until
+ * Opens a connection. uri NULL: that of $LIBVIRT_DEFAULT_URI, or when that is not set the embedded QEMU driver (qemu:///embed?root=...) in a private work directory that this process keeps until
  * it ends; libvirt allows one such directory per process, so that a later embedded connection finds the same one. What a dead process left
  * running there, or under a `swapcal-` name on another local connection, is ended first, and said with log_note().
  * A uri that names another machine is refused: the agent's socket cannot be reached there.

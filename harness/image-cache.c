@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
@@ -221,7 +222,7 @@ struct err *image_cache_lock(bool (*cancelled)(void), void (*waiting)(void *arg)
 		if (first)
 			waiting(arg);
 		if (cancelled && cancelled())
-			return err_new_kind(ERR_INTERRUPTED, "interrupted");
+			return cancel_error();
 		poll(NULL, 0, 100);
 	}
 	*ret = take_fd(fd);

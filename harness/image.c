@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
@@ -79,10 +80,10 @@ static bool is_cancelled(const struct build *b)
 /** Announces a step; an error when the build is to end. */
 static struct err *begin_step(struct build *b, int number, const char *step)
 {
-	cleanup_free char *text = xasprintf("[%d/%d] %s (%.0f s so far)", number, STEPS, step, elapsed_s(b));
+	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step, elapsed_s(b));
 
 	if (is_cancelled(b))
-		return err_new_kind(ERR_INTERRUPTED, "interrupted");
+		return cancel_error();
 	b->step = step;
 	tell(b->options, text);
 	return NULL;
@@ -260,7 +261,7 @@ static struct err *build_locked(const struct image_recipe *recipe, const struct 
 	if (!e)
 		e = run_steps(&b, workloads);
 	if (!e && is_cancelled(&b))
-		e = err_new_kind(ERR_INTERRUPTED, "interrupted");
+		e = cancel_error();
 	if (e)
 		return e;
 	return image_cache_publish(b.image, recipe->name, key);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/orphans.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,27 +23,27 @@ void orphans_adopt(void)
 
 /**
  * A child that somebody here started and will wait for is in our session or, after setsid(), leads its own. One that is in a third
- * session was started by such a leader. (Adopted leaders look like children of our own: they stay dead until we end, which harms nobody.)
+ * session was started by such a leader.
  */
-static bool is_adopted(pid_t pid)
+static bool is_adopted(pid_t pid, bool or_leader)
 {
 	pid_t session = getsid(pid);
 
-	return session >= 0 && session != pid && session != getsid(0);
+	return session >= 0 && (session != pid || or_leader) && session != getsid(0);
 }
 
 /** Reaps the adopted among the children of one thread, given as "123 456 ". */
-static void reap_listed(const char *children)
+static void reap_listed(const char *children, bool or_leader)
 {
 	siginfo_t info;
 	char *end;
 
 	for (long pid; (pid = strtol(children, &end, 10)) > 0; children = end)
-		if (is_adopted((pid_t)pid))
+		if (is_adopted((pid_t)pid, or_leader))
 			waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
 }
 
-static void reap_all(void)
+static void reap_all(bool or_leader)
 {
 	cleanup(cleanup_dir_) DIR *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
@@ -51,9 +52,11 @@ static void reap_all(void)
 		cleanup_free char *path = xasprintf("/proc/self/task/%s/children", entry->d_name);
 		cleanup_strbuf struct strbuf children = STRBUF_INIT;
 
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
 		/* A thread may have ended meanwhile; a kernel without CONFIG_PROC_CHILDREN has none of these files. */
 		err_free(file_read(path, 1 << 20, &children));
-		reap_listed(strbuf_str(&children));
+		reap_listed(strbuf_str(&children), or_leader);
 	}
 }
 
@@ -64,8 +67,13 @@ void orphans_reap(void)
 	/* A look that costs one system call, since mostly nobody has died. */
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == 0)
 		return;
-	if (is_adopted(info.si_pid))
+	if (is_adopted(info.si_pid, false))
 		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
 	/* The first dead child hides the others. */
-	reap_all();
+	reap_all(false);
+}
+
+void orphans_reap_leaders(void)
+{
+	reap_all(true);
 }

@@ -11,7 +11,10 @@
 /** From now on the descendants whose parents end become our children. */
 void orphans_adopt(void);
 
-/** Reaps the adopted processes that have ended. Children in the proper sense are left to whoever started them. */
+/** Reaps the adopted processes that have ended, but for session leaders, which look like children in the proper sense: those are left to whoever started them. */
 void orphans_reap(void);
+
+/** Reaps dead session leaders too; for when nobody in this process waits for a child that leads a session. */
+void orphans_reap_leaders(void);
 
 #endif

@@ -35,7 +35,7 @@ struct probe {
 	uint64_t onset_t_us;
 	bool is_ballast_full;
 	bool is_verified;
-	uint64_t verified_pages, bad_pages;
+	uint64_t verified_pages, bad_pages, zero_pages;
 	bool has_exited;
 	int exit_status, exit_signal;
 	json_int_t load_pid;

@@ -206,8 +206,12 @@ bool probe_verify_ballast(struct probe *p)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)
 		return probe_end(p, OUTCOME_INVALID,
-				 "the ballast does not hold what it should: %" PRIu64 " of %" PRIu64
-				 " pages are not the unique, incompressible pages that Z counts",
+				 "%" PRIu64 " of the ballast's %" PRIu64 " pages do not hold what was written",
 				 p->bad_pages, p->verified_pages);
+	if (p->zero_pages)
+		return probe_end(p, OUTCOME_INVALID,
+				 "%" PRIu64 " of the ballast's %" PRIu64
+				 " pages are zeros, which a kernel may swap without using RAM or disk: they are no Z",
+				 p->zero_pages, p->verified_pages);
 	return true;
 }

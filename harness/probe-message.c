@@ -74,11 +74,11 @@ static void on_samples(struct probe *p, const struct guest_msg *m)
 		return;
 	}
 	if (get_uint(m, "seq") != p->next_sample_seq) {
-		probe_end(p, OUTCOME_INVALID, "samples were lost (got part %" PRIu64 ", expected %" PRIu64 ")",
+		probe_end(p, OUTCOME_INVALID, "samples were lost (got number %" PRIu64 ", expected %" PRIu64 ")",
 			  get_uint(m, "seq"), p->next_sample_seq);
 		return;
 	}
-	p->next_sample_seq++;
+	p->next_sample_seq += n;
 	if (r->samples_count + n > SAMPLES_MAX) {
 		probe_end(p, OUTCOME_INVALID, "agent sent more than %d samples", SAMPLES_MAX);
 		return;
@@ -116,7 +116,8 @@ static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 		json_decref(go);
 	} else if (strncmp(line, "full ", 5) == 0) {
 		p->is_ballast_full = true;
-	} else if (sscanf(line, "verified pages=%" SCNu64 " bad=%" SCNu64, &p->verified_pages, &p->bad_pages) == 2) {
+	} else if (sscanf(line, "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64, &p->verified_pages,
+			  &p->bad_pages, &p->zero_pages) == 3) {
 		p->is_verified = true;
 	}
 }

@@ -278,7 +278,7 @@ static void live(struct probe *p)
 	if (!probe_snapshot(p, p->has_onset ? "onset" : "end"))
 		return;
 	/* From here on swapping is our own doing (the ballast reads back what it wrote): no part of the series. */
-	if (!probe_call_ok(p, json_pack("{s:s}", "type", "unwatch")))
+	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)))
 		return;
 	count_swap_writes(p);
 	if (p->spec->kind != PROBE_GROWTH && !probe_verify_ballast(p))

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/rootdisk.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <guestfs.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/file.h"
 #include "harness/base/proc.h"
 
 /* Under TCG on a slow machine the appliance takes a minute; a hang must end some time. */
@@ -64,14 +70,21 @@ static struct err *guestfs_err(guestfs_h *g, const char *what)
 	return err_new("libguestfs: %s: %s", what, text ? text : "unknown error");
 }
 
-/* Runs in a child: see rootdisk_make(). A line is the percentage done. */
+/* From here to make_in_child() all runs in a child process: see rootdisk_make(). What it prints goes to the job's line(). */
+
 static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int event_handle, int flags, const char *buf,
 			size_t buf_len, const uint64_t *array, size_t array_len)
 {
 	(void)g, (void)opaque, (void)event, (void)event_handle, (void)flags, (void)buf, (void)buf_len;
 	/* Members are: procedure, serial, position, total. */
 	if (array_len >= 4 && array[3])
-		dprintf(STDOUT_FILENO, "%" PRIu64 " %%\n", array[2] * 100 / array[3]);
+		dprintf(STDOUT_FILENO, "starting the appliance: %" PRIu64 " %%\n", array[2] * 100 / array[3]);
+}
+
+/** Unpacking keeps tar and the appliance's daemon busy: with two CPUs it takes half the time, more do not help. */
+static int appliance_cpus(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
 }
 
 static struct err *launch(guestfs_h *g, const struct rootdisk_job *job)
@@ -82,7 +95,8 @@ static struct err *launch(guestfs_h *g, const struct rootdisk_job *job)
 		return guestfs_err(g, "cannot choose the backend");
 	if (job->force_tcg && guestfs_set_backend_setting(g, "force_tcg", "1"))
 		return guestfs_err(g, "cannot switch KVM off");
-	if (guestfs_set_memsize(g, APPLIANCE_MIB) || guestfs_set_tmpdir(g, job->tmpdir))
+	if (guestfs_set_memsize(g, APPLIANCE_MIB) || guestfs_set_smp(g, appliance_cpus()) ||
+	    guestfs_set_tmpdir(g, job->tmpdir))
 		return guestfs_err(g, "cannot set up the appliance");
 	if (guestfs_disk_create(g, job->disk, "qcow2", (int64_t)job->size_bytes, -1))
 		return guestfs_err(g, "cannot create the disk");
@@ -96,6 +110,59 @@ static struct err *launch(guestfs_h *g, const struct rootdisk_job *job)
 	return NULL;
 }
 
+/* libguestfs does not tell how far it is with a tar: so we pass it through a pipe and count. */
+struct feeder {
+	int tar;
+	int pipe;
+	off_t size;
+};
+
+static void *feed(void *arg)
+{
+	struct feeder *f = arg;
+	size_t chunk = 1 << 20;
+	cleanup_free char *buf = xmalloc(chunk);
+	off_t done = 0;
+	struct err *e = NULL;
+
+	for (ssize_t n; !e && (n = read(f->tar, buf, chunk)) > 0; done += n) {
+		dprintf(STDOUT_FILENO, "unpacking: %lld %%\n", (long long)(done * 100 / f->size));
+		e = file_write_all(f->pipe, buf, (size_t)n);
+	}
+	/* An error here is one of the reader, who will tell; and a tar cut short is an error for it. */
+	err_free(e);
+	close(f->pipe);
+	return NULL;
+}
+
+static struct err *unpack(guestfs_h *g, const char *tar)
+{
+	cleanup_close int in = open(tar, O_RDONLY | O_CLOEXEC);
+	struct feeder feeder = { .tar = in };
+	int fds[2];
+	struct stat st;
+	pthread_t thread;
+
+	if (in < 0 || fstat(in, &st) || pipe2(fds, O_CLOEXEC))
+		return err_errno(errno, "cannot read '%s'", tar);
+	feeder.pipe = fds[1];
+	feeder.size = st.st_size;
+
+	cleanup_close int out = fds[0];
+	cleanup_free char *path = xasprintf("/dev/fd/%d", out);
+	int errnum = pthread_create(&thread, NULL, feed, &feeder);
+
+	if (errnum)
+		return err_errno(errnum, "cannot start a thread");
+
+	struct err *e = guestfs_tar_in_opts(g, path, "/", -1) ? guestfs_err(g, "cannot unpack to the root disk") : NULL;
+
+	/* After an error the thread may wait for a reader: now there is none. */
+	close(take_fd(out));
+	pthread_join(thread, NULL);
+	return e;
+}
+
 static struct err *fill(guestfs_h *g, const struct rootdisk_job *job)
 {
 	/* The guest mounts it read-only: no journal, no room for root. */
@@ -103,8 +170,13 @@ static struct err *fill(guestfs_h *g, const struct rootdisk_job *job)
 			   GUESTFS_MKE2FS_HASJOURNAL, 0, GUESTFS_MKE2FS_RESERVEDBLOCKSPERCENTAGE, 0,
 			   GUESTFS_MKE2FS_NUMBEROFINODES, (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1, -1))
 		return guestfs_err(g, "cannot make the file system");
-	if (guestfs_mount(g, "/dev/sda", "/") || guestfs_tar_in_opts(g, job->tar, "/", -1))
-		return guestfs_err(g, "cannot fill the root disk");
+	if (guestfs_mount(g, "/dev/sda", "/"))
+		return guestfs_err(g, "cannot mount the root disk");
+
+	struct err *e = unpack(g, job->tar);
+
+	if (e)
+		return e;
 	if (guestfs_umount_all(g) || guestfs_shutdown(g))
 		return guestfs_err(g, "cannot finish the root disk");
 	return NULL;
@@ -115,6 +187,7 @@ static struct err *make_in_child(void *arg)
 	const struct rootdisk_job *job = arg;
 	cleanup_guestfs guestfs_h *g = guestfs_create();
 
+	signal(SIGPIPE, SIG_IGN);
 	if (!g)
 		return err_new("libguestfs: cannot create a handle");
 

@@ -95,6 +95,15 @@ bool stage_can_open(const struct stage_user *user, const char *path, bool to_wri
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+struct err *stage_give(const char *path, uid_t uid, gid_t gid)
+{
+	if (uid == geteuid())
+		return NULL;
+	if (geteuid() == 0 ? lchown(path, uid, gid) : chmod(path, 0666))
+		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)uid);
+	return NULL;
+}
+
 /** Name of the staged form of a file: differs when the file does. */
 static void make_key(const char *path, const struct stat *st, char key[KEY_LEN + 1])
 {

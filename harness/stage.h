@@ -30,6 +30,9 @@ void stage_user_for_qemu(struct stage_user *user);
 /** Can the user open path for reading (and writing)? Tried, not calculated: in a child process with the user's ids when they are not our own. */
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write);
 
+/** Gives a file or socket to another user; one who may not do that (not root) opens it for everyone: the directory cannot be listed. */
+struct err *stage_give(const char *path, uid_t uid, gid_t gid) must_check;
+
 /**
  * Makes the file at path readable for user: sets *ret (to be freed) to its real path when it is, else to a hard link in dir, else to a
  * copy in dir. The same file is copied once, until its size, inode or time of change differ.

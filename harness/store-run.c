@@ -80,6 +80,7 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	bool row;
+	long pid;
 	struct err *e = store_prepare(
 		store, "SELECT audit, plan_name, plan_text, status FROM run ORDER BY id DESC LIMIT 1", &stmt);
 
@@ -104,6 +105,10 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 	*ret_plan_name = store_column_text(stmt, 1);
 	*ret_plan_text = store_column_text(stmt, 2);
 	*ret_status = store_column_text(stmt, 3);
+	if (strcmp(*ret_status, "running") == 0 && !store_has_writer(store, &pid)) {
+		free(*ret_status);
+		*ret_status = xstrdup("died");
+	}
 	return NULL;
 }
 

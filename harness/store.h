@@ -72,7 +72,7 @@ struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sa
 
 /**
  * The audit, plan name, plan text and status of the latest run; new references / strings for the caller. All NULL when there was
- * no run. status is what store_end_run() got, "running" before that, "died" when a later run found that it never came.
+ * no run. status is what store_end_run() got; before that "running", or "died" when no writer is there to go on.
  */
 struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name, char **ret_plan_text,
 			   char **ret_status) must_check;

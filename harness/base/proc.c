@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 
 /* Time between SIGTERM and SIGKILL: enough for a program to unmount and to remove its temporary files. */
@@ -278,7 +279,7 @@ static struct err *describe(const struct proc_job *job, enum end end, int status
 	cleanup_free char *tail = stream_tail(err);
 
 	if (end == CANCELLED)
-		return err_new_kind(ERR_INTERRUPTED, "interrupted");
+		return cancel_error();
 	if (end == TIMED_OUT)
 		return err_new("%s: no end after %d s", name, job->timeout_s);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

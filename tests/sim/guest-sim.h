@@ -8,16 +8,16 @@
 #include "harness/guest.h"
 
 /*
- * A guest that exists in arithmetic only: it speaks the agent's side of guest/proto.h in virtual time, and swaps
- * when its load holds more than a known threshold. No threads, no real time; all chance comes from the seed, so the same
- * calls give the same guest. It cannot show what only a kernel does: stalls, late reclaim, a threshold that depends
- * on how fast the load grows.
+ * A guest that exists in arithmetic only: it speaks the agent's side of guest/proto.h in virtual time, and
+ * swaps when its load holds more than a known threshold. No threads, no real time; all chance comes from the
+ * seed, so the same calls give the same guest. It cannot show what only a kernel does: stalls, late reclaim,
+ * a threshold that depends on how fast the load grows.
  */
 struct guest_sim_params {
 	uint64_t threshold_kib;     /**< a load that holds more makes the guest swap */
 	uint64_t noise_sd_kib;      /**< of the threshold, from life to life (logistic) */
 	int64_t drift_kib_per_life; /**< each life's threshold is this much higher than the last one's */
-	uint64_t seed;              /**< of all chance, together with guest_config.seed and the number of the life */
+	uint64_t seed; /**< of all chance, together with guest_config.seed and the number of the life */
 	uint64_t mem_total_kib;
 	uint64_t mem_available_kib; /**< before a load */
 
@@ -28,7 +28,7 @@ struct guest_sim_params {
 	uint64_t workload_max_kib; /**< it exits with status 0 at this size; 0: never */
 
 	/* Faults. */
-	unsigned wrong_answer_pct; /**< so many lives of a hundred: a ballast swaps when it should not, or the other way round */
+	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */
 	unsigned lose_samples;     /**< every n-th "samples" message gets lost; 0: none */
 	uint64_t bad_pages;        /**< what the ballast finds when it verifies */
 	const char *hello_error;   /**< the agent finds its guest unfit; NULL: fit */
@@ -38,22 +38,22 @@ struct guest_sim_params {
 	bool silent;               /**< nothing is heard after the load started */
 	bool corrupt;              /**< the line breaks after the load started */
 	bool exit_at_once;         /**< the load ends with status 1 and a word on why */
-	bool oom;                  /**< beyond the threshold the kernel kills the load, and nothing is swapped */
-	bool mute_onset;           /**< the agent neither tells of an onset nor freezes the load */
-	bool mute_swap_disk;       /**< the hypervisor counts no writes to the swap disk */
+	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
+	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
+	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
 
 	unsigned lives; /**< guests started so far; counted here by start() */
 };
 
 /** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, and a workload that grows by 1 MiB. */
-#define GUEST_SIM_PARAMS_INIT                                                                         \
-	{                                                                                             \
-		.threshold_kib = 188 * 1024, .seed = 1, .mem_total_kib = 223596,                      \
-		.mem_available_kib = 199724, .workload_base_kib = 8192, .workload_step_kib = 1024,    \
-		.workload_rate_kib_s = 40960,                                                         \
+#define GUEST_SIM_PARAMS_INIT                                                                                \
+	{                                                                                                    \
+		.threshold_kib = 188 * 1024, .seed = 1, .mem_total_kib = 223596,                             \
+		.mem_available_kib = 199724, .workload_base_kib = 8192, .workload_step_kib = 1024,           \
+		.workload_rate_kib_s = 40960,                                                                \
 	}
 
-/** ctx of start() is a struct guest_sim_params that outlives the guest. now_ms(NULL) is the virtual time of all. */
+/** ctx of start() is a struct guest_sim_params that outlives the guest; now_ms(NULL) is the virtual time. */
 extern const struct guest_ops guest_sim_ops;
 
 #endif

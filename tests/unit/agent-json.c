@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The agent's JSON: what the protocol allows is read, all else is refused, and what it writes is well-formed. */
+/* The agent's JSON: what the protocol allows is read, all else is refused, and what it writes is well-formed.
+ */
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static long long int_of(const char *key)
 
 static void test_values(void)
 {
-	ok(!parse("{\"type\": \"start\", \"id\": 7, \"argv\": [\"a\", \"b c\"], \"env\": [], \"chroot\": true, "
+	ok(!parse("{\"type\": \"start\", \"id\": 7, \"argv\": [\"a\", \"b c\"], \"env\": [], \"chroot\": "
+		  "true, "
 		  "\"no\":false }\n"),
 	   "a message is read");
 	is_int(object.n_members, 6, "all members");
@@ -57,7 +59,8 @@ static void test_values(void)
 	ok(!json_find(&object, "none", JSON_TYPE_INT), "a member that is not there is not found");
 	ok(!parse("{}") && object.n_members == 0, "an empty object");
 	ok(!parse(" \r\n\t{ \"a\" : [ \"x\" , \"y\" ] , \"b\" : [ \"z\" ] } "), "space everywhere");
-	ok(object.members[1].n_items == 1 && !strcmp(object.members[1].items[0], "z"), "two arrays keep apart");
+	ok(object.members[1].n_items == 1 && !strcmp(object.members[1].items[0], "z"),
+	   "two arrays keep apart");
 }
 
 static void test_escapes(void)
@@ -88,12 +91,47 @@ static void test_numbers(void)
 static void test_refused(void)
 {
 	static const char *const bad[] = {
-		"", " ", "[]", "1", "\"a\"", "null", "{", "}", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
-		"{,}", "{a:1}", "{\"a:1}", "{\"a\" 1}", "{\"a\":'b'}", "{\"a\":\"b}", "{\"a\":b\"}", "{\"a\":[\"b\"}",
-		"{\"a\":[\"b\",]}", "{\"a\":[\"b\" \"c\"]}", "{\"a\":[1]}", "{\"a\":[true]}", "{\"a\":null}", "{\"a\":tru}",
-		"{\"a\":\"\\x\"}", "{\"a\":\"\\", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u0000\"}",
-		"{\"a\":\"\\ud83d\\ude00\"}", "{\"a\":\"\n\"}", "{\"a\":1}{}", "{\"a\":1} x", "{\"a\":1 \"b\":2}",
-		"{} {}", "{\"a\":\"b\"\"c\"}", "{\"a\":truefalse}", "{1:2}",
+		"",
+		" ",
+		"[]",
+		"1",
+		"\"a\"",
+		"null",
+		"{",
+		"}",
+		"{\"a\"",
+		"{\"a\":",
+		"{\"a\":1",
+		"{\"a\":1,",
+		"{\"a\":1,}",
+		"{,}",
+		"{a:1}",
+		"{\"a:1}",
+		"{\"a\" 1}",
+		"{\"a\":'b'}",
+		"{\"a\":\"b}",
+		"{\"a\":b\"}",
+		"{\"a\":[\"b\"}",
+		"{\"a\":[\"b\",]}",
+		"{\"a\":[\"b\" \"c\"]}",
+		"{\"a\":[1]}",
+		"{\"a\":[true]}",
+		"{\"a\":null}",
+		"{\"a\":tru}",
+		"{\"a\":\"\\x\"}",
+		"{\"a\":\"\\",
+		"{\"a\":\"\\u12\"}",
+		"{\"a\":\"\\u12g4\"}",
+		"{\"a\":\"\\u0000\"}",
+		"{\"a\":\"\\ud83d\\ude00\"}",
+		"{\"a\":\"\n\"}",
+		"{\"a\":1}{}",
+		"{\"a\":1} x",
+		"{\"a\":1 \"b\":2}",
+		"{} {}",
+		"{\"a\":\"b\"\"c\"}",
+		"{\"a\":truefalse}",
+		"{1:2}",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -141,10 +179,12 @@ static void test_too_long(void)
 	ok(!parse(text) && strlen(string_of("a")) == PROTO_JSON_MAX - 8, "a string as long as a message");
 }
 
-/* Every text accepted with changes at random must be JSON to a full parser, with the same number of members. */
+/* Every text accepted with changes at random must be JSON to a full parser, with the same number of members.
+ */
 static void test_mutations(void)
 {
-	static const char seed[] = "{\"type\":\"start\",\"id\":12,\"argv\":[\"a\\n\",\"\\u00e9\"],\"chroot\":true}";
+	static const char seed[] =
+		"{\"type\":\"start\",\"id\":12,\"argv\":[\"a\\n\",\"\\u00e9\"],\"chroot\":true}";
 	static const char alphabet[] = "{}[]\",:\\u0019-.etrufalsn \n\t\x01x";
 	int accepted = 0, wrong = 0;
 
@@ -181,7 +221,8 @@ static void test_writer(void)
 	json_put_text(&w, "error", "a \"b\" \\ c\n\td\x01\x7f\xc3\xa9", 16);
 	buf[json_close(&w)] = '\0';
 	is_str(buf,
-	       "{\"type\":\"reply\",\"id\":-9223372036854775808,\"ok\":true,\"error\":\"a \\\"b\\\" \\\\ c\\n\\td????\"}",
+	       "{\"type\":\"reply\",\"id\":-9223372036854775808,\"ok\":true,\"error\":\"a \\\"b\\\" \\\\ "
+	       "c\\n\\td????\"}",
 	       "an object is written, with what is not printable replaced");
 	json_open(&w, buf, sizeof(buf));
 	buf[json_close(&w)] = '\0';

@@ -69,11 +69,14 @@ static void make_series(unsigned tick_ms)
 	for (size_t i = 0; i < N_MAX; i++) {
 		due_us += tick_ms * 1000ull * (random() % 50 ? 1 : 1 + (uint64_t)random() % 100);
 
-		uint64_t late_us = random() % 4 ? (uint64_t)random() % 300 : (uint64_t)random() % (tick_ms * 1000);
+		uint64_t late_us =
+			random() % 4 ? (uint64_t)random() % 300 : (uint64_t)random() % (tick_ms * 1000);
 
 		last_us = due_us + late_us > last_us ? due_us + late_us : last_us + 1;
 		pages += random() % 20 ? 0 : (uint64_t)random() % 12;
-		series[i] = (struct proto_sample){ .t_us = last_us, .pswpout = pages / 2, .zswpout = pages - pages / 2 };
+		series[i] = (struct proto_sample){ .t_us = last_us,
+						   .pswpout = pages / 2,
+						   .zswpout = pages - pages / 2 };
 	}
 }
 

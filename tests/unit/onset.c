@@ -28,7 +28,7 @@ static struct onset_result slow_find(const struct onset_rule *rule, const struct
 	for (size_t i = 0; i < n && !r.found; i++) {
 		size_t j = 0;
 
-		while (s[j].t_us + rule->window_ms * 1000ull < s[i].t_us)
+		while (j + 1 < i && s[j].t_us + rule->window_ms * 1000ull < s[i].t_us)
 			j++;
 		if (s[i].pswpout - s[j].pswpout >= rule->pages) {
 			r.found = true;
@@ -57,7 +57,8 @@ static void test_rules(void)
 	size_t n = 0;
 
 	while (onset_rule_at(n)) {
-		ok(onset_rule_find(onset_rule_at(n)->name) == onset_rule_at(n), "a listed rule is found by its name");
+		ok(onset_rule_find(onset_rule_at(n)->name) == onset_rule_at(n),
+		   "a listed rule is found by its name");
 		n++;
 	}
 	ok(!onset_rule_at(n + 1), "nothing after the end of the list");
@@ -91,11 +92,14 @@ static void test_amount(const struct onset_rule *so32)
 
 static void test_counters(const struct onset_rule *so32)
 {
-	struct proto_sample s[2] = { { .t_us = 1 }, { .t_us = 2, .pswpout = 10, .zswpout = 11, .swpout_zero = 11 } };
+	struct proto_sample s[2] = { { .t_us = 1 },
+				     { .t_us = 2, .pswpout = 10, .zswpout = 11, .swpout_zero = 11 } };
 
 	is_int(onset_swapped_out_pages(&s[1]), 32, "disk, zswap and zero pages add up");
 	ok(onset_find(so32, s, 2).found, "all three count for the rule");
-	s[1] = (struct proto_sample){ .t_us = 2, .pswpin = 99, .swap_used_kib = 999, .pgscan_kswapd = 99, .zswpout = 31 };
+	s[1] = (struct proto_sample){
+		.t_us = 2, .pswpin = 99, .swap_used_kib = 999, .pgscan_kswapd = 99, .zswpout = 31
+	};
 	ok(!onset_find(so32, s, 2).found, "no other counter does");
 }
 
@@ -109,7 +113,12 @@ static void test_window(const struct onset_rule *so32)
 
 	is_int(onset_find(so32, s, 3).index, 2, "the border of the window belongs to it");
 	s[2].t_us++;
+	s[1].t_us++;
 	ok(!onset_find(so32, s, 3).found, "one microsecond more does not");
+
+	struct proto_sample stalled[2] = { { .t_us = 0 }, { .t_us = 5000000, .pswpout = 32 } };
+
+	is_int(onset_find(so32, stalled, 2).index, 1, "what was swapped while the agent was stalled counts");
 
 	cleanup_free struct proto_sample *slow = quiet(2000, 0);
 
@@ -122,7 +131,8 @@ static void test_window(const struct onset_rule *so32)
 	struct onset_result r = onset_find(so32, slow, 2000);
 
 	ok(r.found && r.index > 1000 && r.index <= 1050, "32 pages a second are one within a second");
-	is_int(r.swapped_pages, slow[r.index].pswpout, "swapped_pages counts from the baseline, not the window");
+	is_int(r.swapped_pages, slow[r.index].pswpout,
+	       "swapped_pages counts from the baseline, not the window");
 }
 
 static void test_broken_samples(const struct onset_rule *so32)
@@ -140,14 +150,16 @@ static void test_broken_samples(const struct onset_rule *so32)
 
 	struct proto_sample clock[] = {
 		{ .t_us = 0, .pswpout = 0 },
+		{ .t_us = 1400000, .pswpout = 20 },
 		{ .t_us = 1500000, .pswpout = 20 },
 		{ .t_us = 100, .pswpout = 40 },
 		{ .t_us = 200, .pswpout = 51 },
 	};
 
-	ok(!onset_find(so32, clock, LEN(clock)).found, "a clock that goes backwards does not reopen the window");
-	clock[3].pswpout = 52;
-	is_int(onset_find(so32, clock, LEN(clock)).index, 3, "the window begins where it began before");
+	ok(!onset_find(so32, clock, LEN(clock)).found,
+	   "a clock that goes backwards does not reopen the window");
+	clock[4].pswpout = 52;
+	is_int(onset_find(so32, clock, LEN(clock)).index, 4, "the window begins where it began before");
 
 	struct proto_sample extreme[] = {
 		{ .t_us = UINT64_MAX, .pswpout = UINT64_MAX, .zswpout = UINT64_MAX },
@@ -208,7 +220,8 @@ static void test_settled(void)
 	s[50].swap_used_kib = 500;
 	ok(!onset_is_settled(s, 101, 1000), "the sample that begins the window belongs to it: a drop");
 
-	struct proto_sample gap[] = { { .t_us = 0, .swap_used_kib = 100 }, { .t_us = 5000000, .swap_used_kib = 108 } };
+	struct proto_sample gap[] = { { .t_us = 0, .swap_used_kib = 100 },
+				      { .t_us = 5000000, .swap_used_kib = 108 } };
 
 	ok(onset_is_settled(gap, 2, 1000), "lost samples: what is left covers the time");
 	gap[0].swap_used_kib = 0;

@@ -126,7 +126,7 @@ static void test_corrupt(void)
 	ok(is_accepted(frame, sizeof(frame)), "the frame as it was is accepted");
 }
 
-/* Moving the border between JSON and payload keeps the bytes; the checksum covers the lengths for this case. */
+/* Moving the border between JSON and payload keeps the bytes: for this case the checksum covers the lengths. */
 static void test_moved_border(void)
 {
 	uint8_t frame[FRAME_LEN];

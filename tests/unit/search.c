@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The threshold search against a made guest: sharp, noisy, lying, without a threshold. What this cannot show is how
- * real guests are noisy; the numbers of right answers below are for the noise written beside them.
+ * The threshold search against a made guest: sharp, noisy, lying, without a threshold. What this cannot show
+ * is how real guests are noisy; the numbers of right answers below are for the noise written beside them.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -53,7 +53,8 @@ static double draw_threshold(struct guest *g)
 	return g->threshold_kib + g->noise_sd_kib * log(u / (1 - u)) * sqrt(3) / M_PI;
 }
 
-static struct search_probe live(struct guest *g, const struct search_params *p, const struct search_next *next)
+static struct search_probe live(struct guest *g, const struct search_params *p,
+				const struct search_next *next)
 {
 	double threshold = draw_threshold(g);
 
@@ -61,7 +62,8 @@ static struct search_probe live(struct guest *g, const struct search_params *p, 
 		double z = threshold * g->ramp_factor;
 		bool swapped = z <= (double)p->hi_kib;
 
-		return (struct search_probe){ true, swapped ? (uint64_t)(z > 0 ? z : 0) : p->hi_kib, swapped };
+		return (struct search_probe){ true, swapped ? (uint64_t)(z > 0 ? z : 0) : p->hi_kib,
+					      swapped };
 	}
 
 	bool swapped = (double)next->z_kib > threshold;
@@ -93,7 +95,8 @@ static unsigned times_asked(const struct outcome *o, uint64_t z_kib)
 
 static bool holds(const struct outcome *o, double threshold_kib)
 {
-	return o->end.step == SEARCH_DONE && (double)o->end.lo_kib <= threshold_kib && threshold_kib < (double)o->end.hi_kib;
+	return o->end.step == SEARCH_DONE && (double)o->end.lo_kib <= threshold_kib &&
+	       threshold_kib < (double)o->end.hi_kib;
 }
 
 /* A finished search on clean answers: bracket right, as narrow as asked, verified, on the grid. */
@@ -112,7 +115,9 @@ static bool is_perfect(const struct outcome *o, const struct search_params *p, d
 
 static void test_first_steps(void)
 {
-	struct search_probe a[] = { { true, 188 * MIB + 300, true }, { false, 188 * MIB, true }, { false, 184 * MIB, false } };
+	struct search_probe a[] = { { true, 188 * MIB + 300, true },
+				    { false, 188 * MIB, true },
+				    { false, 184 * MIB, false } };
 	struct search_next next = search_decide(&usual, NULL, 0);
 
 	is_int(next.step, SEARCH_RAMP, "a ramp comes first");
@@ -148,7 +153,8 @@ static void test_sharp(void)
 
 	for (size_t r = 0; r < sizeof(ramps) / sizeof(ramps[0]); r++) {
 		for (double z = 100; z < (double)usual.hi_kib / 1.5; z += 1723.5) {
-			run((struct guest){ .threshold_kib = z, .ramp_factor = ramps[r], .random = 1 }, &usual, &o);
+			run((struct guest){ .threshold_kib = z, .ramp_factor = ramps[r], .random = 1 },
+			    &usual, &o);
 			perfect += is_perfect(&o, &usual, z);
 			runs++;
 		}
@@ -224,11 +230,15 @@ static void test_foreign_answers(void)
 	a[0].z_kib = 0;
 	is_int(search_decide(&usual, a, 1).z_kib, MIB, "a ramp that swapped at once: begin at the lowest Z");
 
-	struct search_probe off[] = { { true, 100 * MIB, true }, { false, 100 * MIB + 300, true }, { false, 98 * MIB + 900, false } };
+	struct search_probe off[] = { { true, 100 * MIB, true },
+				      { false, 100 * MIB + 300, true },
+				      { false, 98 * MIB + 900, false } };
 
-	is_int(search_decide(&usual, off, 3).z_kib, 99 * MIB, "answers off the grid count: bisect between them");
+	is_int(search_decide(&usual, off, 3).z_kib, 99 * MIB,
+	       "answers off the grid count: bisect between them");
 	off[1].z_kib = 99 * MIB + 800;
-	is_int(search_decide(&usual, off, 3).z_kib, 99 * MIB + 800, "and an end off the grid is verified where it is");
+	is_int(search_decide(&usual, off, 3).z_kib, 99 * MIB + 800,
+	       "and an end off the grid is verified where it is");
 }
 
 static void test_contradictions(void)
@@ -236,8 +246,7 @@ static void test_contradictions(void)
 	/* The threshold is 188.5 MiB; the answer at 190 is wrong, memory responded late. */
 	struct search_probe a[MAX_N] = {
 		{ true, 188 * MIB, true },   { false, 188 * MIB, false }, { false, 192 * MIB, true },
-		{ false, 190 * MIB, false },
-		{ false, 191 * MIB, true },
+		{ false, 190 * MIB, false }, { false, 191 * MIB, true },
 	};
 	size_t n = 5;
 	struct search_next next = search_decide(&usual, a, n);
@@ -289,7 +298,9 @@ static void test_gives_up(void)
 
 static void test_resume(void)
 {
-	struct guest g = { .threshold_kib = 187.4 * 1024, .noise_sd_kib = 600, .wrong = 0.1, .ramp_factor = 0.97 };
+	struct guest g = {
+		.threshold_kib = 187.4 * 1024, .noise_sd_kib = 600, .wrong = 0.1, .ramp_factor = 0.97
+	};
 	unsigned same = 0, steps = 0, shuffled = 0, ends = 0;
 
 	for (g.random = 1; g.random <= 20; g.random++) {
@@ -314,7 +325,8 @@ static void test_resume(void)
 		struct search_next again = search_decide(&usual, o.probes, o.n);
 
 		ends++;
-		shuffled += again.step == o.end.step && again.lo_kib == o.end.lo_kib && again.hi_kib == o.end.hi_kib;
+		shuffled += again.step == o.end.step && again.lo_kib == o.end.lo_kib &&
+			    again.hi_kib == o.end.hi_kib;
 	}
 	is_int(same, steps, "resumed after each prefix, the search asks the same");
 	is_int(shuffled, ends, "answers in another order lead to the same end");
@@ -343,7 +355,8 @@ static struct summary summarize(double noise_sd_kib, double wrong, double ramp_e
 		struct outcome o;
 
 		run(g, &usual, &o);
-		s.ended += o.end.step == SEARCH_DONE || o.end.step == SEARCH_UNSTABLE || o.end.step == SEARCH_NO_THRESHOLD;
+		s.ended += o.end.step == SEARCH_DONE || o.end.step == SEARCH_UNSTABLE ||
+			   o.end.step == SEARCH_NO_THRESHOLD;
 		s.done += o.end.step == SEARCH_DONE;
 		s.right += holds(&o, g.threshold_kib);
 		s.near += o.end.step == SEARCH_DONE &&
@@ -352,9 +365,11 @@ static struct summary summarize(double noise_sd_kib, double wrong, double ramp_e
 		if (o.fixed > s.max_fixed)
 			s.max_fixed = o.fixed;
 	}
-	printf("# noise sd %.0f KiB, wrong %.0f %%, ramp +-%.0f %%: done %u of %u, right %u, within 1.5 MiB %u, "
+	printf("# noise sd %.0f KiB, wrong %.0f %%, ramp +-%.0f %%: done %u of %u, right %u, within 1.5 MiB "
+	       "%u, "
 	       "probes mean %.2f max %u\n",
-	       noise_sd_kib, wrong * 100, ramp_error * 100, s.done, s.runs, s.right, s.near, s.mean_fixed, s.max_fixed);
+	       noise_sd_kib, wrong * 100, ramp_error * 100, s.done, s.runs, s.right, s.near, s.mean_fixed,
+	       s.max_fixed);
 	return s;
 }
 

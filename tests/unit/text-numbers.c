@@ -34,7 +34,8 @@ static void collect(void *arg, struct text_span key, uint64_t value, bool has_ki
 	struct all *a = arg;
 
 	a->n++;
-	strbuf_addf(&a->text, "%.*s=%llu%s ", (int)key.len, key.ptr, (unsigned long long)value, has_kib ? "k" : "");
+	strbuf_addf(&a->text, "%.*s=%llu%s ", (int)key.len, key.ptr, (unsigned long long)value,
+		    has_kib ? "k" : "");
 }
 
 /* All numbers of a text, as collect() writes them; the caller frees. */
@@ -108,25 +109,30 @@ static void test_known_answers(void)
 }
 
 /* What the text gives, in collect()'s words, and its bad lines. Its length is that of the string literal. */
-#define CHECK(text, want, want_bad, what)                                    \
-	do {                                                                 \
-		size_t bad_;                                                 \
-		cleanup_free char *all_ = numbers(text, sizeof(text) - 1, &bad_); \
-		is_str(all_, want, what);                                    \
-		is_int(bad_, want_bad, "its bad lines");                     \
+#define CHECK(text, want, want_bad, what)                                                                    \
+	do {                                                                                                 \
+		size_t bad_;                                                                                 \
+		cleanup_free char *all_ = numbers(text, sizeof(text) - 1, &bad_);                            \
+		is_str(all_, want, what);                                                                    \
+		is_int(bad_, want_bad, "its bad lines");                                                     \
 	} while (0)
 
 static void test_made_lines(void)
 {
 	CHECK("", "", 0, "no text");
-	CHECK("Rss:    12 kB\nThreads:\t3\nnr_free_pages 77\n", "Rss=12k Threads=3 nr_free_pages=77 ", 0, "three shapes");
-	CHECK("Name:\tpython3\nUid:\t0\t0\t0\t0\nSigQ:\t0/789\nGroups:\t \nempty:\n", "", 0, "no numbers, nothing bad");
-	CHECK("SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\n", "", 0, "hexadecimal masks are no numbers");
+	CHECK("Rss:    12 kB\nThreads:\t3\nnr_free_pages 77\n", "Rss=12k Threads=3 nr_free_pages=77 ", 0,
+	      "three shapes");
+	CHECK("Name:\tpython3\nUid:\t0\t0\t0\t0\nSigQ:\t0/789\nGroups:\t \nempty:\n", "", 0,
+	      "no numbers, nothing bad");
+	CHECK("SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\n", "", 0,
+	      "hexadecimal masks are no numbers");
 	CHECK("a 0\nb: 0 kB\nc: 00\n", "a=0 b=0k ", 0, "zero is one, two zeros are a mask");
-	CHECK("Rss: 12 MB\nRss: 12kB\nRss: 12 kB \nRss: 12 kBx\nRss: 12.5\nRss: -1\nRss: +1\nRss: 0x10\n", "", 0,
-	      "another unit or notation is not taken for kB or a number");
-	CHECK("55d0c000-7ffe1000 ---p 00000000 00:00 0      [rollup]\nRss: 4 kB\n", "Rss=4k ", 0, "the head of smaps_rollup");
-	CHECK("Node 0 MemTotal: 12 kB\n", "Node 0 MemTotal=12k ", 0, "with a colon, spaces belong to the key");
+	CHECK("Rss: 12 MB\nRss: 12kB\nRss: 12 kB \nRss: 12 kBx\nRss: 12.5\nRss: -1\nRss: +1\nRss: 0x10\n", "",
+	      0, "another unit or notation is not taken for kB or a number");
+	CHECK("55d0c000-7ffe1000 ---p 00000000 00:00 0      [rollup]\nRss: 4 kB\n", "Rss=4k ", 0,
+	      "the head of smaps_rollup");
+	CHECK("Node 0 MemTotal: 12 kB\n", "Node 0 MemTotal=12k ", 0,
+	      "with a colon, spaces belong to the key");
 	CHECK("some avg10=0.00 avg60=1.23\n", "", 0, "pressure is no number");
 
 	CHECK("max 18446744073709551615\n", "max=18446744073709551615 ", 0, "the largest number");
@@ -146,10 +152,12 @@ static void test_made_lines(void)
 
 static void test_exact_keys(void)
 {
-	static const char text[] = "Pss_Anon: 1 kB\nSwapPss: 2 kB\nPss: 3 kB\nSwap: 4 kB\nSwapCached: 5 kB\nPss: 6 kB\n";
+	static const char text[] =
+		"Pss_Anon: 1 kB\nSwapPss: 2 kB\nPss: 3 kB\nSwap: 4 kB\nSwapCached: 5 kB\nPss: 6 kB\n";
 	uint64_t value = 77;
 
-	ok(text_get_number(text, sizeof(text) - 1, "Pss", &value) && value == 3, "Pss is not Pss_Anon; the first counts");
+	ok(text_get_number(text, sizeof(text) - 1, "Pss", &value) && value == 3,
+	   "Pss is not Pss_Anon; the first counts");
 	ok(text_get_number(text, sizeof(text) - 1, "Swap", &value) && value == 4, "Swap is not SwapPss");
 	value = 77;
 	ok(!text_get_number(text, sizeof(text) - 1, "Swa", &value), "a prefix is no key");
@@ -186,8 +194,8 @@ static void test_long_line(void)
 }
 
 /*
- * A text cut after any byte: what is read is what the whole lines before the cut say, and the cut line is bad. Each
- * prefix stands in memory of its own size, for the sanitizer to see a byte too far.
+ * A text cut after any byte: what is read is what the whole lines before the cut say, and the cut line is
+ * bad. Each prefix stands in memory of its own size, for the sanitizer to see a byte too far.
  */
 static void test_prefixes(const char *file)
 {
@@ -208,7 +216,8 @@ static void test_prefixes(const char *file)
 		free(part);
 	}
 	printf("# %s: %zu prefixes\n", file, sb.len);
-	ok(sb.len > 100 && wrong == 0, "each prefix gives the first numbers of the whole, and one bad line when cut in it");
+	ok(sb.len > 100 && wrong == 0,
+	   "each prefix gives the first numbers of the whole, and one bad line when cut in it");
 }
 
 int main(void)

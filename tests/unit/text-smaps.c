@@ -131,7 +131,8 @@ static void test_kernel(const char *kernel, size_t mappings, size_t fields)
 /* A process that slept while it was read: its mappings add up to smaps_rollup, which has no [vsyscall]. */
 static void test_sums(const char *kernel)
 {
-	static const char *const keys[] = { "Rss", "Shared_Dirty", "Private_Dirty", "Anonymous", "Swap", "SwapPss" };
+	static const char *const keys[] = { "Rss",       "Shared_Dirty", "Private_Dirty",
+					    "Anonymous", "Swap",         "SwapPss" };
 	cleanup_strbuf struct strbuf sb = load(kernel, "smaps");
 	cleanup_strbuf struct strbuf rollup = load(kernel, "smaps_rollup");
 	struct smaps s;
@@ -268,7 +269,8 @@ static void test_bad_headers(void)
 	struct smaps s;
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		cleanup_free char *text = xasprintf(HEAD "Rss: 1 kB\n%sRss: 2 kB\nPss: 2 kB\n" HEAD "Rss: 3 kB\n", heads[i]);
+		cleanup_free char *text =
+			xasprintf(HEAD "Rss: 1 kB\n%sRss: 2 kB\nPss: 2 kB\n" HEAD "Rss: 3 kB\n", heads[i]);
 
 		parse_literal(&s, text);
 		if (s.n != 2 || s.bad != 3 || get(&s.mappings[0], "Rss") != 1 || s.mappings[0].n != 1 ||
@@ -315,7 +317,8 @@ static void test_prefixes(const char *kernel)
 		for (size_t i = 0; i < s.n; i++)
 			told += s.mappings[i].n;
 		/* Of each mapping's lines only the VmFlags are not told; 2.6 has none. */
-		if (s.bad != (len > 0 && part[len - 1] != '\n') || s.orphans || told > lines || lines - told > s.n)
+		if (s.bad != (len > 0 && part[len - 1] != '\n') || s.orphans || told > lines ||
+		    lines - told > s.n)
 			wrong++;
 		free(part);
 	}
@@ -323,7 +326,8 @@ static void test_prefixes(const char *kernel)
 	ok(sb.len > 500 && wrong == 0, "each prefix gives what its whole lines say");
 }
 
-/* Any bit of a text changed: nothing breaks. (That a flipped newline hides a header cannot be seen from the text.) */
+/* Any bit of a text changed: nothing breaks. (That a flipped newline hides a header cannot be seen from the
+ * text.) */
 static void test_flips(void)
 {
 	cleanup_strbuf struct strbuf sb = load("6.1", "smaps");

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_GUEST_AGENT_SPAWN_H
+#define SWAPCAL_GUEST_AGENT_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/** What to start. The environment gets defaults for PATH and HOME, and names the descriptors of the process.
+ */
+struct spawn_request {
+	char **argv;
+	size_t argc;
+	char **env;
+	size_t env_len;
+	bool chrooted;   /**< in the root image, else in the initramfs */
+	int progress_fd; /**< for a process of the initramfs: the page in which it counts */
+	size_t slot;     /**< and its number there */
+};
+
+/** Our ends of a process's pipes; none blocks. -1: closed. */
+struct spawn_pipes {
+	int exec; /**< see spawn_result() */
+	int out;  /**< its stdout and stderr */
+	int checkpoint;
+	int resume; /**< to be written */
+};
+
+/** Forks a process into the load's cgroup. Whether exec worked is known later. NULL, or the reason. */
+const char *spawn(const struct spawn_request *r, struct spawn_pipes *ret_pipes, pid_t *ret_pid);
+
+/** Has exec worked? False while that is not known yet. *ret_error is NULL, or the reason why it did not. */
+bool spawn_result(struct spawn_pipes *p, const char *name, const char **ret_error);
+
+void close_fd(int *fd);
+void spawn_close(struct spawn_pipes *p);
+
+#endif

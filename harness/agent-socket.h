@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_AGENT_SOCKET_H
+#define SWAPCAL_AGENT_SOCKET_H
+
+#include <sys/types.h>
+
+#include "harness/base/err.h"
+
+/*
+ * The socket that a guest's QEMU connects to, so that its agent has a line from the first instruction on. The connection
+ * also tells which process the QEMU is, whoever started it.
+ */
+
+/** A listening socket at path; only user uid may connect (and gid is given to it) as far as we may arrange that. Removes what is there. */
+struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret) must_check;
+
+/** The other end of an accepted connection. */
+struct agent_peer {
+	int fd;    /**< non-blocking */
+	pid_t pid; /**< 0 when it cannot be seen from here */
+	int pidfd; /**< -1 when it cannot be seen from here, or has ended */
+};
+
+/** Accepts the first connection that comes from user uid within timeout_ms; others are turned away. */
+struct err *agent_socket_accept(int listen_fd, uid_t uid, int timeout_ms, struct agent_peer *ret) must_check;
+
+#endif

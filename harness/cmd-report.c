@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/cmd.h"
+#include "harness/metric.h"
+#include "harness/report.h"
+#include "harness/store.h"
+
+DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
+DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
+
+static const char usage[] =
+	"Usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
+	"\n"
+	"The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
+	"and what each metric says at that moment (Y). Works during a run too, and\n"
+	"never changes the file.\n"
+	"\n"
+	"Options:\n"
+	"      --format FMT   text for reading (the default), csv with a row per cell\n"
+	"                     and metric, or json with everything\n"
+	"      --output PATH  write to PATH instead of standard output\n"
+	"  -h, --help         show this text\n"
+	"\n"
+	"Example:\n"
+	"  swapcal report night.swapcal --format csv --output night.csv\n";
+
+static const struct {
+	const char *name;
+	void (*write)(const struct report *r, struct strbuf *out);
+} formats[] = {
+	{ "text", report_text },
+	{ "csv", report_csv },
+	{ "json", report_json },
+};
+
+struct options {
+	const char *file;
+	const char *output;
+	void (*write)(const struct report *r, struct strbuf *out);
+	bool help;
+};
+
+static struct err *parse_format(const char *name, struct options *o)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(formats[i].name, name) == 0) {
+			o->write = formats[i].write;
+			return NULL;
+		}
+	}
+	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", name);
+}
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "format", required_argument, NULL, 'F' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct err *e = NULL;
+
+	opterr = 0;
+	optind = 0; /* glibc: start anew */
+	for (int c; !e && (c = getopt_long(argc, argv, ":h", longopts, NULL)) != -1;) {
+		if (c == 'F')
+			e = parse_format(optarg, o);
+		else if (c == 'o')
+			o->output = optarg;
+		else if (c == 'h')
+			o->help = true;
+		else
+			e = err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal report --help'", argv[optind - 1],
+					 c == ':' ? "the value is missing" : "unknown option");
+	}
+	if (e || o->help)
+		return e;
+	if (optind == argc)
+		return err_new_kind(ERR_USAGE, "FILE is missing: name the results file, as in 'swapcal report "
+					       "night.swapcal'");
+	if (argc - optind > 1)
+		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind + 1]);
+	o->file = argv[optind];
+	return NULL;
+}
+
+static struct err *build_report(const char *file, struct metric *metrics, size_t n, struct report **ret)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	struct err *e = store_open(file, STORE_READ, &store);
+
+	return e ? e : report_build(store, metrics, n, ret);
+}
+
+static struct err *write_report(const struct options *o, const struct report *r)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	o->write(r, &out);
+	if (o->output)
+		return file_write_atomic(o->output, out.data, out.len, 0644);
+	fwrite(out.data, 1, out.len, stdout);
+	return NULL;
+}
+
+struct err *cmd_report(int argc, char **argv)
+{
+	struct options o = { .write = report_text };
+	struct metric *metrics;
+	size_t n;
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	e = metric_load_shipped(&metrics, &n);
+	if (e)
+		return e;
+
+	cleanup(cleanup_report_) struct report *r = NULL;
+
+	e = build_report(o.file, metrics, n, &r);
+	if (!e)
+		e = write_report(&o, r);
+	metrics_free(metrics, n);
+	return e;
+}

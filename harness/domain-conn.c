@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/file.h"
+#include "harness/base/log.h"
+#include "harness/domain-internal.h"
+#include "harness/domain-xml.h"
+#include "harness/orphans.h"
+#include "harness/process.h"
+#include "harness/workdir.h"
+
+/** How soon the end of a QEMU process is seen by libvirt (see orphans.h); costs 50 wakeups in a second. */
+#define TICK_MS 20
+
+/** What connections of one process share: the event loop, and the one root that libvirt's embedded driver can have. */
+static struct {
+	pthread_mutex_t lock;
+	bool is_initialized;
+	unsigned users;
+	pthread_t thread;
+	atomic_bool stop;
+	struct workdir *embedded_workdir;
+	unsigned embedded_users;
+} process = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+struct err *domain_virt_error(void)
+{
+	virErrorPtr error = virGetLastError();
+
+	return err_new("libvirt: %s", error && error->message ? error->message : "unknown error");
+}
+
+static void ignore_error(void *arg, virErrorPtr error)
+{
+	(void)arg;
+	(void)error;
+}
+
+static void tick(int timer, void *arg)
+{
+	(void)timer;
+	(void)arg;
+	orphans_reap();
+}
+
+static void *run_events(void *arg)
+{
+	while (!atomic_load(&process.stop))
+		if (virEventRunDefaultImpl() < 0)
+			/* Cannot happen but by a lack of memory or descriptors; do not spin until it passes. */
+			usleep(TICK_MS * 1000);
+	return arg;
+}
+
+/** The first time: prepares libvirt. log_dir: where its own log goes. */
+static struct err *initialize(const char *log_dir)
+{
+	cleanup_free char *outputs = xasprintf("4:file:%s/libvirt.log", log_dir);
+
+	/* It would write to stderr. An own setting of the user, for debugging, stays. */
+	if (!getenv("LIBVIRT_LOG_OUTPUTS"))
+		setenv("LIBVIRT_LOG_OUTPUTS", outputs, 1);
+	virSetErrorFunc(NULL, ignore_error);
+	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
+	    virEventAddTimeout(TICK_MS, tick, NULL, NULL) < 0)
+		return domain_virt_error();
+	orphans_adopt();
+	process.is_initialized = true;
+	return NULL;
+}
+
+/** Has the event loop running for one more connection. Called with the process locked, like release_events(). */
+static struct err *acquire_events(const char *log_dir)
+{
+	struct err *e = process.is_initialized ? NULL : initialize(log_dir);
+	sigset_t all, old;
+
+	if (e || process.users++ > 0)
+		return e;
+	atomic_store(&process.stop, false);
+	/* Signals are for the threads of the program, which know what to do with them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+
+	int errnum = pthread_create(&process.thread, NULL, run_events, NULL);
+
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!errnum)
+		return NULL;
+	process.users--;
+	return err_errno(errnum, "cannot start the event thread");
+}
+
+static void release_events(void)
+{
+	if (--process.users > 0)
+		return;
+	/* The timer wakes the loop within a tick. */
+	atomic_store(&process.stop, true);
+	pthread_join(process.thread, NULL);
+	/* Without a connection libvirt has no command running; what it asked QEMU for leaves some. */
+	orphans_reap_leaders();
+}
+
+/** Does the URI name another machine: is there something between "://" and the next '/'? */
+static bool is_remote(const char *uri)
+{
+	const char *host = strstr(uri, "://");
+
+	return !host || (host[3] != '/' && host[3] != '\0');
+}
+
+/** Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself. */
+static void find_user(struct domain_conn *conn)
+{
+	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
+	const char *p = xml ? strstr(xml, "<model>dac</model>") : NULL;
+	cleanup_free char *label = domain_xml_element(p, "baselabel");
+	unsigned uid, gid;
+
+	stage_user_init(&conn->user, geteuid(), getegid());
+	if (!label || sscanf(label, "+%u:+%u", &uid, &gid) != 2)
+		return;
+	stage_user_init(&conn->user, uid, gid);
+	conn->dac_label = take_ptr(label);
+}
+
+/** Is it a guest of ours whose process has ended? */
+static bool is_left_behind(virDomainPtr domain)
+{
+	cleanup_free char *description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
+	const char *name = virDomainGetName(domain);
+
+	return name && strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) == 0 && description &&
+	       process_identity_is_dead(description);
+}
+
+/** For drivers that others use too; in an embedded one the work directory has told. */
+static void end_left_behind(virConnectPtr virt)
+{
+	virDomainPtr *domains = NULL;
+	int n = virConnectListAllDomains(virt, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+	unsigned ended = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (is_left_behind(domains[i]) && virDomainDestroy(domains[i]) == 0)
+			ended++;
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+	if (ended)
+		log_note("ended %u guest%s that a dead run left behind", ended, ended == 1 ? "" : "s");
+}
+
+static struct err *open_workdir(struct domain_conn *conn)
+{
+	if (!conn->is_embedded)
+		return workdir_open(NULL, &conn->workdir);
+	if (!process.embedded_workdir) {
+		struct err *e = workdir_open(NULL, &process.embedded_workdir);
+
+		if (e)
+			return e;
+	}
+	conn->workdir = process.embedded_workdir;
+	process.embedded_users++;
+	return NULL;
+}
+
+/** Configures the embedded driver for this work directory. */
+static struct err *configure_embedded(struct domain_conn *conn)
+{
+	const char *root = workdir_root(conn->workdir);
+	cleanup_free char *dir = xasprintf("%s/etc", root);
+	cleanup_free char *path = xasprintf("%s/qemu.conf", dir);
+	struct stage_user user;
+	struct err *e = file_mkdirs(dir, 0755);
+
+	stage_user_for_qemu(&user);
+
+	cleanup_free char *conf = domain_xml_qemu_conf(geteuid() == 0, user.uid, user.gid);
+
+	if (!e)
+		e = file_write_atomic(path, conf, strlen(conf), 0644);
+	free(conn->uri);
+	conn->uri = xasprintf("qemu:///embed?root=%s", root);
+	return e;
+}
+
+static struct err *open_locked(struct domain_conn *conn)
+{
+	struct err *e = open_workdir(conn);
+
+	if (!e && conn->is_embedded)
+		e = configure_embedded(conn);
+	if (!e)
+		e = acquire_events(workdir_root(conn->workdir));
+	if (e)
+		return e;
+	conn->virt = virConnectOpen(conn->uri);
+	if (!conn->virt) {
+		e = err_set_kind(domain_virt_error(), ERR_HOST);
+		release_events();
+		return err_wrap(e, "cannot connect to '%s'", conn->uri);
+	}
+	find_user(conn);
+	if (!conn->is_embedded)
+		end_left_behind(conn->virt);
+	return stage_clean(workdir_staged(conn->workdir));
+}
+
+static void close_locked(struct domain_conn *conn)
+{
+	if (conn->virt) {
+		virConnectClose(conn->virt);
+		release_events();
+	}
+	if (!conn->is_embedded)
+		workdir_close(conn->workdir);
+	else if (conn->workdir && --process.embedded_users == 0)
+		workdir_empty(conn->workdir);
+}
+
+struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
+{
+	const char *standard = getenv("LIBVIRT_DEFAULT_URI");
+	struct domain_conn *conn;
+	struct err *e;
+
+	if (!uri && standard && *standard)
+		uri = standard;
+	if (uri && is_remote(uri))
+		return err_new_kind(ERR_USAGE, "connection '%s': guests can only run on this machine", uri);
+	conn = xcalloc(1, sizeof(*conn));
+	conn->uri = xstrdup(uri ? uri : "");
+	conn->is_embedded = !uri;
+	pthread_mutex_init(&conn->lock, NULL);
+	pthread_mutex_lock(&process.lock);
+	e = open_locked(conn);
+	pthread_mutex_unlock(&process.lock);
+	if (e) {
+		domain_conn_close(conn);
+		return e;
+	}
+	*ret = conn;
+	return NULL;
+}
+
+void domain_conn_close(struct domain_conn *conn)
+{
+	while (conn->domains)
+		domain_stop(conn->domains);
+	domain_forget_ended(conn, 0, NULL);
+	pthread_mutex_lock(&process.lock);
+	close_locked(conn);
+	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_destroy(&conn->lock);
+	free(conn->dac_label);
+	free(conn->uri);
+	free(conn);
+}
+
+/** A version as libvirt counts: 1000000 * major + 1000 * minor + release. */
+static json_t *version_json(unsigned long v)
+{
+	cleanup_free char *text = xasprintf("%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+
+	return json_string(text);
+}
+
+json_t *domain_conn_describe(struct domain_conn *conn)
+{
+	cleanup_free char *xml = virConnectGetDomainCapabilities(conn->virt, NULL, "x86_64", "pc", "qemu", 0);
+	cleanup_free char *emulator = domain_xml_element(xml, "path");
+	unsigned long libvirt = 0, qemu = 0;
+
+	virConnectGetLibVersion(conn->virt, &libvirt);
+	virConnectGetVersion(conn->virt, &qemu);
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s}", "uri", conn->uri, "libvirt", version_json(libvirt),
+			 "qemu", version_json(qemu), "emulator", emulator ? emulator : "", "qemu_user",
+			 conn->user.name, "cpu_model", DOMAIN_CPU_MODEL);
+}
+
+const char *domain_conn_workdir(struct domain_conn *conn)
+{
+	return workdir_files(conn->workdir);
+}
+
+bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write)
+{
+	return stage_can_open(&conn->user, path, to_write);
+}
+
+struct err *domain_stage_file(struct domain_conn *conn, const char *path, char **ret)
+{
+	pthread_mutex_lock(&conn->lock);
+
+	struct err *e = stage_file(workdir_staged(conn->workdir), &conn->user, path, ret);
+
+	pthread_mutex_unlock(&conn->lock);
+	return e;
+}
+
+struct err *domain_own_file(struct domain_conn *conn, const char *path)
+{
+	return stage_give(path, conn->user.uid, conn->user.gid);
+}
+

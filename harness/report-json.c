@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/campaign.h"
+#include "harness/report-format.h"
+#include "harness/report.h"
+
+static json_t *cell_id(const struct cell *cell)
+{
+	char id[13] = "";
+
+	memcpy(id, cell->key, 12);
+	return json_string(id);
+}
+
+static void set_mib(json_t *object, const char *key, double kib)
+{
+	json_object_set_new(object, key, format_json_fixed(kib / 1024, 3));
+}
+
+/* "a,b" as ["a", "b"] */
+static json_t *flags_json(const char *flags)
+{
+	json_t *array = json_array();
+
+	for (const char *p = flags; *p;) {
+		size_t n = strcspn(p, ",");
+		cleanup_strbuf struct strbuf flag = STRBUF_INIT;
+
+		strbuf_add(&flag, p, n);
+		json_array_append_new(array, format_json_string(flag.data));
+		p += n + (p[n] == ',');
+	}
+	return array;
+}
+
+static json_t *row_json(const struct report_row *row)
+{
+	json_t *object = json_object();
+	struct report_field fields[REPORT_FIELDS];
+
+	report_row_fields(row, fields);
+	for (int i = 0; i < REPORT_FIELDS; i++) {
+		const struct report_field *f = &fields[i];
+		json_t *value = f->text ? format_json_string(f->text) : format_json_fixed(f->number, f->decimals);
+
+		json_object_set_new(object, f->name, value);
+	}
+	json_object_set_new(object, "cell", cell_id(row->cell));
+	json_object_set_new(object, "mglru", json_boolean(cell_bool(row->cell, "mglru")));
+	json_object_set_new(object, "flags", flags_json(row->flags));
+	json_object_set_new(object, "is_best", json_boolean(row->is_best));
+	return object;
+}
+
+static json_t *threshold_json(const struct report_threshold *t)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "cell", cell_id(t->cell));
+	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
+	json_object_set_new(object, "mem_total_kib", format_json_fixed(t->mem_total_kib, 0));
+	json_object_set_new(object, "mem_available0_kib", format_json_fixed(t->mem_available0_kib, 0));
+	set_mib(object, "z_mib", t->z_kib);
+	set_mib(object, "z_lo_mib", t->z_lo_kib);
+	set_mib(object, "z_hi_mib", t->z_hi_kib);
+	json_object_set_new(object, "n", json_integer(t->n));
+	json_object_set_new(object, "probes_answered", json_integer(t->answers));
+	json_object_set_new(object, "probes_lost", json_integer(t->lost));
+	json_object_set_new(object, "flags", flags_json(t->flags));
+	json_object_set_new(object, "identity", json_incref(t->cell->identity));
+	return object;
+}
+
+static json_t *gap_json(const struct report_gap *gap)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "cell", cell_id(gap->cell));
+	json_object_set_new(object, "what", json_string(gap->what));
+	json_object_set_new(object, "replicate", json_integer(gap->replicate));
+	json_object_set_new(object, "probe", gap->probe_id ? json_integer(gap->probe_id) : json_null());
+	json_object_set_new(object, "reason", format_json_string(gap->reason));
+	return object;
+}
+
+void report_json(const struct report *r, struct strbuf *out)
+{
+	json_t *root = json_object(), *thresholds = json_array(), *rows = json_array(), *gaps = json_array();
+
+	for (size_t i = 0; i < r->thresholds_n; i++)
+		json_array_append_new(thresholds, threshold_json(&r->thresholds[i]));
+	for (size_t i = 0; i < r->rows_n; i++)
+		json_array_append_new(rows, row_json(&r->rows[i]));
+	for (size_t i = 0; i < r->gaps_n; i++)
+		json_array_append_new(gaps, gap_json(&r->gaps[i]));
+	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
+	json_object_set_new(root, "schema_version", json_integer(STORE_SCHEMA_VERSION));
+	json_object_set_new(root, "plan", format_json_string(r->plan_name));
+	json_object_set_new(root, "run_status", format_json_string(r->run_status));
+	json_object_set_new(root, "thresholds", thresholds);
+	json_object_set_new(root, "rows", rows);
+	json_object_set_new(root, "not_measured", gaps);
+
+	/* 15 digits: every double that came from three decimals prints as those. */
+	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+
+	strbuf_adds(out, text ? text : "{}");
+	strbuf_adds(out, "\n");
+	json_decref(root);
+}

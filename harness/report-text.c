@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/campaign.h"
+#include "harness/report-format.h"
+#include "harness/report.h"
+
+/* Tables for a person, in 100 columns. "-" is what is not known. */
+
+/* Right-aligned in width columns: sign is "" or "+" for a plus sign before what is not negative. */
+static void add_number(struct strbuf *out, int width, double v, int decimals, const char *sign, const char *unit)
+{
+	char buf[32], all[64];
+
+	if (!*format_fixed(buf, v, decimals))
+		snprintf(all, sizeof(all), "-%*s", (int)strlen(unit), "");
+	else
+		snprintf(all, sizeof(all), "%s%s%s", buf[0] == '-' ? "" : sign, buf, unit);
+	strbuf_addf(out, "%*s", width, all);
+}
+
+static void add_mib(struct strbuf *out, int width, double kib, int decimals)
+{
+	add_number(out, width, kib / 1024, decimals, "", "");
+}
+
+/* "[lo, hi]" in MiB, left-aligned in width columns. */
+static void add_range(struct strbuf *out, int width, double lo_kib, double hi_kib, int decimals)
+{
+	char lo[32], hi[32], all[80];
+
+	format_fixed(lo, lo_kib / 1024, decimals);
+	format_fixed(hi, hi_kib / 1024, decimals);
+	if (*lo || *hi)
+		snprintf(all, sizeof(all), "[%s, %s]", *lo ? lo : "?", *hi ? hi : "?");
+	else
+		snprintf(all, sizeof(all), "-");
+	strbuf_addf(out, "%-*s", width, all);
+}
+
+/* The end of a table's line: doubts, or nothing. */
+static void end_line(struct strbuf *out, const char *flags)
+{
+	if (*flags) {
+		strbuf_adds(out, "  ");
+		format_clean(out, flags);
+	}
+	while (out->len && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+	strbuf_adds(out, "\n");
+}
+
+/* Words with ", " between them, wrapped before column 100. */
+static void add_wrapped(struct strbuf *out, size_t *column, const char *word)
+{
+	if (*column && *column + strlen(word) + 2 > 98) {
+		strbuf_adds(out, ",\n");
+		*column = 0;
+	} else if (*column) {
+		strbuf_adds(out, ", ");
+		*column += 2;
+	}
+	strbuf_adds(out, word);
+	*column += strlen(word);
+}
+
+static void add_heading(struct strbuf *out, const struct report *r)
+{
+	size_t column = 0;
+
+	strbuf_adds(out, "Plan ");
+	format_clean(out, *r->plan_name ? r->plan_name : "(none)");
+	if (strcmp(r->run_status, "done") != 0 && *r->run_status) {
+		strbuf_adds(out, " (latest run: ");
+		format_clean(out, r->run_status);
+		strbuf_adds(out, ")");
+	}
+	strbuf_adds(out, "\n");
+	if (!r->cells_n)
+		return;
+	for (const char *const *key = format_settings; *key; key++) {
+		cleanup_strbuf struct strbuf setting = STRBUF_INIT;
+
+		if (format_is_shared(r->cells, r->cells_n, *key))
+			format_setting(&setting, r->cells, *key);
+		if (setting.len)
+			add_wrapped(out, &column, setting.data);
+	}
+	strbuf_adds(out, "\n");
+}
+
+static void add_threshold(struct strbuf *out, const struct report *r, const struct report_threshold *t)
+{
+	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
+
+	strbuf_addf(out, "%7u", cell_uint(t->cell, "x_mib"));
+	add_mib(out, 10, t->mem_total_kib, 1);
+	add_mib(out, 14, t->mem_available0_kib, 1);
+	add_mib(out, 9, t->z_kib, 1);
+	strbuf_adds(out, "  ");
+	add_range(out, 16, t->z_lo_kib, t->z_hi_kib, 1);
+	add_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, 1, "+", " %");
+	strbuf_addf(out, "%8u%4u", t->answers + t->lost, t->n);
+	format_varying(&varying, t->cell, r->cells, r->cells_n);
+	if (varying.len)
+		strbuf_addf(out, "  %s", varying.data + strlen(", "));
+	end_line(out, t->flags);
+}
+
+static void add_thresholds(struct strbuf *out, const struct report *r)
+{
+	strbuf_adds(out, "\nSwap thresholds (ballast), in MiB\n\n"
+			 "      X  MemTotal  MemAvailable       Z*  bracket         Z*-MemAvail.  probes   n\n");
+	for (size_t i = 0; i < r->thresholds_n; i++)
+		add_threshold(out, r, &r->thresholds[i]);
+	if (!r->thresholds_n)
+		strbuf_adds(out, "      none was asked for\n");
+}
+
+/* The doubts that all rows of a cell share, so that they are said once; "" when there are none. */
+static const char *shared_flags(const struct report_row *rows, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(rows[i].flags, rows[0].flags) != 0)
+			return "";
+	return rows[0].flags;
+}
+
+/* What heads the rows of one cell. */
+static void add_group_head(struct strbuf *out, const struct report *r, const struct report_row *row, const char *flags)
+{
+	const struct report_threshold *t = row->threshold;
+
+	strbuf_adds(out, "\n  ");
+	format_cell(out, row->cell);
+	format_varying(out, row->cell, r->cells, r->cells_n);
+	if (strcmp(cell_str(row->cell, "method"), "threshold") == 0)
+		strbuf_adds(out, " (control)");
+	if (t && isfinite(t->z_kib)) {
+		strbuf_adds(out, "; Z* ");
+		add_mib(out, 0, t->z_kib, 1);
+		strbuf_adds(out, " ");
+		add_range(out, 0, t->z_lo_kib, t->z_hi_kib, 1);
+	}
+	strbuf_adds(out, "\n");
+	if (*flags) {
+		strbuf_adds(out, "    flags:");
+		end_line(out, flags);
+	}
+	strbuf_adds(out, "    metric                  Y MiB  range               Y - Z* MiB    Y - Z* %   n\n");
+}
+
+static void add_row(struct strbuf *out, const struct report_row *row, bool with_flags)
+{
+	strbuf_addf(out, "  %c %-18s", row->is_best ? '*' : ' ', row->metric);
+	add_mib(out, 11, row->y_kib, 1);
+	strbuf_adds(out, "  ");
+	add_range(out, 18, row->y_lo_kib, row->y_hi_kib, 1);
+	add_number(out, 12, row->diff_kib / 1024, 1, "+", "");
+	add_number(out, 12, row->diff_pct, 1, "+", " %");
+	strbuf_addf(out, "%4u", row->n);
+	end_line(out, with_flags ? row->flags : "");
+}
+
+/* Rows from the first one on that are of the same cell. */
+static size_t group_size(const struct report_row *rows, size_t n)
+{
+	size_t size = 0;
+
+	while (size < n && rows[size].cell == rows[0].cell)
+		size++;
+	return size;
+}
+
+static void add_rows(struct strbuf *out, const struct report *r)
+{
+	strbuf_adds(out, "\nY versus Z*, in MiB\n");
+	for (size_t i = 0, n; i < r->rows_n; i += n) {
+		n = group_size(&r->rows[i], r->rows_n - i);
+
+		const char *flags = shared_flags(&r->rows[i], n);
+
+		add_group_head(out, r, &r->rows[i], flags);
+		for (size_t j = i; j < i + n; j++)
+			add_row(out, &r->rows[j], !*flags);
+	}
+}
+
+/* One metric over all workloads. */
+struct agreement {
+	const char *metric;
+	double worst_pct, sum_pct;
+	unsigned n;
+};
+
+static struct agreement agreement_of(const struct report *r, const char *metric)
+{
+	struct agreement a = { .metric = metric };
+
+	for (size_t i = 0; i < r->rows_n; i++) {
+		const struct report_row *row = &r->rows[i];
+
+		/* The ballast is what Z* is made of: it says whether a metric works at all, not which one is best. */
+		if (strcmp(row->metric, metric) != 0 || !isfinite(row->diff_pct) ||
+		    strcmp(cell_str(row->cell, "method"), "threshold") == 0)
+			continue;
+		a.worst_pct = fmax(a.worst_pct, fabs(row->diff_pct));
+		a.sum_pct += row->diff_pct;
+		a.n++;
+	}
+	return a;
+}
+
+/* Who was compared in more cells comes first, then who is less wrong at worst. */
+static int by_agreement(const void *x, const void *y)
+{
+	const struct agreement *a = x, *b = y;
+
+	if (a->n != b->n)
+		return a->n > b->n ? -1 : 1;
+	if (a->worst_pct != b->worst_pct)
+		return a->worst_pct < b->worst_pct ? -1 : 1;
+	return strcmp(a->metric, b->metric);
+}
+
+static void add_agreement(struct strbuf *out, const struct agreement *a)
+{
+	strbuf_addf(out, "    %-18s", a->metric);
+	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, 1, "", " %");
+	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, 1, "+", " %");
+	strbuf_addf(out, "%8u", a->n);
+	end_line(out, "");
+}
+
+static void add_summary(struct strbuf *out, const struct report *r)
+{
+	/* Every cell has a row for each metric, in the same order. */
+	size_t n = group_size(r->rows, r->rows_n);
+	cleanup_free struct agreement *all = xcalloc(n, sizeof(*all));
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = agreement_of(r, r->rows[i].metric);
+	if (n)
+		qsort(all, n, sizeof(*all), by_agreement);
+	if (!n || !all[0].n) {
+		strbuf_adds(out, "\nNo workload could be compared with a Z* yet.\n");
+		return;
+	}
+	strbuf_adds(out, "\nAll workloads together (without the ballast)\n\n"
+			 "    metric             worst |Y - Z*|    mean Y - Z*   cells\n");
+	for (size_t i = 0; i < n; i++)
+		add_agreement(out, &all[i]);
+	strbuf_addf(out, "\n  Closest: %s, worst difference ", all[0].metric);
+	add_number(out, 0, all[0].worst_pct, 1, "", " %.\n");
+}
+
+static void add_gaps(struct strbuf *out, const struct report *r)
+{
+	if (!r->gaps_n)
+		return;
+	strbuf_adds(out, "\nNot measured, or lost on the way\n\n");
+	for (size_t i = 0; i < r->gaps_n; i++) {
+		const struct report_gap *gap = &r->gaps[i];
+
+		strbuf_adds(out, "  ");
+		format_cell(out, gap->cell);
+		format_varying(out, gap->cell, r->cells, r->cells_n);
+		strbuf_addf(out, ": %s", gap->what);
+		if (gap->probe_id)
+			strbuf_addf(out, " (probe %lld)", (long long)gap->probe_id);
+		strbuf_adds(out, ": ");
+		format_clean(out, gap->reason);
+		strbuf_adds(out, "\n");
+	}
+}
+
+static bool has_small_n(const struct report *r)
+{
+	/* From five on a range begins to mean something; three values span little of what may come. */
+	for (size_t i = 0; i < r->rows_n; i++)
+		if (r->rows[i].n < 5)
+			return true;
+	return false;
+}
+
+void report_text(const struct report *r, struct strbuf *out)
+{
+	add_heading(out, r);
+	if (!r->cells_n) {
+		strbuf_adds(out, "\nThe file has no cells yet.\n");
+		return;
+	}
+	add_thresholds(out, r);
+	add_rows(out, r);
+	add_summary(out, r);
+	add_gaps(out, r);
+	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest that did not, smallest\n"
+			 "that did]. Y: what the metric says of the load at that moment, mean of n. *: nearest to Z*.\n");
+	if (has_small_n(r))
+		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_STATUS_H
+#define SWAPCAL_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+#include "harness/record.h"
+#include "harness/store.h"
+
+/*
+ * How far a campaign is, from its results file alone.
+ */
+
+#define STATUS_OUTCOMES (OUTCOME_NOT_APPLICABLE + 1)
+#define STATUS_KINDS (PROBE_GROWTH + 1)
+
+/** A probe that gave no answer. */
+struct status_failure {
+	const struct cell *cell;
+	int64_t probe_id;
+	enum outcome outcome;
+	char *reason;
+};
+
+struct status {
+	char *plan_name, *run_status; /**< of the latest run; "" when there was none */
+	bool is_running;
+	long pid; /**< of the run under way; 0 when unknown */
+
+	struct cell *cells;
+	size_t cells_n;
+	unsigned cells_done;
+	unsigned replicates, replicates_done, replicates_lost, replicates_not_applicable;
+	unsigned probes_left; /**< estimate */
+
+	unsigned by_outcome[STATUS_OUTCOMES];
+	unsigned by_kind[STATUS_KINDS];
+	double mean_ms[STATUS_KINDS]; /**< time on the wall of a probe of that kind; NAN without one */
+	double eta_s;                 /**< for the probes left, one at a time; NAN before the first probe */
+
+	struct status_failure *failures;
+	size_t failures_n, failures_cap;
+};
+
+/** Reads the current cells and their probes. */
+struct err *status_build(struct store *store, struct status **ret) must_check;
+void status_destroy(struct status *s);
+
+/** The status in one form, appended to out. */
+void status_text(const struct status *s, struct strbuf *out);
+void status_json(const struct status *s, struct strbuf *out);
+
+#endif

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The simulated guest itself, driven by messages: what the other simulation tests rely on. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "calibrate/onset.h"
+#include "calibrate/text.h"
+#include "guest/proto.h"
+#include "harness/base/alloc.h"
+#include "harness/base/strbuf.h"
+#include "tests/sim/guest-sim.h"
+#include "tests/tap.h"
+
+/* What was heard from a guest so far. */
+struct ear {
+	struct guest *g;
+	json_int_t id;
+	struct strbuf types; /* "hello samples onset ", without heartbeats */
+	struct strbuf lines; /* of checkpoints, each with a newline */
+	unsigned heartbeats, files;
+	struct proto_sample samples[5000];
+	size_t n;
+	bool has_gap, has_onset, has_reply, has_exit, is_dead;
+	uint64_t onset_us, onset_pages;
+	int status, sig;
+	char *reply_value, *hello_error;
+	struct strbuf smaps, rollup, meminfo;
+	uint64_t mem_total_kib;
+};
+
+static uint64_t get_uint(const struct guest_msg *m, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(m->json, key));
+}
+
+static const char *get_str(const struct guest_msg *m, const char *key)
+{
+	const char *s = json_string_value(json_object_get(m->json, key));
+
+	return s ? s : "";
+}
+
+static void replace(char **s, const char *with)
+{
+	free(*s);
+	*s = xstrdup(with);
+}
+
+static void hear_samples(struct ear *e, const struct guest_msg *m)
+{
+	size_t count = get_uint(m, "count");
+
+	e->has_gap |= get_uint(m, "seq") != e->n;
+	if (m->payload_len != count * sizeof(*e->samples) ||
+	    e->n + count > sizeof(e->samples) / sizeof(*e->samples)) {
+		e->has_gap = true;
+		return;
+	}
+	memcpy(e->samples + e->n, m->payload, m->payload_len);
+	e->n += count;
+}
+
+static void hear_file(struct ear *e, const struct guest_msg *m)
+{
+	const char *name = get_str(m, "name");
+	struct strbuf *sb = strcmp(name, "smaps") == 0          ? &e->smaps
+			    : strcmp(name, "smaps_rollup") == 0 ? &e->rollup
+			    : strcmp(name, "meminfo") == 0      ? &e->meminfo
+								: NULL;
+
+	e->files++;
+	if (!sb)
+		return;
+	strbuf_clear(sb);
+	strbuf_add(sb, m->payload, m->payload_len);
+}
+
+static void hear(struct ear *e, const struct guest_msg *m)
+{
+	const char *type = get_str(m, "type");
+
+	if (strcmp(type, "heartbeat") == 0) {
+		e->heartbeats++;
+		return;
+	}
+	strbuf_addf(&e->types, "%s ", type);
+	if (strcmp(type, "hello") == 0) {
+		replace(&e->hello_error, get_str(m, "error"));
+		e->mem_total_kib = get_uint(m, "mem_total_kib");
+	} else if (strcmp(type, "samples") == 0) {
+		hear_samples(e, m);
+	} else if (strcmp(type, "file") == 0) {
+		hear_file(e, m);
+	} else if (strcmp(type, "checkpoint") == 0) {
+		strbuf_addf(&e->lines, "%s\n", get_str(m, "line"));
+	} else if (strcmp(type, "reply") == 0) {
+		e->has_reply |=
+			get_uint(m, "id") == (uint64_t)e->id && json_is_true(json_object_get(m->json, "ok"));
+		replace(&e->reply_value, get_str(m, "value"));
+	} else if (strcmp(type, "onset") == 0) {
+		e->has_onset = true;
+		e->onset_us = get_uint(m, "t_us");
+		e->onset_pages = get_uint(m, "swapped_pages");
+	} else if (strcmp(type, "exit") == 0) {
+		e->has_exit = true;
+		e->status = (int)get_uint(m, "status");
+		e->sig = (int)get_uint(m, "signal");
+	}
+}
+
+/* Listens for that much virtual time. */
+static void listen_ms(struct ear *e, int64_t ms)
+{
+	int64_t end = guest_sim_ops.now_ms(e->g) + ms;
+
+	while (!e->is_dead && guest_sim_ops.now_ms(e->g) < end) {
+		struct guest_msg *m = NULL;
+		struct err *err = guest_sim_ops.recv(e->g, (int)(end - guest_sim_ops.now_ms(e->g)), &m);
+
+		if (err)
+			e->is_dead = true;
+		else if (m)
+			hear(e, m);
+		err_free(err);
+		if (m)
+			guest_msg_destroy(m);
+	}
+}
+
+/* Sends a request (taken over) and waits for the reply. Was it granted? */
+static bool ask(struct ear *e, json_t *json)
+{
+	json_object_set_new(json, "id", json_integer(++e->id));
+	e->has_reply = false;
+	err_free(guest_sim_ops.send(e->g, json));
+	json_decref(json);
+	listen_ms(e, 1);
+	return e->has_reply;
+}
+
+static bool ask_simple(struct ear *e, const char *type)
+{
+	return ask(e, json_pack("{s:s}", "type", type));
+}
+
+static bool ask_signal(struct ear *e, int sig)
+{
+	return ask(e, json_pack("{s:s, s:i}", "type", "signal", "sig", sig));
+}
+
+static void begin(struct ear *e, struct guest_sim_params *p)
+{
+	static const struct guest_config config = {
+		.name = "sim", .accel = "tcg", .swap_mib = 512, .seed = 7
+	};
+
+	*e = (struct ear){ .n = 0 };
+	err_free(guest_sim_ops.start(p, &config, &e->g));
+	listen_ms(e, 2500);
+}
+
+static void end(struct ear *e)
+{
+	guest_sim_ops.stop(e->g);
+	free(e->reply_value);
+	free(e->hello_error);
+	strbuf_deinit(&e->types);
+	strbuf_deinit(&e->lines);
+	strbuf_deinit(&e->smaps);
+	strbuf_deinit(&e->rollup);
+	strbuf_deinit(&e->meminfo);
+}
+
+static bool watch(struct ear *e)
+{
+	return ask(e, json_pack("{s:s, s:i, s:s, s:i, s:i, s:b}", "type", "watch", "tick_ms", 20, "rule",
+				"so32", "pages", 32, "window_ms", 1000, "freeze", 1));
+}
+
+static bool start_ballast(struct ear *e, uint64_t kib, const char *fill)
+{
+	cleanup_free char *size = xasprintf("%llu", (unsigned long long)kib);
+
+	return ask(e,
+		   json_pack("{s:s, s:[s, s, s, s, s, s, s], s:[], s:b}", "type", "start", "argv", "/ballast",
+			     "--fill", fill, "--kib", size, "--rate-kib-s", "65536", "env", "chroot", 0));
+}
+
+/* A life with a ballast of that size, up to 10 s after its start. */
+static void live(struct ear *e, struct guest_sim_params *p, uint64_t kib)
+{
+	begin(e, p);
+	watch(e);
+	start_ballast(e, kib, "random");
+	listen_ms(e, 10000);
+}
+
+static void test_ramp(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
+	struct ear e;
+	uint64_t bytes = 0;
+
+	begin(&e, &p);
+	has_str(strbuf_str(&e.types), "hello ", "hello");
+	is_str(e.hello_error, "", "a fit guest");
+	is_int(e.mem_total_kib, p.mem_total_kib, "of the right size");
+	is_int(p.lives, 1, "a life is counted");
+	ok(watch(&e), "watch is granted");
+	ok(start_ballast(&e, 600 * 1024, "random"), "a ramp starts");
+	listen_ms(&e, 10000);
+	ok(e.has_onset, "and meets the onset");
+	ok(!e.has_gap, "no sample is lost");
+	ok(e.heartbeats >= 9, "a heartbeat a second");
+
+	struct onset_result r = onset_find(onset_rule_find("so32"), e.samples, e.n);
+
+	ok(r.found && r.t_us == e.onset_us, "the samples show the same onset at the same time");
+	is_int(r.swapped_pages, e.onset_pages, "with the same number of pages");
+
+	uint64_t at_onset = e.samples[r.index].load_pages * 4;
+
+	ok(at_onset > p.threshold_kib && at_onset <= p.threshold_kib + 65536 / 50,
+	   "within a tick's growth of the threshold");
+	is_int(e.samples[e.n - 1].load_pages * 4, at_onset, "then the load is frozen");
+	is_int(e.samples[1].t_us - e.samples[0].t_us, 20000, "one sample each tick");
+	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	is_int(bytes, e.onset_pages * 4096, "the swap disk was written");
+
+	ok(ask(&e, json_pack("{s:s, s:s}", "type", "snapshot", "name", "onset")), "a snapshot");
+	is_int(e.files, 7, "has seven files");
+
+	uint64_t rss = 0, swap = 0, total = 0;
+
+	text_get_number(strbuf_str(&e.rollup), e.rollup.len, "Rss", &rss);
+	text_get_number(strbuf_str(&e.rollup), e.rollup.len, "Swap", &swap);
+	is_int(rss + swap, at_onset + 1024, "Rss and Swap are the load and 1 MiB");
+	is_int(swap, e.onset_pages * 4, "Swap is what went out");
+	text_get_number(strbuf_str(&e.meminfo), e.meminfo.len, "MemTotal", &total);
+	is_int(total, p.mem_total_kib, "meminfo");
+
+	ok(ask_signal(&e, SIGTERM) && !e.has_exit, "a frozen load does not take a signal");
+	ok(ask_simple(&e, "thaw"), "until it is thawed");
+	ok(e.has_exit && e.status == 0 && e.sig == 0, "then it ends");
+	has_str(strbuf_str(&e.lines), "verified pages=", "and has verified its pages");
+
+	ok(!ask_simple(&e, "poweroff"), "poweroff has no reply");
+	is_int(guest_sim_ops.state(e.g), GUEST_GONE, "the guest is gone");
+	end(&e);
+}
+
+struct field_sum {
+	uint64_t rss, swap;
+	size_t mappings;
+};
+
+static void count_mapping(void *arg, const struct text_mapping *m)
+{
+	(void)m;
+	((struct field_sum *)arg)->mappings++;
+}
+
+static void add_field(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct field_sum *sum = arg;
+
+	(void)has_kib;
+	if (text_span_is(key, "Rss"))
+		sum->rss += value;
+	if (text_span_is(key, "Swap"))
+		sum->swap += value;
+}
+
+static void test_fixed(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
+	struct field_sum sum = { 0 };
+	struct ear e;
+
+	live(&e, &p, p.threshold_kib);
+	ok(!e.has_onset, "a ballast at the threshold: no onset");
+	has_str(strbuf_str(&e.lines), "full pages=48128 rss_kib=1024 pte_kib=", "it gets full");
+	ok(e.n > 450, "and is sampled on");
+	ask(&e, json_pack("{s:s, s:s}", "type", "snapshot", "name", "end"));
+	is_int(text_each_smaps(strbuf_str(&e.smaps), e.smaps.len, count_mapping, add_field, &sum), 0,
+	       "its smaps are clean");
+	is_int(sum.mappings, 2, "two mappings");
+	is_int(sum.rss, p.threshold_kib + 1024, "Rss");
+	is_int(sum.swap, 0, "Swap");
+	ok(ask_simple(&e, "unwatch"), "unwatch");
+
+	size_t n = e.n;
+
+	listen_ms(&e, 2000);
+	is_int(e.n, n, "no more samples");
+	end(&e);
+
+	live(&e, &p, p.threshold_kib + 4);
+	ok(e.has_onset, "a page more: onset");
+	end(&e);
+}
+
+static void test_workload(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
+	struct ear e;
+
+	p.workload_max_kib = p.workload_base_kib + 3 * p.workload_step_kib;
+	begin(&e, &p);
+	watch(&e);
+	ok(ask(&e, json_pack("{s:s, s:[s, s], s:[], s:b}", "type", "start", "argv", "python3", "strings.py",
+			     "env", "chroot", 1)),
+	   "a workload starts");
+	listen_ms(&e, 5000);
+	is_str(strbuf_str(&e.lines), "step-1\n", "it waits after its first step");
+	is_int(e.samples[e.n - 1].load_kib, p.workload_base_kib + p.workload_step_kib + 1024, "at that size");
+	is_int(e.samples[e.n - 1].load_pages, 0, "which is no ballast's");
+	for (int i = 0; i < 2; i++) {
+		ask(&e, json_pack("{s:s, s:i, s:s}", "type", "resume", "pid", 42, "line", "go"));
+		listen_ms(&e, 1000);
+	}
+	is_str(strbuf_str(&e.lines), "step-1\nstep-2\n", "and goes on when told");
+	ok(e.has_exit && e.status == 0, "up to its end");
+	end(&e);
+}
+
+/* What chance does: same seed, same lives; noise and wrong answers as ordered. */
+static void test_chance(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT, q;
+	struct ear e, f;
+	double sum = 0, squares = 0;
+	unsigned wrong = 0, same = 0, n = 400;
+
+	p.noise_sd_kib = 2048;
+	q = p;
+	for (unsigned i = 0; i < n; i++) {
+		live(&e, &p, 600 * 1024);
+
+		double z = (double)onset_find(onset_rule_find("so32"), e.samples, e.n).index * 65536 / 50;
+
+		sum += z;
+		squares += z * z;
+		if (i < 5) {
+			live(&f, &q, 600 * 1024);
+			same += f.n == e.n && f.onset_pages == e.onset_pages && f.onset_us != e.onset_us &&
+				f.onset_us - f.samples[0].t_us == e.onset_us - e.samples[0].t_us;
+			end(&f);
+		}
+		end(&e);
+	}
+
+	double mean = sum / n, sd = sqrt(squares / n - mean * mean);
+
+	printf("# mean onset %.0f KiB, sd %.0f KiB\n", mean, sd);
+	is_near(mean, (double)p.threshold_kib + 655, 400,
+		"noise: the mean onset is half a tick above the threshold");
+	is_near(sd, 2048, 300, "and has the ordered standard deviation");
+	is_int(same, 5, "the same seed gives the same life, at another time");
+
+	p.noise_sd_kib = 0;
+	p.wrong_answer_pct = 25;
+	for (unsigned i = 0; i < n; i++) {
+		live(&e, &p, p.threshold_kib + (i % 2 ? 4096 : -4096ull));
+		wrong += e.has_onset != (i % 2 == 1);
+		end(&e);
+	}
+	is_near(wrong, n / 4.0, 30, "a quarter of the answers is wrong, when so ordered");
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.drift_kib_per_life = 100;
+	p.lives = 1000;
+	live(&e, &p, p.threshold_kib + 99000);
+	ok(!e.has_onset, "drift: life 1000 has a threshold 100000 KiB higher");
+	end(&e);
+}
+
+static void test_faults(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
+	const uint64_t more = p.threshold_kib + 4096;
+	struct ear e;
+	uint64_t bytes = 1;
+
+	p.boot_fail = true;
+	begin(&e, &p);
+	listen_ms(&e, 60000);
+	ok(e.types.len == 0 && e.heartbeats == 0, "boot_fail: never a word");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.hello_error = "no root image";
+	begin(&e, &p);
+	is_str(e.hello_error, "no root image", "hello_error: told in the hello");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.start_error = "cannot execute";
+	begin(&e, &p);
+	ok(!start_ballast(&e, more, "random"), "start_error: the start is refused");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.panic_at_start = true;
+	live(&e, &p, more);
+	is_int(guest_sim_ops.state(e.g), GUEST_PANICKED, "panic_at_start: the hypervisor knows");
+	cleanup_free char *console = guest_sim_ops.console(e.g);
+	has_str(console, "Kernel panic", "and the console says so");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.silent = true;
+	begin(&e, &p);
+	ok(start_ballast(&e, more, "random"), "silent: the load starts");
+	e.heartbeats = 0;
+	listen_ms(&e, 30000);
+	ok(e.heartbeats == 0 && guest_sim_ops.state(e.g) == GUEST_RUNNING,
+	   "then nothing is heard, though the guest runs");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.corrupt = true;
+	live(&e, &p, more);
+	ok(e.is_dead, "corrupt: the line breaks");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.exit_at_once = true;
+	live(&e, &p, more);
+	ok(e.has_exit && e.status == 1, "exit_at_once: the load ends with status 1");
+	has_str(strbuf_str(&e.types), "output samples exit ", "after it said why");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.oom = true;
+	live(&e, &p, more);
+	ok(e.has_exit && e.sig == SIGKILL && !e.has_onset, "oom: the load is killed, nothing is swapped");
+	is_int(e.samples[e.n - 1].oom_kill, 1, "and the counter tells");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.lose_samples = 3;
+	live(&e, &p, more);
+	ok(e.has_gap, "lose_samples: a gap in seq");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.mute_onset = true;
+	live(&e, &p, more);
+	ok(!e.has_onset && onset_find(onset_rule_find("so32"), e.samples, e.n).found,
+	   "mute_onset: only the samples show it");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.mute_swap_disk = true;
+	live(&e, &p, more);
+	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	ok(e.has_onset && bytes == 0, "mute_swap_disk: no writes are counted");
+	end(&e);
+
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	p.bad_pages = 3;
+	live(&e, &p, 4096);
+	ask_signal(&e, SIGTERM);
+	has_str(strbuf_str(&e.lines), "verified pages=1024 bad=3 zero=0", "bad_pages: the ballast tells");
+	ok(e.has_exit && e.status == 1, "and fails");
+	end(&e);
+}
+
+static void test_settings(void)
+{
+	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
+	struct ear e;
+	uint64_t bytes = 1;
+
+	begin(&e, &p);
+	ask(&e,
+	    json_pack("{s:s, s:s, s:s}", "type", "write", "path", "/proc/sys/vm/swappiness", "value", "60"));
+	is_str(e.reply_value, "60", "a knob reads back what was written");
+	ask(&e, json_pack("{s:s, s:s, s:s}", "type", "write", "path",
+			  "/sys/kernel/mm/transparent_hugepage/enabled", "value", "never"));
+	has_str(e.reply_value, "[never]", "a choice is in brackets");
+	ask(&e, json_pack("{s:s, s:s, s:s}", "type", "write", "path", "/sys/kernel/mm/lru_gen/enabled",
+			  "value", "n"));
+	is_str(e.reply_value, "0x0000", "a mask");
+	ok(!ask_simple(&e, "dance"), "an unknown request is refused");
+
+	watch(&e);
+	start_ballast(&e, p.threshold_kib + 4096, "zero");
+	listen_ms(&e, 10000);
+	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	ok(e.has_onset && e.samples[e.n - 1].swpout_zero > 0, "a ballast of zeros: they are swapped out");
+	is_int(bytes, 0, "but not written");
+	ask_signal(&e, SIGTERM);
+	ask_simple(&e, "thaw");
+	has_str(strbuf_str(&e.lines), " bad=0 zero=4", "and the ballast says how many it holds");
+	end(&e);
+}
+
+int main(void)
+{
+	test_ramp();
+	test_fixed();
+	test_workload();
+	test_chance();
+	test_faults();
+	test_settings();
+	return tap_done();
+}

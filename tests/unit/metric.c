@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "harness/metric.h"
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+/*
+ * The shipped metrics over evidence whose sums are known, over this process's own smaps, and queries that are wrong. Runs in the
+ * root of the source tree.
+ */
+
+static char *dir, *path;
+static struct metric *metrics;
+static size_t metrics_n;
+
+static const char *sql_of(const char *name)
+{
+	for (size_t i = 0; i < metrics_n; i++)
+		if (strcmp(metrics[i].name, name) == 0)
+			return metrics[i].sql;
+	must(err_new("no metric '%s'", name));
+	return NULL;
+}
+
+/* A results file with one probe per call of fill, opened for reading with its snapshots prepared. */
+static struct store *store_with(void (*fill)(struct snapshot *s))
+{
+	struct store *store;
+	struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	struct probe_record r = test_probe(&cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+
+	unlink(path);
+	test_heap(test_snapshot(&r, "baseline"), 9, 77777, 0);
+	fill(test_snapshot(&r, "onset"));
+	must(store_open(path, STORE_WRITE, &store));
+	must(store_put_cell(store, &cell));
+	test_put(store, test_begin_run(store), r);
+	store_close(store);
+	must(store_open(path, STORE_READ, &store));
+	must(store_prepare_metrics(store, "onset"));
+	cell_deinit(&cell);
+	return store;
+}
+
+/* The one value that a query gives, -1 when it gives none. */
+static double value_of(struct store *store, const char *sql, bool *ret_is_incomplete)
+{
+	struct metric_value *v;
+	size_t n;
+	double y = -1;
+
+	must(store_metric(store, sql, &v, &n));
+	if (n == 1) {
+		y = v[0].y_kib;
+		if (ret_is_incomplete)
+			*ret_is_incomplete = v[0].is_incomplete;
+	}
+	free(v);
+	return n > 1 ? -2 : y;
+}
+
+static void check_metric(struct store *store, const char *name, double want)
+{
+	is_near(value_of(store, sql_of(name), NULL), want, 0, name);
+}
+
+/* Two processes: one with a heap, a private library and [vsyscall], one with a heap whose other half is shared. */
+static void fill_known(struct snapshot *s)
+{
+	test_evidence(s, 10, "smaps",
+		      "55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]\n"
+		      "Size:               4096 kB\nKernelPageSize:        4 kB\nRss:                3000 kB\n"
+		      "Pss:                3000 kB\nPss_Dirty:          2900 kB\nShared_Clean:          0 kB\n"
+		      "Shared_Dirty:          0 kB\nPrivate_Clean:       100 kB\nPrivate_Dirty:      2900 kB\n"
+		      "Referenced:         2500 kB\nAnonymous:          3000 kB\nLazyFree:            40 kB\n"
+		      "Swap:                500 kB\nSwapPss:             500 kB\nTHPeligible:           0\n"
+		      "VmFlags: rd wr mr mw me ac\n"
+		      "7f0000000000-7f0000100000 r-xp 00001000 fe:00 1234                       /usr/lib/Swap: 9999 kB.so\n"
+		      "Size:               1024 kB\nRss:                 800 kB\nPss:                 400 kB\n"
+		      "Shared_Clean:        700 kB\nShared_Dirty:          0 kB\nPrivate_Clean:       100 kB\n"
+		      "Private_Dirty:         0 kB\nAnonymous:             0 kB\nSwap:                  0 kB\n"
+		      "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"
+		      "Size:                  4 kB\nRss:                   0 kB\nPss:                   0 kB\n"
+		      "Private_Clean:         0 kB\nPrivate_Dirty:         0 kB\nAnonymous:             0 kB\n"
+		      "Swap:                  0 kB\n");
+	test_evidence(s, 10, "status", "Name:\tpython3\nVmSize:\t    5120 kB\nVmRSS:\t    3799 kB\nVmSwap:\t     500 kB\n");
+	test_evidence(s, 10, "smaps_rollup",
+		      "55d000000000-7ffd00000000 ---p 00000000 00:00 0                          [rollup]\n"
+		      "Rss:                3800 kB\nPss:                3400 kB\nPss_Anon:           3000 kB\n");
+	test_evidence(s, 11, "smaps",
+		      "55d000000000-55d000800000 rw-p 00000000 00:00 0 \n"
+		      "Size:               8192 kB\nRss:                2000 kB\nPss:                1500 kB\n"
+		      "Private_Clean:         0 kB\nPrivate_Dirty:      1000 kB\nShared_Dirty:       1000 kB\n"
+		      "Anonymous:          2000 kB\nSwap:                 24 kB\n");
+	test_evidence(s, 0, "meminfo", "MemTotal:         223596 kB\nHugePages_Total:       0\n");
+	test_evidence(s, 0, "vmstat", "nr_free_pages 1234\npswpout 32\n");
+	test_evidence(s, 0, "memory.current", "4096000\n");
+	test_evidence(s, 0, "memory.stat", "anon 4000000\nfile 96000\n");
+}
+
+static void test_known_sums(void)
+{
+	struct store *store = store_with(fill_known);
+	bool is_incomplete = true;
+
+	check_metric(store, "vsz", 4096 + 1024 + 8192);
+	check_metric(store, "rss", 3000 + 800 + 2000);
+	check_metric(store, "pss", 3000 + 400 + 1500);
+	check_metric(store, "uss", 3000 + 100 + 1000);
+	check_metric(store, "private_dirty", 2900 + 1000);
+	check_metric(store, "anonymous", 3000 + 2000);
+	check_metric(store, "anonymous_swap", 3000 + 500 + 2000 + 24);
+	value_of(store, sql_of("rss"), &is_incomplete);
+	ok(!is_incomplete, "whole evidence is not called incomplete");
+	store_close(store);
+}
+
+#define SELECT_Y(what) "SELECT s.snapshot_id, (SELECT " what ") AS y_kib FROM snapshot s"
+
+static void test_tables(void)
+{
+	struct store *store = store_with(fill_known);
+
+	is_near(value_of(store, SELECT_Y("count(*) FROM mapping"), NULL), 4, 0, "a row for each mapping");
+	is_near(value_of(store, SELECT_Y("count(*) FROM process"), NULL), 2, 0, "a row for each process");
+	is_near(value_of(store, SELECT_Y("vm_size_kib + vm_swap_kib FROM process WHERE pid = 10"), NULL), 5620, 0,
+		"status of a process");
+	is_near(value_of(store, SELECT_Y("rss_kib + pss_anon_kib FROM process WHERE pid = 10"), NULL), 6800, 0,
+		"and its smaps_rollup, in the same row");
+	is_near(value_of(store, SELECT_Y("count(*) FROM process WHERE pid = 11 AND rss_kib IS NULL"), NULL), 1, 0,
+		"NULL where there was no such file");
+	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE lazyfree_kib IS NULL"), NULL), 3, 0,
+		"NULL where the kernel had no such field");
+	is_near(value_of(store, SELECT_Y("size_kib FROM mapping WHERE path = '/usr/lib/Swap: 9999 kB.so'"), NULL), 1024, 0,
+		"a path that looks like a field is a path");
+	is_near(value_of(store, SELECT_Y("inode + offset FROM mapping WHERE perms = 'r-xp'"), NULL), 1234 + 4096, 0,
+		"inode and offset");
+	is_near(value_of(store, SELECT_Y("(end - start) / 1024 FROM mapping WHERE pid = 10 AND n = 0"), NULL), 4096, 0,
+		"addresses");
+	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE path = ''"), NULL), 1, 0, "a mapping without a path");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'meminfo.MemTotal'"), NULL), 223596, 0, "meminfo");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'vmstat.pswpout'"), NULL), 32, 0, "vmstat");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.current'"), NULL), 4096000, 0,
+		"a file that is one number");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.stat.anon'"), NULL), 4000000, 0,
+		"memory.stat");
+	is_near(value_of(store, "SELECT snapshot_id, lazyfree_kib AS y_kib FROM mapping WHERE n = 1 AND pid = 10", NULL), -1,
+		0, "a NULL is no value");
+	must(store_prepare_metrics(store, "baseline"));
+	check_metric(store, "rss", 77777);
+	store_close(store);
+}
+
+static char *own_smaps, *own_status;
+
+/* A file of /proc into buf, whose size was fixed before: reading must not change what is read. */
+static void read_into(const char *name, char *buf, size_t size)
+{
+	cleanup_close int fd = open(name, O_RDONLY);
+	size_t len = 0;
+
+	for (ssize_t n = 1; n > 0; len += (size_t)n)
+		n = read(fd, buf + len, size - 1 - len);
+	buf[len] = '\0';
+}
+
+static void fill_own(struct snapshot *s)
+{
+	test_evidence(s, (unsigned)getpid(), "smaps", own_smaps);
+	test_evidence(s, (unsigned)getpid(), "status", own_status);
+}
+
+/* The plainest way to add up a field, as a second opinion. */
+static unsigned long sum_lines(const char *text, const char *field)
+{
+	unsigned long sum = 0, value;
+
+	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (strncmp(line, field, strlen(field)) == 0 && sscanf(line + strlen(field), " %lu kB", &value) == 1)
+			sum += value;
+	return sum;
+}
+
+static void test_own_process(void)
+{
+	own_smaps = xmalloc(4 << 20);
+	own_status = xmalloc(65536);
+	read_into("/proc/self/smaps", own_smaps, 4 << 20);
+	read_into("/proc/self/status", own_status, 65536);
+
+	struct store *store = store_with(fill_own);
+	bool is_incomplete = true;
+
+	check_metric(store, "vsz", (double)sum_lines(own_status, "VmSize:"));
+	check_metric(store, "rss", (double)sum_lines(own_smaps, "Rss:"));
+	check_metric(store, "pss", (double)sum_lines(own_smaps, "Pss:"));
+	check_metric(store, "uss", (double)(sum_lines(own_smaps, "Private_Clean:") + sum_lines(own_smaps, "Private_Dirty:")));
+	check_metric(store, "anonymous", (double)sum_lines(own_smaps, "Anonymous:"));
+	ok(value_of(store, sql_of("rss"), &is_incomplete) > 1000 && !is_incomplete, "this kernel's smaps reads without doubt");
+	store_close(store);
+	free(own_smaps);
+	free(own_status);
+}
+
+static void fill_vanished(struct snapshot *s)
+{
+	test_heap(s, 10, 5000, 0);
+
+	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
+
+	f->pid = 11;
+	f->name = xstrdup("smaps");
+	f->error = xstrdup("No such process");
+}
+
+static void fill_cut(struct snapshot *s)
+{
+	test_heap(s, 10, 5000, 0);
+	test_evidence(s, 11, "smaps", "55d000000000-55d000800000 rw-p 00000000 00:00 0 \nSize: 4 kB\nRs");
+}
+
+static void fill_nothing(struct snapshot *s)
+{
+	test_evidence(s, 0, "meminfo", "MemTotal: 1 kB\n");
+}
+
+static void test_incomplete(void)
+{
+	bool is_incomplete = false;
+	struct store *store = store_with(fill_vanished);
+
+	is_near(value_of(store, sql_of("rss"), &is_incomplete), 5000, 0, "what is there counts");
+	ok(is_incomplete, "a process that vanished makes it incomplete");
+	store_close(store);
+	is_incomplete = false;
+	store = store_with(fill_cut);
+	is_near(value_of(store, sql_of("rss"), &is_incomplete), 5000, 0, "a cut line does not count");
+	ok(is_incomplete, "and makes it incomplete");
+	store_close(store);
+	store = store_with(fill_nothing);
+	is_near(value_of(store, sql_of("rss"), NULL), -1, 0, "no process, no value");
+	store_close(store);
+}
+
+static void check_wrong_query(struct store *store, const char *sql, const char *part)
+{
+	struct metric_value *v;
+	size_t n;
+	struct err *e = store_metric(store, sql, &v, &n);
+
+	has_str(e ? err_message(e) : NULL, part, sql);
+	ok(e && err_get_kind(e) == ERR_USAGE, "and that is a mistake of its author");
+	err_free(e);
+}
+
+static void test_wrong_queries(void)
+{
+	struct store *store = store_with(fill_known);
+
+	check_wrong_query(store, "", "must be one SELECT");
+	check_wrong_query(store, "SELECT snapshot_id, y FROM nowhere", "no such table: nowhere");
+	check_wrong_query(store, "SELECT snapshot_id, 1 FROM snapshot", "exactly the columns");
+	check_wrong_query(store, "SELECT snapshot_id, 1 AS y_kib, 2 FROM snapshot", "exactly the columns");
+	check_wrong_query(store, "SELECT 1 AS snapshot_id, 1 AS y_kib; DELETE FROM snapshot", "one SELECT");
+	check_wrong_query(store, "DELETE FROM snapshot RETURNING snapshot_id, 1 AS y_kib", "must not change");
+	check_wrong_query(store, "ATTACH '/tmp/x' AS x", "exactly the columns");
+	check_wrong_query(store, "SELECT 99 AS snapshot_id, 1 AS y_kib", "snapshot_id 99, which there is not");
+	check_wrong_query(store, "SELECT snapshot_id, 'x' AS y_kib FROM snapshot", "no number");
+	check_wrong_query(store, "SELECT snapshot_id, 9e999 AS y_kib FROM snapshot", "infinite");
+	check_wrong_query(store, "SELECT snapshot_id, rss_kib AS y_kib FROM mapping", "two values for snapshot");
+	store_close(store);
+}
+
+static void check_wrong_file(const char *name, const char *text, const char *part)
+{
+	cleanup_free char *file = xasprintf("%s/%s", dir, name);
+	struct metric m;
+
+	must(file_write_atomic(file, text, strlen(text), 0600));
+
+	struct err *e = metric_load(file, &m);
+
+	has_str(e ? err_message(e) : NULL, part, part);
+	err_free(e);
+}
+
+#define HEADER "-- name: x\n-- summary: s\n-- meaning: m\n--   goes on\n-- wrong when: w\n-- source: t\n"
+
+static void test_files(void)
+{
+	cleanup_free char *file = xasprintf("%s/x.sql", dir);
+	struct metric m;
+
+	for (size_t i = 0; i < metrics_n; i++)
+		ok(*metrics[i].summary && *metrics[i].meaning && *metrics[i].wrong_when, metrics[i].name);
+	is_int(metrics_n, 7, "seven metrics are shipped");
+
+	check_wrong_file("y.sql", HEADER "SELECT 1", "must be in a file of that name");
+	check_wrong_file("x.sql", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
+	check_wrong_file("x.sql", "-- name: x\n-- summary: s\n-- name: y\n", "x.sql:3: given a second time");
+	check_wrong_file("x.sql", "-- name: x\n-- author: me\n", "x.sql:2: 'author: me' is not one of");
+	check_wrong_file("x.sql", "-- name: X/../y\n-- summary: s\n-- meaning: m\n-- wrong when: w\n-- source: t\n",
+			 "must be lower-case letters");
+	check_wrong_file("x.sql", "", "is empty");
+
+	must(file_write_atomic(file, HEADER "SELECT 1\n", strlen(HEADER "SELECT 1\n"), 0600));
+	must(metric_load(file, &m));
+	is_str(m.meaning, "m goes on", "an indented line goes on with the field");
+	is_str(m.sql, "SELECT 1\n", "the query follows the header");
+	metric_deinit(&m);
+}
+
+int main(void)
+{
+	dir = test_dir();
+	path = xasprintf("%s/f.swapcal", dir);
+	must(metric_load_dir("calibrate/metrics", &metrics, &metrics_n));
+	test_files();
+	test_known_sums();
+	test_tables();
+	test_own_process();
+	test_incomplete();
+	test_wrong_queries();
+	metrics_free(metrics, metrics_n);
+	must(file_remove_tree(dir));
+	free(path);
+	free(dir);
+	return tap_done();
+}

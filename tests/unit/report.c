@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <unistd.h>
+
+#include "harness/campaign.h"
+#include "harness/report.h"
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+/*
+ * Reports over made-up campaigns whose every number is known: complete, and with each thing missing that can be. Runs in the
+ * root of the source tree.
+ */
+
+#define CSV_HEADER                                                                                              \
+	"cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,mglru,method,workload,"        \
+	"interpreter,processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib,"    \
+	"diff_pct,n,flags\n"
+
+static char *dir, *path;
+static struct metric metrics[2]; /* anonymous_swap, rss */
+
+static struct store *begin(int64_t *run)
+{
+	struct store *store;
+
+	unlink(path);
+	must(store_open(path, STORE_WRITE, &store));
+	*run = test_begin_run(store);
+	return store;
+}
+
+/* Ends the run, and builds the report from the file. */
+static struct report *finish(struct store *store, int64_t run)
+{
+	struct report *r;
+
+	must(store_end_run(store, run, "done"));
+	store_close(store);
+	must(store_open(path, STORE_READ, &store));
+	must(report_build(store, metrics, 2, &r));
+	store_close(store);
+	return r;
+}
+
+/* A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on. */
+static void put_search(struct store *store, int64_t run, const struct cell *cell, unsigned replicate, uint64_t z_mib)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	r.load_pages = z_mib * 256;
+	if (z_mib > 4096)
+		r.outcome = OUTCOME_NO_ONSET;
+	test_put(store, run, r);
+	for (unsigned seq = 1;; seq++) {
+		struct probe_record *probes;
+		size_t n;
+
+		must(store_probes(store, cell->key, &probes, &n));
+
+		struct search_next next = campaign_search(cell, replicate, probes, n);
+
+		store_probes_free(probes, n);
+		if (next.step != SEARCH_PROBE)
+			return;
+		test_put(store, run,
+			 test_probe(cell, replicate, seq, PROBE_FIXED, next.z_kib,
+				    next.z_kib >= z_mib * 1024 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+	}
+}
+
+static void put_growth(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
+		       unsigned long anonymous_kib, unsigned long swap_kib, const char *flags)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+
+	free(r.flags);
+	r.flags = xstrdup(flags);
+	test_heap(test_snapshot(&r, "onset"), 7, anonymous_kib, swap_kib);
+	test_put(store, run, r);
+}
+
+static const struct report_row *row_of(const struct report *r, const char *interpreter, const char *metric)
+{
+	for (size_t i = 0; i < r->rows_n; i++)
+		if (strcmp(cell_str(r->rows[i].cell, "interpreter"), interpreter) == 0 &&
+		    strcmp(r->rows[i].metric, metric) == 0)
+			return &r->rows[i];
+	must(err_new("no row %s %s", interpreter, metric));
+	return NULL;
+}
+
+/* Lines of the text are for a terminal of 100 columns. */
+static size_t widest_line(const char *text)
+{
+	size_t widest = 0;
+
+	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
+		widest = strcspn(p, "\n") > widest ? strcspn(p, "\n") : widest;
+	return widest;
+}
+
+/* The number of a member, as CSV would show it. */
+static void json_text(char buf[32], const json_t *object, const char *key)
+{
+	const json_t *v = json_object_get(object, key);
+
+	if (json_is_number(v))
+		snprintf(buf, 32, "%.3f", json_number_value(v));
+	else
+		snprintf(buf, 32, "%s", json_is_null(v) ? "null" : "absent");
+}
+
+static void check_json(const struct report *r)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	char buf[32];
+
+	report_json(r, &out);
+	has_str(strbuf_str(&out), "{\n  \"tool_version\": \"0.1.0\",\n  \"schema_version\": 1,", "JSON begins with its versions");
+
+	json_t *root = json_loads(strbuf_str(&out), JSON_REJECT_DUPLICATES, NULL);
+	json_t *row = json_array_get(json_object_get(root, "rows"), 2);
+
+	is_int(json_array_size(json_object_get(root, "rows")), r->rows_n, "JSON has every row");
+	json_text(buf, row, "y_mib");
+	is_str(buf, "178.500", "the same Y in JSON");
+	json_text(buf, row, "diff_mib");
+	is_str(buf, "-1.000", "the same difference in JSON");
+	has_str(strbuf_str(&out), "\"diff_pct\": -0.56,", "numbers in JSON have no tail of digits");
+	json_decref(root);
+}
+
+/* n = 3 and n = 1 in a guest with Z* = 179.5: everything that is computed, in CSV, to the digit. */
+static void test_complete(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell g1 = test_cell(1, 256, "growth", "strings", "python3", &z);
+	struct cell g3 = test_cell(2, 256, "growth", "strings", "pypy3", &z);
+
+	g3.replicates = 3;
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &g1));
+	must(store_put_cell(store, &g3));
+	put_search(store, run, &z, 0, 180);
+	put_growth(store, run, &g1, 0, 177 * 1024, 1536, "");
+	for (unsigned i = 0; i < 3; i++)
+		put_growth(store, run, &g3, i, (190 + i * i) * 1024, 512, i == 1 ? "b,a" : i == 2 ? "a,\"c" : "");
+
+	struct report *r = finish(store, run);
+	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
+	cleanup_free char *want = xasprintf(
+		CSV_HEADER
+		"%1$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,threshold,ballast,-,1,-,-,"
+		"anonymous_swap,,,,179.500,179.000,180.000,,,0,no-value\n"
+		"%1$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,threshold,ballast,-,1,-,-,"
+		"rss,,,,179.500,179.000,180.000,,,0,no-value\n"
+		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,independent,"
+		"small,anonymous_swap,178.500,178.500,178.500,179.500,179.000,180.000,-1.000,-0.56,1,\n"
+		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,independent,"
+		"small,rss,177.000,177.000,177.000,179.500,179.000,180.000,-2.500,-1.39,1,\n"
+		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,independent,"
+		"small,anonymous_swap,192.167,190.500,194.500,179.500,179.000,180.000,12.667,7.06,3,\"b,a,\"\"c\"\n"
+		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,independent,"
+		"small,rss,191.667,190.000,194.000,179.500,179.000,180.000,12.167,6.78,3,\"b,a,\"\"c\"\n",
+		z.key, g1.key, g3.key);
+
+	report_csv(r, &csv);
+	is_str(strbuf_str(&csv), want, "CSV of a complete campaign, byte by byte");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "swappiness 60", "the text names what all cells share");
+	has_str(strbuf_str(&text), "179.5  [179.0, 180.0]", "the text has the bracket of Z*");
+	has_str(strbuf_str(&text), "-8.0 %", "the text has Z* against MemAvailable");
+	has_str(strbuf_str(&text), "\n  * anonymous_swap          178.5  ", "the text marks the best");
+	has_str(strbuf_str(&text), "\n    rss                     177.0  ", "and only the best");
+	has_str(strbuf_str(&text), "Closest: rss, worst difference 6.8 %", "and names the best over all workloads");
+	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
+	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
+	check_json(r);
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&g1);
+	cell_deinit(&g3);
+}
+
+static void test_two_searches(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+
+	z.replicates = 3;
+	must(store_put_cell(store, &z));
+	put_search(store, run, &z, 0, 180);
+	put_search(store, run, &z, 1, 184);
+	test_put(store, run, test_probe(&z, 0, 20, PROBE_FIXED, 150 * 1024, OUTCOME_AGENT_LOST));
+
+	struct report *r = finish(store, run);
+	const struct report_threshold *t = &r->thresholds[0];
+
+	is_int(r->thresholds_n, 1, "one guest");
+	is_int(t->n, 2, "two searches");
+	is_near(t->z_kib / 1024, 181.5, 0, "Z* is the mean of their midpoints");
+	is_near(t->z_lo_kib / 1024, 179, 0, "the smallest lower side");
+	is_near(t->z_hi_kib / 1024, 184, 0, "the largest upper side");
+	is_int(t->lost, 1, "a probe without an answer is counted");
+	is_str(t->flags, "", "and makes no doubt");
+	is_int(r->gaps_n, 2, "two things are missing");
+	is_str(r->gaps[0].what, "agent-lost", "the lost probe");
+	is_str(r->gaps[0].reason, "fixed at 150 MiB: it did not work", "with its reason");
+	is_str(r->gaps[1].what, "not-started", "and the third replicate");
+	is_str(r->gaps[1].reason, "1 of 3 replicates", "of three");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* A guest whose threshold says nothing, or not yet. */
+static struct report *report_with_growth(struct store *store, int64_t run, const struct cell *z)
+{
+	struct cell g = test_cell(1, 256, "growth", "strings", "python3", z);
+
+	must(store_put_cell(store, &g));
+	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
+	cell_deinit(&g);
+	return finish(store, run);
+}
+
+static void check_no_z(const struct report *r, const char *flags, const char *what)
+{
+	const struct report_row *row = row_of(r, "python3", "rss");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, csv = STRBUF_INIT;
+	cleanup_free char *tail = xasprintf("rss,177.000,177.000,177.000,,,,,,1,%s\n", flags);
+
+	is_str(row->flags, flags, what);
+	ok(!row->is_best, "without Z* nothing is best");
+	report_csv(r, &csv);
+	has_str(strbuf_str(&csv), tail, "what is not known is empty in CSV");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "No workload could be compared", "the text says that nothing was compared");
+	ok(!strstr(strbuf_str(&text), "nan") && !strstr(strbuf_str(&text), "inf"), "and has no NaN in it");
+}
+
+static void test_missing_thresholds(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct report *r = report_with_growth(store, run, &z);
+
+	check_no_z(r, "z-missing", "no threshold cell in the file");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "z-missing", "a threshold cell without a probe");
+	is_str(r->gaps[0].what, "not-started", "is not measured");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	test_put(store, run, test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_BOOT_FAIL));
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "z-missing", "a threshold cell with a failed probe");
+	is_str(r->gaps[0].what, "boot-fail", "which is said");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	put_search(store, run, &z, 0, 100000);
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "no-threshold", "a guest that does not swap");
+	is_str(r->gaps[0].reason, "nothing swapped up to 512 MiB", "with the range that was tried");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+static void test_open_bracket(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	test_put(store, run, test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET));
+
+	struct report *r = report_with_growth(store, run, &z);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	is_str(row_of(r, "python3", "rss")->flags, "z-open", "only one side is known");
+	is_near(r->thresholds[0].z_hi_kib / 1024, 180, 0, "that side is told");
+	ok(isnan(r->thresholds[0].z_kib) && isnan(r->thresholds[0].z_lo_kib), "the other and Z* are not");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "[?, 180.0]", "the text shows the side that is open");
+	is_str(r->gaps[0].what, "unfinished", "the search is not at its end");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+static void test_no_onset(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell g = test_cell(1, 256, "growth", "strings", "pypy3", &z);
+	struct store *store = begin(&run);
+
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &g));
+	put_search(store, run, &z, 0, 180);
+	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_NO_ONSET));
+
+	struct report *r = finish(store, run);
+	const struct report_row *row = row_of(r, "pypy3", "rss");
+
+	is_str(row->flags, "no-onset", "a load that never made the guest swap has no Y");
+	is_int(row->n, 0, "and n is 0");
+	ok(isnan(row->y_kib) && isnan(row->diff_kib), "nothing is computed from it");
+	is_near(row->threshold->z_kib / 1024, 179.5, 0, "Z* is there all the same");
+	is_str(r->gaps[0].what, "no-onset", "and it is told under what was not measured");
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&g);
+}
+
+static void test_incomplete_evidence(void)
+{
+	int64_t run;
+	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	struct probe_record p = test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+	struct snapshot *s = test_snapshot(&p, "onset");
+	struct store *store = begin(&run);
+
+	test_heap(s, 7, 1024, 0);
+	test_evidence(s, 8, "smaps", "nonsense\n");
+	must(store_put_cell(store, &g));
+	test_put(store, run, p);
+
+	struct report *r = finish(store, run);
+
+	has_str(row_of(r, "python3", "rss")->flags, "incomplete-evidence", "a process that cannot be read is a doubt");
+	report_destroy(r);
+	cell_deinit(&g);
+}
+
+static void test_nothing_at_all(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct report *r = finish(store, run);
+	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
+
+	report_csv(r, &csv);
+	is_str(strbuf_str(&csv), CSV_HEADER, "CSV without cells is its header");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "has no cells yet", "the text says so");
+	report_destroy(r);
+}
+
+int main(void)
+{
+	dir = test_dir();
+	path = xasprintf("%s/f.swapcal", dir);
+	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
+	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
+	test_complete();
+	test_two_searches();
+	test_missing_thresholds();
+	test_open_bracket();
+	test_no_onset();
+	test_incomplete_evidence();
+	test_nothing_at_all();
+	metric_deinit(&metrics[0]);
+	metric_deinit(&metrics[1]);
+	must(file_remove_tree(dir));
+	free(path);
+	free(dir);
+	return tap_done();
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <unistd.h>
+
+#include "harness/status.h"
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+/* How far a made-up campaign is: during its run, after its end, after a kill. */
+
+static char *dir, *path;
+
+static json_t *status_of_file(char **ret_text)
+{
+	cleanup_strbuf struct strbuf json = STRBUF_INIT;
+	struct strbuf text = STRBUF_INIT;
+	struct store *store;
+	struct status *s;
+
+	must(store_open(path, STORE_READ, &store));
+	must(status_build(store, &s));
+	status_json(s, &json);
+	status_text(s, &text);
+	status_destroy(s);
+	store_close(store);
+	*ret_text = strbuf_steal(&text);
+	return json_loads(strbuf_str(&json), JSON_REJECT_DUPLICATES, NULL);
+}
+
+static long long number(const json_t *root, const char *key)
+{
+	const json_t *v = json_object_get(root, key);
+
+	return json_is_integer(v) ? json_integer_value(v) : -1;
+}
+
+static void put_campaign(struct store *store, int64_t run)
+{
+	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	struct cell lost = test_cell(1, 256, "growth", "strings", "pypy3", NULL);
+	struct cell old = test_cell(2, 256, "growth", "strings", "pypy2", NULL);
+
+	must(store_put_cell(store, &old));
+	test_put(store, run, test_probe(&old, 0, 0, PROBE_GROWTH, 0, OUTCOME_OOM));
+	must(store_clear_current(store));
+	g.replicates = 2;
+	must(store_put_cell(store, &g));
+	must(store_put_cell(store, &lost));
+	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET));
+	test_put(store, run, test_probe(&lost, 0, 0, PROBE_GROWTH, 0, OUTCOME_BOOT_FAIL));
+	test_put(store, run, test_probe(&lost, 0, 1, PROBE_GROWTH, 0, OUTCOME_TIMEOUT));
+	cell_deinit(&g);
+	cell_deinit(&lost);
+	cell_deinit(&old);
+}
+
+static void check_running(void)
+{
+	cleanup_free char *text = NULL;
+	json_t *root = status_of_file(&text);
+	const json_t *failures = json_object_get(root, "failures"), *probes = json_object_get(root, "probes");
+
+	is_int(number(root, "total"), 3, "replicates of the current cells");
+	is_int(number(root, "done"), 1, "with their answer");
+	is_int(number(root, "lost"), 1, "given up");
+	is_int(number(root, "probes_left"), 1, "one is left");
+	is_int(number(root, "eta_s"), 5, "which takes as long as those before: the sum of the phases");
+	is_int(number(root, "cells"), 2, "cells of an older plan do not count");
+	is_int(number(root, "cells_done"), 0, "no cell is done");
+	is_int(number(probes, "onset"), 1, "onsets");
+	is_int(number(probes, "oom"), 0, "nor do the older plan's probes");
+	is_int(json_array_size(failures), 2, "failures are listed");
+	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "outcome")), "timeout", "by outcome");
+	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "reason")), "it did not work", "and reason");
+	ok(json_is_true(json_object_get(root, "running")), "a run is seen while it runs");
+	is_int(number(root, "pid"), getpid(), "with its pid");
+	is_str(json_string_value(json_object_get(root, "run_status")), "running", "its status");
+	has_str(text, "replicates  1 of 3 done, 1 lost\n", "the text counts replicates");
+	has_str(text, "probes      1 onset, 1 timeout, 1 boot-fail\n", "and probes");
+	has_str(text, "left        about 1 probe, 5 s if run one at a time\n", "and tells the time left");
+	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n", "and why a probe failed");
+	json_decref(root);
+}
+
+static void check_status(const char *want)
+{
+	cleanup_free char *text = NULL;
+	json_t *root = status_of_file(&text);
+
+	is_str(json_string_value(json_object_get(root, "run_status")), want, want);
+	ok(json_is_false(json_object_get(root, "running")), "and nobody runs");
+	json_decref(root);
+}
+
+int main(void)
+{
+	struct store *store;
+
+	dir = test_dir();
+	path = xasprintf("%s/f.swapcal", dir);
+	must(store_open(path, STORE_WRITE, &store));
+
+	int64_t run = test_begin_run(store);
+
+	put_campaign(store, run);
+	check_running();
+	/* Closed without an end of the run: what kill -9 leaves too. */
+	store_close(store);
+	check_status("died");
+	must(store_open(path, STORE_WRITE, &store));
+	must(store_end_run(store, test_begin_run(store), "interrupted"));
+	store_close(store);
+	check_status("interrupted");
+	must(file_remove_tree(dir));
+	free(path);
+	free(dir);
+	return tap_done();
+}
