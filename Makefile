@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 CFLAGS ?= -O2 -g
 # Recursive, so that a target that needs no library (help, deps, clean) never runs pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)))$(PKG_LIBS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm)$(PKG_LIBS)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread \
 	-DSWAPCAL_VERSION='"$(VERSION)"' -DSWAPCAL_DATADIR='"$(DATADIR)"'
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_VERSION='"$(VERSION)"'
@@ -83,7 +83,7 @@ $B/tests/unit/%.t: $B/tests/unit/%.o $B/libswapcal.a
 
 $B/tests/sim/%.t: $B/tests/sim/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)

@@ -114,25 +114,32 @@ static char *find_image_kernel(void)
 	return path;
 }
 
-struct err *accel_find_kernel(char **ret)
+struct err *accel_find_boot_kernel(char **ret)
 {
-	char *best = find_image_kernel();
+	char *newest = NULL;
 	glob_t found;
 
-	if (!best && glob("/boot/vmlinuz-*", 0, NULL, &found) == 0) {
-		const char *newest = NULL;
-
+	if (glob("/boot/vmlinuz-*", 0, NULL, &found) == 0) {
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			if (access(found.gl_pathv[i], R_OK) == 0 &&
 			    (!newest || strverscmp(found.gl_pathv[i], newest) > 0))
 				newest = found.gl_pathv[i];
-		best = newest ? xstrdup(newest) : NULL;
+		newest = newest ? xstrdup(newest) : NULL;
 		globfree(&found);
 	}
-	if (!best)
-		return err_new_kind(ERR_HOST, "no image is built and no kernel in /boot can be read: "
-					      "install linux-image-cloud-amd64");
-	*ret = best;
+	if (!newest)
+		return err_new_kind(ERR_HOST, "no kernel in /boot can be read: install linux-image-cloud-amd64");
+	*ret = newest;
+	return NULL;
+}
+
+struct err *accel_find_kernel(char **ret)
+{
+	char *path = find_image_kernel();
+
+	if (!path)
+		return accel_find_boot_kernel(ret);
+	*ret = path;
 	return NULL;
 }
 

@@ -32,7 +32,10 @@ struct err *accel_kvm_works(bool *ret) must_check;
 /** What the user asked for ("auto", "kvm", "tcg") as what guests get: *ret is "kvm" or "tcg". kvm where it does not work is an error. */
 struct err *accel_resolve(const char *wanted, struct domain_conn *conn, const char **ret) must_check;
 
-/** A kernel to try things with: of the newest built image, else the newest one in /boot that we can read. To be freed. */
+/** A kernel to try things with: of the newest built image, else of /boot. To be freed. */
 struct err *accel_find_kernel(char **ret) must_check;
+
+/** The newest kernel in /boot that we can read, to be freed. */
+struct err *accel_find_boot_kernel(char **ret) must_check;
 
 #endif

@@ -88,8 +88,9 @@ static struct err *run_probe(const struct campaign *c, const struct cell *cell, 
 	return e;
 }
 
+/** The state of a cell from its probes in the store, and their number. */
 static struct err *cell_state(const struct campaign *c, const struct cell *cell, int64_t forgiven_id,
-			      struct cell_state *ret)
+			      struct cell_state *ret, size_t *ret_n)
 {
 	struct probe_record *probes;
 	size_t n;
@@ -98,48 +99,35 @@ static struct err *cell_state(const struct campaign *c, const struct cell *cell,
 	if (e)
 		return e;
 	*ret = campaign_cell_state(cell, probes, n, forgiven_id);
+	*ret_n = n;
 	store_probes_free(probes, n);
 	return NULL;
 }
 
-/** Probes still to run over all cells, for the ETA. */
-static struct err *count_left(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
-			      unsigned *ret)
+/**
+ * The cell to ask next: of those with something to ask, the one with the fewest probes, so that a run cut short has covered
+ * everything once before anything twice. It follows from the recorded probes alone, so a resumed run asks in the same order.
+ */
+static struct err *choose_cell(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
+			       const struct cell **ret, struct cell_state *ret_state, unsigned *ret_left)
 {
-	unsigned left = 0;
+	size_t fewest = SIZE_MAX;
 
+	*ret = NULL;
+	*ret_left = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct cell_state state;
-		struct err *e = cell_state(c, &cells[i], forgiven_id, &state);
+		size_t probes_n;
+		struct err *e = cell_state(c, &cells[i], forgiven_id, &state, &probes_n);
 
 		if (e)
 			return e;
-		left += state.probes_left;
-	}
-	*ret = left;
-	return NULL;
-}
-
-/** One probe of each cell that still needs one. *ret_any says whether there was any. */
-static struct err *run_round(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
-			     unsigned *run, bool *ret_any)
-{
-	*ret_any = false;
-	for (size_t i = 0; i < n; i++) {
-		struct cell_state state;
-		unsigned left;
-		struct err *e = cell_state(c, &cells[i], forgiven_id, &state);
-
-		if (!e && !state.has_next)
-			continue;
-		if (!e)
-			e = count_left(c, cells, n, forgiven_id, &left);
-		if (!e)
-			e = run_probe(c, &cells[i], &state, *run, left);
-		if (e)
-			return e;
-		++*run;
-		*ret_any = true;
+		*ret_left += state.probes_left;
+		if (state.has_next && probes_n < fewest) {
+			fewest = probes_n;
+			*ret = &cells[i];
+			*ret_state = state;
+		}
 	}
 	return NULL;
 }
@@ -162,14 +150,23 @@ static struct err *run_cells(const struct campaign *c, const struct cell *cells,
 {
 	int64_t forgiven_id = 0;
 	struct err *e = c->retry_failed ? last_probe_id(c->store, &forgiven_id) : NULL;
-	bool any = true;
 
-	while (!e && any)
-		e = run_round(c, cells, n, forgiven_id, &ret->probes_run, &any);
+	while (!e) {
+		const struct cell *cell;
+		struct cell_state state = { 0 };
+		unsigned left;
+
+		e = choose_cell(c, cells, n, forgiven_id, &cell, &state, &left);
+		if (e || !cell)
+			break;
+		e = run_probe(c, cell, &state, ret->probes_run, left);
+		ret->probes_run += !e;
+	}
 	for (size_t i = 0; !e && i < n; i++) {
 		struct cell_state state;
+		size_t probes_n;
 
-		e = cell_state(c, &cells[i], forgiven_id, &state);
+		e = cell_state(c, &cells[i], forgiven_id, &state, &probes_n);
 		if (e)
 			break;
 		ret->replicates_done += state.done;

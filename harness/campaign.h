@@ -86,8 +86,8 @@ struct campaign {
 };
 
 /**
- * Runs the store's current cells to their end, one probe of each cell in turn, each probe durable before the next starts. What is recorded is not asked
- * again. An error ends it early (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
+ * Runs the store's current cells to their end, the cell with the fewest probes next, each probe durable before the next
+ * starts. What is recorded is not asked again. An error ends it early (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
  */
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret) must_check;
 

@@ -13,21 +13,20 @@
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 
-static const char usage[] =
-	"Usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
-	"\n"
-	"The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
-	"and what each metric says at that moment (Y). Works during a run too, and\n"
-	"never changes the file.\n"
-	"\n"
-	"Options:\n"
-	"      --format FMT   text for reading (the default), csv with a row per cell\n"
-	"                     and metric, or json with everything\n"
-	"      --output PATH  write to PATH instead of standard output\n"
-	"  -h, --help         show this text\n"
-	"\n"
-	"Example:\n"
-	"  swapcal report night.swapcal --format csv --output night.csv\n";
+static const char usage[] = "Usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
+			    "\n"
+			    "The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
+			    "and what each metric says at that moment (Y). Works during a run too, and\n"
+			    "never changes the file.\n"
+			    "\n"
+			    "Options:\n"
+			    "      --format FMT   text for reading (the default), csv with a row per cell\n"
+			    "                     and metric, or json with everything\n"
+			    "      --output PATH  write to PATH instead of standard output\n"
+			    "  -h, --help         show this text\n"
+			    "\n"
+			    "Example:\n"
+			    "  swapcal report night.swapcal --format csv --output night.csv\n";
 
 static const struct {
 	const char *name;
@@ -82,8 +81,7 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	if (e || o->help)
 		return e;
 	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "FILE is missing: name the results file, as in 'swapcal report "
-					       "night.swapcal'");
+		return err_new_kind(ERR_USAGE, "FILE is missing, as in 'swapcal report night.swapcal'");
 	if (argc - optind > 1)
 		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind + 1]);
 	o->file = argv[optind];

@@ -11,19 +11,18 @@
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
 
-static const char usage[] =
-	"Usage: swapcal status FILE [--format text|json]\n"
-	"\n"
-	"How far the campaign of a results file is, how long the rest may take, and\n"
-	"which probes gave no answer and why. Works during a run too, and never\n"
-	"changes the file.\n"
-	"\n"
-	"Options:\n"
-	"      --format FMT  text (the default) or json\n"
-	"  -h, --help        show this text\n"
-	"\n"
-	"Example:\n"
-	"  swapcal status night.swapcal\n";
+static const char usage[] = "Usage: swapcal status FILE [--format text|json]\n"
+			    "\n"
+			    "How far the campaign of a results file is, how long the rest may take, and\n"
+			    "which probes gave no answer and why. Works during a run too, and never\n"
+			    "changes the file.\n"
+			    "\n"
+			    "Options:\n"
+			    "      --format FMT  text (the default) or json\n"
+			    "  -h, --help        show this text\n"
+			    "\n"
+			    "Example:\n"
+			    "  swapcal status night.swapcal\n";
 
 struct options {
 	const char *file;
@@ -47,16 +46,17 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 		else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0))
 			o->json = optarg[0] == 'j';
 		else if (c == 'F')
-			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'", optarg);
+			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'",
+					    optarg);
 		else
-			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal status --help'", argv[optind - 1],
+			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal status --help'",
+					    argv[optind - 1],
 					    c == ':' ? "the value is missing" : "unknown option");
 	}
 	if (o->help)
 		return NULL;
 	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "FILE is missing: name the results file, as in 'swapcal status "
-					       "night.swapcal'");
+		return err_new_kind(ERR_USAGE, "FILE is missing, as in 'swapcal status night.swapcal'");
 	if (argc - optind > 1)
 		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind + 1]);
 	o->file = argv[optind];
@@ -68,7 +68,7 @@ struct err *cmd_status(int argc, char **argv)
 	cleanup(cleanup_store_) struct store *store = NULL;
 	cleanup(cleanup_status_) struct status *status = NULL;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct options o = { NULL };
+	struct options o = { .json = false };
 	struct err *e = parse_options(argc, argv, &o);
 
 	if (e)

@@ -59,14 +59,9 @@ static void *run_events(void *arg)
 	return arg;
 }
 
-/** The first time: prepares libvirt. log_dir: where its own log goes. */
-static struct err *initialize(const char *log_dir)
+/** The first time: prepares libvirt. */
+static struct err *initialize(void)
 {
-	cleanup_free char *outputs = xasprintf("4:file:%s/libvirt.log", log_dir);
-
-	/* It would write to stderr. An own setting of the user, for debugging, stays. */
-	if (!getenv("LIBVIRT_LOG_OUTPUTS"))
-		setenv("LIBVIRT_LOG_OUTPUTS", outputs, 1);
 	virSetErrorFunc(NULL, ignore_error);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
 	    virEventAddTimeout(TICK_MS, tick, NULL, NULL) < 0)
@@ -77,9 +72,9 @@ static struct err *initialize(const char *log_dir)
 }
 
 /** Has the event loop running for one more connection. Called with the process locked, like release_events(). */
-static struct err *acquire_events(const char *log_dir)
+static struct err *acquire_events(void)
 {
-	struct err *e = process.is_initialized ? NULL : initialize(log_dir);
+	struct err *e = process.is_initialized ? NULL : initialize();
 	sigset_t all, old;
 
 	if (e || process.users++ > 0)
@@ -201,7 +196,7 @@ static struct err *open_locked(struct domain_conn *conn)
 	if (!e && conn->is_embedded)
 		e = configure_embedded(conn);
 	if (!e)
-		e = acquire_events(workdir_root(conn->workdir));
+		e = acquire_events();
 	if (e)
 		return e;
 	conn->virt = virConnectOpen(conn->uri);

@@ -193,9 +193,10 @@ char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	/* No daemon for logs, no labels, namespaces or cgroups, no file changes hands. */
+	/* No daemon for logs, no labels (and no warning about that), namespaces or cgroups; no file changes hands. */
 	strbuf_adds(&sb, "stdio_handler = \"file\"\n"
 			 "security_driver = \"none\"\n"
+			 "security_default_confined = 0\n"
 			 "namespaces = []\n"
 			 "cgroup_controllers = []\n"
 			 "dynamic_ownership = 0\n");

@@ -22,7 +22,8 @@
 /* To be changed whenever the same recipe and workloads would make another image. */
 #define BUILDER_VERSION 1
 
-/* Digits of the key in the name of an image's directory: enough to tell apart whatever one cache will ever hold. */
+/* Digits of the key in the name of an image's directory: enough to tell apart whatever one cache will ever
+ * hold. */
 #define KEY_DIGITS 12
 
 #define TMP_PREFIX ".tmp-"
@@ -294,7 +295,8 @@ struct err *image_cache_publish(const char *work, const char *name, const char *
 
 	cleanup_free char *path = xasprintf("%s/%s", dir, entry);
 
-	/* mkdtemp() made it private; others may read an image. All data must be on the disk before the name is. */
+	/* mkdtemp() made it private; others may read an image. All data must be on the disk before the name
+	 * is. */
 	if (fd < 0 || fchmod(fd, 0755) || syncfs(fd))
 		return err_errno(errno, "cannot finish '%s'", work);
 	e = move_aside(dir, entry, &old);

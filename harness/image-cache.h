@@ -9,8 +9,8 @@
 #include "harness/workloads.h"
 
 /*
- * Where images are kept. Besides the images, the directory holds `.lock`, taken by a build for all of its life, and `.tmp-XXXXXX`
- * directories: work of the build that has the lock, or left by one that died.
+ * Where images are kept. Besides the images, the directory holds `.lock`, taken by a build for all of its
+ * life, and `.tmp-XXXXXX` directories: work of the build that has the lock, or left by one that died.
  */
 
 /** The key of what a recipe and workloads make, 64 hex digits and a NUL. */
@@ -19,8 +19,10 @@ void image_cache_key(const struct image_recipe *recipe, const struct workloads *
 /** The image of that name and key, or NULL in *ret when the cache has none that is whole. */
 struct err *image_cache_get(const char *name, const char *key, struct image **ret) must_check;
 
-/** Takes the build lock, waiting for another build to end; calls waiting(arg) once when it has to. Sets *ret to a file descriptor. */
-struct err *image_cache_lock(bool (*cancelled)(void), void (*waiting)(void *arg), void *arg, int *ret) must_check;
+/** Takes the build lock, waiting for another build to end; calls waiting(arg) once when it has to. Sets *ret
+ * to a file descriptor. */
+struct err *image_cache_lock(bool (*cancelled)(void), void (*waiting)(void *arg), void *arg,
+			     int *ret) must_check;
 
 /** With the lock held: removes what dead builds left and makes a new private work directory. */
 struct err *image_cache_workdir(char **ret) must_check;

@@ -12,8 +12,8 @@
 json_t *image_facts_packages(const char *dpkg_status);
 
 /**
- * The options of a kernel's config that decide how it reclaims, swaps and counts memory: {OPTION: "y", "m", "n" or a value without
- * its quotes; null when the kernel does not know the option}.
+ * The options of a kernel's config that decide how it reclaims, swaps and counts memory: {OPTION: "y", "m",
+ * "n" or a value without its quotes; null when the kernel does not know the option}.
  */
 json_t *image_facts_kernel_config(const char *config);
 

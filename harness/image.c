@@ -19,6 +19,8 @@
 #include "harness/rootdisk.h"
 #include "harness/rootfs.h"
 
+DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
+
 #define STEPS 4
 
 /* mmdebstrap downloads some 100 MB; on a slow line that may take long, but a dead one must end. */
@@ -29,9 +31,10 @@ struct build {
 	const struct image_recipe *recipe;
 	const struct image_build_options *options;
 	const char *key;
-	char *work; /**< our private directory */
-	char *image; /**< work/image: becomes the image */
-	char *tar; /**< what mmdebstrap makes */
+	bool kvm_works;
+	char *work;     /**< our private directory */
+	char *image;    /**< work/image: becomes the image */
+	char *tar;      /**< what mmdebstrap makes */
 	char *root_tar; /**< what goes on the root disk */
 	struct rootfs root;
 	struct modules modules;
@@ -160,8 +163,8 @@ static struct err *split_root(struct build *b, const struct workloads *workloads
 	if (!e)
 		e = file_write_atomic(config, strbuf_str(&b->root.config), b->root.config.len, 0644);
 	if (!e)
-		e = modules_resolve(strbuf_str(&b->root.modules_dep), strbuf_str(&b->root.modules_builtin), r->modules,
-				    r->modules_count, &b->modules);
+		e = modules_resolve(strbuf_str(&b->root.modules_dep), strbuf_str(&b->root.modules_builtin),
+				    r->modules, r->modules_count, &b->modules);
 	if (!e)
 		e = file_mkdirs(modules, 0755);
 	if (!e)
@@ -176,10 +179,11 @@ static struct err *make_disk(struct build *b)
 		.tar = b->root_tar,
 		.disk = disk,
 		.tmpdir = b->work,
-		/* A quarter and 64 MiB more, for the file system's own tables; unused blocks take no room in a qcow2. */
+		/* A quarter and 64 MiB more for the file system's tables; a qcow2 does not store what is
+		   unused. */
 		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,
 		.inodes = b->root.entries + b->root.entries / 4 + 1024,
-		.force_tcg = b->options->force_tcg,
+		.force_tcg = !b->kvm_works,
 		.cancelled = b->options->cancelled,
 		.line = show_line,
 		.line_arg = b,
@@ -206,7 +210,9 @@ static struct err *describe_image(struct build *b, const struct workloads *workl
 	static const char *const argv[] = { "mmdebstrap", "--version", NULL };
 	cleanup_free char *mmdebstrap = xstrdup("unknown");
 	cleanup_free char *libguestfs = rootdisk_version();
-	struct proc_job job = { .argv = argv, .timeout_s = 60, .line = take_version, .line_arg = &mmdebstrap };
+	struct proc_job job = {
+		.argv = argv, .timeout_s = 60, .line = take_version, .line_arg = &mmdebstrap
+	};
 	struct err *e = proc_run(&job);
 
 	if (e)
@@ -257,6 +263,7 @@ static struct err *build_locked(const struct image_recipe *recipe, const struct 
 	b.tar = xasprintf("%s/all.tar", b.work);
 	b.root_tar = xasprintf("%s/root.tar", b.work);
 	clock_gettime(CLOCK_MONOTONIC, &b.start);
+	b.kvm_works = options->kvm_works();
 	e = file_mkdirs(b.image, 0755);
 	if (!e)
 		e = run_steps(&b, workloads);
@@ -280,46 +287,51 @@ static struct err *get_cached(const struct image_recipe *recipe, const struct im
 	return options->force ? NULL : image_cache_get(recipe->name, key, ret);
 }
 
+/** Builds under the lock, unless another build made the image while we waited for it. */
+static struct err *build(const struct image_recipe *recipe, const struct image_build_options *options,
+			 const char *key, const struct workloads *workloads, struct image **ret,
+			 bool *ret_was_cached)
+{
+	cleanup_close int lock = -1;
+	struct err *e = check_host();
+
+	if (!e)
+		e = image_cache_lock(options->cancelled, tell_waiting, (void *)options, &lock);
+	if (!e)
+		e = get_cached(recipe, options, key, ret);
+	if (e)
+		return e;
+	*ret_was_cached = *ret != NULL;
+	if (*ret)
+		return NULL;
+	e = build_locked(recipe, options, key, workloads);
+	if (!e)
+		e = image_cache_get(recipe->name, key, ret);
+	if (!e && !*ret)
+		e = err_new("the finished image is not whole");
+	return e;
+}
+
 struct err *image_build(const struct image_recipe *recipe, const struct image_build_options *options,
 			struct image **ret, bool *ret_was_cached)
 {
 	cleanup(workloads_deinit) struct workloads workloads = { 0 };
-	struct err *e = workloads_load(options->workload_dir, &workloads);
-	struct image *image = NULL;
+	cleanup(cleanup_image_) struct image *image = NULL;
+	bool was_cached = true;
 	char key[65];
+	struct err *e = workloads_load(options->workload_dir, &workloads);
 
 	if (e)
 		return e;
 	image_cache_key(recipe, &workloads, key);
 	e = get_cached(recipe, options, key, &image);
 	if (!e && !image)
-		e = check_host();
-	if (e)
-		return err_wrap(e, "image '%s'", recipe->name);
-
-	bool was_cached = image != NULL;
-	cleanup_close int lock = -1;
-
-	if (!image)
-		e = image_cache_lock(options->cancelled, tell_waiting, (void *)options, &lock);
-	/* Another build may have made it while we waited. */
-	if (!e && !image) {
-		e = get_cached(recipe, options, key, &image);
-		was_cached = image != NULL;
-	}
-	if (!e && !image)
-		e = build_locked(recipe, options, key, &workloads);
-	if (!e && !image)
-		e = image_cache_get(recipe->name, key, &image);
-	if (!e && !image)
-		e = err_new("the finished image is not whole");
+		e = build(recipe, options, key, &workloads, &image, &was_cached);
 	if (!e)
 		e = image_cache_touch(image);
-	if (e) {
-		image_destroy(image);
+	if (e)
 		return err_wrap(e, "image '%s'", recipe->name);
-	}
-	*ret = image;
+	*ret = take_ptr(image);
 	*ret_was_cached = was_cached;
 	return NULL;
 }

@@ -9,21 +9,21 @@
 #include "harness/base/err.h"
 
 /*
- * Guest images: built from a recipe (vm-images/NAME.yaml) with mmdebstrap and libguestfs, kept in the user's cache, keyed by content.
+ * Guest images: built from a recipe (vm-images/NAME.yaml) with mmdebstrap and libguestfs, kept in the user's
+ *cache, keyed by content.
  *
- * An image is a directory $CACHE/images/NAME-KEY/ with: vmlinuz, config (the kernel's), modules/NN-name.ko (plain, not
- * compressed, numbered in load order), root.qcow2 (ext4) and manifest.json. KEY is the start of the sha256 of everything that
- * decides what goes in: the recipe, the workloads, the builder's version. A directory of that name is always a whole image:
- * it is made elsewhere and renamed when done.
+ * An image is a directory $CACHE/images/NAME-KEY/ with: vmlinuz, config (the kernel's), modules/NN-name.ko
+ *(plain, not compressed, numbered in load order), root.qcow2 (ext4) and manifest.json. KEY is the start of
+ *the sha256 of everything that decides what goes in: the recipe, the workloads, the builder's version. A
+ *directory of that name is always a whole image: it is made elsewhere and renamed when done.
  *
  * The manifest:
  *
  *	format         1
  *	name, suite, key, recipe (its text), built_at (UTC, ISO 8601)
  *	tools          {mmdebstrap, libguestfs}: versions
- *	kernel         {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not know it}}
- *	modules        names in load order
- *	workloads      file names in /usr/share/swapcal/workloads
+ *	kernel         {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not
+ *know it}} modules        names in load order workloads      file names in /usr/share/swapcal/workloads
  *	interpreters   {NAME: {path, version}}: packages of the recipe with a program of the same name
  *	packages       {NAME: version}, all that are installed
  *	files          {PATH: {bytes, sha256}}
@@ -55,9 +55,11 @@ void image_recipe_destroy(struct image_recipe *r);
 
 struct image_build_options {
 	const char *workload_dir; /**< its files are copied to /usr/share/swapcal/workloads in the guest */
-	bool force_tcg;           /**< the libguestfs appliance must not use KVM */
 	bool force;               /**< build even when the cache has it */
 	bool (*cancelled)(void);  /**< asked a few times a second; or NULL */
+
+	/** May the libguestfs appliance use KVM? Asked only when there is something to build. */
+	bool (*kvm_works)(void);
 
 	/** Called with a line of text at each step, and when another build must be waited for. */
 	void (*progress)(void *arg, const char *text);
@@ -65,15 +67,16 @@ struct image_build_options {
 };
 
 /**
- * Builds the image of a recipe unless the cache has it: *ret_was_cached tells. One build runs at a time, others wait. An
- * interrupted build leaves nothing that looks like an image; what a killed one left is removed by the next.
+ * Builds the image of a recipe unless the cache has it: *ret_was_cached tells. One build runs at a time,
+ * others wait. An interrupted build leaves nothing that looks like an image; what a killed one left is
+ * removed by the next.
  */
 struct err *image_build(const struct image_recipe *recipe, const struct image_build_options *options,
 			struct image **ret, bool *ret_was_cached) must_check;
 
 /**
- * The image of that name that was built, or found up to date by image_build(), last. Its files are checked against the sizes in
- * its manifest. The error for a missing one says what to run.
+ * The image of that name that was built, or found up to date by image_build(), last. Its files are checked
+ * against the sizes in its manifest. The error for a missing one says what to run.
  */
 struct err *image_find(const char *name, struct image **ret) must_check;
 

@@ -44,7 +44,8 @@ static struct err *cpio_err(const struct cpio *cpio)
 	return err_new("cannot make the initramfs: %s", text ? text : "unknown error");
 }
 
-static struct err *add(struct cpio *cpio, const char *path, mode_t mode, dev_t device, const void *data, size_t len)
+static struct err *add(struct cpio *cpio, const char *path, mode_t mode, dev_t device, const void *data,
+		       size_t len)
 {
 	cleanup(cleanup_entry_) struct archive_entry *entry = archive_entry_new();
 
@@ -68,7 +69,8 @@ static struct err *add_modules(struct cpio *cpio, const struct image *image)
 	size_t i;
 	json_t *module;
 
-	json_array_foreach(json_object_get(image->manifest, "modules"), i, module) {
+	json_array_foreach(json_object_get(image->manifest, "modules"), i, module)
+	{
 		const char *name = json_string_value(module);
 		cleanup_strbuf struct strbuf data = STRBUF_INIT;
 

@@ -6,8 +6,9 @@
 #include "harness/image.h"
 
 /**
- * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0644: /init (the agent), /ballast, /modules/NN-name.ko in load
- * order, and the directories and /dev/console the kernel needs. Agent and ballast are those embedded in this binary. Same input, same bytes.
+ * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0644: /init (the agent),
+ * /ballast, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs. Agent
+ * and ballast are those embedded in this binary. Same input, same bytes.
  */
 struct err *initramfs_write(const struct image *image, const char *path) must_check;
 

@@ -31,7 +31,8 @@ static struct err *add_file(json_t *files, const char *dir, const char *relative
 	struct err *e = file_sha256(path, hex);
 
 	if (!e)
-		json_object_set_new(files, relative, json_pack("{s:I, s:s}", "bytes", (json_int_t)st.st_size, "sha256", hex));
+		json_object_set_new(files, relative,
+				    json_pack("{s:I, s:s}", "bytes", (json_int_t)st.st_size, "sha256", hex));
 	return e;
 }
 
@@ -76,7 +77,8 @@ static json_t *workload_names(const struct workloads *workloads)
 }
 
 /** Packages of the recipe that bring a program of their own name: python3, pypy3, perl, ... */
-static json_t *describe_interpreters(const struct image_recipe *recipe, const char *programs, json_t *packages)
+static json_t *describe_interpreters(const struct image_recipe *recipe, const char *programs,
+				     json_t *packages)
 {
 	json_t *ret = json_object();
 
@@ -87,7 +89,8 @@ static json_t *describe_interpreters(const struct image_recipe *recipe, const ch
 		json_t *version = json_object_get(packages, name);
 
 		if (version && strstr(programs, line))
-			json_object_set_new(ret, name, json_pack("{s:s, s:O}", "path", path, "version", version));
+			json_object_set_new(ret, name,
+					    json_pack("{s:s, s:O}", "path", path, "version", version));
 	}
 	return ret;
 }
@@ -101,9 +104,10 @@ static void format_now(char buf[32])
 	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key, const struct rootfs *root,
-			   const struct modules *modules, const struct workloads *workloads,
-			   const char *mmdebstrap_version, const char *libguestfs_version)
+struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key,
+			   const struct rootfs *root, const struct modules *modules,
+			   const struct workloads *workloads, const char *mmdebstrap_version,
+			   const char *libguestfs_version)
 {
 	json_t *files = NULL;
 	struct err *e = describe_files(dir, modules, &files);
@@ -117,11 +121,14 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
 	json_t *interpreters = describe_interpreters(recipe, strbuf_str(&root->programs), packages);
 	json_error_t json_err;
 	cleanup(cleanup_json_) json_t *manifest = json_pack_ex(
-		&json_err, 0, "{s:i, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}", "format",
-		MANIFEST_FORMAT, "name", recipe->name, "suite", recipe->suite, "key", key, "recipe", recipe->text,
-		"built_at", now, "tools", "mmdebstrap", mmdebstrap_version, "libguestfs", libguestfs_version, "kernel",
-		"release", root->release, "config", image_facts_kernel_config(strbuf_str(&root->config)), "modules",
-		module_names(modules), "workloads", workload_names(workloads), "interpreters", interpreters, "packages", packages, "files", files);
+		&json_err, 0,
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
+		"format", MANIFEST_FORMAT, "name", recipe->name, "suite", recipe->suite, "key", key, "recipe",
+		recipe->text, "built_at", now, "tools", "mmdebstrap", mmdebstrap_version, "libguestfs",
+		libguestfs_version, "kernel", "release", root->release, "config",
+		image_facts_kernel_config(strbuf_str(&root->config)), "modules", module_names(modules),
+		"workloads", workload_names(workloads), "interpreters", interpreters, "packages", packages,
+		"files", files);
 
 	if (!manifest)
 		return err_new("cannot make the manifest: %s", json_err.text);
@@ -137,7 +144,8 @@ static struct err *check_files(const char *dir, json_t *files)
 	const char *relative;
 	json_t *file;
 
-	json_object_foreach(files, relative, file) {
+	json_object_foreach(files, relative, file)
+	{
 		cleanup_free char *path = xasprintf("%s/%s", dir, relative);
 		struct stat st;
 		json_int_t bytes = json_integer_value(json_object_get(file, "bytes"));
@@ -145,8 +153,8 @@ static struct err *check_files(const char *dir, json_t *files)
 		if (stat(path, &st))
 			return err_errno(errno, "'%s'", path);
 		if (st.st_size != bytes)
-			return err_new("'%s' has %lld bytes, its manifest says %lld", path, (long long)st.st_size,
-				       (long long)bytes);
+			return err_new("'%s' has %lld bytes, its manifest says %lld", path,
+				       (long long)st.st_size, (long long)bytes);
 	}
 	return NULL;
 }
@@ -162,10 +170,11 @@ static struct err *check_members(const char *path, json_t *manifest)
 		return err_new("'%s': %s", path, je.text);
 	if (format != MANIFEST_FORMAT)
 		return err_new("'%s': format %d is not known, only %d", path, format, MANIFEST_FORMAT);
-	if (json_unpack_ex(manifest, &je, 0, "{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
-			   "name", &s, "suite", &s, "key", &s, "recipe", &s, "built_at", &s, "tools", "mmdebstrap", &s,
-			   "libguestfs", &s, "kernel", "release", &s, "config", &j, "modules", &j, "workloads", &j, "interpreters", &j,
-			   "packages", &j, "files", &j))
+	if (json_unpack_ex(manifest, &je, 0,
+			   "{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:{s:s, s:o}, s:o, s:o, s:o, s:o, s:o}",
+			   "name", &s, "suite", &s, "key", &s, "recipe", &s, "built_at", &s, "tools",
+			   "mmdebstrap", &s, "libguestfs", &s, "kernel", "release", &s, "config", &j,
+			   "modules", &j, "workloads", &j, "interpreters", &j, "packages", &j, "files", &j))
 		return err_new("'%s': %s", path, je.text);
 	return NULL;
 }

@@ -64,7 +64,8 @@ static struct err *parse_header_line(struct metric *m, char *line, char ***curre
 	}
 	*current = find_field(m, text, &value);
 	if (!*current)
-		return err_new_kind(ERR_USAGE, "'%s' is not one of: name, summary, meaning, wrong when, source", text);
+		return err_new_kind(ERR_USAGE,
+				    "'%s' is not one of: name, summary, meaning, wrong when, source", text);
 	if (**current)
 		return err_new_kind(ERR_USAGE, "given a second time: '%s'", text);
 	**current = xstrdup(value);
@@ -90,8 +91,8 @@ static struct err *parse(struct metric *m, const char *path, char *text)
 	}
 	for (size_t i = 0; i < FIELDS; i++)
 		if (!*field_of(m, i))
-			return err_new_kind(ERR_USAGE, "%s:%u: the header has no line '-- %s: ...'", path, number,
-					    fields[i].key);
+			return err_new_kind(ERR_USAGE, "%s:%u: the header has no line '-- %s: ...'", path,
+					    number, fields[i].key);
 	m->sql = xstrdup(line);
 	return NULL;
 }
@@ -120,16 +121,18 @@ static struct err *load(const char *path, struct metric *m)
 	if (e)
 		return e;
 	if (*m->name == '\0' || m->name[strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
-		return err_new_kind(ERR_USAGE, "%s: name '%s' must be lower-case letters, digits and underscores",
-				    path, m->name);
+		return err_new_kind(ERR_USAGE,
+				    "%s: name '%s' must be lower-case letters, digits and underscores", path,
+				    m->name);
 	if (!is_name_of_file(m->name, path))
-		return err_new_kind(ERR_USAGE, "%s: metric '%s' must be in a file of that name", path, m->name);
+		return err_new_kind(ERR_USAGE, "%s: metric '%s' must be in a file of that name", path,
+				    m->name);
 	return NULL;
 }
 
 struct err *metric_load(const char *path, struct metric *ret)
 {
-	struct metric m = { NULL };
+	struct metric m = { .name = NULL };
 	struct err *e = load(path, &m);
 
 	if (e) {
@@ -178,7 +181,8 @@ struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n)
 	if (n < 0)
 		return err_errno(errno, "cannot read directory '%s'", dir);
 
-	struct err *e = n ? load_entries(dir, entries, (size_t)n, ret) : err_new("no metrics (*.sql) in '%s'", dir);
+	struct err *e =
+		n ? load_entries(dir, entries, (size_t)n, ret) : err_new("no metrics (*.sql) in '%s'", dir);
 
 	if (!e)
 		*ret_n = (size_t)n;

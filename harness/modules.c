@@ -41,7 +41,8 @@ char *modules_name(const char *path)
 	return name_of(path, strlen(path));
 }
 
-/** The line of text for the module at path or of that name: each line begins with a path, then a colon or nothing. */
+/** The line of text for the module at path or of that name: each line begins with a path, then a colon or
+ * nothing. */
 static const char *find_line(const char *text, const char *name, size_t *ret_path_len)
 {
 	for (const char *line = text; *line;) {
@@ -95,7 +96,8 @@ static struct err *add_module(struct resolver *r, const char *name, unsigned dep
 	if (depth > DEPTH_MAX || line[len] != ':' || !is_safe_path(line, len))
 		return err_new("modules.dep: bad entry for '%s'", name);
 
-	/* Dependencies first. The line lists them all; each has a line of its own, so their order here does not matter. */
+	/* Dependencies first. The line lists them all; each has a line of its own, so their order here does
+	 * not matter. */
 	const char *p = line + len + 1;
 
 	for (p += strspn(p, " "); *p && *p != '\n'; p += strspn(p, " ")) {

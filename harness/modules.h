@@ -15,8 +15,9 @@ struct modules {
 void modules_deinit(struct modules *m);
 
 /**
- * Finds modules and what they depend on. dep and builtin are the texts of modules.dep and modules.builtin. Modules built into the
- * kernel are left out; a name in neither is an error. As for modprobe, '-' and '_' are the same in a name.
+ * Finds modules and what they depend on. dep and builtin are the texts of modules.dep and modules.builtin.
+ * Modules built into the kernel are left out; a name in neither is an error. As for modprobe, '-' and '_' are
+ * the same in a name.
  */
 struct err *modules_resolve(const char *dep, const char *builtin, char *const *wanted, size_t wanted_n,
 			    struct modules *ret) must_check;

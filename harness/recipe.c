@@ -12,17 +12,17 @@ DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 
 /* The first character of a word; the others may be more. */
 #define FIRST_CHARS "abcdefghijklmnopqrstuvwxyz0123456789"
-#define NAME_CHARS FIRST_CHARS ".-"
+#define NAME_CHARS  FIRST_CHARS ".-"
 /* Debian policy 5.6.7. */
 #define PACKAGE_CHARS NAME_CHARS "+"
-#define MODULE_CHARS NAME_CHARS "_"
+#define MODULE_CHARS  NAME_CHARS "_"
 
 /* Long enough for any Debian package; file names made from it stay far below NAME_MAX. */
 #define WORD_MAX 100
 
 /**
- * A word that becomes part of paths and command lines: it starts with a letter or digit, so it cannot be an option or a
- * hidden file, and has no slash.
+ * A word that becomes part of paths and command lines: it starts with a letter or digit, so it cannot be an
+ * option or a hidden file, and has no slash.
  */
 static struct err *get_word(struct yaml_node node, const char *what, const char *chars, char **ret)
 {
@@ -33,15 +33,18 @@ static struct err *get_word(struct yaml_node node, const char *what, const char 
 		return e;
 	/* For apt, a minus at the end of a package means: remove it. */
 	if (!strchr(FIRST_CHARS, s[0]) || s[strspn(s, chars)] || s[strlen(s) - 1] == '-')
-		return yaml_error(node, "'%s' is not a %s name: use lower-case letters, digits and, between them, any of %s",
-				  s, what, chars + strlen(FIRST_CHARS));
+		return yaml_error(
+			node,
+			"'%s' is not a %s name: use lower-case letters, digits and, between them, any of %s",
+			s, what, chars + strlen(FIRST_CHARS));
 	if (strlen(s) > WORD_MAX)
 		return yaml_error(node, "this %s name is longer than %d characters", what, WORD_MAX);
 	*ret = xstrdup(s);
 	return NULL;
 }
 
-static struct err *need_word(struct yaml_node root, const char *key, const char *what, const char *chars, char **ret)
+static struct err *need_word(struct yaml_node root, const char *key, const char *what, const char *chars,
+			     char **ret)
 {
 	struct yaml_node node;
 	struct err *e = yaml_need(root, key, &node);
@@ -91,7 +94,9 @@ static struct err *get_mirror(struct yaml_node node, char **ret)
 
 static struct err *read_recipe(const struct yaml_file *file, struct image_recipe *r)
 {
-	static const char *const keys[] = { "name", "suite", "mirror", "kernel", "packages", "modules", NULL };
+	static const char *const keys[] = {
+		"name", "suite", "mirror", "kernel", "packages", "modules", NULL
+	};
 	struct yaml_node root = yaml_root(file);
 	struct err *e = yaml_check_keys(root, keys);
 

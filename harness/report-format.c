@@ -83,7 +83,8 @@ json_t *format_json_fixed(double v, int decimals)
 }
 
 const char *const format_settings[] = {
-	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swappiness", "thp", "mglru", "start", "onset", "fill", NULL,
+	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swappiness",
+	"thp",   "mglru",  "start", "onset",  "fill",  NULL,
 };
 
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key)
@@ -112,9 +113,11 @@ void format_setting(struct strbuf *out, const struct cell *cell, const char *key
 bool format_is_shared(const struct cell *cells, size_t n, const char *key)
 {
 	for (size_t i = 1; i < n; i++)
-		if (!json_equal(json_object_get(cells[0].identity, key), json_object_get(cells[i].identity, key)))
+		if (!json_equal(json_object_get(cells[0].identity, key),
+				json_object_get(cells[i].identity, key)))
 			/* json_equal() takes a missing member for different from a missing one. */
-			if (json_object_get(cells[0].identity, key) || json_object_get(cells[i].identity, key))
+			if (json_object_get(cells[0].identity, key) ||
+			    json_object_get(cells[i].identity, key))
 				return false;
 	return true;
 }

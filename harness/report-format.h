@@ -13,7 +13,8 @@
  */
 
 /**
- * v with a fixed number of decimals (0 to 3), "" when it is not finite or too large to be meant. Halves are rounded away from zero.
+ * v with a fixed number of decimals (0 to 3), "" when it is not finite or too large to be meant. Halves are
+ * rounded away from zero.
  */
 const char *format_fixed(char buf[32], double v, int decimals);
 
@@ -27,7 +28,8 @@ json_t *format_json_string(const char *text);
 json_t *format_json_fixed(double v, int decimals);
 
 /**
- * A setting of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing for one that goes without saying (no icount).
+ * A setting of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing for one that goes
+ * without saying (no icount).
  */
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key);
 

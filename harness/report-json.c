@@ -45,7 +45,8 @@ static json_t *row_json(const struct report_row *row)
 	report_row_fields(row, fields);
 	for (int i = 0; i < REPORT_FIELDS; i++) {
 		const struct report_field *f = &fields[i];
-		json_t *value = f->text ? format_json_string(f->text) : format_json_fixed(f->number, f->decimals);
+		json_t *value =
+			f->text ? format_json_string(f->text) : format_json_fixed(f->number, f->decimals);
 
 		json_object_set_new(object, f->name, value);
 	}

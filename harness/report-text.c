@@ -11,7 +11,8 @@
 /* Tables for a person, in 100 columns. "-" is what is not known. */
 
 /* Right-aligned in width columns: sign is "" or "+" for a plus sign before what is not negative. */
-static void add_number(struct strbuf *out, int width, double v, int decimals, const char *sign, const char *unit)
+static void add_number(struct strbuf *out, int width, double v, int decimals, const char *sign,
+		       const char *unit)
 {
 	char buf[32], all[64];
 
@@ -112,8 +113,9 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 
 static void add_thresholds(struct strbuf *out, const struct report *r)
 {
-	strbuf_adds(out, "\nSwap thresholds (ballast), in MiB\n\n"
-			 "      X  MemTotal  MemAvailable       Z*  bracket         Z*-MemAvail.  probes   n\n");
+	strbuf_adds(out,
+		    "\nSwap thresholds (ballast), in MiB\n\n"
+		    "      X  MemTotal  MemAvailable       Z*  bracket         Z*-MemAvail.  probes   n\n");
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		add_threshold(out, r, &r->thresholds[i]);
 	if (!r->thresholds_n)
@@ -130,7 +132,8 @@ static const char *shared_flags(const struct report_row *rows, size_t n)
 }
 
 /* What heads the rows of one cell. */
-static void add_group_head(struct strbuf *out, const struct report *r, const struct report_row *row, const char *flags)
+static void add_group_head(struct strbuf *out, const struct report *r, const struct report_row *row,
+			   const char *flags)
 {
 	const struct report_threshold *t = row->threshold;
 
@@ -150,7 +153,8 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		strbuf_adds(out, "    flags:");
 		end_line(out, flags);
 	}
-	strbuf_adds(out, "    metric                  Y MiB  range               Y - Z* MiB    Y - Z* %   n\n");
+	strbuf_adds(out,
+		    "    metric                  Y MiB  range               Y - Z* MiB    Y - Z* %   n\n");
 }
 
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_flags)
@@ -203,7 +207,10 @@ static struct agreement agreement_of(const struct report *r, const char *metric)
 	for (size_t i = 0; i < r->rows_n; i++) {
 		const struct report_row *row = &r->rows[i];
 
-		/* The ballast is what Z* is made of: it says whether a metric works at all, not which one is best. */
+		/*
+		 * The ballast is what Z* is made of: it says whether a metric works at all, not which one is
+		 * best.
+		 */
 		if (strcmp(row->metric, metric) != 0 || !isfinite(row->diff_pct) ||
 		    strcmp(cell_str(row->cell, "method"), "threshold") == 0)
 			continue;
@@ -297,8 +304,9 @@ void report_text(const struct report *r, struct strbuf *out)
 	add_rows(out, r);
 	add_summary(out, r);
 	add_gaps(out, r);
-	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest that did not, smallest\n"
-			 "that did]. Y: what the metric says of the load at that moment, mean of n. *: nearest to Z*.\n");
+	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest "
+			 "that did not,\nsmallest that did]. Y: what the metric says of the load at that "
+			 "moment, mean of n.\n*: nearest to Z*.\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
 }

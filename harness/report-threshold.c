@@ -112,8 +112,8 @@ void report_threshold_compute(const struct cell *cell, const struct probe_record
 		report_add_flags(&ret->flags, "z-missing");
 }
 
-static struct report_gap *add_gap(struct report *r, const struct cell *cell, unsigned replicate, const char *what,
-				  char *reason)
+static struct report_gap *add_gap(struct report *r, const struct cell *cell, unsigned replicate,
+				  const char *what, char *reason)
 {
 	struct report_gap *gap = array_push(r->gaps, r->gaps_n, r->gaps_cap);
 
@@ -167,9 +167,11 @@ void report_find_gaps(struct report *r, const struct cell *cell, const struct pr
 		const struct probe_record *p = &probes[i];
 
 		if (!outcome_is_answer(p->outcome))
-			add_gap(r, cell, p->replicate, outcome_name(p->outcome), probe_reason(p))->probe_id = p->id;
+			add_gap(r, cell, p->replicate, outcome_name(p->outcome), probe_reason(p))->probe_id =
+				p->id;
 		else if (!is_threshold && p->outcome == OUTCOME_NO_ONSET)
-			add_gap(r, cell, p->replicate, "no-onset", xstrdup("the load ended before the guest swapped"))
+			add_gap(r, cell, p->replicate, "no-onset",
+				xstrdup("the load ended before the guest swapped"))
 				->probe_id = p->id;
 	}
 	for (unsigned i = 0; i < cell->replicates; i++) {

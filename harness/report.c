@@ -215,7 +215,8 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	return e ? e : build_cells(store, r, metrics, values, metrics_n);
 }
 
-struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n, struct report **ret)
+struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
+			 struct report **ret)
 {
 	cleanup(cleanup_report_) struct report *r = xcalloc(1, sizeof(*r));
 	struct metric_values *values = xcalloc(metrics_n, sizeof(*values));

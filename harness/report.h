@@ -13,15 +13,15 @@
 #include "harness/store.h"
 
 /*
- * What a results file says: the swap threshold of each guest, and each metric's Y against it. Values that are not known
- * are NAN. Sizes are KiB here and MiB in what people read.
+ * What a results file says: the swap threshold of each guest, and each metric's Y against it. Values that are
+ * not known are NAN. Sizes are KiB here and MiB in what people read.
  */
 
 /** Z* of one guest, from the searches of its threshold cell. */
 struct report_threshold {
 	const struct cell *cell;
 	double mem_total_kib, mem_available0_kib; /**< means over the cell's probes */
-	double z_kib;              /**< mean of the brackets' midpoints */
+	double z_kib;                             /**< mean of the brackets' midpoints */
 	double z_lo_kib, z_hi_kib; /**< smallest lower and largest upper side of the brackets */
 	unsigned n;                /**< searches with both sides of a bracket */
 	unsigned answers, lost;    /**< probes that answered, and that did not */
@@ -63,8 +63,12 @@ struct report {
 	size_t gaps_n, gaps_cap;
 };
 
-/** Reads and computes everything about the current cells; metrics' names are borrowed for the life of the report. */
-struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n, struct report **ret) must_check;
+/**
+ * Reads and computes everything about the current cells; metrics' names are borrowed for the life of the
+ * report.
+ */
+struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
+			 struct report **ret) must_check;
 void report_destroy(struct report *r);
 
 /** Z* from a threshold cell's probes. */

@@ -22,7 +22,8 @@
 /* Under TCG on a slow machine the appliance takes a minute; a hang must end some time. */
 #define APPLIANCE_TIMEOUT_S 1800
 
-/* The appliance's default (1280 MiB) is for jobs larger than unpacking a tar; this leaves room for its page cache. */
+/* The appliance's default (1280 MiB) is for jobs larger than unpacking a tar; this leaves room for its page
+ * cache. */
 #define APPLIANCE_MIB 768
 
 DEFINE_CLEANUP(cleanup_guestfs, guestfs_h *, guestfs_close)
@@ -32,8 +33,8 @@ char *rootdisk_version(void)
 {
 	cleanup_guestfs guestfs_h *g = guestfs_create_flags(GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
 	struct guestfs_version *v = g ? guestfs_version(g) : NULL;
-	char *text = v ? xasprintf("%" PRIi64 ".%" PRIi64 ".%" PRIi64, v->major, v->minor, v->release) :
-			 xstrdup("unknown");
+	char *text = v ? xasprintf("%" PRIi64 ".%" PRIi64 ".%" PRIi64, v->major, v->minor, v->release)
+		       : xstrdup("unknown");
 
 	if (v)
 		guestfs_free_version(v);
@@ -56,10 +57,14 @@ struct err *rootdisk_check_host(void)
 		globfree(&kernels);
 	}
 	if (!any)
-		return err_new_kind(ERR_HOST, "libguestfs needs a Linux kernel in /boot for its appliance and there is none: "
-					      "run 'apt-get install linux-image-cloud-amd64'");
+		return err_new_kind(
+			ERR_HOST,
+			"libguestfs needs a Linux kernel in /boot for its appliance and there is none: "
+			"run 'apt-get install linux-image-cloud-amd64'");
 	if (!readable)
-		return err_new_kind(ERR_HOST, "libguestfs cannot read a kernel in /boot: run 'chmod a+r /boot/vmlinuz-*'");
+		return err_new_kind(
+			ERR_HOST,
+			"libguestfs cannot read a kernel in /boot: run 'chmod a+r /boot/vmlinuz-*'");
 	return NULL;
 }
 
@@ -70,10 +75,11 @@ static struct err *guestfs_err(guestfs_h *g, const char *what)
 	return err_new("libguestfs: %s: %s", what, text ? text : "unknown error");
 }
 
-/* From here to make_in_child() all runs in a child process: see rootdisk_make(). What it prints goes to the job's line(). */
+/* From here to make_in_child() all runs in a child process: see rootdisk_make(). What it prints goes to the
+ * job's line(). */
 
-static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int event_handle, int flags, const char *buf,
-			size_t buf_len, const uint64_t *array, size_t array_len)
+static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int event_handle, int flags,
+			const char *buf, size_t buf_len, const uint64_t *array, size_t array_len)
 {
 	(void)g, (void)opaque, (void)event, (void)event_handle, (void)flags, (void)buf, (void)buf_len;
 	/* Members are: procedure, serial, position, total. */
@@ -81,7 +87,8 @@ static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int event_ha
 		dprintf(STDOUT_FILENO, "starting the appliance: %" PRIu64 " %%\n", array[2] * 100 / array[3]);
 }
 
-/** Unpacking keeps tar and the appliance's daemon busy: with two CPUs it takes half the time, more do not help. */
+/** Unpacking keeps tar and the appliance's daemon busy: with two CPUs it takes half the time, more do not
+ * help. */
 static int appliance_cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
@@ -101,8 +108,8 @@ static struct err *launch(guestfs_h *g, const struct rootdisk_job *job)
 	if (guestfs_disk_create(g, job->disk, "qcow2", (int64_t)job->size_bytes, -1))
 		return guestfs_err(g, "cannot create the disk");
 	/* unsafe: no flush of this disk is needed before it is complete. */
-	if (guestfs_add_drive_opts(g, job->disk, GUESTFS_ADD_DRIVE_OPTS_FORMAT, "qcow2", GUESTFS_ADD_DRIVE_OPTS_CACHEMODE,
-				   "unsafe", -1))
+	if (guestfs_add_drive_opts(g, job->disk, GUESTFS_ADD_DRIVE_OPTS_FORMAT, "qcow2",
+				   GUESTFS_ADD_DRIVE_OPTS_CACHEMODE, "unsafe", -1))
 		return guestfs_err(g, "cannot add the disk");
 	if (guestfs_launch(g))
 		return err_wrap(guestfs_err(g, "the appliance did not start"),
@@ -155,7 +162,9 @@ static struct err *unpack(guestfs_h *g, const char *tar)
 	if (errnum)
 		return err_errno(errnum, "cannot start a thread");
 
-	struct err *e = guestfs_tar_in_opts(g, path, "/", -1) ? guestfs_err(g, "cannot unpack to the root disk") : NULL;
+	struct err *e = guestfs_tar_in_opts(g, path, "/", -1)
+				? guestfs_err(g, "cannot unpack to the root disk")
+				: NULL;
 
 	/* After an error the thread may wait for a reader: now there is none. */
 	close(take_fd(out));
@@ -168,7 +177,8 @@ static struct err *fill(guestfs_h *g, const struct rootdisk_job *job)
 	/* The guest mounts it read-only: no journal, no room for root. */
 	if (guestfs_mke2fs(g, "/dev/sda", GUESTFS_MKE2FS_FSTYPE, "ext4", GUESTFS_MKE2FS_LABEL, "swapcal-root",
 			   GUESTFS_MKE2FS_HASJOURNAL, 0, GUESTFS_MKE2FS_RESERVEDBLOCKSPERCENTAGE, 0,
-			   GUESTFS_MKE2FS_NUMBEROFINODES, (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1, -1))
+			   GUESTFS_MKE2FS_NUMBEROFINODES, (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1,
+			   -1))
 		return guestfs_err(g, "cannot make the file system");
 	if (guestfs_mount(g, "/dev/sda", "/"))
 		return guestfs_err(g, "cannot mount the root disk");

@@ -12,12 +12,12 @@
  */
 
 struct rootdisk_job {
-	const char *tar;      /**< what goes on the disk */
-	const char *disk;     /**< the qcow2 file to make */
-	const char *tmpdir;   /**< for the appliance's own files */
-	uint64_t size_bytes;  /**< virtual size of the disk */
+	const char *tar;     /**< what goes on the disk */
+	const char *disk;    /**< the qcow2 file to make */
+	const char *tmpdir;  /**< for the appliance's own files */
+	uint64_t size_bytes; /**< virtual size of the disk */
 	uint64_t inodes;
-	bool force_tcg;       /**< the appliance must not use KVM */
+	bool force_tcg; /**< the appliance must not use KVM */
 	bool (*cancelled)(void);
 	void (*line)(void *arg, const char *line); /**< called with a word about what is going on */
 	void *line_arg;

@@ -16,7 +16,8 @@
 /* Blocks of the tar files; the larger, the fewer system calls. */
 #define TAR_BLOCK_BYTES (1 << 20)
 
-/* Far above the largest text we take (modules.dep of a full kernel: 0.7 MiB, dpkg status: some MiB) and any module. */
+/* Far above the largest text we take (modules.dep of a full kernel: 0.7 MiB, dpkg status: some MiB) and any
+ * module. */
 #define MEMBER_MAX_BYTES (64u << 20)
 
 DEFINE_CLEANUP(cleanup_read, struct archive *, archive_read_free)
@@ -100,13 +101,23 @@ static const char *below_modules(const char *path)
 static bool is_trimmed(const char *path)
 {
 	static const char *const dirs[] = {
-		"boot/", "dev/", "usr/lib/modules/", "lib/modules/", "usr/share/doc/", "usr/share/man/",
-		"usr/share/info/", "usr/share/locale/", "usr/share/lintian/", "var/cache/", "var/lib/apt/",
+		"boot/",
+		"dev/",
+		"usr/lib/modules/",
+		"lib/modules/",
+		"usr/share/doc/",
+		"usr/share/man/",
+		"usr/share/info/",
+		"usr/share/locale/",
+		"usr/share/lintian/",
+		"var/cache/",
+		"var/lib/apt/",
 		"var/log/",
 		/* Descriptions of hardware that no guest has: 20 MiB. */
 		"usr/lib/udev/hwdb",
 		/* The links to the kernel. */
-		"vmlinuz", "initrd.img",
+		"vmlinuz",
+		"initrd.img",
 	};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
@@ -120,7 +131,8 @@ static struct err *take_kernel(struct archive *a, const char *release, const cha
 	cleanup_strbuf struct strbuf data = STRBUF_INIT;
 
 	if (r->release)
-		return err_new("the kernel package brings two kernels, '%s' and '%s': name one", r->release, release);
+		return err_new("the kernel package brings two kernels, '%s' and '%s': name one", r->release,
+			       release);
 	if (!*release || strchr(release, '/') || release[0] == '.')
 		return err_new("bad kernel release '%s'", release);
 
@@ -167,8 +179,8 @@ static struct err *write_data(struct archive *out, const void *data, size_t len,
 	return NULL;
 }
 
-static struct err *copy_member(struct archive *in, struct archive_entry *entry, const char *path, struct archive *out,
-			       struct rootfs *r)
+static struct err *copy_member(struct archive *in, struct archive_entry *entry, const char *path,
+			       struct archive *out, struct rootfs *r)
 {
 	cleanup_strbuf struct strbuf data = STRBUF_INIT;
 	const char *link = archive_entry_hardlink(entry);
@@ -190,7 +202,8 @@ static struct err *copy_member(struct archive *in, struct archive_entry *entry, 
 	return e;
 }
 
-static struct err *copy_members(struct archive *in, struct archive *out, const char *vmlinuz, struct rootfs *r)
+static struct err *copy_members(struct archive *in, struct archive *out, const char *vmlinuz,
+				struct rootfs *r)
 {
 	for (;;) {
 		struct archive_entry *entry;
@@ -208,8 +221,8 @@ static struct err *copy_members(struct archive *in, struct archive *out, const c
 	}
 }
 
-static struct err *add_entry(struct archive *out, const char *path, mode_t type, mode_t mode, const struct strbuf *data,
-			     struct rootfs *r)
+static struct err *add_entry(struct archive *out, const char *path, mode_t type, mode_t mode,
+			     const struct strbuf *data, struct rootfs *r)
 {
 	cleanup(cleanup_entry_) struct archive_entry *entry = archive_entry_new();
 
@@ -244,14 +257,15 @@ static struct err *add_workloads(struct archive *out, const struct workloads *wo
 static struct err *check_complete(const struct rootfs *r)
 {
 	if (!r->release)
-		return err_new("no kernel in the root: does the recipe's 'kernel' name a kernel image package?");
+		return err_new(
+			"no kernel in the root: does the recipe's 'kernel' name a kernel image package?");
 	if (!r->config.len || !r->modules_dep.len || !r->dpkg_status.len)
 		return err_new("the root has no kernel config, modules.dep or dpkg status");
 	return NULL;
 }
 
-struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar, const char *vmlinuz,
-			 struct rootfs *ret)
+struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar,
+			 const char *vmlinuz, struct rootfs *ret)
 {
 	cleanup(cleanup_read_) struct archive *in = NULL;
 	struct err *e = open_tar(tar, &in);
@@ -297,7 +311,8 @@ static struct err *decompress(const struct strbuf *data, struct strbuf *ret)
 	return read_data(a, ret);
 }
 
-static struct err *write_module(struct archive *in, const struct modules *modules, size_t index, const char *dir)
+static struct err *write_module(struct archive *in, const struct modules *modules, size_t index,
+				const char *dir)
 {
 	cleanup_strbuf struct strbuf packed = STRBUF_INIT, plain = STRBUF_INIT;
 	cleanup_free char *name = modules_name(modules->paths[index]);
@@ -311,7 +326,8 @@ static struct err *write_module(struct archive *in, const struct modules *module
 	return err_wrap(e, "module '%s'", name);
 }
 
-struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules, const char *dir)
+struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
+				   const char *dir)
 {
 	cleanup(cleanup_read_) struct archive *in = NULL;
 	struct err *e = open_tar(tar, &in);

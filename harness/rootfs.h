@@ -11,28 +11,29 @@
 #include "harness/workloads.h"
 
 /*
- * The tar that mmdebstrap makes, taken apart with libarchive: what the guest's root disk gets, and the kernel, which stays outside.
+ * The tar that mmdebstrap makes, taken apart with libarchive: what the guest's root disk gets, and the
+ * kernel, which stays outside.
  */
 
 struct rootfs {
-	char *release;                /**< of the kernel */
-	struct strbuf config;         /**< texts of files of the same names */
+	char *release;        /**< of the kernel */
+	struct strbuf config; /**< texts of files of the same names */
 	struct strbuf modules_dep;
 	struct strbuf modules_builtin;
 	struct strbuf dpkg_status;
-	struct strbuf programs;       /**< names in /usr/bin, each after and before a newline */
-	uint64_t entries;             /**< files, directories and links of the root */
-	uint64_t bytes;               /**< their data, each rounded up to 4 KiB */
+	struct strbuf programs; /**< names in /usr/bin, each after and before a newline */
+	uint64_t entries;       /**< files, directories and links of the root */
+	uint64_t bytes;         /**< their data, each rounded up to 4 KiB */
 };
 
 void rootfs_deinit(struct rootfs *r);
 
 /**
- * Reads the tar and writes two files: root_tar, the root without kernel, documentation and caches but with the workloads; and
- * vmlinuz.
+ * Reads the tar and writes two files: root_tar, the root without kernel, documentation and caches but with
+ * the workloads; and vmlinuz.
  */
-struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar, const char *vmlinuz,
-			 struct rootfs *ret) must_check;
+struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar,
+			 const char *vmlinuz, struct rootfs *ret) must_check;
 
 /** Writes the modules of a kernel release to DIR/NN-name.ko, decompressed. DIR must exist. */
 struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,

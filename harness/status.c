@@ -12,7 +12,8 @@
 
 DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
 
-static void add_probe(struct status *s, const struct cell *cell, const struct probe_record *p, double sum_ms[STATUS_KINDS])
+static void add_probe(struct status *s, const struct cell *cell, const struct probe_record *p,
+		      double sum_ms[STATUS_KINDS])
 {
 	s->by_outcome[p->outcome]++;
 	s->by_kind[p->kind]++;
@@ -218,7 +219,8 @@ static json_t *times_json(const struct status *s)
 	json_t *object = json_object();
 
 	for (int i = 0; i < STATUS_KINDS; i++)
-		json_object_set_new(object, probe_kind_name((enum probe_kind)i), format_json_fixed(s->mean_ms[i] / 1000, 3));
+		json_object_set_new(object, probe_kind_name((enum probe_kind)i),
+				    format_json_fixed(s->mean_ms[i] / 1000, 3));
 	return object;
 }
 
@@ -229,16 +231,16 @@ void status_json(const struct status *s, struct strbuf *out)
 	for (size_t i = 0; i < s->failures_n; i++)
 		json_array_append_new(failures, failure_json(&s->failures[i]));
 
-	json_t *root = json_pack("{s:s, s:i, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-				 "tool_version", SWAPCAL_VERSION, "schema_version", STORE_SCHEMA_VERSION, "plan",
-				 format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "running",
-				 s->is_running, "pid", s->pid ? json_integer(s->pid) : json_null(), "cells",
-				 (json_int_t)s->cells_n, "cells_done", (json_int_t)s->cells_done, "total",
-				 (json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "lost",
-				 (json_int_t)s->replicates_lost, "not_applicable",
-				 (json_int_t)s->replicates_not_applicable, "probes_left", (json_int_t)s->probes_left,
-				 "eta_s", format_json_fixed(s->eta_s, 0), "probes", outcomes_json(s), "mean_probe_s",
-				 times_json(s), "failures", failures);
+	json_t *root = json_pack(
+		"{s:s, s:i, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"tool_version", SWAPCAL_VERSION, "schema_version", STORE_SCHEMA_VERSION, "plan",
+		format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "running",
+		s->is_running, "pid", s->pid ? json_integer(s->pid) : json_null(), "cells",
+		(json_int_t)s->cells_n, "cells_done", (json_int_t)s->cells_done, "total",
+		(json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "lost",
+		(json_int_t)s->replicates_lost, "not_applicable", (json_int_t)s->replicates_not_applicable,
+		"probes_left", (json_int_t)s->probes_left, "eta_s", format_json_fixed(s->eta_s, 0), "probes",
+		outcomes_json(s), "mean_probe_s", times_json(s), "failures", failures);
 	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 
 	strbuf_adds(out, text ? text : "{}");

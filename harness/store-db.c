@@ -7,7 +7,8 @@
 
 struct err *store_damaged(struct store *store, const char *what)
 {
-	return err_new("results file '%s' is damaged: %s; take a copy of it from before, or start anew under another name",
+	return err_new("results file '%s' is damaged: %s; take a copy of it from before, or "
+		       "start anew under another name",
 		       store->name, what);
 }
 
@@ -21,12 +22,13 @@ struct err *store_error(struct store *store)
 	case SQLITE_CORRUPT:
 		return store_damaged(store, message);
 	case SQLITE_FULL:
-		return err_new("results file '%s': the disk is full; what was committed is safe, make room and run again",
+		return err_new("results file '%s': the disk is full; what was committed is safe, "
+			       "make room and run again",
 			       store->name);
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
-		return err_new("results file '%s' cannot be opened (%s); after a run that was killed, reading needs a "
-			       "directory that can be written: copy '%s' and '%s-wal' to one",
+		return err_new("results file '%s' cannot be opened (%s); after a run that was killed, "
+			       "reading needs a directory that can be written: copy '%s' and '%s-wal' to one",
 			       store->name, message, store->name, store->name);
 	default:
 		return err_new("results file '%s': %s", store->name, message);

@@ -12,7 +12,8 @@
 #include "harness/store.h"
 
 /*
- * What store*.c share: the database handle and statements that report errors our way. Nobody else includes this.
+ * What store*.c share: the database handle and statements that report errors our way. Nobody else includes
+ * this.
  */
 
 struct store {
@@ -33,14 +34,20 @@ DEFINE_CLEANUP(cleanup_stmt, sqlite3_stmt *, sqlite3_finalize)
 /** Creates the tables in an empty database. */
 struct err *store_schema_create(struct store *store) must_check;
 
-/** Fails unless the database holds exactly the tables that store_schema_create() makes; *ret_is_empty: holds nothing at all. */
+/**
+ * Fails unless the database holds exactly the tables that store_schema_create() makes; *ret_is_empty: holds
+ * nothing at all.
+ */
 struct err *store_schema_check(struct store *store, bool *ret_is_empty) must_check;
 
 /** Takes the writer's lock, or fails with an error that names its owner. */
 struct err *store_lock(struct store *store) must_check;
 void store_unlock(struct store *store);
 
-/** The error of the last call that failed on this database, with the file's name and, where there is one, a remedy. */
+/**
+ * The error of the last call that failed on this database, with the file's name and, where there is one, a
+ * remedy.
+ */
 struct err *store_error(struct store *store) must_check;
 
 /** "results file 'f' is damaged: WHAT; ...": for content that no writer of ours leaves. */
@@ -65,7 +72,8 @@ struct err *store_put_series(struct store *store, int64_t probe_id, const struct
 struct err *store_put_snapshot(struct store *store, int64_t probe_id, const struct snapshot *s) must_check;
 
 /** Appends the decompressed content of a blob column to sb; at most STORE_BLOB_MAX bytes. */
-struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column, struct strbuf *sb) must_check;
+struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column,
+			      struct strbuf *sb) must_check;
 
 /** Ends a transaction begun with "BEGIN IMMEDIATE": commits when e is NULL, else rolls back and returns e. */
 struct err *store_end_transaction(struct store *store, struct err *e) must_check;

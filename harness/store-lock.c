@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 /*
- * One writer, by an open-file-description lock on PATH-lock: the kernel lets go of it however the owner ends. The results file itself
- * is not the place for it: SQLite's own locks on that file vanish as soon as the process closes any descriptor of it. The
- * lock file holds the owner's pid, for messages only.
+ * One writer, by an open-file-description lock on PATH-lock: the kernel lets go of it however the owner ends.
+ * The results file itself is not the place for it: SQLite's own locks on that file vanish as soon as the
+ * process closes any descriptor of it. The lock file holds the owner's pid, for messages only.
  */
 
 static bool try_lock(int fd)
@@ -54,7 +54,8 @@ static struct err *in_use(const struct store *store, long pid)
 struct err *store_lock(struct store *store)
 {
 	for (;;) {
-		cleanup_close int fd = open(store->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		cleanup_close int fd =
+			open(store->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0)
 			return err_errno(errno, "cannot create lock file '%s'", store->lock_path);

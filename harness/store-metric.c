@@ -31,7 +31,8 @@ static struct err *prepare_query(struct store *store, const char *sql, sqlite3_s
 }
 
 /* The snapshot a row of the query speaks of. */
-static struct err *find_snapshot(struct store *store, sqlite3_stmt *snapshot, int64_t id, struct metric_value *v)
+static struct err *find_snapshot(struct store *store, sqlite3_stmt *snapshot, int64_t id,
+				 struct metric_value *v)
 {
 	bool row;
 
@@ -43,14 +44,16 @@ static struct err *find_snapshot(struct store *store, sqlite3_stmt *snapshot, in
 	if (e)
 		return e;
 	if (!row)
-		return err_new_kind(ERR_USAGE, "query: gives snapshot_id %lld, which there is not", (long long)id);
+		return err_new_kind(ERR_USAGE, "query: gives snapshot_id %lld, which there is not",
+				    (long long)id);
 	v->snapshot_id = id;
 	v->probe_id = sqlite3_column_int64(snapshot, 0);
 	v->is_incomplete = sqlite3_column_int(snapshot, 1);
 	return NULL;
 }
 
-static struct err *read_value(struct store *store, sqlite3_stmt *query, sqlite3_stmt *snapshot, struct metric_value *v)
+static struct err *read_value(struct store *store, sqlite3_stmt *query, sqlite3_stmt *snapshot,
+			      struct metric_value *v)
 {
 	int type = sqlite3_column_type(query, 1);
 

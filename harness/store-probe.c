@@ -25,9 +25,11 @@ struct column {
 	size_t offset;
 };
 
+/* clang-format off */
 #define COLUMN(member, type) { #member, type, offsetof(struct probe_record, member) }
 #define COLUMN_PHASE(phase, name) \
-	{ "phase_" name "_ms", COLUMN_I64, offsetof(struct probe_record, phase_ms) + (phase) * sizeof(int64_t) }
+	{ "phase_" name "_ms", COLUMN_I64, offsetof(struct probe_record, phase_ms[phase]) }
+/* clang-format on */
 
 static const struct column columns[] = {
 	COLUMN(cell_key, COLUMN_KEY),
@@ -156,7 +158,8 @@ static void add_column_names(struct strbuf *sb)
 		strbuf_addf(sb, "%s%s", i ? ", " : "", columns[i].name);
 }
 
-static struct err *insert_probe(struct store *store, int64_t run_id, const struct probe_record *r, int64_t *ret_id)
+static struct err *insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
+				int64_t *ret_id)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
@@ -206,7 +209,8 @@ static struct err *read_probe(struct store *store, sqlite3_stmt *stmt, struct pr
 		if (read_column(stmt, (int)i + 1, &columns[i], r))
 			continue;
 
-		cleanup_free char *what = xasprintf("probe %lld has an impossible %s", (long long)r->id, columns[i].name);
+		cleanup_free char *what =
+			xasprintf("probe %lld has an impossible %s", (long long)r->id, columns[i].name);
 
 		return store_damaged(store, what);
 	}

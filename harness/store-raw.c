@@ -19,7 +19,9 @@ struct err *store_put_series(struct store *store, int64_t probe_id, const struct
 	struct err *e = blob_compress(r->samples, r->samples_count * sizeof(*r->samples), &blob);
 
 	if (!e)
-		e = store_prepare(store, "INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)", &stmt);
+		e = store_prepare(store,
+				  "INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)",
+				  &stmt);
 	if (e)
 		return e;
 	sqlite3_bind_int64(stmt, 1, probe_id);
@@ -29,7 +31,8 @@ struct err *store_put_series(struct store *store, int64_t probe_id, const struct
 	return store_run(store, stmt);
 }
 
-static struct err *insert_file(struct store *store, sqlite3_stmt *stmt, int64_t snapshot_id, const struct evidence *f)
+static struct err *insert_file(struct store *store, sqlite3_stmt *stmt, int64_t snapshot_id,
+			       const struct evidence *f)
 {
 	cleanup_strbuf struct strbuf blob = STRBUF_INIT;
 
@@ -52,7 +55,8 @@ static struct err *insert_file(struct store *store, sqlite3_stmt *stmt, int64_t 
 struct err *store_put_snapshot(struct store *store, int64_t probe_id, const struct snapshot *s)
 {
 	cleanup_stmt sqlite3_stmt *snapshot = NULL, *file = NULL;
-	struct err *e = store_prepare(store, "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)", &snapshot);
+	struct err *e =
+		store_prepare(store, "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)", &snapshot);
 
 	if (!e)
 		e = store_prepare(store,
@@ -95,14 +99,15 @@ static const char *const sample_names[] = {
 
 #define SAMPLE_COLUMNS (sizeof(sample_names) / sizeof(sample_names[0]))
 
-_Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t), "a sample is a row of numbers");
+_Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t),
+	       "a sample is a row of numbers");
 
 /* Columns a series may have: more than any version will, so that rows * columns cannot overflow. */
 #define SERIES_COLUMNS_MAX 256
 
 /*
- * Which column of a sample each column of the series is, SAMPLE_COLUMNS for one we do not know. Returns the number of
- * columns, 0 when there are too many.
+ * Which column of a sample each column of the series is, SAMPLE_COLUMNS for one we do not know. Returns the
+ * number of columns, 0 when there are too many.
  */
 static size_t map_columns(const char *names, size_t map[SERIES_COLUMNS_MAX])
 {
@@ -135,7 +140,8 @@ static struct proto_sample *map_rows(const char *data, size_t rows, const size_t
 	return samples;
 }
 
-static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct proto_sample **ret, size_t *ret_n)
+static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct proto_sample **ret,
+			       size_t *ret_n)
 {
 	cleanup_strbuf struct strbuf data = STRBUF_INIT;
 	cleanup_free char *names = store_column_text(stmt, 0);
@@ -145,7 +151,8 @@ static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct p
 
 	if (e)
 		return e;
-	if (n == 0 || rows < 0 || (uint64_t)rows > STORE_BLOB_MAX || data.len != (size_t)rows * n * sizeof(uint64_t))
+	if (n == 0 || rows < 0 || (uint64_t)rows > STORE_BLOB_MAX ||
+	    data.len != (size_t)rows * n * sizeof(uint64_t))
 		return store_damaged(store, "a series does not have the rows and columns it claims");
 	*ret = map_rows(data.data, (size_t)rows, map, n);
 	*ret_n = (size_t)rows;
@@ -156,7 +163,8 @@ struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sa
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	bool row;
-	struct err *e = store_prepare(store, "SELECT columns, rows, data FROM series WHERE probe_id = ?", &stmt);
+	struct err *e =
+		store_prepare(store, "SELECT columns, rows, data FROM series WHERE probe_id = ?", &stmt);
 
 	if (e)
 		return e;

@@ -18,13 +18,15 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static struct err *insert_run(struct store *store, const char *audit, const char *plan_name, const char *plan_text)
+static struct err *insert_run(struct store *store, const char *audit, const char *plan_name,
+			      const char *plan_text)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(store,
-				      "INSERT INTO run (started_s, status, tool_version, pid, audit, plan_name, plan_text)"
-				      " VALUES (?, 'running', ?, ?, ?, ?, ?)",
-				      &stmt);
+	struct err *e = store_prepare(
+		store,
+		"INSERT INTO run (started_s, status, tool_version, pid, audit, plan_name, plan_text)"
+		" VALUES (?, 'running', ?, ?, ?, ?, ?)",
+		&stmt);
 
 	if (e)
 		return e;
@@ -37,8 +39,8 @@ static struct err *insert_run(struct store *store, const char *audit, const char
 	return store_run(store, stmt);
 }
 
-struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name, const char *plan_text,
-			    int64_t *ret_run_id)
+struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name,
+			    const char *plan_text, int64_t *ret_run_id)
 {
 	cleanup_free char *text = json_dumps(audit, JSON_COMPACT | JSON_SORT_KEYS);
 
@@ -75,8 +77,8 @@ struct err *store_end_run(struct store *store, int64_t run_id, const char *statu
 	return store_run(store, stmt);
 }
 
-struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name, char **ret_plan_text,
-			   char **ret_status)
+struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
+			   char **ret_plan_text, char **ret_status)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	bool row;
@@ -125,12 +127,13 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 	if (!identity)
 		return err_new("the identity of cell %s is no JSON", cell->key);
 
-	struct err *e = store_prepare(store,
-				      "INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
-				      " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
-				      " threshold_key = excluded.threshold_key, position = excluded.position,"
-				      " replicates = excluded.replicates, is_current = 1",
-				      &stmt);
+	struct err *e = store_prepare(
+		store,
+		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
+		" VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
+		" threshold_key = excluded.threshold_key, position = excluded.position,"
+		" replicates = excluded.replicates, is_current = 1",
+		&stmt);
 
 	if (e)
 		return e;

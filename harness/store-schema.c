@@ -10,8 +10,8 @@
 #define APPLICATION_ID 0x53575043
 
 /*
- * Raw material only: whatever can be computed again (onset, brackets, metrics) is not in here. Texts are as they came
- * from the guest. Any change of this text needs another STORE_SCHEMA_VERSION.
+ * Raw material only: whatever can be computed again (onset, brackets, metrics) is not in here. Texts are as
+ * they came from the guest. Any change of this text needs another STORE_SCHEMA_VERSION.
  */
 static const char schema[] =
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;\n"
@@ -30,12 +30,14 @@ static const char schema[] =
 	" cell_key TEXT NOT NULL REFERENCES cell(key), replicate INTEGER NOT NULL, seq INTEGER NOT NULL,\n"
 	" kind TEXT NOT NULL, z_kib INTEGER NOT NULL, seed INTEGER NOT NULL,\n"
 	" outcome TEXT NOT NULL, reason TEXT NOT NULL, flags TEXT NOT NULL, started_s REAL NOT NULL,\n"
-	" phase_start_ms INTEGER NOT NULL, phase_boot_ms INTEGER NOT NULL, phase_prepare_ms INTEGER NOT NULL,\n"
-	" phase_load_ms INTEGER NOT NULL, phase_settle_ms INTEGER NOT NULL, phase_evidence_ms INTEGER NOT NULL,\n"
+	" phase_start_ms INTEGER NOT NULL, phase_boot_ms INTEGER NOT NULL,\n"
+	" phase_prepare_ms INTEGER NOT NULL, phase_load_ms INTEGER NOT NULL,\n"
+	" phase_settle_ms INTEGER NOT NULL, phase_evidence_ms INTEGER NOT NULL,\n"
 	" phase_teardown_ms INTEGER NOT NULL,\n"
 	" mem_total_kib INTEGER NOT NULL, mem_available0_kib INTEGER NOT NULL, load_pages INTEGER NOT NULL,\n"
-	" onset_t_us INTEGER NOT NULL, onset_swapped_pages INTEGER NOT NULL, swap_written_bytes INTEGER NOT NULL,\n"
-	" freeze_us INTEGER NOT NULL, agent_rss_kib INTEGER NOT NULL, sample_cpu_us_mean INTEGER NOT NULL,\n"
+	" onset_t_us INTEGER NOT NULL, onset_swapped_pages INTEGER NOT NULL,\n"
+	" swap_written_bytes INTEGER NOT NULL, freeze_us INTEGER NOT NULL,\n"
+	" agent_rss_kib INTEGER NOT NULL, sample_cpu_us_mean INTEGER NOT NULL,\n"
 	" sample_cpu_us_max INTEGER NOT NULL,\n"
 	" console TEXT NOT NULL, output TEXT NOT NULL, command_line TEXT NOT NULL) STRICT;\n"
 	"CREATE INDEX probe_by_cell ON probe(cell_key);\n"
@@ -45,7 +47,8 @@ static const char schema[] =
 	" data BLOB NOT NULL) STRICT;\n"
 
 	"CREATE TABLE snapshot (\n"
-	" id INTEGER PRIMARY KEY, probe_id INTEGER NOT NULL REFERENCES probe(id), name TEXT NOT NULL) STRICT;\n"
+	" id INTEGER PRIMARY KEY, probe_id INTEGER NOT NULL REFERENCES probe(id),\n"
+	" name TEXT NOT NULL) STRICT;\n"
 	"CREATE INDEX snapshot_by_probe ON snapshot(probe_id);\n"
 
 	"CREATE TABLE evidence (\n"
@@ -57,7 +60,8 @@ static const char schema[] =
 static struct err *schema_text(struct store *store, struct strbuf *sb)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(store, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name", &stmt);
+	struct err *e =
+		store_prepare(store, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name", &stmt);
 
 	for (bool row = true; !e && row;) {
 		e = store_step(store, stmt, &row);
@@ -100,8 +104,8 @@ static struct err *put_meta(struct store *store)
 
 struct err *store_schema_create(struct store *store)
 {
-	cleanup_free char *pragmas = xasprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
-					       STORE_SCHEMA_VERSION);
+	cleanup_free char *pragmas = xasprintf("PRAGMA application_id=%d; PRAGMA user_version=%d",
+					       APPLICATION_ID, STORE_SCHEMA_VERSION);
 	struct err *e = store_exec(store, "BEGIN IMMEDIATE");
 
 	if (e)
@@ -132,8 +136,8 @@ struct err *store_schema_check(struct store *store, bool *ret_is_empty)
 	if (id != APPLICATION_ID)
 		return err_new("'%s' is an SQLite file of another program; give another name", store->name);
 	if (version != STORE_SCHEMA_VERSION)
-		return err_new("results file '%s' has schema version %lld, but this is swapcal %s, which knows version %d; "
-			       "use the swapcal that wrote it, or start anew under another name",
+		return err_new("results file '%s' has schema version %lld, but this is swapcal %s, which "
+			       "knows version %d; use the swapcal that wrote it, or start anew under another name",
 			       store->name, (long long)version, SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
 	/*
 	 * Exactly our tables: no view, trigger or generated column of someone else's making can then answer

@@ -15,8 +15,8 @@
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
 /*
- * Creates the file when it is missing, so that it has our mode from the start. As it is a new one, no lock of SQLite's can be lost by
- * closing it.
+ * Creates the file when it is missing, so that it has our mode from the start. As it is a new one, no lock of
+ * SQLite's can be lost by closing it.
  */
 static struct err *create_file(const char *path)
 {
@@ -33,7 +33,8 @@ static struct err *check_file(const char *path)
 
 	if (stat(path, &st)) {
 		if (errno == ENOENT)
-			return err_new("no results file '%s'; `swapcal run PLAN -o '%s'` makes one", path, path);
+			return err_new("no results file '%s'; `swapcal run PLAN -o '%s'` makes one", path,
+				       path);
 		return err_errno(errno, "cannot open results file '%s'", path);
 	}
 	if (!S_ISREG(st.st_mode))
@@ -61,9 +62,9 @@ static char *immutable_uri(const char *path)
 }
 
 /*
- * Opens for reading. Without a journal the file is complete in itself, and "immutable" keeps SQLite from making a -wal and a -shm
- * beside it, which also works in a directory that cannot be written. A run that starts just then writes to its -wal first, so that
- * the file we read stays as it is for minutes.
+ * Opens for reading. Without a journal the file is complete in itself, and "immutable" keeps SQLite from
+ * making a -wal and a -shm beside it, which also works in a directory that cannot be written. A run that
+ * starts just then writes to its -wal first, so that the file we read stays as it is for minutes.
  */
 static int open_read(struct store *store)
 {
@@ -80,8 +81,8 @@ static int open_read(struct store *store)
 
 static struct err *open_database(struct store *store, enum store_mode mode)
 {
-	int rc = mode == STORE_READ ? open_read(store) :
-				      sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+	int rc = mode == STORE_READ ? open_read(store)
+				    : sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE, NULL);
 
 	if (rc != SQLITE_OK)
 		return store_error(store);
@@ -94,7 +95,8 @@ static struct err *open_database(struct store *store, enum store_mode mode)
 	sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, (int)STORE_BLOB_MAX);
 	/* Readers and writer hardly ever wait for each other; when they do, it is for a moment. */
 	sqlite3_busy_timeout(store->db, 2000);
-	return store_exec(store, "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON");
+	return store_exec(store,
+			  "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON");
 }
 
 static struct err *begin_writing(struct store *store, bool is_empty)
@@ -150,7 +152,9 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 	return NULL;
 }
 
-/* Brings everything into the one file. With a reader in the way the -wal stays, and nothing is lost by that. */
+/*
+ * Brings everything into the one file. With a reader in the way the -wal stays, and nothing is lost by that.
+ */
 static void end_writing(struct store *store)
 {
 	int64_t busy;

@@ -11,8 +11,9 @@
 #include "harness/record.h"
 
 /*
- * The results file: SQLite, one writer, any number of readers beside it. What store_put_probe() returned from is durable. Only
- * store*.c include <sqlite3.h>. A store is used by one thread at a time. What is read is checked: the file may be someone else's.
+ * The results file: SQLite, one writer, any number of readers beside it. What store_put_probe() returned from
+ * is durable. Only store*.c include <sqlite3.h>. A store is used by one thread at a time. What is read is
+ * checked: the file may be someone else's.
  */
 
 /** Version of the schema; a file of another version is refused with a clear error. */
@@ -21,13 +22,15 @@
 struct store;
 
 enum store_mode {
-	STORE_WRITE, /**< created when missing, mode 0600; locked against a second writer, whose error names the owner's pid */
+	STORE_WRITE, /**< created when missing, mode 0600; locked against a second writer, whose error names
+			the owner's pid */
 	STORE_READ,  /**< must exist; never changed, not even by a journal */
 };
 
 /**
- * Opens a results file. A file of another kind, of another schema version, cut short or damaged gets an error that says so and
- * what to do; it is never written to. A writer makes PATH-lock, PATH-wal and PATH-shm for as long as it lives.
+ * Opens a results file. A file of another kind, of another schema version, cut short or damaged gets an error
+ * that says so and what to do; it is never written to. A writer makes PATH-lock, PATH-wal and PATH-shm for as
+ * long as it lives.
  */
 struct err *store_open(const char *path, enum store_mode mode, struct store **ret) must_check;
 
@@ -37,16 +40,19 @@ void store_close(struct store *store);
 /** Does a writer have this file open just now? Sets *ret_pid to its process id, 0 when that is unknown. */
 bool store_has_writer(const struct store *store, long *ret_pid);
 
-/** Facts about one execution of `swapcal run`: audit (host, versions, image manifest, arguments) and the plan's name and text. */
-struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name, const char *plan_text,
-			    int64_t *ret_run_id) must_check;
+/**
+ * Facts about one execution of `swapcal run`: audit (host, versions, image manifest, arguments) and the
+ * plan's name and text.
+ */
+struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name,
+			    const char *plan_text, int64_t *ret_run_id) must_check;
 
 /** Records the end of a run. status: "done", "interrupted", "failed". */
 struct err *store_end_run(struct store *store, int64_t run_id, const char *status) must_check;
 
 /**
- * Adds a cell, or updates position and replicates of the one with that key. Cells of the plan now running are "current"; others stay
- * but are not (see store_clear_current()).
+ * Adds a cell, or updates position and replicates of the one with that key. Cells of the plan now running are
+ * "current"; others stay but are not (see store_clear_current()).
  */
 struct err *store_put_cell(struct store *store, const struct cell *cell) must_check;
 
@@ -60,22 +66,28 @@ void store_cells_free(struct cell *cells, size_t n);
 /** Writes a probe with its series and evidence (zstd) in one transaction; sets r->id. */
 struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_record *r) must_check;
 
-/** Probes of a cell (all cells when cell_key is NULL) in the order they were made, without samples and snapshots. */
-struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret, size_t *ret_n) must_check;
+/**
+ * Probes of a cell (all cells when cell_key is NULL) in the order they were made, without samples and
+ * snapshots.
+ */
+struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret,
+			 size_t *ret_n) must_check;
 void store_probes_free(struct probe_record *probes, size_t n);
 
 /**
- * The sampled series of a probe, freed with free(). Columns are found by name: one this version does not know is dropped, one
- * the file lacks is 0. *ret_n is 0 when the probe has no series.
+ * The sampled series of a probe, freed with free(). Columns are found by name: one this version does not know
+ * is dropped, one the file lacks is 0. *ret_n is 0 when the probe has no series.
  */
-struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sample **ret, size_t *ret_n) must_check;
+struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sample **ret,
+			  size_t *ret_n) must_check;
 
 /**
- * The audit, plan name, plan text and status of the latest run; new references / strings for the caller. All NULL when there was
- * no run. status is what store_end_run() got; before that "running", or "died" when no writer is there to go on.
+ * The audit, plan name, plan text and status of the latest run; new references / strings for the caller. All
+ * NULL when there was no run. status is what store_end_run() got; before that "running", or "died" when no
+ * writer is there to go on.
  */
-struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name, char **ret_plan_text,
-			   char **ret_status) must_check;
+struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
+			   char **ret_plan_text, char **ret_status) must_check;
 
 /** One value of a metric. */
 struct metric_value {
@@ -86,15 +98,17 @@ struct metric_value {
 };
 
 /**
- * Parses the evidence of all snapshots of that name into temporary views `snapshot`, `process`, `mapping`, `guest`
- * (schema in swapcal-metrics(7)), so that metrics can be asked. Called once before store_metric().
+ * Parses the evidence of all snapshots of that name into temporary views `snapshot`, `process`, `mapping`,
+ * `guest` (schema in swapcal-metrics(7)), so that metrics can be asked. Called once before store_metric().
  */
 struct err *store_prepare_metrics(struct store *store, const char *snapshot_name) must_check;
 
 /**
- * Runs a metric's SQL: one SELECT giving snapshot_id, y_kib, at most one row for a snapshot. Rows whose y_kib is NULL (the kernel
- * did not have the numbers) are left out. Values come by snapshot_id; freed with free(). A wrong query is of kind ERR_USAGE.
+ * Runs a metric's SQL: one SELECT giving snapshot_id, y_kib, at most one row for a snapshot. Rows whose y_kib
+ * is NULL (the kernel did not have the numbers) are left out. Values come by snapshot_id; freed with free().
+ * A wrong query is of kind ERR_USAGE.
  */
-struct err *store_metric(struct store *store, const char *sql, struct metric_value **ret, size_t *ret_n) must_check;
+struct err *store_metric(struct store *store, const char *sql, struct metric_value **ret,
+			 size_t *ret_n) must_check;
 
 #endif

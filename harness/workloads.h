@@ -14,7 +14,7 @@ struct workloads {
 		char *name;
 		bool executable;
 		struct strbuf text;
-	} *files;
+	} * files;
 	size_t n;
 };
 

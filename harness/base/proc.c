@@ -102,8 +102,8 @@ static char *stream_tail(const struct stream *s)
 }
 
 /*
- * The supervisor: the group's leader. It ends the group on SIGTERM, which it gets from our parent when it wants to cancel, or
- * from the kernel when the parent died.
+ * The supervisor: the group's leader. It ends the group on SIGTERM, which it gets from our parent when it
+ * wants to cancel, or from the kernel when the parent died.
  */
 
 static volatile sig_atomic_t group_is_ending;
@@ -150,7 +150,8 @@ __attribute__((noreturn)) static void job_main(const struct proc_job *job)
 	_exit(CALL_FAILED + (int)err_get_kind(e));
 }
 
-__attribute__((noreturn)) static void supervisor_main(const struct proc_job *job, pid_t parent, int out, int err)
+__attribute__((noreturn)) static void supervisor_main(const struct proc_job *job, pid_t parent, int out,
+						      int err)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -248,11 +249,13 @@ static enum end pump(const struct proc_job *job, pid_t pid, struct stream *out, 
 
 	for (;;) {
 		struct pollfd fds[2] = { { out->fd, POLLIN, 0 }, { err->fd, POLLIN, 0 } };
-		/* Asked before poll: output written before the exit is then seen by this poll or an earlier one. */
+		/* Asked before poll: output written before the exit is then seen by this poll or an earlier
+		 * one. */
 		bool exited = has_exited(pid);
 		bool got = false;
 
-		/* What the leader left behind must not hold us up; until it is waited for, its number is its own. */
+		/* What the leader left behind must not hold us up; until it is waited for, its number is its
+		 * own. */
 		if (exited)
 			kill(-pid, SIGKILL);
 		poll(fds, 2, exited ? 0 : 100);

@@ -9,9 +9,9 @@
 #include "harness/base/strbuf.h"
 
 /*
- * Child processes that cannot outlive us. A job runs in a process group of its own under a small supervisor process: when the
- * caller cancels, when time is up, or when this process dies (even by SIGKILL), the whole group gets SIGTERM and, a grace time
- * later, SIGKILL.
+ * Child processes that cannot outlive us. A job runs in a process group of its own under a small supervisor
+ * process: when the caller cancels, when time is up, or when this process dies (even by SIGKILL), the whole
+ * group gets SIGTERM and, a grace time later, SIGKILL.
  */
 
 struct proc_job {
@@ -19,8 +19,8 @@ struct proc_job {
 	const char *const *argv;
 
 	/**
-	 * Without argv: called in a forked child instead; lines it prints to stdout arrive like those of a program, its error
-	 * becomes proc_run()'s. The child has only the calling thread.
+	 * Without argv: called in a forked child instead; lines it prints to stdout arrive like those of a
+	 * program, its error becomes proc_run()'s. The child has only the calling thread.
 	 */
 	struct err *(*call)(void *arg);
 	void *call_arg;
@@ -37,8 +37,8 @@ struct proc_job {
 };
 
 /**
- * Runs a job to its end. Its stdin is /dev/null. A failed program's error ends in the last lines it printed to stderr; a cancelled
- * job's is of kind ERR_INTERRUPTED.
+ * Runs a job to its end. Its stdin is /dev/null. A failed program's error ends in the last lines it printed
+ * to stderr; a cancelled job's is of kind ERR_INTERRUPTED.
  */
 struct err *proc_run(const struct proc_job *job) must_check;
 

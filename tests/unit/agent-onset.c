@@ -12,12 +12,12 @@
 static struct proto_sample series[N_MAX];
 static struct onset_window window;
 
-/* The definition: pages since the oldest sample that is no older than the window. */
+/* The definition: pages since the oldest sample that is no older than the window, at least since the one before. */
 static bool holds_at(const struct proto_sample *s, size_t at, uint64_t pages, unsigned window_ms)
 {
 	size_t i = 0;
 
-	while (s[i].t_us + window_ms * 1000ull < s[at].t_us)
+	while (i + 1 < at && s[i].t_us + window_ms * 1000ull < s[at].t_us)
 		i++;
 	return onset_swapped(&s[at]) - onset_swapped(&s[i]) >= pages;
 }
@@ -47,7 +47,7 @@ static void test_rule(void)
 	s = (struct proto_sample){ .t_us = 140000, .pswpout = 1000, .zswpout = 1 };
 	ok(onset_add(&window, &s), "pages in zswap count");
 	s = (struct proto_sample){ .t_us = 3140000, .pswpout = 1000, .zswpout = 1 };
-	ok(!onset_add(&window, &s), "a window with one sample holds nothing");
+	ok(!onset_add(&window, &s), "a stalled agent alone is no onset");
 	s = (struct proto_sample){ .t_us = 3160000, .pswpout = 1000, .zswpout = 1, .swpout_zero = 1 };
 	ok(onset_add(&window, &s), "pages of zeros count");
 	is_int(window.baseline, 1000, "the baseline is kept");

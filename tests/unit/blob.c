@@ -43,8 +43,10 @@ int main(void)
 	memset(big, 'x', 1 << 20);
 	err_free(blob_compress(big, 1 << 20, &blob));
 	ok(blob.len > 0 && blob.len < 4096, "a mebibyte of one letter becomes small");
-	check_refused(blob.data, blob.len, (1 << 20) - 1, "more than 1048575", "content beyond the bound is refused");
-	check_refused(blob.data, blob.len - 1, 1 << 20, "cut short", "a frame without its last byte is refused");
+	check_refused(blob.data, blob.len, (1 << 20) - 1, "more than 1048575",
+		      "content beyond the bound is refused");
+	check_refused(blob.data, blob.len - 1, 1 << 20, "cut short",
+		      "a frame without its last byte is refused");
 
 	cleanup_free char *bad = xmemdup0(blob.data, blob.len);
 
@@ -57,7 +59,9 @@ int main(void)
 	check_refused(NULL, 0, 1 << 20, "no zstd frame", "an empty blob is refused");
 
 	/* A frame header that claims 2^60 bytes, and nothing behind it: must not be believed with memory. */
-	static const unsigned char bomb[] = { 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 1, 0, 0 };
+	static const unsigned char bomb[] = {
+		0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 1, 0, 0
+	};
 
 	check_refused(bomb, sizeof(bomb), 1 << 20, "more than", "a claim of an exbibyte is refused");
 	return tap_done();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared away. */
+/* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared
+ * away. */
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static char cache[] = "/tmp/swapcal-test-cache-XXXXXX";
 
 /* Keys of 64 digits that differ in the first 12. */
 #define KEY_TAIL "0123456789012345678901234567890123456789012345678901"
-#define KEY_A "aaaaaaaaaaaa" KEY_TAIL
-#define KEY_B "bbbbbbbbbbbb" KEY_TAIL
+#define KEY_A    "aaaaaaaaaaaa" KEY_TAIL
+#define KEY_B    "bbbbbbbbbbbb" KEY_TAIL
 
 static bool succeeds(struct err *e)
 {
@@ -44,8 +45,10 @@ static void put(const char *dir, const char *name, const char *text)
 static void fill(const char *dir, const char *name, const char *key, int bytes)
 {
 	cleanup_free char *manifest = xasprintf(
-		"{\"format\": 1, \"name\": \"%s\", \"key\": \"%s\", \"suite\": \"s\", \"recipe\": \"r\", \"built_at\": \"t\","
-		" \"tools\": {\"mmdebstrap\": \"1\", \"libguestfs\": \"2\"}, \"kernel\": {\"release\": \"6\", \"config\": {}},"
+		"{\"format\": 1, \"name\": \"%s\", \"key\": \"%s\", \"suite\": \"s\", \"recipe\": "
+		"\"r\", \"built_at\": \"t\","
+		" \"tools\": {\"mmdebstrap\": \"1\", \"libguestfs\": \"2\"}, \"kernel\": {\"release\": "
+		"\"6\", \"config\": {}},"
 		" \"modules\": [], \"workloads\": [], \"interpreters\": {}, \"packages\": {},"
 		" \"files\": {\"vmlinuz\": {\"bytes\": %d, \"sha256\": \"\"}}}",
 		name, key, bytes);
@@ -96,7 +99,8 @@ static void test_empty(void)
 	struct err *e = image_find("a", &image);
 
 	is_int(count(), 0, "an empty cache has no images");
-	has_str(e ? err_message(e) : "", "swapcal image build a", "the error for a missing image says what to run");
+	has_str(e ? err_message(e) : "", "swapcal image build a",
+		"the error for a missing image says what to run");
 	err_free(e);
 	e = image_remove("a");
 	ok(e, "removing what is not there is an error");
@@ -197,7 +201,8 @@ static void note_waiting(void *arg)
 	*(bool *)arg = true;
 }
 
-/** In a child, since a process can always take its own lock again through another descriptor of a forked parent. */
+/** In a child, since a process can always take its own lock again through another descriptor of a forked
+ * parent. */
 static int try_lock(void)
 {
 	pid_t pid = fork();
@@ -219,7 +224,8 @@ static void test_lock(void)
 	bool waited = false;
 	int fd = -1;
 
-	ok(succeeds(image_cache_lock(NULL, note_waiting, &waited, &fd)) && !waited, "a free lock is taken at once");
+	ok(succeeds(image_cache_lock(NULL, note_waiting, &waited, &fd)) && !waited,
+	   "a free lock is taken at once");
 	is_int(try_lock(), 2, "another build waits, says so, and can be interrupted");
 	close(fd);
 	is_int(try_lock(), 1, "the lock is free when its owner ends");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What an image's manifest says of packages and kernel options, from texts as dpkg and the kernel's build write them. */
+/* What an image's manifest says of packages and kernel options, from texts as dpkg and the kernel's build
+ * write them. */
 
 #include "harness/image-facts.h"
 #include "tests/tap.h"

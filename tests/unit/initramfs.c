@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The initramfs as an independent reader of cpio sees it: what is in it, how it is owned, and that it is always the same. */
+/* The initramfs as an independent reader of cpio sees it: what is in it, how it is owned, and that it is
+ * always the same. */
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -43,9 +44,9 @@ static void list(const char *file, struct strbuf *lines, const char *want, struc
 		ssize_t n;
 
 		strbuf_addf(lines, "%o %d:%d %d %llx %s%s\n", (unsigned)archive_entry_mode(entry),
-			    (int)archive_entry_uid(entry), (int)archive_entry_gid(entry), (int)archive_entry_mtime(entry),
-			    (unsigned long long)archive_entry_rdev(entry), path,
-			    archive_entry_hardlink(entry) ? " is a link" : "");
+			    (int)archive_entry_uid(entry), (int)archive_entry_gid(entry),
+			    (int)archive_entry_mtime(entry), (unsigned long long)archive_entry_rdev(entry),
+			    path, archive_entry_hardlink(entry) ? " is a link" : "");
 		while (strcmp(path, want) == 0 && (n = archive_read_data(a, buf, sizeof(buf))) > 0)
 			strbuf_add(data, buf, (size_t)n);
 	}
@@ -135,7 +136,8 @@ int main(void)
 	put("modules/01-virtio_blk.ko", "second module");
 	test_embedded();
 	test_content();
-	refused("{\"modules\": [\"virtio\", \"missing\"]}", "01-missing.ko", "a missing module is an error, no file is made");
+	refused("{\"modules\": [\"virtio\", \"missing\"]}", "01-missing.ko",
+		"a missing module is an error, no file is made");
 	refused("{\"modules\": [\"../virtio\"]}", "bad name", "a name that leads elsewhere is an error");
 	refused("{\"modules\": [1]}", "bad name", "a name that is none is an error");
 	err_free(file_remove_tree(dir));

@@ -7,8 +7,8 @@
 #include "tests/unit/results.h"
 
 /*
- * The shipped metrics over evidence whose sums are known, over this process's own smaps, and queries that are wrong. Runs in the
- * root of the source tree.
+ * The shipped metrics over evidence whose sums are known, over this process's own smaps, and queries that are
+ * wrong. Runs in the root of the source tree.
  */
 
 static char *dir, *path;
@@ -66,34 +66,43 @@ static void check_metric(struct store *store, const char *name, double want)
 	is_near(value_of(store, sql_of(name), NULL), want, 0, name);
 }
 
-/* Two processes: one with a heap, a private library and [vsyscall], one with a heap whose other half is shared. */
+/*
+ * Two processes: one with a heap, a private library and [vsyscall], one with a heap whose other half is
+ * shared.
+ */
 static void fill_known(struct snapshot *s)
 {
-	test_evidence(s, 10, "smaps",
-		      "55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]\n"
-		      "Size:               4096 kB\nKernelPageSize:        4 kB\nRss:                3000 kB\n"
-		      "Pss:                3000 kB\nPss_Dirty:          2900 kB\nShared_Clean:          0 kB\n"
-		      "Shared_Dirty:          0 kB\nPrivate_Clean:       100 kB\nPrivate_Dirty:      2900 kB\n"
-		      "Referenced:         2500 kB\nAnonymous:          3000 kB\nLazyFree:            40 kB\n"
-		      "Swap:                500 kB\nSwapPss:             500 kB\nTHPeligible:           0\n"
-		      "VmFlags: rd wr mr mw me ac\n"
-		      "7f0000000000-7f0000100000 r-xp 00001000 fe:00 1234                       /usr/lib/Swap: 9999 kB.so\n"
-		      "Size:               1024 kB\nRss:                 800 kB\nPss:                 400 kB\n"
-		      "Shared_Clean:        700 kB\nShared_Dirty:          0 kB\nPrivate_Clean:       100 kB\n"
-		      "Private_Dirty:         0 kB\nAnonymous:             0 kB\nSwap:                  0 kB\n"
-		      "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"
-		      "Size:                  4 kB\nRss:                   0 kB\nPss:                   0 kB\n"
-		      "Private_Clean:         0 kB\nPrivate_Dirty:         0 kB\nAnonymous:             0 kB\n"
-		      "Swap:                  0 kB\n");
-	test_evidence(s, 10, "status", "Name:\tpython3\nVmSize:\t    5120 kB\nVmRSS:\t    3799 kB\nVmSwap:\t     500 kB\n");
-	test_evidence(s, 10, "smaps_rollup",
-		      "55d000000000-7ffd00000000 ---p 00000000 00:00 0                          [rollup]\n"
-		      "Rss:                3800 kB\nPss:                3400 kB\nPss_Anon:           3000 kB\n");
-	test_evidence(s, 11, "smaps",
-		      "55d000000000-55d000800000 rw-p 00000000 00:00 0 \n"
-		      "Size:               8192 kB\nRss:                2000 kB\nPss:                1500 kB\n"
-		      "Private_Clean:         0 kB\nPrivate_Dirty:      1000 kB\nShared_Dirty:       1000 kB\n"
-		      "Anonymous:          2000 kB\nSwap:                 24 kB\n");
+	test_evidence(
+		s, 10, "smaps",
+		"55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]\n"
+		"Size:               4096 kB\nKernelPageSize:        4 kB\nRss:                3000 kB\n"
+		"Pss:                3000 kB\nPss_Dirty:          2900 kB\nShared_Clean:          0 kB\n"
+		"Shared_Dirty:          0 kB\nPrivate_Clean:       100 kB\nPrivate_Dirty:      2900 kB\n"
+		"Referenced:         2500 kB\nAnonymous:          3000 kB\nLazyFree:            40 kB\n"
+		"Swap:                500 kB\nSwapPss:             500 kB\nTHPeligible:           0\n"
+		"VmFlags: rd wr mr mw me ac\n"
+		"7f0000000000-7f0000100000 r-xp 00001000 fe:00 1234                       /usr/lib/Swap: "
+		"9999 "
+		"kB.so\n"
+		"Size:               1024 kB\nRss:                 800 kB\nPss:                 400 kB\n"
+		"Shared_Clean:        700 kB\nShared_Dirty:          0 kB\nPrivate_Clean:       100 kB\n"
+		"Private_Dirty:         0 kB\nAnonymous:             0 kB\nSwap:                  0 kB\n"
+		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n"
+		"Size:                  4 kB\nRss:                   0 kB\nPss:                   0 kB\n"
+		"Private_Clean:         0 kB\nPrivate_Dirty:         0 kB\nAnonymous:             0 kB\n"
+		"Swap:                  0 kB\n");
+	test_evidence(s, 10, "status",
+		      "Name:\tpython3\nVmSize:\t    5120 kB\nVmRSS:\t    3799 kB\nVmSwap:\t     500 kB\n");
+	test_evidence(
+		s, 10, "smaps_rollup",
+		"55d000000000-7ffd00000000 ---p 00000000 00:00 0                          [rollup]\n"
+		"Rss:                3800 kB\nPss:                3400 kB\nPss_Anon:           3000 kB\n");
+	test_evidence(
+		s, 11, "smaps",
+		"55d000000000-55d000800000 rw-p 00000000 00:00 0 \n"
+		"Size:               8192 kB\nRss:                2000 kB\nPss:                1500 kB\n"
+		"Private_Clean:         0 kB\nPrivate_Dirty:      1000 kB\nShared_Dirty:       1000 kB\n"
+		"Anonymous:          2000 kB\nSwap:                 24 kB\n");
 	test_evidence(s, 0, "meminfo", "MemTotal:         223596 kB\nHugePages_Total:       0\n");
 	test_evidence(s, 0, "vmstat", "nr_free_pages 1234\npswpout 32\n");
 	test_evidence(s, 0, "memory.current", "4096000\n");
@@ -125,29 +134,35 @@ static void test_tables(void)
 
 	is_near(value_of(store, SELECT_Y("count(*) FROM mapping"), NULL), 4, 0, "a row for each mapping");
 	is_near(value_of(store, SELECT_Y("count(*) FROM process"), NULL), 2, 0, "a row for each process");
-	is_near(value_of(store, SELECT_Y("vm_size_kib + vm_swap_kib FROM process WHERE pid = 10"), NULL), 5620, 0,
-		"status of a process");
-	is_near(value_of(store, SELECT_Y("rss_kib + pss_anon_kib FROM process WHERE pid = 10"), NULL), 6800, 0,
-		"and its smaps_rollup, in the same row");
-	is_near(value_of(store, SELECT_Y("count(*) FROM process WHERE pid = 11 AND rss_kib IS NULL"), NULL), 1, 0,
-		"NULL where there was no such file");
+	is_near(value_of(store, SELECT_Y("vm_size_kib + vm_swap_kib FROM process WHERE pid = 10"), NULL),
+		5620, 0, "status of a process");
+	is_near(value_of(store, SELECT_Y("rss_kib + pss_anon_kib FROM process WHERE pid = 10"), NULL), 6800,
+		0, "and its smaps_rollup, in the same row");
+	is_near(value_of(store, SELECT_Y("count(*) FROM process WHERE pid = 11 AND rss_kib IS NULL"), NULL),
+		1, 0, "NULL where there was no such file");
 	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE lazyfree_kib IS NULL"), NULL), 3, 0,
 		"NULL where the kernel had no such field");
-	is_near(value_of(store, SELECT_Y("size_kib FROM mapping WHERE path = '/usr/lib/Swap: 9999 kB.so'"), NULL), 1024, 0,
-		"a path that looks like a field is a path");
-	is_near(value_of(store, SELECT_Y("inode + offset FROM mapping WHERE perms = 'r-xp'"), NULL), 1234 + 4096, 0,
-		"inode and offset");
-	is_near(value_of(store, SELECT_Y("(end - start) / 1024 FROM mapping WHERE pid = 10 AND n = 0"), NULL), 4096, 0,
-		"addresses");
-	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE path = ''"), NULL), 1, 0, "a mapping without a path");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'meminfo.MemTotal'"), NULL), 223596, 0, "meminfo");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'vmstat.pswpout'"), NULL), 32, 0, "vmstat");
+	is_near(value_of(store, SELECT_Y("size_kib FROM mapping WHERE path = '/usr/lib/Swap: 9999 kB.so'"),
+			 NULL),
+		1024, 0, "a path that looks like a field is a path");
+	is_near(value_of(store, SELECT_Y("inode + offset FROM mapping WHERE perms = 'r-xp'"), NULL),
+		1234 + 4096, 0, "inode and offset");
+	is_near(value_of(store, SELECT_Y("(end - start) / 1024 FROM mapping WHERE pid = 10 AND n = 0"), NULL),
+		4096, 0, "addresses");
+	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE path = ''"), NULL), 1, 0,
+		"a mapping without a path");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'meminfo.MemTotal'"), NULL), 223596, 0,
+		"meminfo");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'vmstat.pswpout'"), NULL), 32, 0,
+		"vmstat");
 	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.current'"), NULL), 4096000, 0,
 		"a file that is one number");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.stat.anon'"), NULL), 4000000, 0,
-		"memory.stat");
-	is_near(value_of(store, "SELECT snapshot_id, lazyfree_kib AS y_kib FROM mapping WHERE n = 1 AND pid = 10", NULL), -1,
-		0, "a NULL is no value");
+	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.stat.anon'"), NULL), 4000000,
+		0, "memory.stat");
+	is_near(value_of(store,
+			 "SELECT snapshot_id, lazyfree_kib AS y_kib FROM mapping WHERE n = 1 AND pid = 10",
+			 NULL),
+		-1, 0, "a NULL is no value");
 	must(store_prepare_metrics(store, "baseline"));
 	check_metric(store, "rss", 77777);
 	store_close(store);
@@ -177,8 +192,10 @@ static unsigned long sum_lines(const char *text, const char *field)
 {
 	unsigned long sum = 0, value;
 
-	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-		if (strncmp(line, field, strlen(field)) == 0 && sscanf(line + strlen(field), " %lu kB", &value) == 1)
+	for (const char *line = text; line && *line;
+	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (strncmp(line, field, strlen(field)) == 0 &&
+		    sscanf(line + strlen(field), " %lu kB", &value) == 1)
 			sum += value;
 	return sum;
 }
@@ -196,9 +213,12 @@ static void test_own_process(void)
 	check_metric(store, "vsz", (double)sum_lines(own_status, "VmSize:"));
 	check_metric(store, "rss", (double)sum_lines(own_smaps, "Rss:"));
 	check_metric(store, "pss", (double)sum_lines(own_smaps, "Pss:"));
-	check_metric(store, "uss", (double)(sum_lines(own_smaps, "Private_Clean:") + sum_lines(own_smaps, "Private_Dirty:")));
+	check_metric(
+		store, "uss",
+		(double)(sum_lines(own_smaps, "Private_Clean:") + sum_lines(own_smaps, "Private_Dirty:")));
 	check_metric(store, "anonymous", (double)sum_lines(own_smaps, "Anonymous:"));
-	ok(value_of(store, sql_of("rss"), &is_incomplete) > 1000 && !is_incomplete, "this kernel's smaps reads without doubt");
+	ok(value_of(store, sql_of("rss"), &is_incomplete) > 1000 && !is_incomplete,
+	   "this kernel's smaps reads without doubt");
 	store_close(store);
 	free(own_smaps);
 	free(own_status);
@@ -266,10 +286,12 @@ static void test_wrong_queries(void)
 	check_wrong_query(store, "SELECT 1 AS snapshot_id, 1 AS y_kib; DELETE FROM snapshot", "one SELECT");
 	check_wrong_query(store, "DELETE FROM snapshot RETURNING snapshot_id, 1 AS y_kib", "must not change");
 	check_wrong_query(store, "ATTACH '/tmp/x' AS x", "exactly the columns");
-	check_wrong_query(store, "SELECT 99 AS snapshot_id, 1 AS y_kib", "snapshot_id 99, which there is not");
+	check_wrong_query(store, "SELECT 99 AS snapshot_id, 1 AS y_kib",
+			  "snapshot_id 99, which there is not");
 	check_wrong_query(store, "SELECT snapshot_id, 'x' AS y_kib FROM snapshot", "no number");
 	check_wrong_query(store, "SELECT snapshot_id, 9e999 AS y_kib FROM snapshot", "infinite");
-	check_wrong_query(store, "SELECT snapshot_id, rss_kib AS y_kib FROM mapping", "two values for snapshot");
+	check_wrong_query(store, "SELECT snapshot_id, rss_kib AS y_kib FROM mapping",
+			  "two values for snapshot");
 	store_close(store);
 }
 
@@ -301,7 +323,8 @@ static void test_files(void)
 	check_wrong_file("x.sql", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
 	check_wrong_file("x.sql", "-- name: x\n-- summary: s\n-- name: y\n", "x.sql:3: given a second time");
 	check_wrong_file("x.sql", "-- name: x\n-- author: me\n", "x.sql:2: 'author: me' is not one of");
-	check_wrong_file("x.sql", "-- name: X/../y\n-- summary: s\n-- meaning: m\n-- wrong when: w\n-- source: t\n",
+	check_wrong_file("x.sql",
+			 "-- name: X/../y\n-- summary: s\n-- meaning: m\n-- wrong when: w\n-- source: t\n",
 			 "must be lower-case letters");
 	check_wrong_file("x.sql", "", "is empty");
 

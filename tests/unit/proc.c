@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Child processes: their output, their failures, and above all that none of them outlives its job or its parent. */
+/* Child processes: their output, their failures, and above all that none of them outlives its job or its
+ * parent. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -23,7 +24,9 @@ static struct err *run_sh(const char *script, struct strbuf *lines)
 {
 	const char *const argv[] = { "sh", "-c", script, NULL };
 	const char *const env[] = { "SWAPCAL_TEST=from env", NULL };
-	struct proc_job job = { .argv = argv, .env = env, .line = collect, .line_arg = lines, .timeout_s = 30 };
+	struct proc_job job = {
+		.argv = argv, .env = env, .line = collect, .line_arg = lines, .timeout_s = 30
+	};
 
 	strbuf_clear(lines);
 	return proc_run(&job);
@@ -59,13 +62,16 @@ static void test_failure(void)
 	const char *const argv[] = { "swapcal-no-such-program", NULL };
 	struct proc_job job = { .argv = argv };
 
-	is_str(message(run_sh("echo out; echo why >&2; exit 3", &lines)), "sh failed with exit status 3:\n  why",
-	       "an error has the status and what was said on stderr");
+	is_str(message(run_sh("echo out; echo why >&2; exit 3", &lines)),
+	       "sh failed with exit status 3:\n  why", "an error has the status and what was said on stderr");
 	is_str(message(run_sh("exit 1", &lines)), "sh failed with exit status 1", "... or only the status");
-	has_str(message(run_sh("seq 100 >&2; exit 1", &lines)), ":\n  95\n  96\n  97\n  98\n  99\n  100", "only its last lines");
+	has_str(message(run_sh("seq 100 >&2; exit 1", &lines)), ":\n  95\n  96\n  97\n  98\n  99\n  100",
+		"only its last lines");
 	has_str(message(run_sh("kill -SEGV $$", &lines)), "sh was ended by signal 11", "a crash is told");
-	has_str(message(proc_run(&job)), "cannot start swapcal-no-such-program: No such file", "a missing program is told");
-	ok(proc_program_exists("sh") && !proc_program_exists("swapcal-no-such-program"), "programs can be looked for");
+	has_str(message(proc_run(&job)), "cannot start swapcal-no-such-program: No such file",
+		"a missing program is told");
+	ok(proc_program_exists("sh") && !proc_program_exists("swapcal-no-such-program"),
+	   "programs can be looked for");
 }
 
 static struct err *call(void *arg)
@@ -151,7 +157,8 @@ static void test_cancel(void)
 
 static void test_stubborn(void)
 {
-	const char *const argv[] = { "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'", NULL };
+	const char *const argv[] = { "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'",
+				     NULL };
 	struct proc_job job = { .argv = argv, .line = take_pid, .timeout_s = 1 };
 	double start = now_s();
 
@@ -179,7 +186,8 @@ static void share_pid(void *arg, const char *line)
 
 static void test_dead_parent(void)
 {
-	volatile pid_t *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile pid_t *shared =
+		mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t parent = fork();
 
 	if (parent == 0) {

@@ -86,7 +86,8 @@ static void test_bad(void)
 	refused("name: a\nsuite: s\npackages: [p]\nmodules: [m]\n", 1, "'kernel' is missing");
 	refused("name: a\nname: b\n" REST, 2, "'name' stands twice");
 	refused("name: [a]\n" REST, 1, "expected one value");
-	refused("name: a\nsuite: s\nkernel: k\nmodules: [m]\npackages:\n  - p\n  - {q: r}\n", 7, "expected one value");
+	refused("name: a\nsuite: s\nkernel: k\nmodules: [m]\npackages:\n  - p\n  - {q: r}\n", 7,
+		"expected one value");
 	refused("name: a\nsuite: s\nkernel: k\npackages: []\nmodules: [m]\n", 4, "'packages' is empty");
 	refused("- name\n- a\n", 1, "expected a mapping");
 	refused("name: a\nsuite: [s\nkernel: k\n", 3, "not valid YAML");
@@ -100,13 +101,18 @@ static void test_hostile_words(void)
 	refused("name: a/b\n" REST, 1, "'a/b' is not a image name");
 	refused("name: .hidden\n" REST, 1, "'.hidden' is not a image name");
 	refused("name: Upper\n" REST, 1, "'Upper' is not a image name");
-	refused("name: a\nsuite: --help\nkernel: k\npackages: [p]\nmodules: [m]\n", 2, "'--help' is not a suite name");
+	refused("name: a\nsuite: --help\nkernel: k\npackages: [p]\nmodules: [m]\n", 2,
+		"'--help' is not a suite name");
 	refused("name: a\nsuite: s\nkernel: k\npackages:\n  - p\n  - --hook\nmodules: [m]\n", 6,
 		"'--hook' is not a package name");
-	refused("name: a\nsuite: s\nkernel: k\npackages: [p-]\nmodules: [m]\n", 4, "'p-' is not a package name");
-	refused("name: a\nsuite: s\nkernel: k\npackages: ['p q']\nmodules: [m]\n", 4, "'p q' is not a package name");
-	refused("name: a\nsuite: s\nkernel: k\npackages: ['p,q']\nmodules: [m]\n", 4, "'p,q' is not a package name");
-	refused("name: a\nsuite: s\nkernel: k\npackages: [p]\nmodules: [../m]\n", 5, "'../m' is not a module name");
+	refused("name: a\nsuite: s\nkernel: k\npackages: [p-]\nmodules: [m]\n", 4,
+		"'p-' is not a package name");
+	refused("name: a\nsuite: s\nkernel: k\npackages: ['p q']\nmodules: [m]\n", 4,
+		"'p q' is not a package name");
+	refused("name: a\nsuite: s\nkernel: k\npackages: ['p,q']\nmodules: [m]\n", 4,
+		"'p,q' is not a package name");
+	refused("name: a\nsuite: s\nkernel: k\npackages: [p]\nmodules: [../m]\n", 5,
+		"'../m' is not a module name");
 	refused("mirror: /etc/shadow\nname: a\n" REST, 1, "is not a mirror");
 	refused("mirror: http://a b\nname: a\n" REST, 1, "is not a mirror");
 

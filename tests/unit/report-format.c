@@ -46,11 +46,15 @@ static void test_numbers(void)
 
 static void test_texts(void)
 {
-	check_clean("plain \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "plain \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "UTF-8 stays");
+	check_clean("plain \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+		    "plain \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "UTF-8 stays");
 	check_clean("a\x1b[31mb\nc\x7f", "a?[31mb?c?", "control characters go");
-	check_clean("\xc2\x9b" "31m", "??31m", "eight-bit control characters go");
+	check_clean("\xc2\x9b"
+		    "31m",
+		    "??31m", "eight-bit control characters go");
 	check_clean("\xff\xc3", "??", "broken UTF-8 goes");
-	check_clean("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80", "?????????", "overlong, surrogate and too large forms go");
+	check_clean("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80", "?????????",
+		    "overlong, surrogate and too large forms go");
 	check_clean("\xe2\x82", "??", "a character cut short goes");
 }
 
@@ -62,7 +66,8 @@ static void test_flags(void)
 	is_str(flags, "", "nothing added to nothing");
 	report_add_flags(&flags, "icount,lost-samples");
 	report_add_flags(&flags, "lost,icount,,lost");
-	is_str(flags, "icount,lost-samples,lost", "each flag is there once, and a part of a name is another name");
+	is_str(flags, "icount,lost-samples,lost",
+	       "each flag is there once, and a part of a name is another name");
 	free(flags);
 }
 
@@ -84,7 +89,8 @@ static void test_cells(void)
 	ok(format_is_shared(cells, 2, "unheard-of"), "what no cell has does not differ");
 	format_cell(&first, &cells[0]);
 	format_varying(&first, &cells[0], cells, 2);
-	is_str(strbuf_str(&first), "160 MiB: strings on pypy3, 4 processes, forked, size -, image evil?[2J, thp always, mglru on",
+	is_str(strbuf_str(&first),
+	       "160 MiB: strings on pypy3, 4 processes, forked, size -, image evil?[2J, thp always, mglru on",
 	       "a cell with what differs");
 	format_cell(&second, &cells[1]);
 	is_str(strbuf_str(&second), "256 MiB: ballast", "a ballast");

@@ -7,13 +7,13 @@
 #include "tests/unit/results.h"
 
 /*
- * Reports over made-up campaigns whose every number is known: complete, and with each thing missing that can be. Runs in the
- * root of the source tree.
+ * Reports over made-up campaigns whose every number is known: complete, and with each thing missing that can
+ * be. Runs in the root of the source tree.
  */
 
-#define CSV_HEADER                                                                                              \
-	"cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,mglru,method,workload,"        \
-	"interpreter,processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib,"    \
+#define CSV_HEADER                                                                                           \
+	"cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,mglru,method,workload,"     \
+	"interpreter,processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib," \
 	"diff_pct,n,flags\n"
 
 static char *dir, *path;
@@ -42,8 +42,11 @@ static struct report *finish(struct store *store, int64_t run)
 	return r;
 }
 
-/* A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on. */
-static void put_search(struct store *store, int64_t run, const struct cell *cell, unsigned replicate, uint64_t z_mib)
+/*
+ * A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on.
+ */
+static void put_search(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
+		       uint64_t z_mib)
 {
 	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 
@@ -116,7 +119,8 @@ static void check_json(const struct report *r)
 	char buf[32];
 
 	report_json(r, &out);
-	has_str(strbuf_str(&out), "{\n  \"tool_version\": \"0.1.0\",\n  \"schema_version\": 1,", "JSON begins with its versions");
+	has_str(strbuf_str(&out), "{\n  \"tool_version\": \"0.1.0\",\n  \"schema_version\": 1,",
+		"JSON begins with its versions");
 
 	json_t *root = json_loads(strbuf_str(&out), JSON_REJECT_DUPLICATES, NULL);
 	json_t *row = json_array_get(json_object_get(root, "rows"), 2);
@@ -146,7 +150,10 @@ static void test_complete(void)
 	put_search(store, run, &z, 0, 180);
 	put_growth(store, run, &g1, 0, 177 * 1024, 1536, "");
 	for (unsigned i = 0; i < 3; i++)
-		put_growth(store, run, &g3, i, (190 + i * i) * 1024, 512, i == 1 ? "b,a" : i == 2 ? "a,\"c" : "");
+		put_growth(store, run, &g3, i, (190 + i * i) * 1024, 512,
+			   i == 1   ? "b,a"
+			   : i == 2 ? "a,\"c"
+				    : "");
 
 	struct report *r = finish(store, run);
 	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
@@ -156,13 +163,18 @@ static void test_complete(void)
 		"anonymous_swap,,,,179.500,179.000,180.000,,,0,no-value\n"
 		"%1$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,threshold,ballast,-,1,-,-,"
 		"rss,,,,179.500,179.000,180.000,,,0,no-value\n"
-		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,independent,"
+		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,"
+		"independent,"
 		"small,anonymous_swap,178.500,178.500,178.500,179.500,179.000,180.000,-1.000,-0.56,1,\n"
-		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,independent,"
+		"%2$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,python3,1,"
+		"independent,"
 		"small,rss,177.000,177.000,177.000,179.500,179.000,180.000,-2.500,-1.39,1,\n"
-		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,independent,"
-		"small,anonymous_swap,192.167,190.500,194.500,179.500,179.000,180.000,12.667,7.06,3,\"b,a,\"\"c\"\n"
-		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,independent,"
+		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,"
+		"independent,"
+		"small,anonymous_swap,192.167,190.500,194.500,179.500,179.000,180.000,12.667,7.06,3,\"b,a,"
+		"\"\"c\"\n"
+		"%3$.12s,256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false,growth,strings,pypy3,1,"
+		"independent,"
 		"small,rss,191.667,190.000,194.000,179.500,179.000,180.000,12.167,6.78,3,\"b,a,\"\"c\"\n",
 		z.key, g1.key, g3.key);
 
@@ -174,7 +186,8 @@ static void test_complete(void)
 	has_str(strbuf_str(&text), "-8.0 %", "the text has Z* against MemAvailable");
 	has_str(strbuf_str(&text), "\n  * anonymous_swap          178.5  ", "the text marks the best");
 	has_str(strbuf_str(&text), "\n    rss                     177.0  ", "and only the best");
-	has_str(strbuf_str(&text), "Closest: rss, worst difference 6.8 %", "and names the best over all workloads");
+	has_str(strbuf_str(&text), "Closest: rss, worst difference 6.8 %",
+		"and names the best over all workloads");
 	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
 	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
 	check_json(r);
@@ -237,7 +250,8 @@ static void check_no_z(const struct report *r, const char *flags, const char *wh
 	report_csv(r, &csv);
 	has_str(strbuf_str(&csv), tail, "what is not known is empty in CSV");
 	report_text(r, &text);
-	has_str(strbuf_str(&text), "No workload could be compared", "the text says that nothing was compared");
+	has_str(strbuf_str(&text), "No workload could be compared",
+		"the text says that nothing was compared");
 	ok(!strstr(strbuf_str(&text), "nan") && !strstr(strbuf_str(&text), "inf"), "and has no NaN in it");
 }
 
@@ -341,7 +355,8 @@ static void test_incomplete_evidence(void)
 
 	struct report *r = finish(store, run);
 
-	has_str(row_of(r, "python3", "rss")->flags, "incomplete-evidence", "a process that cannot be read is a doubt");
+	has_str(row_of(r, "python3", "rss")->flags, "incomplete-evidence",
+		"a process that cannot be read is a doubt");
 	report_destroy(r);
 	cell_deinit(&g);
 }

@@ -12,7 +12,8 @@
 #include "harness/store.h"
 
 /*
- * Makes cells and probes for tests of what keeps and reads them. A failure of the fixture itself ends the test.
+ * Makes cells and probes for tests of what keeps and reads them. A failure of the fixture itself ends the
+ * test.
  */
 
 __attribute__((unused)) static void must(struct err *e)
@@ -33,7 +34,10 @@ __attribute__((unused)) static char *test_dir(void)
 	return dir;
 }
 
-/** A cell of method threshold (workload "ballast") or growth, in a guest of x_mib. threshold NULL: it is its own. */
+/**
+ * A cell of method threshold (workload "ballast") or growth, in a guest of x_mib. threshold NULL: it is its
+ * own.
+ */
 __attribute__((unused)) static struct cell test_cell(unsigned position, unsigned x_mib, const char *method,
 						     const char *workload, const char *interpreter,
 						     const struct cell *threshold)
@@ -44,12 +48,12 @@ __attribute__((unused)) static struct cell test_cell(unsigned position, unsigned
 	snprintf(text, sizeof(text), "%u %s %s %s", x_mib, method, workload, interpreter);
 	hash_sha256(text, strlen(text), cell.key);
 	memcpy(cell.threshold_key, threshold ? threshold->key : cell.key, sizeof(cell.key));
-	cell.identity = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:s, s:s}",
-				  "method", method, "workload", workload, "interpreter", interpreter, "processes", 1,
-				  "launch", threshold ? "independent" : "-", "size", threshold ? "small" : "-", "fill",
-				  "random", "x_mib", (int)x_mib, "swap_mib", 512, "swappiness", 60, "vcpus", 1, "thp",
-				  "never", "mglru", 0, "image", "bookworm", "kernel", "6.1.0-49-cloud-amd64", "accel",
-				  "tcg", "onset", "so32");
+	cell.identity = json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:b, s:s, s:s, s:s, s:s}",
+		"method", method, "workload", workload, "interpreter", interpreter, "processes", 1, "launch",
+		threshold ? "independent" : "-", "size", threshold ? "small" : "-", "fill", "random", "x_mib",
+		(int)x_mib, "swap_mib", 512, "swappiness", 60, "vcpus", 1, "thp", "never", "mglru", 0,
+		"image", "bookworm", "kernel", "6.1.0-49-cloud-amd64", "accel", "tcg", "onset", "so32");
 	if (!cell.identity)
 		must(err_new("bad identity"));
 	return cell;
@@ -57,8 +61,8 @@ __attribute__((unused)) static struct cell test_cell(unsigned position, unsigned
 
 /** A plain probe; its strings are owned. */
 __attribute__((unused)) static struct probe_record test_probe(const struct cell *cell, unsigned replicate,
-							      unsigned seq, enum probe_kind kind, uint64_t z_kib,
-							      enum outcome outcome)
+							      unsigned seq, enum probe_kind kind,
+							      uint64_t z_kib, enum outcome outcome)
 {
 	struct probe_record r = {
 		.replicate = replicate,
@@ -108,7 +112,8 @@ __attribute__((unused)) static void test_heap(struct snapshot *s, unsigned pid, 
 {
 	cleanup_free char *text = xasprintf(
 		"55d000000000-55d100000000 rw-p 00000000 00:00 0                          [heap]\n"
-		"Size:            4194304 kB\nRss: %lu kB\nPss: %lu kB\nPrivate_Clean: 0 kB\nPrivate_Dirty: %lu kB\n"
+		"Size:            4194304 kB\nRss: %lu kB\nPss: %lu kB\nPrivate_Clean: 0 "
+		"kB\nPrivate_Dirty: %lu kB\n"
 		"Anonymous: %lu kB\nSwap: %lu kB\nTHPeligible:    0\nVmFlags: rd wr mr mw me ac sd\n",
 		anonymous_kib, anonymous_kib, anonymous_kib, anonymous_kib, swap_kib);
 

@@ -69,15 +69,18 @@ static void check_running(void)
 	is_int(number(probes, "onset"), 1, "onsets");
 	is_int(number(probes, "oom"), 0, "nor do the older plan's probes");
 	is_int(json_array_size(failures), 2, "failures are listed");
-	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "outcome")), "timeout", "by outcome");
-	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "reason")), "it did not work", "and reason");
+	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "outcome")), "timeout",
+	       "by outcome");
+	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "reason")), "it did not work",
+	       "and reason");
 	ok(json_is_true(json_object_get(root, "running")), "a run is seen while it runs");
 	is_int(number(root, "pid"), getpid(), "with its pid");
 	is_str(json_string_value(json_object_get(root, "run_status")), "running", "its status");
 	has_str(text, "replicates  1 of 3 done, 1 lost\n", "the text counts replicates");
 	has_str(text, "probes      1 onset, 1 timeout, 1 boot-fail\n", "and probes");
 	has_str(text, "left        about 1 probe, 5 s if run one at a time\n", "and tells the time left");
-	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n", "and why a probe failed");
+	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n",
+		"and why a probe failed");
 	json_decref(root);
 }
 

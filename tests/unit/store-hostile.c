@@ -5,7 +5,10 @@
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
-/* Files that are not ours, no longer ours, or made to harm: each is refused with words that help, and left as it is. */
+/*
+ * Files that are not ours, no longer ours, or made to harm: each is refused with words that help, and left as
+ * it is.
+ */
 
 static char *dir, *good;
 
@@ -59,7 +62,8 @@ static struct err *read_all(struct store *store)
 	if (!e)
 		e = store_prepare_metrics(store, "onset");
 	if (!e)
-		e = store_metric(store, "SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY 1", &values, &n);
+		e = store_metric(store, "SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY 1",
+				 &values, &n);
 	store_probes_free(probes, probes_n);
 	store_cells_free(cells, cells_n);
 	free(samples);
@@ -119,7 +123,10 @@ static char *tampered(const char *sql)
 static void check_tampered(const char *sql, const char *part, const char *what)
 {
 	cleanup_free char *path = tampered(sql);
-	/* What is wrong with content is found on reading, so only a reader is asked; a writer may rewrite the header. */
+	/*
+	 * What is wrong with content is found on reading, so only a reader is asked; a writer may rewrite the
+	 * header.
+	 */
 	struct err *e = open_and_read(path, STORE_READ);
 
 	has_str(e ? err_message(e) : NULL, part, what);
@@ -170,8 +177,10 @@ static void test_empty_file(void)
 static void test_versions_and_schema(void)
 {
 	cleanup_free char *version = tampered("PRAGMA user_version = 7");
-	cleanup_free char *trigger = tampered("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM probe; END");
-	cleanup_free char *view = tampered("ALTER TABLE probe RENAME TO p; CREATE VIEW probe AS SELECT * FROM p");
+	cleanup_free char *trigger =
+		tampered("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM probe; END");
+	cleanup_free char *view =
+		tampered("ALTER TABLE probe RENAME TO p; CREATE VIEW probe AS SELECT * FROM p");
 
 	check_refused(version, "has schema version 7", "another schema version is refused");
 	check_refused(trigger, "is damaged: its tables", "a foreign trigger is refused");
@@ -193,16 +202,21 @@ static void test_truncated(void)
 
 static void test_content(void)
 {
-	check_tampered("UPDATE probe SET outcome = 'fine'", "probe 1 has an impossible outcome", "an unknown outcome");
+	check_tampered("UPDATE probe SET outcome = 'fine'", "probe 1 has an impossible outcome",
+		       "an unknown outcome");
 	check_tampered("UPDATE probe SET z_kib = -1", "an impossible z_kib", "a negative size");
 	check_tampered("UPDATE cell SET identity = '[1]'", "no JSON object", "an identity that is an array");
 	check_tampered("UPDATE cell SET identity = '{'", "no JSON object", "an identity that is no JSON");
-	check_tampered("PRAGMA foreign_keys=OFF; UPDATE cell SET key = '../../x'", "no hash", "a key that is no hash");
-	check_tampered("UPDATE cell SET replicates = 4000000000", "impossible position or number of replicates",
-		       "replicates without end");
-	check_tampered("UPDATE series SET rows = rows + 1", "rows and columns it claims", "a series with a row missing");
-	check_tampered("UPDATE series SET rows = 1152921504606846976", "rows and columns it claims", "rows beyond reason");
-	check_tampered("UPDATE series SET data = x'28b52ffde00000000000000010010000'", "more than", "a blob that claims too much");
+	check_tampered("PRAGMA foreign_keys=OFF; UPDATE cell SET key = '../../x'", "no hash",
+		       "a key that is no hash");
+	check_tampered("UPDATE cell SET replicates = 4000000000",
+		       "impossible position or number of replicates", "replicates without end");
+	check_tampered("UPDATE series SET rows = rows + 1", "rows and columns it claims",
+		       "a series with a row missing");
+	check_tampered("UPDATE series SET rows = 1152921504606846976", "rows and columns it claims",
+		       "rows beyond reason");
+	check_tampered("UPDATE series SET data = x'28b52ffde00000000000000010010000'", "more than",
+		       "a blob that claims too much");
 	check_tampered("UPDATE series SET data = x''", "no zstd frame", "an empty blob");
 	check_tampered("UPDATE evidence SET len = 5", "length it claims", "evidence of another length");
 	check_tampered("UPDATE evidence SET data = NULL", "no zstd frame", "evidence that is not there");
@@ -211,10 +225,11 @@ static void test_content(void)
 /* Columns are found by name, so that a file with other ones stays readable. */
 static void test_mapped_columns(void)
 {
-	cleanup_free char *path = tampered("UPDATE series SET columns = replace(columns, 't_us', 'unheard_of')");
-	cleanup_free char *swapped =
-		tampered("UPDATE series SET columns = replace(replace(replace(columns, 't_us', 'X'), 'oom_kill', "
-			 "'t_us'), 'X', 'oom_kill')");
+	cleanup_free char *path =
+		tampered("UPDATE series SET columns = replace(columns, 't_us', 'unheard_of')");
+	cleanup_free char *swapped = tampered(
+		"UPDATE series SET columns = replace(replace(replace(columns, 't_us', 'X'), 'oom_kill', "
+		"'t_us'), 'X', 'oom_kill')");
 	struct proto_sample *samples;
 	struct store *store;
 	size_t n;
@@ -226,7 +241,8 @@ static void test_mapped_columns(void)
 	store_close(store);
 	must(store_open(swapped, STORE_READ, &store));
 	must(store_samples(store, 1, &samples, &n));
-	ok(n == 50 && samples[49].t_us == 0 && samples[49].oom_kill == 49, "columns in another order are put right");
+	ok(n == 50 && samples[49].t_us == 0 && samples[49].oom_kill == 49,
+	   "columns in another order are put right");
 	free(samples);
 	store_close(store);
 }

@@ -8,8 +8,8 @@
 #include "tests/unit/results.h"
 
 /*
- * The results file as one that is written, read beside the writer, left behind by a killed one, and picked up again. What it
- * cannot show: that a commit survives a power cut.
+ * The results file as one that is written, read beside the writer, left behind by a killed one, and picked up
+ * again. What it cannot show: that a commit survives a power cut.
  */
 
 static char *dir, *path;
@@ -103,7 +103,8 @@ static void test_write_and_read(void)
 	store = open_store(STORE_READ);
 	must(store_cells(store, &cells, &n));
 	is_int(n, 2, "two cells come back");
-	is_str(json_string_value(json_object_get(cells[1].identity, "interpreter")), "python3", "with their identity");
+	is_str(json_string_value(json_object_get(cells[1].identity, "interpreter")), "python3",
+	       "with their identity");
 	is_str(cells[1].threshold_key, cells[0].key, "and their threshold cell");
 	must(store_probes(store, NULL, &probes, &n));
 	is_int(n, 2, "two probes come back");

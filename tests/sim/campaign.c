@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same result, and
+ * failures that are retried, given up and told.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/campaign.h"
+#include "tests/sim/guest-sim.h"
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+#define PLAN                                                                    \
+	"name: Sim Plan\nimage: bookworm\nguest: {ram_mib: [160, 256]}\n"       \
+	"method: [growth]\nreplicates: 2\n"                                     \
+	"loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
+
+static char *dir;
+static struct image image;
+static struct plan *plan;
+
+/** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
+struct stopper {
+	struct guest_sim_params params;
+	int lives_left; /**< negative: no limit */
+};
+
+static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
+{
+	struct stopper *s = ctx;
+
+	if (s->lives_left == 0)
+		return err_new_kind(ERR_INTERRUPTED, "stopped on request");
+	if (s->lives_left > 0)
+		s->lives_left--;
+	return guest_sim_ops.start(&s->params, config, ret);
+}
+
+static struct campaign_result result;
+
+/** Runs the campaign on FILE until it ends or lives_left is used up. Returns the error's kind, or -1. */
+static int run(const char *file, struct stopper *s, bool retry_failed)
+{
+	cleanup_free char *path = xasprintf("%s/%s", dir, file);
+	struct guest_ops ops = guest_sim_ops;
+	struct campaign c = { .name = plan->name, .image = &image, .ops = &ops, .ops_ctx = s, .seed = 1,
+			      .retry_failed = retry_failed };
+	struct cell *cells;
+	size_t n;
+	json_t *audit = json_object();
+
+	ops.start = start_limited;
+	must(store_open(path, STORE_WRITE, &c.store));
+	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
+	json_decref(audit);
+	campaign_expand(plan, &image, "tcg", &cells, &n);
+	must(store_clear_current(c.store));
+	for (size_t i = 0; i < n; i++)
+		must(store_put_cell(c.store, &cells[i]));
+	store_cells_free(cells, n);
+
+	struct err *e = campaign_run(&c, &result);
+	int kind = e ? (int)err_get_kind(e) : -1;
+
+	err_free(e);
+	store_close(c.store);
+	return kind;
+}
+
+/** "KIND z outcome" of every probe, one a line. */
+static char *history(const char *file)
+{
+	cleanup_free char *path = xasprintf("%s/%s", dir, file);
+	struct strbuf sb = STRBUF_INIT;
+	struct store *store;
+	struct probe_record *probes;
+	size_t n;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_probes(store, NULL, &probes, &n));
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", probes[i].cell_key, probes[i].replicate, probes[i].seq,
+			    probe_kind_name(probes[i].kind), (unsigned long long)probes[i].z_kib,
+			    outcome_name(probes[i].outcome));
+	store_probes_free(probes, n);
+	store_close(store);
+	return strbuf_steal(&sb);
+}
+
+static void test_whole(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, -1 };
+
+	is_int(run("whole", &s, false), -1, "a campaign runs to its end");
+	is_int(result.replicates_done, 12, "6 cells with 2 replicates are answered");
+	is_int(result.replicates_lost, 0, "none is lost");
+
+	unsigned lives = s.params.lives;
+
+	is_int(run("whole", &s, false), -1, "the same command again");
+	is_int(s.params.lives, lives, "starts no guest");
+	is_int(result.probes_run, 0, "and says so");
+}
+
+static void test_threshold(void)
+{
+	cleanup_free char *path = xasprintf("%s/whole", dir);
+	struct store *store;
+	struct cell *cells;
+	size_t n;
+	unsigned right = 0;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_cells(store, &cells, &n));
+	is_int(n, 6, "2 guests x (threshold + 2 interpreters) = 6 cells");
+	for (size_t i = 0; i < n; i++) {
+		struct probe_record *probes;
+		size_t probes_n;
+
+		if (strcmp(cells[i].key, cells[i].threshold_key) != 0)
+			continue;
+		must(store_probes(store, cells[i].key, &probes, &probes_n));
+		for (unsigned r = 0; r < 2; r++) {
+			struct search_next next = campaign_search(&cells[i], r, probes, probes_n);
+
+			right += next.step == SEARCH_DONE && next.lo_kib == 188 * 1024 && next.hi_kib == 189 * 1024;
+		}
+		store_probes_free(probes, probes_n);
+	}
+	is_int(right, 4, "every search brackets the true threshold of 188 MiB");
+	store_cells_free(cells, n);
+	store_close(store);
+}
+
+static void test_resume(void)
+{
+	cleanup_free char *want = history("whole");
+	unsigned differ = 0;
+
+	/* Stopped after every number of probes, then resumed: the same probes in the same order. */
+	for (int stop = 0; stop < 30; stop += 3) {
+		cleanup_free char *file = xasprintf("resume-%d", stop);
+		struct stopper s = { GUEST_SIM_PARAMS_INIT, stop };
+
+		differ += run(file, &s, false) != ERR_INTERRUPTED;
+		s.lives_left = -1;
+		differ += run(file, &s, false) != -1;
+
+		cleanup_free char *got = history(file);
+
+		differ += strcmp(got, want) != 0;
+	}
+	is_int(differ, 0, "stopped anywhere and resumed, a campaign asks the same probes");
+}
+
+static void test_lost(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, -1 };
+
+	s.params.boot_fail = true;
+	is_int(run("lost", &s, false), -1, "guests that never boot do not end a campaign early");
+	is_int(result.replicates_lost, 12, "all replicates are lost");
+	is_int(result.probes_run, 24, "after one retry each");
+	is_int(run("lost", &s, false), -1, "the same command again");
+	is_int(result.probes_run, 0, "does not ask what failed twice");
+	s.params.boot_fail = false;
+	is_int(run("lost", &s, true), -1, "with --retry-failed");
+	is_int(result.replicates_done, 12, "it does, and all is answered");
+}
+
+static void test_identity(void)
+{
+	struct cell *a, *b;
+	size_t n;
+
+	campaign_expand(plan, &image, "tcg", &a, &n);
+	campaign_expand(plan, &image, "kvm", &b, &n);
+
+	unsigned same = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < n; j++)
+			same += strcmp(a[i].key, b[j].key) == 0 || (i != j && strcmp(a[i].key, a[j].key) == 0);
+	is_int(same, 0, "cells of different guests, loads and accelerators have different keys");
+	is_str(a[1].threshold_key, a[0].key, "a load refers to the threshold of its guest");
+	is_str(a[4].threshold_key, a[3].key, "and the next guest's load to that one's");
+	store_cells_free(a, n);
+	store_cells_free(b, n);
+}
+
+int main(void)
+{
+	dir = test_dir();
+	image.key = xstrdup("0123456789abcdef");
+	image.manifest = json_pack("{s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "kernel", "release", "6.1.0-sim", "interpreters",
+				   "python3", "path", "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
+
+	cleanup_free char *path = xasprintf("%s/plan.yaml", dir);
+
+	must(file_write_atomic(path, PLAN, strlen(PLAN), 0600));
+	must(plan_load(path, &plan));
+	test_whole();
+	test_threshold();
+	test_resume();
+	test_lost();
+	test_identity();
+	plan_destroy(plan);
+	json_decref(image.manifest);
+	free(image.key);
+	must(file_remove_tree(dir));
+	free(dir);
+	return tap_done();
+}

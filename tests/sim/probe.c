@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One guest life against the simulated guest: each way a life can end is the outcome it should be, with a reason that
+ * tells a person what happened, and nothing hangs.
+ */
+#include <unistd.h>
+
+#include "harness/probe.h"
+#include "tests/sim/guest-sim.h"
+#include "tests/tap.h"
+
+static const char *const workload[] = { "/usr/bin/python3", "strings.py", NULL };
+
+static struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
+{
+	return (struct probe_spec){
+		.cell_key = "0",
+		.kind = kind,
+		.z_kib = z_mib * 1024,
+		.guest = { .name = "swapcal-sim", .accel = "tcg", .ram_mib = 256, .swap_mib = 512, .vcpus = 1, .seed = 7 },
+		.swappiness = 60,
+		.thp = "never",
+		.rule = onset_rule_find("so32"),
+		.tick_ms = 20,
+		.settle_ms = 3000,
+		.ramp_kib_s = 32768,
+		.fill = "random",
+		.argv = kind == PROBE_GROWTH ? workload : NULL,
+	};
+}
+
+/** Runs a probe that must not fail outright. */
+static struct probe_record run(struct guest_sim_params *params, enum probe_kind kind, uint64_t z_mib)
+{
+	struct probe_spec spec = make_spec(kind, z_mib);
+	struct probe_record r = { 0 };
+	struct err *e = probe_run(&guest_sim_ops, params, &spec, NULL, NULL, &r);
+
+	if (e) {
+		printf("Bail out! %s\n", err_message(e));
+		_exit(1);
+	}
+	return r;
+}
+
+static const struct snapshot *find_snapshot(const struct probe_record *r, const char *name)
+{
+	for (size_t i = 0; i < r->snapshots_count; i++)
+		if (strcmp(r->snapshots[i].name, name) == 0)
+			return &r->snapshots[i];
+	return NULL;
+}
+
+static void test_ramp(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_record r = run(&params, PROBE_RAMP, 512);
+
+	is_str(outcome_name(r.outcome), "onset", "a ramp to 512 MiB reaches the onset");
+	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "near the threshold");
+	ok(r.onset_swapped_pages >= 32, "with the pages the rule wants");
+	ok(r.onset_t_us > 0 && r.samples_count > 100, "and its time and series");
+	ok(r.swap_written_bytes > 0, "the swap disk was written to");
+	is_str(r.flags, "", "no doubts");
+	is_int(r.mem_total_kib, params.mem_total_kib, "MemTotal is read from the baseline");
+	ok(find_snapshot(&r, "baseline") && find_snapshot(&r, "onset"), "evidence before the load and at onset");
+	probe_record_deinit(&r);
+}
+
+static void test_fixed(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_record r = run(&params, PROBE_FIXED, 187);
+
+	is_str(outcome_name(r.outcome), "no-onset", "below the threshold nothing happens");
+	is_int(r.load_pages, 187 * 256, "the ballast holds exactly what was asked");
+	ok(find_snapshot(&r, "end") && !find_snapshot(&r, "onset"), "evidence at the end");
+	ok(r.phase_ms[PHASE_SETTLE] >= 3000, "the guest had its time to settle");
+	probe_record_deinit(&r);
+	r = run(&params, PROBE_FIXED, 189);
+	is_str(outcome_name(r.outcome), "onset", "above it the guest swaps");
+	probe_record_deinit(&r);
+}
+
+static void test_growth(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_record r = run(&params, PROBE_GROWTH, 0);
+
+	is_str(outcome_name(r.outcome), "onset", "a workload that grows reaches the onset");
+	is_int(find_snapshot(&r, "onset") != NULL, 1, "with evidence");
+	probe_record_deinit(&r);
+	params.workload_max_kib = 64 * 1024;
+	r = run(&params, PROBE_GROWTH, 0);
+	is_str(outcome_name(r.outcome), "no-onset", "one that ends before does not");
+	has_str(r.reason, "ended before", "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+/** A fault, the outcome it must have, and words its reason must have. */
+#define FAULT(set, kind, z_mib, want, words)                                             \
+	do {                                                                             \
+		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;                  \
+		set;                                                                     \
+		struct probe_record r = run(&params, kind, z_mib);                       \
+		is_str(outcome_name(r.outcome), want, #set ": " want);                   \
+		has_str(r.reason, words, "the reason has: " words);                      \
+		probe_record_deinit(&r);                                                 \
+	} while (0)
+
+static void test_faults(void)
+{
+	FAULT(params.boot_fail = true, PROBE_RAMP, 512, "boot-fail", "phase 'boot' took more than");
+	FAULT(params.hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail", "guest is unfit: no root disk");
+	FAULT(params.panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
+	FAULT(params.silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
+	FAULT(params.corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
+	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid", "No such file");
+	FAULT(params.exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
+	FAULT(params.oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
+	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
+	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
+	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
+}
+
+static void test_doubts(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+
+	params.mute_swap_disk = true;
+
+	struct probe_record r = run(&params, PROBE_RAMP, 512);
+
+	is_str(outcome_name(r.outcome), "onset", "a swap disk that contradicts does not change the answer");
+	is_str(r.flags, "swap-disk-disagrees", "but flags it");
+	probe_record_deinit(&r);
+}
+
+static void test_negative_control(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_FIXED, 100);
+	struct probe_record r = { 0 };
+
+	spec.fill = "zero";
+
+	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, NULL, &r);
+
+	ok(!e && r.outcome == OUTCOME_INVALID, "a ballast of zeros is invalid");
+	has_str(r.reason, "zeros", "and the reason says why");
+	probe_record_deinit(&r);
+}
+
+int main(void)
+{
+	test_ramp();
+	test_fixed();
+	test_growth();
+	test_faults();
+	test_doubts();
+	test_negative_control();
+	return tap_done();
+}
