@@ -69,6 +69,8 @@ static struct err *check_name(const char *name)
 		return err_new("guest name '%s' is longer than %d characters", name, NAME_MAX_LEN);
 	if (strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) != 0)
 		return err_new("guest name '%s' does not begin with '%s'", name, DOMAIN_NAME_PREFIX);
+	if (len == strlen(DOMAIN_NAME_PREFIX))
+		return err_new("guest name '%s' needs more than that", name);
 	return NULL;
 }
 

@@ -90,6 +90,11 @@ static bool end_lost(struct probe *p, const char *what)
 	case GUEST_PANICKED:
 		return probe_end(p, outcome, "guest panic%s%s", sep, line);
 	case GUEST_GONE:
+		if (p->phase <= PHASE_BOOT && !*line)
+			return probe_end(p, outcome,
+					 "guest ended before its agent was up, without a word on its console; "
+					 "X=%u MiB may be too little for its kernel",
+					 p->spec->guest.ram_mib);
 		return probe_end(p, outcome, "%s%s%s",
 				 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked", sep, line);
 	case GUEST_PAUSED:

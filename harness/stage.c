@@ -159,7 +159,8 @@ struct err *stage_file(const char *dir, const struct stage_user *user, const cha
 	make_key(real, &st, key);
 
 	cleanup_free char *staged = xasprintf("%s/%s", dir, key);
-	struct err *e = file_exists(staged) ? NULL : link_or_copy(real, staged, user);
+	/* A link may have lost its mode together with the original. */
+	struct err *e = stage_can_open(user, staged, false) ? NULL : link_or_copy(real, staged, user);
 
 	if (!e && !stage_can_open(user, staged, false))
 		e = err_new_kind(ERR_HOST, "user '%s' (%u), whom QEMU runs as, cannot read '%s'", user->name,

@@ -222,11 +222,13 @@ struct err *store_prepare_metrics(struct store *store, const char *snapshot_name
 		e = fill_snapshots(store, snapshot_name);
 	if (!e)
 		e = store_tables_prepare(store, &f.tables);
-	/* One transaction: each of some ten thousand rows would be one by itself. */
+	/* One transaction, also within a reader's: each of some ten thousand rows would be one by itself. */
 	if (!e)
-		e = store_exec(store, "BEGIN");
+		e = store_exec(store, "SAVEPOINT fill");
 	if (!e)
-		e = store_end_transaction(store, fill_tables(&f));
+		e = fill_tables(&f);
+	if (!e)
+		e = store_exec(store, "RELEASE fill");
 	store_tables_deinit(&f.tables);
 	return e;
 }

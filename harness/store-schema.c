@@ -56,6 +56,18 @@ static const char schema[] =
 	" len INTEGER NOT NULL, error TEXT, data BLOB) STRICT;\n"
 	"CREATE INDEX evidence_by_snapshot ON evidence(snapshot_id, pid);\n";
 
+/* Blanks and line ends as one blank: how the text above is laid out is no part of the schema. */
+static void add_words(struct strbuf *sb, const char *text)
+{
+	while (*text) {
+		size_t blanks = strspn(text, " \n"), word = strcspn(text + blanks, " \n");
+
+		strbuf_adds(sb, blanks ? " " : "");
+		strbuf_add(sb, text + blanks, word);
+		text += blanks + word;
+	}
+}
+
 /* All CREATE statements of a database, one after the other. */
 static struct err *schema_text(struct store *store, struct strbuf *sb)
 {
@@ -68,7 +80,7 @@ static struct err *schema_text(struct store *store, struct strbuf *sb)
 		for (int i = 0; !e && row && i < 3; i++) {
 			cleanup_free char *text = store_column_text(stmt, i);
 
-			strbuf_adds(sb, text);
+			add_words(sb, text);
 			strbuf_adds(sb, "\n");
 		}
 	}
@@ -137,7 +149,8 @@ struct err *store_schema_check(struct store *store, bool *ret_is_empty)
 		return err_new("'%s' is an SQLite file of another program; give another name", store->name);
 	if (version != STORE_SCHEMA_VERSION)
 		return err_new("results file '%s' has schema version %lld, but this is swapcal %s, which "
-			       "knows version %d; use the swapcal that wrote it, or start anew under another name",
+			       "knows version %d; use the swapcal that wrote it, or start anew under another "
+			       "name",
 			       store->name, (long long)version, SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
 	/*
 	 * Exactly our tables: no view, trigger or generated column of someone else's making can then answer

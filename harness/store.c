@@ -117,6 +117,9 @@ static struct err *open_checked(struct store *store, enum store_mode mode)
 
 	if (!e)
 		e = open_database(store, mode);
+	/* Never ended: a reader sees the file as of one moment, so that its tables agree with each other. */
+	if (!e && mode == STORE_READ)
+		e = store_exec(store, "BEGIN");
 	if (!e)
 		e = store_schema_check(store, &is_empty);
 	if (e)

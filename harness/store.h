@@ -24,7 +24,7 @@ struct store;
 enum store_mode {
 	STORE_WRITE, /**< created when missing, mode 0600; locked against a second writer, whose error names
 			the owner's pid */
-	STORE_READ,  /**< must exist; never changed, not even by a journal */
+	STORE_READ,  /**< must exist; read as of one moment; never changed, not even by a journal */
 };
 
 /**

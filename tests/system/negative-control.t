@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A ballast of zeros must not pass for Z: the probe is invalid, the campaign says so and ends with status 5.
+. tests/system/lib.sh
+build_image
+
+cat > "$dir/plan.yaml" << END
+name: negative control
+image: bookworm
+guest: {ram_mib: 160}
+method: threshold
+ballast: {fill: zero}
+END
+"$swapcal" run "$dir/plan.yaml" -o "$dir/n.swapcal" 2> "$dir/err"
+is $? 5 'a campaign whose probes are all invalid ends with status 5'
+has "$dir/err" 'invalid: .* pages are zeros' 'and says why'
+is "$(sqlite3 "$dir/n.swapcal" 'select distinct outcome from probe')" invalid 'every probe is invalid'
+"$swapcal" status "$dir/n.swapcal" > "$dir/status"
+has "$dir/status" 'pages are zeros' 'status tells the reason'
+done_testing
