@@ -16,7 +16,9 @@
 #include "harness/console.h"
 #include "harness/image.h"
 
-/** A stock kernel boots in about a second under KVM: a host that needs 15 times that is not worth its noise. */
+/**
+ * A stock kernel boots in about a second under KVM: a host that needs 15 times that is not worth its noise.
+ */
 #define KVM_DEADLINE_MS 15000
 
 /** And in about two seconds under TCG; a host may be busy with other guests. */
@@ -43,7 +45,8 @@ static char *describe_failure(struct domain *d, enum guest_state state, int64_t 
 		return xasprintf("the guest %s after %.1f s", state == GUEST_GONE ? "ended" : "stopped",
 				 (double)passed_ms / 1000);
 	if (console_shows_kernel(console))
-		return xasprintf("a kernel began to boot but was not done after %.0f s", (double)passed_ms / 1000);
+		return xasprintf("a kernel began to boot but was not done after %.0f s",
+				 (double)passed_ms / 1000);
 	return xasprintf("no line from a kernel within %.0f s", (double)passed_ms / 1000);
 }
 
@@ -61,8 +64,8 @@ static struct err *watch(struct domain *d, int deadline_ms, bool *ret, char **re
 			return cancel_error();
 	} while (state == GUEST_RUNNING && passed_ms < deadline_ms);
 	*ret = state == GUEST_PANICKED;
-	*ret_why = *ret ? xasprintf("a kernel boots in %.1f s", (double)passed_ms / 1000) :
-			  describe_failure(d, state, passed_ms);
+	*ret_why = *ret ? xasprintf("a kernel boots in %.1f s", (double)passed_ms / 1000)
+			: describe_failure(d, state, passed_ms);
 	return NULL;
 }
 
@@ -128,7 +131,8 @@ struct err *accel_find_boot_kernel(char **ret)
 		globfree(&found);
 	}
 	if (!newest)
-		return err_new_kind(ERR_HOST, "no kernel in /boot can be read: install linux-image-cloud-amd64");
+		return err_new_kind(ERR_HOST,
+				    "no kernel in /boot can be read: install linux-image-cloud-amd64");
 	*ret = newest;
 	return NULL;
 }
@@ -155,11 +159,14 @@ static char *make_key(struct domain_conn *conn)
 	err_free(file_read("/proc/sys/kernel/random/boot_id", 64, &boot));
 	json_unpack(about, "{s:s, s:s, s:s}", "emulator", &emulator, "qemu", &qemu, "qemu_user", &user);
 	uname(&host);
-	return xasprintf("host %s boot %.36s qemu %s %s as %s", host.release, strbuf_str(&boot), emulator, qemu,
-			 user);
+	return xasprintf("host %s boot %.36s qemu %s %s as %s", host.release, strbuf_str(&boot), emulator,
+			 qemu, user);
 }
 
-/** The verdict in the file at path, if it has one for this key. Whatever is wrong with the file, it has none. */
+/**
+ * The verdict in the file at path, if it has one for this key. Whatever is wrong with the file, it has
+ * none.
+ */
 static bool load(const char *path, const char *key, bool *ret, char **ret_why)
 {
 	cleanup(cleanup_json_) json_t *json = json_load_file(path, 0, NULL);
@@ -188,7 +195,8 @@ static void save(const char *path, const char *key, bool works, const char *why)
 }
 
 /** Tries, and keeps the verdict at path. */
-static struct err *try_kvm(struct domain_conn *conn, const char *path, const char *key, bool *ret, char **ret_why)
+static struct err *try_kvm(struct domain_conn *conn, const char *path, const char *key, bool *ret,
+			   char **ret_why)
 {
 	cleanup_free char *kernel = NULL;
 	struct err *e = accel_find_kernel(&kernel);
@@ -219,8 +227,8 @@ struct err *accel_ask_kvm(struct domain_conn *conn, bool *ret, char **ret_why)
 
 	if (!domain_can_open(conn, "/dev/kvm", true)) {
 		*ret = false;
-		*ret_why = xstrdup(file_exists("/dev/kvm") ? "QEMU's user may not open /dev/kvm" :
-							     "there is no /dev/kvm");
+		*ret_why = xstrdup(file_exists("/dev/kvm") ? "QEMU's user may not open /dev/kvm"
+							   : "there is no /dev/kvm");
 		return NULL;
 	}
 	e = file_cache_dir(&dir);

@@ -20,7 +20,8 @@ struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret
 	size_t len = strlen(path);
 
 	if (len >= sizeof(address.sun_path))
-		return err_new("socket path '%s' has more than %zu bytes", path, sizeof(address.sun_path) - 1);
+		return err_new("socket path '%s' has more than %zu bytes", path,
+			       sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, len + 1);
 	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(path, 0600))

@@ -7,11 +7,14 @@
 #include "harness/base/err.h"
 
 /*
- * The socket that a guest's QEMU connects to, so that its agent has a line from the first instruction on. The connection
- * also tells which process the QEMU is, whoever started it.
+ * The socket that a guest's QEMU connects to, so that its agent has a line from the first instruction on.
+ * The connection also tells which process the QEMU is, whoever started it.
  */
 
-/** A listening socket at path; only user uid may connect (and gid is given to it) as far as we may arrange that. Removes what is there. */
+/**
+ * A listening socket at path; only user uid may connect (and gid is given to it) as far as we may arrange
+ * that. Removes what is there.
+ */
 struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret) must_check;
 
 /** The other end of an accepted connection. */

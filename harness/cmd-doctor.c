@@ -59,9 +59,11 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0))
 			o.json = optarg[0] == 'j';
 		else if (c == 'F')
-			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'", optarg);
+			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'",
+					    optarg);
 		else
-			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal doctor --help'", argv[optind - 1],
+			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal doctor --help'",
+					    argv[optind - 1],
 					    c == ':' ? "the value is missing" : "unknown option");
 	}
 	if (optind < argc)
@@ -77,9 +79,9 @@ static void print_check(void *arg, const struct check *check)
 	out->failed += check->level == CHECK_FAIL;
 	if (out->checks) {
 		json_array_append_new(out->checks,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", check->id, "title", check->title,
-						"status", check_level_name(check->level), "detail", check->detail,
-						"hint", check->hint));
+				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", check->id, "title",
+						check->title, "status", check_level_name(check->level),
+						"detail", check->detail, "hint", check->hint));
 		return;
 	}
 	log_progress_end();

@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 /**
- * The last max_bytes of a file that a guest (or QEMU) writes to, as text: carriage returns and terminal escapes are dropped, other bytes that are neither
- * printable ASCII, tab nor newline are shown as '?'. To be freed; "" when it cannot be read.
+ * The last max_bytes of a file that a guest (or QEMU) writes to, as text: carriage returns and terminal
+ * escapes are dropped, other bytes that are neither printable ASCII, tab nor newline are shown as '?'. To
+ * be freed; "" when it cannot be read.
  */
 char *console_tail(const char *path, size_t max_bytes);
 

@@ -49,8 +49,8 @@ const char *check_level_name(enum check_level level)
 
 /** Reports a check; detail is a format. */
 __attribute__((format(printf, 6, 7))) static void tell(struct doctor *d, const char *id, const char *title,
-							enum check_level level, const char *hint,
-							const char *detail, ...)
+						       enum check_level level, const char *hint,
+						       const char *detail, ...)
 {
 	va_list ap;
 
@@ -66,7 +66,9 @@ __attribute__((format(printf, 6, 7))) static void tell(struct doctor *d, const c
 /** Reports and frees an error as a failed check. */
 static void tell_error(struct doctor *d, const char *id, const char *title, const char *hint, struct err *e)
 {
-	tell(d, id, title, CHECK_FAIL, hint, "%s", err_message(e));
+	/* An interrupted check has no result. */
+	if (err_get_kind(e) != ERR_INTERRUPTED)
+		tell(d, id, title, CHECK_FAIL, hint, "%s", err_message(e));
 	err_free(e);
 }
 
@@ -77,19 +79,23 @@ static void check_libvirt(struct doctor *d, const char *uri)
 
 	if (e) {
 		tell_error(d, "libvirt", title,
-			   "install libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86 ('make deps')", e);
+			   "install libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86 ('make "
+			   "deps')",
+			   e);
 		return;
 	}
 
 	cleanup(cleanup_json_) json_t *about = domain_conn_describe(d->conn);
 	const char *connection = "", *libvirt = "", *qemu = "", *emulator = "", *user = "";
 
-	json_unpack(about, "{s:s, s:s, s:s, s:s, s:s}", "uri", &connection, "libvirt", &libvirt, "qemu", &qemu,
-		    "emulator", &emulator, "qemu_user", &user);
-	tell(d, "libvirt", title, *emulator ? CHECK_PASS : CHECK_FAIL, "install qemu-system-x86 ('make deps')",
-	     "libvirt %s, QEMU %s (%s), connection %s", libvirt, qemu, *emulator ? emulator : "not found", connection);
+	json_unpack(about, "{s:s, s:s, s:s, s:s, s:s}", "uri", &connection, "libvirt", &libvirt, "qemu",
+		    &qemu, "emulator", &emulator, "qemu_user", &user);
+	tell(d, "libvirt", title, *emulator ? CHECK_PASS : CHECK_FAIL,
+	     "install qemu-system-x86 ('make deps')", "libvirt %s, QEMU %s (%s), connection %s", libvirt,
+	     qemu, *emulator ? emulator : "not found", connection);
 	tell(d, "qemu-user", "QEMU does not run as root", strcmp(user, "root") ? CHECK_PASS : CHECK_WARN,
-	     "an escape from a guest would have all rights: install libvirt-daemon-system, which brings a user for it",
+	     "an escape from a guest would have all rights: install libvirt-daemon-system, which brings a "
+	     "user for it",
 	     "as user '%s'", user);
 }
 
@@ -120,7 +126,7 @@ static struct err *await_hello(struct doctor *d, struct guest *g)
 		struct guest_msg *msg = NULL;
 		struct err *e = guest_vm_ops.recv(g, 200, &msg);
 
-		if (!e && cancel_requested())
+		if (!e && !msg && cancel_requested())
 			e = cancel_error();
 		if (!e && !msg)
 			continue;
@@ -133,8 +139,9 @@ static struct err *await_hello(struct doctor *d, struct guest *g)
 		if (strcmp(type, "hello") != 0 || *error)
 			e = err_new("the agent says: %s", error);
 		else
-			tell(d, "guest", "a guest boots to its agent's hello", CHECK_PASS, "", "under %s in %.1f s",
-			     d->accel, (double)(guest_vm_ops.now_ms(g) - start_ms) / 1000);
+			tell(d, "guest", "a guest boots to its agent's hello", CHECK_PASS, "",
+			     "under %s in %.1f s", d->accel,
+			     (double)(guest_vm_ops.now_ms(g) - start_ms) / 1000);
 		guest_msg_destroy(msg);
 		return e;
 	}
@@ -147,7 +154,11 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 	cleanup(cleanup_vm_host_) struct guest_vm_host *host = NULL;
 	cleanup_free char *name = xasprintf(DOMAIN_NAME_PREFIX "doctor-%d", (int)getpid());
 	struct guest_config config = {
-		.name = name, .accel = d->accel, .ram_mib = 256, .swap_mib = 64, .vcpus = 1,
+		.name = name,
+		.accel = d->accel,
+		.ram_mib = 256,
+		.swap_mib = 64,
+		.vcpus = 1,
 	};
 	struct guest *g;
 	struct err *e = guest_vm_host_create(d->conn, image, &host);
@@ -172,8 +183,8 @@ static void check_kernel_boot(struct doctor *d)
 	if (e)
 		tell_error(d, "guest", title, "", e);
 	else
-		tell(d, "guest", title, works ? CHECK_PASS : CHECK_FAIL, "see the messages of QEMU and the host's log",
-		     "under %s: %s", d->accel, why);
+		tell(d, "guest", title, works ? CHECK_PASS : CHECK_FAIL,
+		     "see the messages of QEMU and the host's log", "under %s: %s", d->accel, why);
 }
 
 static void check_images(struct doctor *d)
@@ -192,8 +203,8 @@ static void check_images(struct doctor *d)
 
 		strbuf_addf(&names, "%s%s", i ? ", " : "", name ? name : "?");
 	}
-	tell(d, "images", "guest images are built", n ? CHECK_PASS : CHECK_WARN, "run 'swapcal image build bookworm'",
-	     "%s", n ? strbuf_str(&names) : "none");
+	tell(d, "images", "guest images are built", n ? CHECK_PASS : CHECK_WARN,
+	     "run 'swapcal image build bookworm'", "%s", n ? strbuf_str(&names) : "none");
 	if (d->conn && n) {
 		e = boot_image(d, images[0]);
 		if (e)
@@ -229,29 +240,33 @@ static void check_build_tools(struct doctor *d)
 	struct err *e = accel_find_boot_kernel(&kernel);
 
 	tell(d, "libguestfs", "libguestfs can make its appliance", supermin && !e ? CHECK_PASS : CHECK_FAIL,
-	     "images cannot be built: install libguestfs-tools and linux-image-cloud-amd64 ('make deps')", "%s",
-	     !supermin ? "supermin not found" :
-	     e	       ? err_message(e) :
-			 kernel);
+	     "images cannot be built: install libguestfs-tools and linux-image-cloud-amd64 ('make deps')",
+	     "%s",
+	     !supermin ? "supermin not found"
+	     : e       ? err_message(e)
+		       : kernel);
 	err_free(e);
 	tell(d, "mmdebstrap", "mmdebstrap is installed", mmdebstrap ? CHECK_PASS : CHECK_FAIL,
-	     "images cannot be built: install mmdebstrap ('make deps')", "%s", mmdebstrap ? "found" : "not found");
+	     "images cannot be built: install mmdebstrap ('make deps')", "%s",
+	     mmdebstrap ? "found" : "not found");
 }
 
-static void check_space(struct doctor *d, const char *id, const char *title, const char *dir, unsigned want_mib)
+static void check_space(struct doctor *d, const char *id, const char *title, const char *dir,
+			unsigned want_mib)
 {
 	struct statvfs fs;
 	bool can_write = access(dir, W_OK | X_OK) == 0;
 
 	if (!can_write || statvfs(dir, &fs)) {
-		tell(d, id, title, CHECK_FAIL, "give yourself the right to write there", "cannot write in '%s'", dir);
+		tell(d, id, title, CHECK_FAIL, "give yourself the right to write there",
+		     "cannot write in '%s'", dir);
 		return;
 	}
 
 	unsigned long long free_mib = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
 
-	tell(d, id, title, free_mib >= want_mib ? CHECK_PASS : CHECK_FAIL, "make room", "%s: %llu MiB free, %u wanted",
-	     dir, free_mib, want_mib);
+	tell(d, id, title, free_mib >= want_mib ? CHECK_PASS : CHECK_FAIL, "make room",
+	     "%s: %llu MiB free, %u wanted", dir, free_mib, want_mib);
 }
 
 static void check_directories(struct doctor *d)
@@ -264,8 +279,8 @@ static void check_directories(struct doctor *d)
 	else
 		check_space(d, "cache", "the cache has room for images", cache, CACHE_FREE_MIB);
 	if (d->conn)
-		check_space(d, "workdir", "the work directory has room for swap disks", domain_conn_workdir(d->conn),
-			    WORKDIR_FREE_MIB);
+		check_space(d, "workdir", "the work directory has room for swap disks",
+			    domain_conn_workdir(d->conn), WORKDIR_FREE_MIB);
 }
 
 static void check_memory(struct doctor *d)
@@ -285,13 +300,15 @@ static void check_memory(struct doctor *d)
 	uint64_t available_mib = available_kib / 1024;
 
 	tell(d, "memory", "there is memory for guests",
-	     available_mib >= MEMORY_WARN_MIB ? CHECK_PASS :
-	     available_mib >= MEMORY_FAIL_MIB ? CHECK_WARN :
-						CHECK_FAIL,
+	     available_mib >= MEMORY_WARN_MIB   ? CHECK_PASS
+	     : available_mib >= MEMORY_FAIL_MIB ? CHECK_WARN
+						: CHECK_FAIL,
 	     "end other programs, or use small guests", "%ju MiB available", (uintmax_t)available_mib);
 	/* A tenth: a few pages that were put away long ago say nothing. */
-	tell(d, "swap", "the host itself does not swap", (swap_kib - swap_free_kib) * 10 <= swap_kib ? CHECK_PASS : CHECK_WARN,
-	     "guests that the host swaps out are slow and may run into deadlines; what is measured in them does not change",
+	tell(d, "swap", "the host itself does not swap",
+	     (swap_kib - swap_free_kib) * 10 <= swap_kib ? CHECK_PASS : CHECK_WARN,
+	     "guests that the host swaps out are slow and may run into deadlines; what is measured in them "
+	     "does not change",
 	     "%ju of %ju MiB used", (uintmax_t)(swap_kib - swap_free_kib) / 1024, (uintmax_t)swap_kib / 1024);
 }
 

@@ -5,7 +5,8 @@
 #include "harness/base/err.h"
 
 /*
- * Is this host fit to calibrate on? Every check tries the thing itself where it can, rather than looking for signs of it.
+ * Is this host fit to calibrate on? Every check tries the thing itself where it can, rather than looking
+ * for signs of it.
  */
 
 enum check_level {
@@ -27,8 +28,9 @@ struct check {
 };
 
 /**
- * Does all checks in order, calling report() after each. uri as for domain_conn_open(). Boots guests: takes a few seconds, and up to 15 more
- * when KVM is tried for the first time. Fails only when the user interrupts it.
+ * Does all checks in order, calling report() after each. uri as for domain_conn_open(). Boots guests: takes
+ * a few seconds, and up to 15 more when KVM is tried for the first time. Fails only when the user
+ * interrupts it.
  */
 struct err *doctor_run(const char *uri, void (*report)(void *arg, const struct check *check), void *arg) must_check;
 

@@ -19,7 +19,10 @@
 /** How soon the end of a QEMU process is seen by libvirt (see orphans.h); costs 50 wakeups in a second. */
 #define TICK_MS 20
 
-/** What connections of one process share: the event loop, and the one root that libvirt's embedded driver can have. */
+/**
+ * What connections of one process share: the event loop, and the one root that libvirt's embedded driver
+ * can have.
+ */
 static struct {
 	pthread_mutex_t lock;
 	bool is_initialized;
@@ -54,7 +57,10 @@ static void *run_events(void *arg)
 {
 	while (!atomic_load(&process.stop))
 		if (virEventRunDefaultImpl() < 0)
-			/* Cannot happen but by a lack of memory or descriptors; do not spin until it passes. */
+			/*
+			 * Cannot happen but by a lack of memory or descriptors; do not spin until it
+			 * passes.
+			 */
 			usleep(TICK_MS * 1000);
 	return arg;
 }
@@ -71,7 +77,10 @@ static struct err *initialize(void)
 	return NULL;
 }
 
-/** Has the event loop running for one more connection. Called with the process locked, like release_events(). */
+/**
+ * Has the event loop running for one more connection. Called with the process locked, like
+ * release_events().
+ */
 static struct err *acquire_events(void)
 {
 	struct err *e = process.is_initialized ? NULL : initialize();
@@ -112,7 +121,9 @@ static bool is_remote(const char *uri)
 	return !host || (host[3] != '/' && host[3] != '\0');
 }
 
-/** Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself. */
+/**
+ * Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself.
+ */
 static void find_user(struct domain_conn *conn)
 {
 	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
@@ -130,7 +141,8 @@ static void find_user(struct domain_conn *conn)
 /** Is it a guest of ours whose process has ended? */
 static bool is_left_behind(virDomainPtr domain)
 {
-	cleanup_free char *description = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
+	cleanup_free char *description =
+		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
 	const char *name = virDomainGetName(domain);
 
 	return name && strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) == 0 && description &&
@@ -208,7 +220,7 @@ static struct err *open_locked(struct domain_conn *conn)
 	find_user(conn);
 	if (!conn->is_embedded)
 		end_left_behind(conn->virt);
-	return stage_clean(workdir_staged(conn->workdir));
+	return NULL;
 }
 
 static void close_locked(struct domain_conn *conn)
@@ -307,4 +319,3 @@ struct err *domain_own_file(struct domain_conn *conn, const char *path)
 {
 	return stage_give(path, conn->user.uid, conn->user.gid);
 }
-

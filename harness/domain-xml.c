@@ -91,9 +91,9 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 {
 	struct err *e = check_name(spec->name);
 	const char *const texts[][2] = {
-		{ "kernel path", spec->kernel },	 { "initrd path", spec->initrd },
+		{ "kernel path", spec->kernel },          { "initrd path", spec->initrd },
 		{ "kernel command line", spec->cmdline }, { "root disk path", spec->root_disk },
-		{ "swap disk path", spec->swap_disk },	 { "agent socket path", extra->agent_socket },
+		{ "swap disk path", spec->swap_disk },    { "agent socket path", extra->agent_socket },
 		{ "console path", extra->console_path },
 	};
 
@@ -125,8 +125,9 @@ static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
 	}
 	if (spec->swap_disk) {
 		/*
-		 * unsafe: the disk is worth nothing after the guest's life, so flushes are ignored. stop: a full host
-		 * disk shows as a paused guest, not as a load that was killed for a strange reason.
+		 * unsafe: the disk is worth nothing after the guest's life, so flushes are ignored. stop: a
+		 * full host disk shows as a paused guest, not as a load that was killed for a strange
+		 * reason.
 		 */
 		strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
 				"   <driver name='qemu' type='raw' cache='unsafe' error_policy='stop'/>\n");
@@ -136,7 +137,8 @@ static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
 	}
 }
 
-static void add_devices(struct strbuf *sb, const struct domain_spec *spec, const struct domain_xml_extra *extra)
+static void add_devices(struct strbuf *sb, const struct domain_spec *spec,
+			const struct domain_xml_extra *extra)
 {
 	strbuf_adds(sb, " <devices>\n");
 	add_disks(sb, spec);
@@ -172,7 +174,8 @@ struct err *domain_xml_build(const struct domain_spec *spec, const struct domain
 	add_boot(&sb, spec);
 	/* preserve: a panicked guest stays, so that its console and counters can still be read. */
 	strbuf_adds(&sb, " <features><acpi/></features>\n"
-			 " <cpu mode='custom' match='exact' check='none'><model>" DOMAIN_CPU_MODEL "</model></cpu>\n"
+			 " <cpu mode='custom' match='exact' check='none'><model>" DOMAIN_CPU_MODEL
+			 "</model></cpu>\n"
 			 " <clock offset='utc'/>\n"
 			 " <on_poweroff>destroy</on_poweroff>\n"
 			 " <on_reboot>destroy</on_reboot>\n"
@@ -195,7 +198,10 @@ char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	/* No daemon for logs, no labels (and no warning about that), namespaces or cgroups; no file changes hands. */
+	/*
+	 * No daemon for logs, no labels (and no warning about that), namespaces or cgroups; no file changes
+	 * hands.
+	 */
 	strbuf_adds(&sb, "stdio_handler = \"file\"\n"
 			 "security_driver = \"none\"\n"
 			 "security_default_confined = 0\n"

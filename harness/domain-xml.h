@@ -14,16 +14,21 @@ struct domain_xml_extra {
 };
 
 /**
- * The definition of a guest, as text for libvirt. Checks the whole spec: the name ([a-z0-9-], 1..60, begins with "swapcal-"), sizes, accel, and
- * that icount is asked for under TCG only.
+ * The definition of a guest, as text for libvirt. Checks the whole spec: the name ([a-z0-9-], 1..60, begins
+ * with "swapcal-"), sizes, accel, and that icount is asked for under TCG only.
  */
 struct err *domain_xml_build(const struct domain_spec *spec, const struct domain_xml_extra *extra,
 			     char **ret) must_check;
 
-/** qemu.conf of an embedded driver that needs nothing of the host; QEMU runs as uid and gid when with_user. To be freed. */
+/**
+ * qemu.conf of an embedded driver that needs nothing of the host; QEMU runs as uid and gid when with_user.
+ * To be freed.
+ */
 char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid);
 
-/** The text of the first element of that name in xml, to be freed; NULL when there is none. xml may be NULL. */
+/**
+ * The text of the first element of that name in xml, to be freed; NULL when there is none. xml may be NULL.
+ */
 char *domain_xml_element(const char *xml, const char *tag);
 
 #endif

@@ -20,7 +20,10 @@
 /** How much of the console and of QEMU's log is kept. */
 #define TAIL_BYTES 16384
 
-/** QEMU has connected to the agent's socket before libvirt says that the guest was created; the rest is for luck. */
+/**
+ * QEMU has connected to the agent's socket before libvirt says that the guest was created; the rest is for
+ * luck.
+ */
 #define CONNECT_TIMEOUT_MS 5000
 
 /** SIGKILL takes effect at once unless QEMU hangs in the kernel. */
@@ -76,8 +79,8 @@ static void forget(struct domain *d)
 }
 
 /*
- * libvirt looks at a process every 200 ms to see whether it has ended. Waiting for that in domain_stop() would be lost
- * time: nothing of the guest is left by then but libvirt's notes.
+ * libvirt looks at a process every 200 ms to see whether it has ended. Waiting for that in domain_stop()
+ * would be lost time: nothing of the guest is left by then but libvirt's notes.
  */
 void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
 {

@@ -11,14 +11,18 @@
 #include "harness/guest.h"
 
 /*
- * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain.c and domain-conn.c include its header.
- * All functions may be called from several threads; one struct domain only from one thread at a time.
+ * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain.c and domain-conn.c
+ * include its header. All functions may be called from several threads; one struct domain only from one
+ * thread at a time.
  */
 
 /** All guests of ours are called so, and no others are touched. */
 #define DOMAIN_NAME_PREFIX "swapcal-"
 
-/** The x86-64-v2 instructions, and nothing that depends on the host: one guest is the same under every accelerator. */
+/**
+ * The x86-64-v2 instructions, and nothing that depends on the host: one guest is the same under every
+ * accelerator.
+ */
 #define DOMAIN_CPU_MODEL "Nehalem"
 
 /** How libvirt calls the swap disk. */
@@ -28,10 +32,12 @@
 struct domain_conn;
 
 /**
- * Opens a connection. uri NULL: that of $LIBVIRT_DEFAULT_URI, or when that is not set the embedded QEMU driver (qemu:///embed?root=...) in a private work directory that this process keeps until
- * it ends; libvirt allows one such directory per process, so that a later embedded connection finds the same one. What a dead process left
- * running there, or under a `swapcal-` name on another local connection, is ended first, and said with log_note().
- * A uri that names another machine is refused: the agent's socket cannot be reached there.
+ * Opens a connection. uri NULL: that of $LIBVIRT_DEFAULT_URI, or when that is not set the embedded QEMU
+ * driver (qemu:///embed?root=...) in a private work directory that this process keeps until it ends;
+ * libvirt allows one such directory per process, so that a later embedded connection finds the same one.
+ * What a dead process left running there, or under a `swapcal-` name on another local connection, is ended
+ * first, and said with log_note(). A uri that names another machine is refused: the agent's socket cannot
+ * be reached there.
  */
 struct err *domain_conn_open(const char *uri, struct domain_conn **ret) must_check;
 
@@ -39,12 +45,15 @@ struct err *domain_conn_open(const char *uri, struct domain_conn **ret) must_che
 void domain_conn_close(struct domain_conn *conn);
 DEFINE_CLEANUP(cleanup_domain_conn, struct domain_conn *, domain_conn_close)
 
-/** {"uri":..., "libvirt":"9.0.0", "qemu":"7.2.22", "emulator":..., "qemu_user":..., "cpu_model":...}: for the audit. A new reference. */
+/**
+ * {"uri":..., "libvirt":"9.0.0", "qemu":"7.2.22", "emulator":..., "qemu_user":..., "cpu_model":...}: for
+ * the audit. A new reference.
+ */
 json_t *domain_conn_describe(struct domain_conn *conn);
 
 /**
- * Directory for files that a guest's QEMU has to reach (swap disks, initramfs): QEMU's user can pass through it. Emptied when
- * the connection is closed. Borrowed.
+ * Directory for files that a guest's QEMU has to reach (swap disks, initramfs): QEMU's user can pass
+ * through it. Emptied when the connection is closed. Borrowed.
  */
 const char *domain_conn_workdir(struct domain_conn *conn);
 
@@ -75,10 +84,16 @@ struct domain_spec {
 
 struct domain;
 
-/** Starts a transient guest that dies with the connection. Its agent port is connected from the first instruction on. */
+/**
+ * Starts a transient guest that dies with the connection. Its agent port is connected from the first
+ * instruction on.
+ */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret) must_check;
 
-/** The agent port: a stream socket, owned by the domain, non-blocking. End of file: the QEMU process is gone. */
+/**
+ * The agent port: a stream socket, owned by the domain, non-blocking. End of file: the QEMU process is
+ * gone.
+ */
 int domain_agent_fd(struct domain *d);
 
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
@@ -88,8 +103,9 @@ enum guest_state domain_state(struct domain *d);
 struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes) must_check;
 
 /**
- * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or newline are shown as '?'. When QEMU ended
- * by itself, followed by the last of what it said. To be freed. Never NULL.
+ * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or
+ * newline are shown as '?'. When QEMU ended by itself, followed by the last of what it said. To be freed.
+ * Never NULL.
  */
 char *domain_console(struct domain *d);
 

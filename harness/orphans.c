@@ -22,8 +22,8 @@ void orphans_adopt(void)
 }
 
 /**
- * A child that somebody here started and will wait for is in our session or, after setsid(), leads its own. One that is in a third
- * session was started by such a leader.
+ * A child that somebody here started and will wait for is in our session or, after setsid(), leads its own.
+ * One that is in a third session was started by such a leader.
  */
 static bool is_adopted(pid_t pid, bool or_leader)
 {
@@ -54,7 +54,10 @@ static void reap_all(bool or_leader)
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		/* A thread may have ended meanwhile; a kernel without CONFIG_PROC_CHILDREN has none of these files. */
+		/*
+		 * A thread may have ended meanwhile; a kernel without CONFIG_PROC_CHILDREN has none of
+		 * these files.
+		 */
 		err_free(file_read(path, 1 << 20, &children));
 		reap_listed(strbuf_str(&children), or_leader);
 	}

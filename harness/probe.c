@@ -28,6 +28,9 @@ static const int64_t phase_deadline_ms[PHASE_COUNT] = {
 /* The agent sends a heartbeat each second of guest time; a guest deep in reclaim may be late. */
 #define SILENCE_MS 10000
 
+/* How long pages that the guest's kernel counted as swapped out may take to reach the disk of a busy host. */
+#define SWAP_WRITES_WAIT_MS 3000
+
 static void set_phase(struct probe *p, enum probe_phase phase)
 {
 	int64_t now = p->ops->now_ms(p->guest);
@@ -233,6 +236,12 @@ static bool run_load(struct probe *p)
 	return p->has_exited ? probe_end_exit(p) : true;
 }
 
+/** Bytes that must reach the swap disk for the onset rule to hold. */
+static uint64_t rule_bytes(const struct probe *p)
+{
+	return p->spec->rule->pages * 4096;
+}
+
 /** The guest has been seen to the end: what is the answer, and do the witnesses agree? */
 static void judge(struct probe *p)
 {
@@ -251,25 +260,32 @@ static void judge(struct probe *p)
 		r->onset_t_us = (int64_t)(host.t_us - r->samples[0].t_us);
 		r->onset_swapped_pages = host.swapped_pages;
 	}
-	/* Pages of zeros and pages in zswap never reach the disk, so only far too few or far too many writes are a contradiction. */
-	uint64_t rule_bytes = p->spec->rule->pages * 4096;
-
-	if (host.found ? r->swap_written_bytes < rule_bytes / 2 : r->swap_written_bytes >= 4 * rule_bytes)
+	/* A trickle below the rule may add up without an onset, hence the 4. */
+	if (host.found ? r->swap_written_bytes < rule_bytes(p) : r->swap_written_bytes >= 4 * rule_bytes(p))
 		probe_flag(p, "swap-disk-disagrees");
 	probe_end(p, host.found ? OUTCOME_ONSET : OUTCOME_NO_ONSET, "%s", "");
 }
 
-static void count_swap_writes(struct probe *p)
+/** Reads the hypervisor's count of swap writes. After an onset the writes may still be under way: waits a while for enough of them. */
+static bool count_swap_writes(struct probe *p)
 {
+	int64_t until_ms = p->ops->now_ms(p->guest) + SWAP_WRITES_WAIT_MS;
 	uint64_t bytes;
-	struct err *e = p->ops->swap_written(p->guest, &bytes);
 
-	if (e) {
-		probe_flag(p, "no-swap-disk-count");
-		err_free(e);
-		return;
+	for (;;) {
+		struct err *e = p->ops->swap_written(p->guest, &bytes);
+
+		if (e) {
+			probe_flag(p, "no-swap-disk-count");
+			err_free(e);
+			return true;
+		}
+		p->rec->swap_written_bytes = bytes;
+		if (!p->has_onset || bytes >= rule_bytes(p) || p->ops->now_ms(p->guest) >= until_ms)
+			return true;
+		if (!probe_pump(p, 20))
+			return false;
 	}
-	p->rec->swap_written_bytes = bytes;
 }
 
 static void live(struct probe *p)
@@ -285,7 +301,8 @@ static void live(struct probe *p)
 	/* From here on swapping is our own doing (the ballast reads back what it wrote): no part of the series. */
 	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)))
 		return;
-	count_swap_writes(p);
+	if (!count_swap_writes(p))
+		return;
 	if (p->spec->kind != PROBE_GROWTH && !probe_verify_ballast(p))
 		return;
 	judge(p);

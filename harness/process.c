@@ -35,7 +35,8 @@ char *process_identity(pid_t pid)
 	    sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
 		   &started) != 1)
 		return xstrdup("");
-	return xasprintf("swapcal process %d started %llu boot %.*s", (int)pid, started, BOOT_ID_LEN, boot.data);
+	return xasprintf("swapcal process %d started %llu boot %.*s", (int)pid, started, BOOT_ID_LEN,
+			 boot.data);
 }
 
 bool process_identity_is_dead(const char *text)

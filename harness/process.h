@@ -6,14 +6,14 @@
 #include <sys/types.h>
 
 /**
- * One line that names this very process, and no later one that happens to have its id: for the description of what it owns. To be
- * freed; "" when /proc does not tell.
+ * One line that names this very process, and no later one that happens to have its id: for the description
+ * of what it owns. To be freed; "" when /proc does not tell.
  */
 char *process_identity(pid_t pid);
 
 /**
- * Is text the identity of a process that has ended? False in doubt: for text of another shape, or one that was written on another machine
- * or before the last boot.
+ * Is text the identity of a process that has ended? False in doubt: for text of another shape, or one that
+ * was written on another machine or before the last boot.
  */
 bool process_identity_is_dead(const char *text);
 

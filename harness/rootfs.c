@@ -61,7 +61,8 @@ static struct err *next_member(struct archive *a, struct archive_entry **ret, co
 		*ret = NULL;
 		return NULL;
 	}
-	if (rc != ARCHIVE_OK)
+	/* A warning is about a name that is not of this process's locale: its bytes are what we want. */
+	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
 		return archive_err(a, "cannot read the tar of the root");
 
 	const char *path = archive_entry_pathname(entry);
@@ -275,7 +276,8 @@ struct err *rootfs_split(const char *tar, const struct workloads *workloads, con
 
 	cleanup(cleanup_write_) struct archive *out = archive_write_new();
 
-	archive_write_set_format_pax_restricted(out);
+	/* Not pax: that would want all names as UTF-8 in this process's locale; this copies their bytes. */
+	archive_write_set_format_gnutar(out);
 	archive_write_set_bytes_per_block(out, TAR_BLOCK_BYTES);
 	if (archive_write_open_filename(out, root_tar) != ARCHIVE_OK)
 		return archive_err(out, root_tar);

@@ -24,7 +24,7 @@
 
 /** A staged file is KEY, and KEY.from is a symlink to its original. */
 #define FROM_SUFFIX ".from"
-#define KEY_LEN 24
+#define KEY_LEN     24
 
 DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
 
@@ -39,7 +39,10 @@ void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid)
 
 	int n = sizeof(user->groups) / sizeof(user->groups[0]);
 
-	/* Of more groups than fit the first ones count: a file may then be copied without need, never the reverse. */
+	/*
+	 * Of more groups than fit the first ones count: a file may then be copied without need, never the
+	 * reverse.
+	 */
 	getgrouplist(pw->pw_name, gid, user->groups, &n);
 	if (n > (int)(sizeof(user->groups) / sizeof(user->groups[0])))
 		n = sizeof(user->groups) / sizeof(user->groups[0]);
@@ -107,9 +110,9 @@ struct err *stage_give(const char *path, uid_t uid, gid_t gid)
 /** Name of the staged form of a file: differs when the file does. */
 static void make_key(const char *path, const struct stat *st, char key[KEY_LEN + 1])
 {
-	cleanup_free char *text = xasprintf("%s\n%ju %ju %jd %jd.%09ld", path, (uintmax_t)st->st_dev,
-					    (uintmax_t)st->st_ino, (intmax_t)st->st_size,
-					    (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	cleanup_free char *text =
+		xasprintf("%s\n%ju %ju %jd %jd.%09ld", path, (uintmax_t)st->st_dev, (uintmax_t)st->st_ino,
+			  (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	char hex[65];
 
 	hash_sha256(text, strlen(text), hex);
@@ -117,7 +120,10 @@ static void make_key(const char *path, const struct stat *st, char key[KEY_LEN +
 	key[KEY_LEN] = '\0';
 }
 
-/** Puts a link to or a copy of path at staged, which appears complete or not at all; from is made to point back. */
+/**
+ * Puts a link to or a copy of path at staged, which appears complete or not at all; from is made to point
+ * back.
+ */
 static struct err *link_or_copy(const char *path, const char *staged, const struct stage_user *user)
 {
 	cleanup_free char *from = xasprintf("%s" FROM_SUFFIX, staged);

@@ -8,8 +8,8 @@
 #include "harness/base/err.h"
 
 /*
- * Files for a process of another user: whom QEMU runs as, what that user can reach, and how a file of the caller's is
- * brought within reach.
+ * Files for a process of another user: whom QEMU runs as, what that user can reach, and how a file of the
+ * caller's is brought within reach.
  */
 
 /** A user with all groups. */
@@ -24,18 +24,28 @@ struct stage_user {
 /** The user of that id and group; supplementary groups come from the user database. */
 void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid);
 
-/** Whom QEMU is to run as: root gives way to libvirt-qemu, qemu or nobody, the first that exists; any other user to nobody. */
+/**
+ * Whom QEMU is to run as: root gives way to libvirt-qemu, qemu or nobody, the first that exists; any other
+ * user to nobody.
+ */
 void stage_user_for_qemu(struct stage_user *user);
 
-/** Can the user open path for reading (and writing)? Tried, not calculated: in a child process with the user's ids when they are not our own. */
+/**
+ * Can the user open path for reading (and writing)? Tried, not calculated: in a child process with the
+ * user's ids when they are not our own.
+ */
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write);
 
-/** Gives a file or socket to another user; one who may not do that (not root) opens it for everyone: the directory cannot be listed. */
+/**
+ * Gives a file or socket to another user; one who may not do that (not root) opens it for everyone: the
+ * directory cannot be listed.
+ */
 struct err *stage_give(const char *path, uid_t uid, gid_t gid) must_check;
 
 /**
- * Makes the file at path readable for user: sets *ret (to be freed) to its real path when it is, else to a hard link in dir, else to a
- * copy in dir. The same file is copied once, until its size, inode or time of change differ.
+ * Makes the file at path readable for user: sets *ret (to be freed) to its real path when it is, else to a
+ * hard link in dir, else to a copy in dir. The same file is copied once, until its size, inode or time of
+ * change differ.
  */
 struct err *stage_file(const char *dir, const struct stage_user *user, const char *path, char **ret) must_check;
 

@@ -12,7 +12,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES    4096u
 #define PAGES_PER_MIB (1024u * 1024 / PAGE_BYTES)
 
 /** The header counts pages in 32 bits. */

@@ -19,13 +19,15 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
+#include "harness/stage.h"
 
 /** One process takes one slot; more at once than this means that something starts them in a loop. */
 #define SLOTS_MAX 256
 
 /**
- * A socket path has 107 bytes. The longest one below a slot is libvirt's, "/lib/qemu/domain-NNNNN-TWENTY-CHARACTERS/monitor.sock" (54), or
- * our own "/files/NAME.agent" with a name of 60 (73).
+ * A socket path has 107 bytes. The longest one below a slot is libvirt's,
+ * "/lib/qemu/domain-NNNNN-TWENTY-CHARACTERS/monitor.sock" (54), or our own "/files/NAME.agent" with a name
+ * of 60 (73).
  */
 #define ROOT_LEN_MAX (107 - 73)
 
@@ -78,7 +80,10 @@ static bool is_guest(const struct strbuf *cmdline)
 /** Kills process pid if it is a QEMU of dir, and waits for its end; adds to *guests. */
 static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
 {
-	/* The descriptor comes first: what is then read about pid is about the process it stands for, or about none. */
+	/*
+	 * The descriptor comes first: what is then read about pid is about the process it stands for, or
+	 * about none.
+	 */
 	cleanup_close int pidfd = pidfd_open(pid, 0);
 	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
 	cleanup_strbuf struct strbuf cmdline = STRBUF_INIT;
@@ -86,7 +91,10 @@ static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
 	if (pidfd < 0)
 		return NULL;
 
-	/* 2 MiB: the kernel's limit on arguments. Unreadable: it has just ended, or is none of our business. */
+	/*
+	 * 2 MiB: the kernel's limit on arguments. Unreadable: it has just ended, or is none of our
+	 * business.
+	 */
 	struct err *e = file_read(path, 2 << 20, &cmdline);
 
 	if (e || !is_qemu_of(&cmdline, dir)) {
@@ -160,10 +168,14 @@ static struct err *lock_slot(const char *base, unsigned n, int *ret)
 	return NULL;
 }
 
-/** Ends what runs in a slot whose lock the caller has, and removes its run state and scratch files. */
+/**
+ * Ends what runs in a slot whose lock the caller has, and removes its run state, its scratch files and what
+ * was staged there of files that are gone.
+ */
 static struct err *clear_slot(const char *root, unsigned *guests)
 {
 	static const char *const state[] = { "run", "files", "lib/qemu" };
+	cleanup_free char *staged = xasprintf("%s/staged", root);
 	unsigned n = 0;
 	struct err *e = workdir_end_guests(root, &n);
 
@@ -172,6 +184,8 @@ static struct err *clear_slot(const char *root, unsigned *guests)
 
 		e = file_remove_tree(path);
 	}
+	if (!e && file_exists(staged))
+		e = stage_clean(staged);
 	*guests += n;
 	return e;
 }
@@ -232,8 +246,8 @@ struct err *workdir_open(const char *base, struct workdir **ret)
 		base = standard;
 	/* 4: "/255" */
 	if (strlen(base) + 4 > ROOT_LEN_MAX)
-		return err_new_kind(ERR_HOST, "work directory '%s': the path has more than %d characters", base,
-				    ROOT_LEN_MAX - 4);
+		return err_new_kind(ERR_HOST, "work directory '%s': the path has more than %d characters",
+				    base, ROOT_LEN_MAX - 4);
 
 	struct err *e = prepare_dir(base);
 	struct workdir *w = xcalloc(1, sizeof(*w));

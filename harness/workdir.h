@@ -5,21 +5,22 @@
 #include "harness/base/err.h"
 
 /*
- * A process's private directory for its guests: slot N of a base directory, held with a lock for as long as the process
- * lives. The next process to take the slot finds libvirt's capability cache in it.
+ * A process's private directory for its guests: slot N of a base directory, held with a lock for as long as
+ * the process lives. The next process to take the slot finds libvirt's capability cache in it.
  *
  *     BASE/          mode 0711, owned by the effective user, no symlink
  *     BASE/N.lock    flock()ed by the process that has slot N
  *     BASE/N/        root of the embedded libvirt driver
  *     BASE/N/files/  scratch files of this process, emptied when the slot is taken
- *     BASE/N/staged/ links or copies of files of the user, kept
+ *     BASE/N/staged/ links or copies of files of the user (stage.h), kept while those are there
  */
 
 struct workdir;
 
 /**
- * Takes the first free slot of base (NULL: /var/tmp/swapcal-EUID). Ends the guests that dead processes left in any free slot, and
- * says so with log_note(). Fails when base belongs to someone else, or when its path is too long for sockets below it.
+ * Takes the first free slot of base (NULL: /var/tmp/swapcal-EUID). Ends the guests that dead processes left
+ * in any free slot, and says so with log_note(). Fails when base belongs to someone else, or when its path
+ * is too long for sockets below it.
  */
 struct err *workdir_open(const char *base, struct workdir **ret) must_check;
 
@@ -35,8 +36,8 @@ const char *workdir_files(const struct workdir *w);
 const char *workdir_staged(const struct workdir *w);
 
 /**
- * Kills the QEMU processes that name something below dir in their arguments and waits until they are gone. Sets *ret to how many
- * were guests. An error when one does not end, or may not be killed.
+ * Kills the QEMU processes that name something below dir in their arguments and waits until they are gone.
+ * Sets *ret to how many were guests. An error when one does not end, or may not be killed.
  */
 struct err *workdir_end_guests(const char *dir, unsigned *ret) must_check;
 

@@ -38,7 +38,7 @@ check 'calibrate/ may include base/, calibrate/ and guest/proto.h only' \
 check 'guest/ may include guest/ only' includes guest '#include "guest/'
 check 'the host may include guest/proto.h only of guest/' \
 	sh -c 'grep -rn "#include \"guest/" --include="*.[ch]" harness calibrate | grep -v guest/proto.h'
-check 'libvirt belongs in domain*.c' library 'harness/domain[a-z-]*\.c' 'libvirt/.*'
+check 'libvirt belongs in domain*' library 'harness/domain[a-z-]*\.[ch]' 'libvirt/.*'
 check 'libguestfs belongs in one file' library 'harness/rootdisk\.c' 'guestfs\.h'
 check 'SQLite belongs in store*' library 'harness/store[a-z-]*\.[ch]' 'sqlite3\.h'
 check 'calibrate/ does no I/O and has no clock' \

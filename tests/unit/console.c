@@ -39,7 +39,8 @@ static void test_tail(void)
 
 static void test_signs(void)
 {
-	static const char panic[] = "[    2.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n";
+	static const char panic[] =
+		"[    2.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n";
 
 	ok(console_shows_panic(panic), "a panic is seen");
 	ok(!console_shows_panic("[    1.0] Kernel command line: panic=-1\n"), "a word about panics is none");

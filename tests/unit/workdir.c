@@ -76,14 +76,14 @@ static void test_slots(void)
 	is_int(st.st_mode & 07777, 0711, "that others can pass, not list");
 
 	cleanup_free char *scratch = xasprintf("%s/x", workdir_files(a));
-	cleanup_free char *staged = xasprintf("%s/x", workdir_staged(a));
+	cleanup_free char *kept = xasprintf("%s/x", workdir_root(a));
 	struct err *e = file_write_atomic(scratch, "x", 1, 0644);
 
-	ok(!e && !file_write_atomic(staged, "x", 1, 0644), "files are put there");
+	ok(!e && !file_write_atomic(kept, "x", 1, 0644), "files are put there");
 	workdir_close(a);
 	ok(!file_exists(scratch), "scratch files go with the process");
-	ok(file_exists(staged), "staged ones stay");
 	a = open_base();
+	ok(file_exists(kept), "others stay for the next");
 	is_str(workdir_root(a), first, "a free slot is taken again");
 	workdir_close(a);
 	workdir_close(b);
@@ -150,7 +150,8 @@ static void test_refusals(void)
 	refuses(symlink_path, "cannot use", "is no work directory, wherever it leads");
 	refuses("/tmp/a-path-that-leaves-no-room-for-sockets", "characters", "a long path is refused");
 	if (geteuid() == 0) {
-		ok(mkdir(foreign, 0777) == 0 && chown(foreign, 65534, 65534) == 0, "another user's directory");
+		ok(mkdir(foreign, 0777) == 0 && chown(foreign, 65534, 65534) == 0,
+		   "another user's directory");
 		refuses(foreign, "belongs to user 65534", "is refused");
 	}
 	ok(chmod(base, 0777) == 0, "a directory open to all");
