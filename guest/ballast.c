@@ -122,8 +122,9 @@ static void write_page(uint64_t *page, const struct options *o, uint64_t index)
 
 /** What a look at the pages found. */
 struct check {
-	uint64_t bad;  /* not what was written */
-	uint64_t zero; /* zeros from end to end, which a kernel may swap out without writing them */
+	uint64_t pages; /* looked at */
+	uint64_t bad;   /* not what was written */
+	uint64_t zero;  /* zeros from end to end, which a kernel may swap out without writing them */
 };
 
 static void check_page(const uint64_t *page, const struct options *o, uint64_t index, struct check *c)
@@ -136,8 +137,28 @@ static void check_page(const uint64_t *page, const struct options *o, uint64_t i
 		any |= page[i];
 		x = next_word(x);
 	}
+	c->pages++;
 	c->bad += !good;
 	c->zero += !any;
+}
+
+/*
+ * Looks at the pages that are in RAM. Those in swap stay there: to read them all back in a guest that has just run out of RAM takes it
+ * longer than all the rest of its life, and they are not what fills its RAM.
+ */
+static void check_resident(const uint64_t *memory, uint64_t pages, const struct options *o, struct check *c)
+{
+	unsigned char in_ram[512];
+
+	for (uint64_t first = 0; first < pages; first += sizeof(in_ram)) {
+		uint64_t n = pages - first < sizeof(in_ram) ? pages - first : sizeof(in_ram);
+
+		if (mincore((void *)(memory + first * PAGE_WORDS), n * PAGE_BYTES, in_ram) < 0)
+			die("cannot tell what is in RAM", strerror(errno));
+		for (uint64_t i = 0; i < n; i++)
+			if (in_ram[i] & 1)
+				check_page(memory + (first + i) * PAGE_WORDS, o, first + i, c);
+	}
 }
 
 /* Our counter in the page shared with the agent, or one of our own without an agent. */
@@ -175,18 +196,27 @@ static bool told_to_end(const sigset_t *term, uint64_t until_us)
 	return sigtimedwait(term, NULL, &t) == SIGTERM;
 }
 
+/*
+ * The next point half-way between two multiples of the burst's time. The agent's ticks are at multiples of whole milliseconds: away from
+ * them, a jitter of microseconds does not decide which burst a tick still sees.
+ */
+static uint64_t grid_us(uint64_t now)
+{
+	return now / BURST_US * BURST_US + BURST_US + BURST_US / 2;
+}
+
 /* Writes the pages at the asked rate. How many were written: all, or fewer when told to end. */
 static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term)
 {
 	volatile uint64_t *progress = open_progress();
-	uint64_t start_us = now_us(), start_page = 0, burst = 0, done = 0;
+	uint64_t start_us = grid_us(now_us()), start_page = 0, burst = 0, done = 0;
 
 	while (done < pages) {
 		uint64_t due_us = start_us + ++burst * BURST_US, target = done + UNPACED_PAGES;
 
 		if (o->rate_kib_s) {
 			if (now_us() > due_us + LAG_MAX_US) {
-				start_us = now_us();
+				start_us = grid_us(now_us());
 				start_page = done;
 				burst = 0;
 				continue;
@@ -266,10 +296,10 @@ int main(int argc, char **argv)
 
 	struct check c = { 0 };
 
-	for (uint64_t i = 0; i < done; i++)
-		check_page(memory + i * PAGE_WORDS, &o, i, &c);
-	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu zero=%llu", (unsigned long long)done,
-		 (unsigned long long)c.bad, (unsigned long long)c.zero);
+	check_resident(memory, done, &o, &c);
+	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu zero=%llu swapped=%llu",
+		 (unsigned long long)c.pages, (unsigned long long)c.bad, (unsigned long long)c.zero,
+		 (unsigned long long)(done - c.pages));
 	say(text);
 	return c.bad > 0;
 }

@@ -179,8 +179,7 @@ static struct err *make_disk(struct build *b)
 		.tar = b->root_tar,
 		.disk = disk,
 		.tmpdir = b->work,
-		/* A quarter and 64 MiB more for the file system's tables; a qcow2 does not store what is
-		   unused. */
+		/* A quarter and 64 MiB more for the file system's tables; a qcow2 has no unused blocks. */
 		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,
 		.inodes = b->root.entries + b->root.entries / 4 + 1024,
 		.force_tcg = !b->kvm_works,

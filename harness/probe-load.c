@@ -85,6 +85,16 @@ static bool take_baseline(struct probe *p)
 	return probe_end(p, OUTCOME_INVALID, "guest did not tell its MemTotal and MemAvailable");
 }
 
+/**
+ * With an instruction-counted clock, asks that a request take effect at a full second of guest time: when it arrives depends on the
+ * host, and lives must not differ by that.
+ */
+static void align(const struct probe *p, json_t *request)
+{
+	if (p->spec->guest.icount)
+		json_object_set_new(request, "align_ms", json_integer(1000));
+}
+
 bool probe_prepare(struct probe *p)
 {
 	const struct probe_spec *spec = p->spec;
@@ -99,10 +109,13 @@ bool probe_prepare(struct probe *p)
 		return false;
 	if (!take_baseline(p))
 		return false;
-	return probe_call_ok(p, json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms",
-					  (int)spec->tick_ms, "rule", spec->rule->name, "pages",
-					  (json_int_t)spec->rule->pages, "window_ms", (int)spec->rule->window_ms,
-					  "freeze", 1));
+
+	json_t *watch = json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms", (int)spec->tick_ms,
+				  "rule", spec->rule->name, "pages", (json_int_t)spec->rule->pages, "window_ms",
+				  (int)spec->rule->window_ms, "freeze", 1);
+
+	align(p, watch);
+	return probe_call_ok(p, watch);
 }
 
 static bool start(struct probe *p, json_t *argv, bool in_root_image)
@@ -112,6 +125,7 @@ static bool start(struct probe *p, json_t *argv, bool in_root_image)
 	json_object_set_new(m, "argv", argv);
 	json_object_set_new(m, "env", json_array());
 	json_object_set_new(m, "chroot", json_boolean(in_root_image));
+	align(p, m);
 	if (!probe_call(p, m))
 		return false;
 	if (!p->reply_ok)

@@ -22,8 +22,7 @@
 /* Under TCG on a slow machine the appliance takes a minute; a hang must end some time. */
 #define APPLIANCE_TIMEOUT_S 1800
 
-/* The appliance's default (1280 MiB) is for jobs larger than unpacking a tar; this leaves room for its page
- * cache. */
+/* The default (1280 MiB) is for larger jobs than unpacking a tar; this leaves room for a page cache. */
 #define APPLIANCE_MIB 768
 
 DEFINE_CLEANUP(cleanup_guestfs, guestfs_h *, guestfs_close)
@@ -174,11 +173,15 @@ static struct err *unpack(guestfs_h *g, const char *tar)
 
 static struct err *fill(guestfs_h *g, const struct rootdisk_job *job)
 {
-	/* The guest mounts it read-only: no journal, no room for root. */
+	/*
+	 * The guest mounts it read-only: no journal, no room for root. Blocks of a page, or a small disk
+	 * would get blocks of 1 KiB, and with them buffer heads and another way through the guest's page
+	 * cache.
+	 */
 	if (guestfs_mke2fs(g, "/dev/sda", GUESTFS_MKE2FS_FSTYPE, "ext4", GUESTFS_MKE2FS_LABEL, "swapcal-root",
-			   GUESTFS_MKE2FS_HASJOURNAL, 0, GUESTFS_MKE2FS_RESERVEDBLOCKSPERCENTAGE, 0,
-			   GUESTFS_MKE2FS_NUMBEROFINODES, (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1,
-			   -1))
+			   GUESTFS_MKE2FS_BLOCKSIZE, 4096, GUESTFS_MKE2FS_HASJOURNAL, 0,
+			   GUESTFS_MKE2FS_RESERVEDBLOCKSPERCENTAGE, 0, GUESTFS_MKE2FS_NUMBEROFINODES,
+			   (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1, -1))
 		return guestfs_err(g, "cannot make the file system");
 	if (guestfs_mount(g, "/dev/sda", "/"))
 		return guestfs_err(g, "cannot mount the root disk");
