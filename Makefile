@@ -85,9 +85,21 @@ $B/tests/sim/%.t: $B/tests/sim/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$B/tests/bench/bare: tests/bench/bare.c
+	@mkdir -p $(@D)
+	$(call say,MUSL)
+	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
+
+$B/tests/bench/ramp: $B/tests/bench/ramp.o $B/libswapcal.a
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS) $(SIM_TESTS)
 
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
@@ -163,7 +175,7 @@ check-all: ## install what is missing, build, run every test
 	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal ## what a probe costs beside the bare QEMU it runs
+bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare ## what a probe costs beside the bare QEMU it runs
 	tests/bench/probe.sh
 
 .PHONY: help

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * For the benchmark: one ramp probe of a 256 MiB guest. `ramp DIR` prints the milliseconds of each phase, tab separated, in the order of
+ * enum probe_phase, and leaves in DIR what the same guest needs without swapcal: the recorded QEMU command line, the initramfs, a
+ * swap disk.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "harness/accel.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/guest-vm.h"
+#include "harness/image.h"
+#include "harness/initramfs.h"
+#include "harness/probe.h"
+#include "harness/swapdisk.h"
+
+#define RAM_MIB 256
+#define SWAP_MIB 512
+
+/* As campaigns have it. */
+#define RAMP_KIB_S 65536
+
+DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
+DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
+
+static struct err *leave_files(const char *dir, const struct image *image, const struct probe_record *r)
+{
+	cleanup_free char *command = xasprintf("%s/command", dir);
+	cleanup_free char *initramfs = xasprintf("%s/initramfs", dir);
+	cleanup_free char *swap = xasprintf("%s/swap", dir);
+	struct err *e = file_write_atomic(command, r->command_line, strlen(r->command_line), 0644);
+
+	if (!e)
+		e = initramfs_write(image, initramfs);
+	return e ? e : swapdisk_create(swap, SWAP_MIB);
+}
+
+static struct err *run(const char *dir)
+{
+	cleanup(cleanup_image_) struct image *image = NULL;
+	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
+	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	struct probe_spec spec = {
+		.cell_key = "0",
+		.kind = PROBE_RAMP,
+		.z_kib = RAM_MIB * 1024 + SWAP_MIB * 512,
+		.guest = { .name = "swapcal-bench-0", .ram_mib = RAM_MIB, .swap_mib = SWAP_MIB, .vcpus = 1, .seed = 1 },
+		.swappiness = 60,
+		.thp = "never",
+		.rule = onset_rule_find("so32"),
+		.tick_ms = 20,
+		.ramp_kib_s = RAMP_KIB_S,
+		.fill = "random",
+	};
+	struct probe_record r;
+	struct err *e = image_find("bookworm", &image);
+
+	if (!e)
+		e = domain_conn_open(NULL, &conn);
+	if (!e)
+		e = accel_resolve("auto", conn, &spec.guest.accel);
+	if (!e)
+		e = guest_vm_host_create(conn, image, &host);
+	if (!e)
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+	if (e)
+		return e;
+	if (r.outcome != OUTCOME_ONSET)
+		e = err_new("%s: %s", outcome_name(r.outcome), r.reason);
+	for (int i = 0; !e && i < PHASE_COUNT; i++)
+		printf("%" PRId64 "%c", r.phase_ms[i], i + 1 < PHASE_COUNT ? '\t' : '\n');
+	if (!e)
+		e = leave_files(dir, image, &r);
+	probe_record_deinit(&r);
+	return e;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: ramp DIR\n");
+		return 2;
+	}
+	cancel_install();
+
+	struct err *e = run(argv[1]);
+
+	if (!e)
+		return 0;
+	fprintf(stderr, "ramp: %s\n", err_message(e));
+	err_free(e);
+	return 1;
+}
