@@ -11,11 +11,12 @@
 #include "harness/swapdisk.h"
 
 /*
- * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline. No randomisation where
- * every life must be the same.
+ * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline. Where every life must be the
+ * same: no randomisation, and no idle processor, for with a clock that counts instructions an idle guest's time races ahead while it
+ * waits for the host.
  */
 #define CMDLINE "console=ttyS0 quiet panic=-1"
-#define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps"
+#define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps idle=poll"
 
 struct guest_vm_host {
 	struct domain_conn *conn;
@@ -27,6 +28,11 @@ struct guest {
 	struct channel *channel;
 	char *swap_disk;
 };
+
+const char *guest_vm_cmdline(bool icount)
+{
+	return icount ? CMDLINE_ICOUNT : CMDLINE;
+}
 
 void guest_vm_host_destroy(struct guest_vm_host *host)
 {
@@ -93,14 +99,14 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 		.vcpus = config->vcpus,
 		.kernel = host->kernel,
 		.initrd = host->initrd,
-		.cmdline = config->icount ? CMDLINE_ICOUNT : CMDLINE,
+		.cmdline = guest_vm_cmdline(config->icount),
 		.root_disk = host->root_disk,
 		.swap_disk = g->swap_disk,
 	};
 
 	e = domain_start(host->conn, &spec, &g->domain);
 	if (e)
-		return err_wrap(e, "guest '%s'", config->name);
+		return e;
 	g->channel = channel_create(domain_agent_fd(g->domain));
 	*ret = take_ptr(g);
 	return NULL;

@@ -99,7 +99,7 @@ static void test_variants(void)
 
 	cleanup_free char *counted = build(&spec, &extra);
 
-	has_str(counted, "<qemu:arg value='-icount'/><qemu:arg value='shift=1,sleep=off'/>",
+	has_str(counted, "<qemu:arg value='-icount'/><qemu:arg value='shift=3,sleep=off'/>",
 		"a counted clock");
 	has_str(counted, "clock=vm", "and a clock that follows it");
 }
