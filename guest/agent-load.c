@@ -9,7 +9,7 @@
 #include "guest/agent.h"
 #include "guest/agent-spawn.h"
 
-#define LINE_MAX_BYTES 200
+#define LINE_MAX_BYTES   200
 #define OUTPUT_MAX_BYTES 16384
 
 /* What one load may make the agent do in one turn of its loop: a flood must not delay the next tick. */

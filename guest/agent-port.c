@@ -11,8 +11,7 @@
 /* Our longest message is a reply with 1 KiB read back, most of which could need an escape. */
 #define JSON_OUT_MAX 4096
 
-/* The driver copies each write to kernel memory in one piece; under pressure a page is easier to get than 8.
- */
+/* The driver copies each write to kernel memory in one piece; under pressure one page is got more easily. */
 #define WRITE_MAX 4096
 
 /* Devices and host are there at once or never; these only bound a mishap. */

@@ -11,7 +11,7 @@
 #include "guest/agent-vmstat.h"
 
 /* What the host may have to wait for: half a second of 20 ms ticks, or less when ticks are slow. */
-#define BATCH_ROWS 25
+#define BATCH_ROWS   25
 #define BATCH_AGE_US 250000
 
 /* Rows kept while the host does not read: 2.5 s of 20 ms ticks, on top of what the kernel's queue takes. */

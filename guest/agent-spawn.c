@@ -11,8 +11,8 @@
 
 /* The descriptors of a load process beside 0, 1, 2; its environment names them. */
 #define CHECKPOINT_FD 3
-#define RESUME_FD 4
-#define PROGRESS_FD 5
+#define RESUME_FD     4
+#define PROGRESS_FD   5
 /* Where exec reports its failure; closed by a successful exec. */
 #define EXEC_FD 6
 

@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/** What to start. The environment gets defaults for PATH and HOME, and names the descriptors of the process.
- */
+/** What to start. The environment gets defaults for PATH and HOME, and the numbers of the descriptors. */
 struct spawn_request {
 	char **argv;
 	size_t argc;

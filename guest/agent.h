@@ -12,7 +12,7 @@
 
 /*
  * What the parts of the agent offer each other. The agent is one thread. Its memory is static, locked, and
- * there before a load starts, for a guest that swaps gives none: nothing calls malloc once the port is open.
+ * there before a load starts, for a guest that swaps gives none: nothing calls malloc once swap is on.
  *
  * A function that can fail returns NULL or the reason, as text that lives until the next fail().
  */
@@ -102,7 +102,7 @@ void sample_report(void);
 
 /* agent-load.c */
 
-#define LOAD_MAX 16
+#define LOAD_MAX     16
 #define LOAD_POLLFDS (3 * LOAD_MAX)
 
 const char *load_init(void);

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096
-#define PAGE_KIB (PAGE_BYTES / 1024)
+#define PAGE_KIB   (PAGE_BYTES / 1024)
 #define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
 
 /* Pages are written in bursts: every 2 ms is short beside a sampling tick, long beside a wake-up. */
@@ -143,8 +143,8 @@ static void check_page(const uint64_t *page, const struct options *o, uint64_t i
 }
 
 /*
- * Looks at the pages that are in RAM. Those in swap stay there: to read them all back in a guest that has just run out of RAM takes it
- * longer than all the rest of its life, and they are not what fills its RAM.
+ * Looks at the pages that are in RAM. Those in swap stay there: to read them all back in a guest that has
+ * just run out of RAM takes it longer than all the rest of its life, and they are not what fills its RAM.
  */
 static void check_resident(const uint64_t *memory, uint64_t pages, const struct options *o, struct check *c)
 {
@@ -197,8 +197,8 @@ static bool told_to_end(const sigset_t *term, uint64_t until_us)
 }
 
 /*
- * The next point half-way between two multiples of the burst's time. The agent's ticks are at multiples of whole milliseconds: away from
- * them, a jitter of microseconds does not decide which burst a tick still sees.
+ * The next point half-way between two multiples of the burst's time. The agent's ticks are at multiples of
+ * whole milliseconds: away from them, a jitter of microseconds does not decide which burst a tick still sees.
  */
 static uint64_t grid_us(uint64_t now)
 {

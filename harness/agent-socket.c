@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/cleanup.h"
@@ -37,22 +38,47 @@ struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret
 	return e;
 }
 
+/**
+ * A descriptor of the process at the other end, -1 when there is none. The id may be another process's by the
+ * time it is opened, but not while the connection is up: then its process has lived all along.
+ */
+static int open_peer(int fd, pid_t pid)
+{
+	cleanup_close int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	struct pollfd pollfd = { .fd = fd, .events = POLLRDHUP };
+
+	if (pidfd >= 0 && (poll(&pollfd, 1, 0) < 0 || pollfd.revents))
+		return -1;
+	return take_fd(pidfd);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct err *agent_socket_accept(int listen_fd, uid_t uid, int timeout_ms, struct agent_peer *ret)
 {
-	struct pollfd pollfd = { .fd = listen_fd, .events = POLLIN };
+	int64_t end_ms = now_ms() + timeout_ms;
 
-	while (poll(&pollfd, 1, timeout_ms) == 1) {
-		cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (int64_t left_ms; (left_ms = end_ms - now_ms()) > 0;) {
+		struct pollfd pollfd = { .fd = listen_fd, .events = POLLIN };
 		struct ucred cred;
 		socklen_t len = sizeof(cred);
 
+		if (poll(&pollfd, 1, (int)left_ms) != 1)
+			continue;
+
+		cleanup_close int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
 		if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || cred.uid != uid)
 			continue;
-		*ret = (struct agent_peer){
-			.fd = take_fd(fd),
-			.pid = cred.pid,
-			.pidfd = cred.pid > 0 ? pidfd_open(cred.pid, 0) : -1,
-		};
+		ret->pid = cred.pid;
+		ret->pidfd = open_peer(fd, cred.pid);
+		ret->fd = take_fd(fd);
 		return NULL;
 	}
 	return err_new("QEMU did not connect to the agent's socket");

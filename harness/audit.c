@@ -61,7 +61,8 @@ static json_t *host(void)
 	return h;
 }
 
-json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc, char **argv)
+json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc,
+		     char **argv)
 {
 	json_t *audit = json_object();
 	json_t *arguments = json_array();

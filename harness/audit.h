@@ -8,9 +8,10 @@
 #include "harness/image.h"
 
 /**
- * Every fact needed to repeat a run, besides its plan: host (kernel, CPU, memory, load), versions, connection, accelerator, image manifest, arguments.
- * A new reference.
+ * Every fact needed to repeat a run, besides its plan: host (kernel, CPU, memory, load), versions,
+ * connection, accelerator, image manifest, arguments. A new reference.
  */
-json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc, char **argv);
+json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc,
+		     char **argv);
 
 #endif

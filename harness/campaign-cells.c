@@ -8,13 +8,19 @@
 #include "harness/base/hash.h"
 #include "harness/base/strbuf.h"
 #include "harness/campaign.h"
+#include "harness/domain.h"
+#include "harness/guest-vm.h"
 #include "harness/image-query.h"
 #include "harness/initramfs.h"
+#include "harness/load-command.h"
 
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define TICK_MS 20
 
-/* A fixed ballast must stay this long without the rule holding: the rule's window, and kswapd's own delays, fit several times. */
+/*
+ * A fixed ballast must stay this long without the rule holding: the rule's window, and kswapd's own delays,
+ * fit several times.
+ */
 #define SETTLE_MS 3000
 
 const char *cell_str(const struct cell *cell, const char *key)
@@ -47,18 +53,23 @@ static void guest_programs_hash(char hex[65])
 	hash_sha256(all.data, all.len, hex);
 }
 
-/** The part of the identity that all cells of a plan share. */
+/**
+ * The part of the identity that all cells of a plan share. What is not in it: versions of QEMU and of the
+ * host's kernel. They are recorded with each run, and a security update must not throw away a night.
+ */
 static json_t *shared_identity(const struct plan *plan, const struct image *image, const char *accel)
 {
 	char programs[65];
 
 	guest_programs_hash(programs);
-	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
-			 "swap_mib", (int)plan->swap_mib, "vcpus", (int)plan->vcpus, "image", plan->image, "image_key",
-			 image->key, "kernel", image_kernel_release(image), "accel", accel, "icount", (int)plan->icount,
-			 "start", "boot", "onset", plan->rule->name, "onset_version", (int)plan->rule->version,
-			 "tick_ms", TICK_MS, "ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS,
-			 "protocol", PROTO_VERSION, "agent", programs, "fill", plan->fill);
+	return json_pack(
+		"{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
+		"swap_mib", (int)plan->swap_mib, "vcpus", (int)plan->vcpus, "image", plan->image, "image_key",
+		image->key, "kernel", image_kernel_release(image), "cmdline", guest_vm_cmdline(plan->icount),
+		"cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start", "boot",
+		"onset", plan->rule->name, "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS,
+		"ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol",
+		PROTO_VERSION, "agent", programs, "fill", plan->fill);
 }
 
 static void set_load(json_t *identity, enum method method, const char *workload, const char *interpreter,
@@ -70,6 +81,7 @@ static void set_load(json_t *identity, enum method method, const char *workload,
 	json_object_set_new(identity, "processes", json_integer(processes));
 	json_object_set_new(identity, "launch", json_string(launch));
 	json_object_set_new(identity, "size", json_string(size));
+	json_object_set_new(identity, "step_kib", json_integer(method == METHOD_GROWTH ? LOAD_STEP_KIB : 0));
 }
 
 struct cell_list {
@@ -133,7 +145,8 @@ void campaign_expand(const struct plan *plan, const struct image *image, const c
 					json_t *guest = json_copy(shared);
 
 					json_object_set_new(guest, "x_mib", json_integer(plan->ram_mib.v[x]));
-					json_object_set_new(guest, "swappiness", json_integer(plan->swappiness.v[s]));
+					json_object_set_new(guest, "swappiness",
+							    json_integer(plan->swappiness.v[s]));
 					json_object_set_new(guest, "thp", json_string(plan->thp.v[t]));
 					json_object_set_new(guest, "mglru", json_boolean(plan->mglru[m]));
 					add_guest(&list, plan, guest);

@@ -6,13 +6,16 @@
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
-/* A replicate is given up after this many failed probes: one retry tells a passing trouble of the host from a lasting one. */
+/*
+ * A replicate is given up after this many failed probes: one retry tells a passing trouble of the host from a
+ * lasting one.
+ */
 #define FAILURES_MAX 2
 
 /* Z* is bracketed to 1 MiB; each side of the final bracket is asked twice, in guests of their own. */
 #define RESOLUTION_KIB 1024
-#define VERIFY 2
-#define PROBES_MAX 24
+#define VERIFY         2
+#define PROBES_MAX     24
 
 /* Probes one search usually takes (see the search's tests): only for the ETA. */
 #define PROBES_TYPICAL 8
@@ -83,7 +86,8 @@ static struct replicate_state threshold_state(const struct cell *cell, unsigned 
 }
 
 static struct replicate_state replicate_state(const struct cell *cell, unsigned replicate,
-					      const struct probe_record *probes, size_t n, int64_t forgiven_id)
+					      const struct probe_record *probes, size_t n,
+					      int64_t forgiven_id)
 {
 	unsigned answers = 0, failures = 0, seq = 0;
 	bool is_applicable = true;
@@ -107,7 +111,9 @@ static struct replicate_state replicate_state(const struct cell *cell, unsigned 
 	if (strcmp(cell_str(cell, "method"), method_name(METHOD_THRESHOLD)) == 0)
 		state = threshold_state(cell, replicate, answers, probes, n);
 	else
-		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE, .left = 1, .kind = PROBE_GROWTH };
+		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE,
+						  .left = 1,
+						  .kind = PROBE_GROWTH };
 	state.seq = seq;
 	if (state.status == NEEDS_PROBE && !is_applicable)
 		state.status = IS_NOT_APPLICABLE;

@@ -5,29 +5,51 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/hash.h"
 #include "harness/load-command.h"
 
-/** swapcal-<plan>-<number>, of the letters that every hypervisor takes. */
+/*
+ * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
+ * be the trouble of one cell, or pass: it costs that cell one of its attempts.
+ */
+#define START_FAILURES_MAX 3
+
+/** One execution of a campaign. */
+struct run {
+	const struct campaign *campaign;
+	int64_t forgiven_id; /**< see campaign_cell_state() */
+	unsigned probes_run;
+	unsigned start_failures;
+	bool has_started; /**< some guest could be started */
+};
+
+/**
+ * swapcal-<plan>-<process>-<number>, of the letters that every hypervisor takes; two campaigns may run plans
+ * of one name.
+ */
 static char *guest_name(const char *plan_name, unsigned number)
 {
 	char plan[17];
 	size_t len = 0;
 
 	for (; *plan_name && len + 1 < sizeof(plan); plan_name++)
-		plan[len++] = isalnum((unsigned char)*plan_name) ? (char)tolower((unsigned char)*plan_name) : '-';
+		plan[len++] =
+			isalnum((unsigned char)*plan_name) ? (char)tolower((unsigned char)*plan_name) : '-';
 	plan[len] = '\0';
-	return xasprintf("swapcal-%s-%u", plan, number);
+	return xasprintf("swapcal-%s-%d-%u", plan, (int)getpid(), number);
 }
 
 /** The seed of one probe: its own, and the same whenever the campaign is run. */
 static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct cell_state *state)
 {
 	char hex[65];
-	cleanup_free char *text = xasprintf("%" PRIu64 " %s %u %u", seed, cell->key, state->replicate, state->seq);
+	cleanup_free char *text =
+		xasprintf("%" PRIu64 " %s %u %u", seed, cell->key, state->replicate, state->seq);
 
 	hash_sha256(text, strlen(text), hex);
 	/* 15 digits: stays below 2^63, so it passes as an integer everywhere. */
@@ -35,11 +57,41 @@ static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct 
 	return strtoull(hex, NULL, 16);
 }
 
-static struct err *run_probe(const struct campaign *c, const struct cell *cell, const struct cell_state *state,
-			     unsigned run, unsigned left)
+/**
+ * Lives one guest. One that cannot be started is a failed probe, unless it shows that this host can start
+ * none.
+ */
+static struct err *live(struct run *run, const struct probe_spec *spec, struct probe_record *ret)
 {
-	cleanup_free char *name = guest_name(c->name, run);
-	struct load_command command = { { NULL } };
+	const struct campaign *c = run->campaign;
+	struct err *e = probe_run(c->ops, c->ops_ctx, spec, c->events.phase, c->events.arg, ret);
+
+	if (!e) {
+		run->has_started = true;
+		return NULL;
+	}
+	/* Whatever a signal broke in the middle of a start is no fault of the guest's. */
+	if (cancel_requested()) {
+		err_free(e);
+		return cancel_error();
+	}
+	if (err_get_kind(e) == ERR_INTERRUPTED)
+		return e;
+	if (!run->has_started && ++run->start_failures >= START_FAILURES_MAX)
+		return err_set_kind(
+			err_wrap(e, "%u guests in a row could not be started", run->start_failures),
+			ERR_HOST);
+	*ret = probe_not_started(spec, err_message(e));
+	err_free(e);
+	return NULL;
+}
+
+static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
+			     unsigned left)
+{
+	const struct campaign *c = run->campaign;
+	cleanup_free char *name = guest_name(c->name, run->probes_run);
+	cleanup(load_command_deinit) struct load_command command = { { NULL } };
 	struct probe_spec spec = {
 		.cell_key = cell->key,
 		.replicate = state->replicate,
@@ -73,42 +125,43 @@ static struct err *run_probe(const struct campaign *c, const struct cell *cell, 
 		spec.argv = (const char *const *)command.argv;
 	}
 	if (c->events.probe_start)
-		c->events.probe_start(c->events.arg, cell, &spec, run, left);
+		c->events.probe_start(c->events.arg, cell, &spec, run->probes_run, left);
 
 	struct probe_record record;
-	struct err *e = probe_run(c->ops, c->ops_ctx, &spec, c->events.phase, c->events.arg, &record);
+	struct err *e = live(run, &spec, &record);
 
-	load_command_deinit(&command);
 	if (e)
 		return e;
 	e = store_put_probe(c->store, c->run_id, &record);
+	run->probes_run += !e;
 	if (!e && c->events.probe_end)
-		c->events.probe_end(c->events.arg, cell, &record, run + 1, left ? left - 1 : 0);
+		c->events.probe_end(c->events.arg, cell, &record, run->probes_run, left ? left - 1 : 0);
 	probe_record_deinit(&record);
 	return e;
 }
 
 /** The state of a cell from its probes in the store, and their number. */
-static struct err *cell_state(const struct campaign *c, const struct cell *cell, int64_t forgiven_id,
-			      struct cell_state *ret, size_t *ret_n)
+static struct err *cell_state(const struct run *run, const struct cell *cell, struct cell_state *ret,
+			      size_t *ret_n)
 {
 	struct probe_record *probes;
 	size_t n;
-	struct err *e = store_probes(c->store, cell->key, &probes, &n);
+	struct err *e = store_probes(run->campaign->store, cell->key, &probes, &n);
 
 	if (e)
 		return e;
-	*ret = campaign_cell_state(cell, probes, n, forgiven_id);
+	*ret = campaign_cell_state(cell, probes, n, run->forgiven_id);
 	*ret_n = n;
 	store_probes_free(probes, n);
 	return NULL;
 }
 
 /**
- * The cell to ask next: of those with something to ask, the one with the fewest probes, so that a run cut short has covered
- * everything once before anything twice. It follows from the recorded probes alone, so a resumed run asks in the same order.
+ * The cell to ask next: of those with something to ask, the one with the fewest probes, so that a run cut
+ * short has covered everything once before anything twice. It follows from the recorded probes alone, so a
+ * resumed run asks in the same order.
  */
-static struct err *choose_cell(const struct campaign *c, const struct cell *cells, size_t n, int64_t forgiven_id,
+static struct err *choose_cell(const struct run *run, const struct cell *cells, size_t n,
 			       const struct cell **ret, struct cell_state *ret_state, unsigned *ret_left)
 {
 	size_t fewest = SIZE_MAX;
@@ -118,7 +171,7 @@ static struct err *choose_cell(const struct campaign *c, const struct cell *cell
 	for (size_t i = 0; i < n; i++) {
 		struct cell_state state;
 		size_t probes_n;
-		struct err *e = cell_state(c, &cells[i], forgiven_id, &state, &probes_n);
+		struct err *e = cell_state(run, &cells[i], &state, &probes_n);
 
 		if (e)
 			return e;
@@ -145,47 +198,60 @@ static struct err *last_probe_id(struct store *store, int64_t *ret)
 	return NULL;
 }
 
-static struct err *run_cells(const struct campaign *c, const struct cell *cells, size_t n,
-			     struct campaign_result *ret)
+/** Probes until nothing is left to ask. */
+static struct err *run_cells(struct run *run, const struct cell *cells, size_t n)
 {
-	int64_t forgiven_id = 0;
-	struct err *e = c->retry_failed ? last_probe_id(c->store, &forgiven_id) : NULL;
-
-	while (!e) {
+	for (;;) {
 		const struct cell *cell;
 		struct cell_state state = { 0 };
 		unsigned left;
+		struct err *e = choose_cell(run, cells, n, &cell, &state, &left);
 
-		e = choose_cell(c, cells, n, forgiven_id, &cell, &state, &left);
-		if (e || !cell)
-			break;
-		e = run_probe(c, cell, &state, ret->probes_run, left);
-		ret->probes_run += !e;
+		if (!e && !cell)
+			return NULL;
+		/* Else a wish to stop that comes between two guests is heard by the next one only. */
+		if (!e && cancel_requested())
+			e = cancel_error();
+		if (!e)
+			e = run_probe(run, cell, &state, left);
+		if (e)
+			return e;
 	}
-	for (size_t i = 0; !e && i < n; i++) {
+}
+
+static struct err *count_replicates(const struct run *run, const struct cell *cells, size_t n,
+				    struct campaign_result *ret)
+{
+	for (size_t i = 0; i < n; i++) {
 		struct cell_state state;
 		size_t probes_n;
+		struct err *e = cell_state(run, &cells[i], &state, &probes_n);
 
-		e = cell_state(c, &cells[i], forgiven_id, &state, &probes_n);
 		if (e)
-			break;
+			return e;
 		ret->replicates_done += state.done;
 		ret->replicates_lost += state.lost;
 		ret->replicates_not_applicable += state.not_applicable;
 	}
-	return e;
+	return NULL;
 }
 
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret)
 {
+	struct run run = { .campaign = campaign };
 	struct campaign_result result = { 0 };
 	struct cell *cells;
 	size_t n;
-	struct err *e = store_cells(campaign->store, &cells, &n);
+	struct err *e = campaign->retry_failed ? last_probe_id(campaign->store, &run.forgiven_id) : NULL;
 
+	if (!e)
+		e = store_cells(campaign->store, &cells, &n);
 	if (e)
 		return e;
-	e = run_cells(campaign, cells, n, &result);
+	e = run_cells(&run, cells, n);
+	result.probes_run = run.probes_run;
+	if (!e)
+		e = count_replicates(&run, cells, n, &result);
 	store_cells_free(cells, n);
 	if (!e)
 		*ret = result;

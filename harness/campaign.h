@@ -16,10 +16,14 @@
 #include "harness/store.h"
 
 /*
- * From a plan to cells, from cells and what is known about them to the next probe, until nothing is left to ask.
+ * From a plan to cells, from cells and what is known about them to the next probe, until nothing is left to
+ * ask.
  */
 
-/** All cells of a plan in its order: the threshold cell of each guest, then its loads. Freed with store_cells_free(). */
+/**
+ * All cells of a plan in its order: the threshold cell of each guest, then its loads. Freed with
+ * store_cells_free().
+ */
 void campaign_expand(const struct plan *plan, const struct image *image, const char *accel, struct cell **ret,
 		     size_t *ret_n);
 
@@ -32,7 +36,8 @@ bool cell_bool(const struct cell *cell, const char *key);
 struct search_params campaign_search_params(const struct cell *threshold_cell);
 
 /**
- * What the search says about one replicate of a threshold cell, from its probes among n. Probes that are no answers do not count.
+ * What the search says about one replicate of a threshold cell, from its probes among n. Probes that are no
+ * answers do not count.
  */
 struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
 				   const struct probe_record *probes, size_t n);
@@ -50,8 +55,8 @@ struct cell_state {
 };
 
 /**
- * The state of a cell from its n probes in the order they were made. Failed probes with an id up to forgiven_id do
- * not count against the cell (--retry-failed).
+ * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
+ * forgiven_id do not count against the cell (--retry-failed).
  */
 struct cell_state campaign_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
 				      int64_t forgiven_id);
@@ -59,7 +64,9 @@ struct cell_state campaign_cell_state(const struct cell *cell, const struct prob
 /** Hears what a campaign does; for progress. Any member may be NULL. */
 struct campaign_events {
 	void *arg;
-	/** A probe starts: the number of probes run so far and the estimate of those left, this one included. */
+	/**
+	 * A probe starts: the number of probes run so far and the estimate of those left, this one included.
+	 */
 	void (*probe_start)(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run,
 			    unsigned left);
 	void (*phase)(void *arg, enum probe_phase phase);
@@ -86,8 +93,10 @@ struct campaign {
 };
 
 /**
- * Runs the store's current cells to their end, the cell with the fewest probes next, each probe durable before the next
- * starts. What is recorded is not asked again. An error ends it early (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
+ * Runs the store's current cells to their end, the cell with the fewest probes next, each probe durable
+ * before the next starts. What is recorded is not asked again. A guest that cannot be started is a failed
+ * probe like others; only when the first guests of a run cannot, it ends (ERR_HOST). An error ends it early
+ * (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
  */
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret) must_check;
 

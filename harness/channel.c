@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/frame.h"
 
-/* How long a send may wait for the guest to make room; our messages are small, so a full socket means a stuck guest. */
+/*
+ * How long a send may wait for the guest to make room; our messages are small, so a full socket means a stuck
+ * guest.
+ */
 #define SEND_TIMEOUT_MS 10000
 
 struct channel {
@@ -36,14 +40,6 @@ void channel_destroy(struct channel *ch)
 	free(ch);
 }
 
-int64_t channel_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /** Waits for events on the socket until the deadline; *ret_ready says whether they came. */
 static struct err *wait_for(struct channel *ch, short events, int64_t deadline_ms, bool *ret_ready)
 {
@@ -53,7 +49,7 @@ static struct err *wait_for(struct channel *ch, short events, int64_t deadline_m
 		if (cancel_requested())
 			return cancel_error();
 
-		int64_t left = deadline_ms - channel_now_ms();
+		int64_t left = deadline_ms - clock_ms();
 		int n = poll(fds, 2, left > 0 ? (int)left : 0);
 
 		if (n < 0 && errno != EINTR)
@@ -73,10 +69,11 @@ struct err *channel_send(struct channel *ch, json_t *json)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct err *e = frame_write(&out, json);
-	int64_t deadline_ms = channel_now_ms() + SEND_TIMEOUT_MS;
+	int64_t deadline_ms = clock_ms() + SEND_TIMEOUT_MS;
 
 	for (size_t sent = 0; !e && sent < out.len;) {
-		ssize_t n = write(ch->fd, out.data + sent, out.len - sent);
+		/* A guest that is gone is an error of this probe, not a signal that ends us. */
+		ssize_t n = send(ch->fd, out.data + sent, out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0) {
 			sent += (size_t)n;
@@ -95,7 +92,7 @@ struct err *channel_send(struct channel *ch, json_t *json)
 
 struct err *channel_recv(struct channel *ch, int timeout_ms, struct guest_msg **ret)
 {
-	int64_t deadline_ms = channel_now_ms() + timeout_ms;
+	int64_t deadline_ms = clock_ms() + timeout_ms;
 
 	for (;;) {
 		struct err *e = frame_next(&ch->reader, ret);

@@ -7,6 +7,7 @@
 #include "harness/base/log.h"
 #include "harness/cmd.h"
 #include "harness/doctor.h"
+#include "harness/report-format.h"
 
 /* Of the object printed with --format json. */
 #define DOCTOR_SCHEMA_VERSION 1
@@ -79,9 +80,11 @@ static void print_check(void *arg, const struct check *check)
 	out->failed += check->level == CHECK_FAIL;
 	if (out->checks) {
 		json_array_append_new(out->checks,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", check->id, "title",
+				      json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", check->id, "title",
 						check->title, "status", check_level_name(check->level),
-						"detail", check->detail, "hint", check->hint));
+						/* May name a file, of any bytes. */
+						"detail", format_json_string(check->detail), "hint",
+						check->hint));
 		return;
 	}
 	log_progress_end();

@@ -11,9 +11,9 @@
 #include "harness/base/log.h"
 #include "harness/cmd.h"
 #include "harness/datadir.h"
+#include "harness/image-query.h"
 #include "harness/image.h"
 
-DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
 
 /* Of the objects printed with --format json. */
@@ -133,8 +133,10 @@ static json_int_t image_bytes(const struct image *image)
 	json_t *file;
 	json_int_t sum = 0;
 
-	json_object_foreach(json_object_get(image->manifest, "files"), name, file) sum +=
-		json_integer_value(json_object_get(file, "bytes"));
+	json_object_foreach(json_object_get(image->manifest, "files"), name, file)
+	{
+		sum += json_integer_value(json_object_get(file, "bytes"));
+	}
 	return sum;
 }
 
@@ -177,11 +179,6 @@ static const char *manifest_str(const struct image *image, const char *key)
 	return s ? s : "?";
 }
 
-static const char *kernel_release(const struct image *image)
-{
-	return json_string_value(json_object_get(json_object_get(image->manifest, "kernel"), "release"));
-}
-
 static void print_json(json_t *object)
 {
 	/* Insertion order: the versions come first. */
@@ -204,7 +201,7 @@ static void print_list_json(struct image **images, size_t n)
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "name",
 						manifest_str(images[i], "name"), "key", images[i]->key,
-						"kernel", kernel_release(images[i]), "bytes",
+						"kernel", image_kernel_release(images[i]), "bytes",
 						image_bytes(images[i]), "built_at",
 						manifest_str(images[i], "built_at"), "dir", images[i]->dir));
 	json_object_set_new(head, "images", list);
@@ -220,7 +217,7 @@ static void print_list_text(struct image **images, size_t n)
 	printf("%-16s %-12s %-24s %8s  %s\n", "NAME", "KEY", "KERNEL", "SIZE", "BUILT");
 	for (size_t i = 0; i < n; i++)
 		printf("%-16s %.12s %-24s %5.0f MB  %s\n", manifest_str(images[i], "name"), images[i]->key,
-		       kernel_release(images[i]), (double)image_bytes(images[i]) / 1e6,
+		       image_kernel_release(images[i]), (double)image_bytes(images[i]) / 1e6,
 		       manifest_str(images[i], "built_at"));
 }
 
@@ -256,7 +253,7 @@ static void print_kernel(const struct image *image)
 	json_t *value;
 	size_t i;
 
-	printf("kernel           %s\n", kernel_release(image));
+	printf("kernel           %s\n", image_kernel_release(image));
 	json_object_foreach(json_object_get(json_object_get(image->manifest, "kernel"), "config"), name,
 			    value)
 		printf("  %-36s %s\n", name,

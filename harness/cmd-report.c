@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
@@ -11,7 +14,6 @@
 #include "harness/store.h"
 
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 
 static const char usage[] = "Usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
 			    "\n"
@@ -96,13 +98,39 @@ static struct err *build_report(const char *file, struct metric *metrics, size_t
 	return e ? e : report_build(store, metrics, n, ret);
 }
 
+/* A report in place of what it was made from could not be made again. */
+static struct err *check_output(const struct options *o)
+{
+	struct stat file, output;
+
+	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
+	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)
+		return err_new_kind(ERR_USAGE, "--output: '%s' is the results file itself", o->output);
+	return NULL;
+}
+
+static struct err *write_output(const char *path, const struct strbuf *out)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return file_write_atomic(path, out->data, out->len, 0644);
+
+	/* /dev/stdout, a pipe: to be written to, not replaced by a file. */
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", path);
+	return err_wrap(file_write_all(fd, out->data, out->len), "'%s'", path);
+}
+
 static struct err *write_report(const struct options *o, const struct report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	o->write(r, &out);
 	if (o->output)
-		return file_write_atomic(o->output, out.data, out.len, 0644);
+		return write_output(o->output, &out);
 	fwrite(out.data, 1, out.len, stdout);
 	return NULL;
 }
@@ -120,7 +148,9 @@ struct err *cmd_report(int argc, char **argv)
 		fputs(usage, stdout);
 		return NULL;
 	}
-	e = metric_load_shipped(&metrics, &n);
+	e = check_output(&o);
+	if (!e)
+		e = metric_load_shipped(&metrics, &n);
 	if (e)
 		return e;
 

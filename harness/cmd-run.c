@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include "harness/accel.h"
 #include "harness/audit.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/campaign.h"
@@ -31,8 +31,9 @@ struct options {
 static const char help[] =
 	"usage: swapcal run PLAN -o FILE [OPTION]...\n"
 	"\n"
-	"Runs the campaign that PLAN describes and keeps every probe in FILE. The same command resumes: it asks\n"
-	"only what FILE does not answer yet. Ctrl-C ends the guests at once and keeps what is finished.\n"
+	"Runs the campaign that PLAN describes and keeps every probe in FILE. The same command resumes it:\n"
+	"only what FILE does not answer yet is asked. Ctrl-C ends the guests at once and keeps what is "
+	"done.\n"
 	"\n"
 	"  -o, --output FILE    results file, made when missing\n"
 	"  -n, --dry-run        check the plan, list its cells and an estimate of the time, start nothing\n"
@@ -45,19 +46,22 @@ static const char help[] =
 	"  swapcal run examples/first-light.yaml -o first-light.swapcal\n"
 	"  swapcal report first-light.swapcal\n"
 	"\n"
-	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes lost,\n"
-	"130 interrupted. The plan's format is in swapcal-plan(5).\n";
+	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes\n"
+	"lost, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
 
 static struct err *parse_options(int argc, char **argv, struct options *ret)
 {
 	enum { OPT_RETRY = 256, OPT_ACCEL };
 	static const struct option long_options[] = {
-		{ "output", required_argument, NULL, 'o' }, { "dry-run", no_argument, NULL, 'n' },
-		{ "retry-failed", no_argument, NULL, OPT_RETRY }, { "accel", required_argument, NULL, OPT_ACCEL },
-		{ "connect", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "retry-failed", no_argument, NULL, OPT_RETRY },
+		{ "accel", required_argument, NULL, OPT_ACCEL },
+		{ "connect", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .accel = "auto", .uri = getenv("LIBVIRT_DEFAULT_URI") };
+	struct options o = { .accel = "auto" };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:nc:h", long_options, NULL)) != -1)
@@ -105,12 +109,13 @@ static struct err *put_cells(struct store *store, const struct cell *cells, size
 static void print_cells(const struct plan *plan, const struct cell *cells, size_t n)
 {
 	printf("plan %s: %zu cells, %u replicate(s) each\n", plan->name, n, plan->replicates);
-	printf("%-12s  %6s  %-9s  %-10s  %-12s  %9s  %-4s  %s\n", "cell", "X MiB", "method", "workload", "interpreter",
-	       "processes", "thp", "swappiness");
+	printf("%-12s  %6s  %-9s  %-10s  %-12s  %9s  %-4s  %s\n", "cell", "X MiB", "method", "workload",
+	       "interpreter", "processes", "thp", "swappiness");
 	for (size_t i = 0; i < n; i++)
-		printf("%-12.12s  %6u  %-9s  %-10s  %-12s  %9u  %-4s  %u\n", cells[i].key, cell_uint(&cells[i], "x_mib"),
-		       cell_str(&cells[i], "method"), cell_str(&cells[i], "workload"),
-		       cell_str(&cells[i], "interpreter"), cell_uint(&cells[i], "processes"), cell_str(&cells[i], "thp"),
+		printf("%-12.12s  %6u  %-9s  %-10s  %-12s  %9u  %-4s  %u\n", cells[i].key,
+		       cell_uint(&cells[i], "x_mib"), cell_str(&cells[i], "method"),
+		       cell_str(&cells[i], "workload"), cell_str(&cells[i], "interpreter"),
+		       cell_uint(&cells[i], "processes"), cell_str(&cells[i], "thp"),
 		       cell_uint(&cells[i], "swappiness"));
 }
 
@@ -120,7 +125,10 @@ static struct err *dry_run(const struct plan *plan, const struct image *image, c
 	size_t n;
 	unsigned probes = 0;
 
-	/* Nothing is started, so an undecided accelerator stays so: the keys shown are then not those of a run. */
+	/*
+	 * Nothing is started, so an undecided accelerator stays so: the keys shown are then not those of a
+	 * run.
+	 */
 	campaign_expand(plan, image, accel, &cells, &n);
 	print_cells(plan, cells, n);
 	for (size_t i = 0; i < n; i++)
@@ -137,14 +145,16 @@ static struct err *conclude(const struct campaign_result *result, const char *fi
 	log_note("%u probes run; %u replicates answered, %u lost, %u not applicable", result->probes_run,
 		 result->replicates_done, result->replicates_lost, result->replicates_not_applicable);
 	if (result->replicates_lost)
-		return err_new_kind(ERR_LOST,
-				    "%u replicate(s) lost; 'swapcal status %s' tells why, --retry-failed asks again",
-				    result->replicates_lost, file);
+		return err_new_kind(
+			ERR_LOST,
+			"%u replicate(s) lost; 'swapcal status %s' tells why, --retry-failed asks again",
+			result->replicates_lost, file);
 	return NULL;
 }
 
 static struct err *run(const struct options *o, const struct plan *plan, const struct image *image,
-		       struct store *store, struct domain_conn *conn, const char *accel, char **argv, int argc)
+		       struct store *store, struct domain_conn *conn, const char *accel, int argc,
+		       char **argv)
 {
 	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
 	cleanup(cleanup_json_) json_t *audit = audit_create(conn, image, accel, argc, argv);
@@ -168,7 +178,8 @@ static struct err *run(const struct options *o, const struct plan *plan, const s
 	run_progress_init(&progress, &campaign.events);
 	e = campaign_run(&campaign, &result);
 
-	struct err *end = store_end_run(store, campaign.run_id, !e ? "done" : cancel_requested() ? "interrupted" : "failed");
+	const char *status = !e ? "done" : err_get_kind(e) == ERR_INTERRUPTED ? "interrupted" : "failed";
+	struct err *end = store_end_run(store, campaign.run_id, status);
 
 	if (e) {
 		err_free(end);
@@ -177,12 +188,16 @@ static struct err *run(const struct options *o, const struct plan *plan, const s
 	return end ? end : conclude(&result, o->output);
 }
 
-static struct err *run_plan(const struct options *o, const struct plan *plan, const struct image *image, int argc,
-			    char **argv)
+static struct err *run_plan(const struct options *o, const struct plan *plan, const struct image *image,
+			    int argc, char **argv)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
 	const char *accel;
+
+	/* A night's campaign does not end because the terminal or pipe that heard of its progress is gone. */
+	signal(SIGPIPE, SIG_IGN);
+
 	struct err *e = store_open(o->output, STORE_WRITE, &store);
 
 	if (!e)
@@ -198,7 +213,7 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, co
 	campaign_expand(plan, image, accel, &cells, &n);
 	e = put_cells(store, cells, n);
 	store_cells_free(cells, n);
-	return e ? e : run(o, plan, image, store, conn, accel, argv, argc);
+	return e ? e : run(o, plan, image, store, conn, accel, argc, argv);
 }
 
 struct err *cmd_run(int argc, char **argv)
@@ -215,7 +230,7 @@ struct err *cmd_run(int argc, char **argv)
 	if (!e)
 		e = plan_load(o.plan_path, &plan);
 	if (!e)
-		e = image_find(plan->image, &image);
+		e = err_set_kind(image_find(plan->image, &image), ERR_HOST);
 	if (!e)
 		e = plan_check_image(plan, image);
 	if (!e)

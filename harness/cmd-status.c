@@ -9,7 +9,6 @@
 #include "harness/store.h"
 
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
 
 static const char usage[] = "Usage: swapcal status FILE [--format text|json]\n"
 			    "\n"

@@ -12,6 +12,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/file.h"
+#include "harness/base/proc.h"
 #include "harness/base/strbuf.h"
 #include "harness/domain.h"
 #include "harness/guest-vm.h"
@@ -218,24 +219,10 @@ static void check_images(struct doctor *d)
 	free(images);
 }
 
-static bool has_program(const char *name)
-{
-	cleanup_free char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-	char *save;
-
-	for (char *dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
-		cleanup_free char *file = xasprintf("%s/%s", dir, name);
-
-		if (access(file, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 /** What building an image needs. */
 static void check_build_tools(struct doctor *d)
 {
-	bool supermin = has_program("supermin"), mmdebstrap = has_program("mmdebstrap");
+	bool supermin = proc_program_exists("supermin"), mmdebstrap = proc_program_exists("mmdebstrap");
 	cleanup_free char *kernel = NULL;
 	struct err *e = accel_find_boot_kernel(&kernel);
 

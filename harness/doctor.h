@@ -32,6 +32,7 @@ struct check {
  * a few seconds, and up to 15 more when KVM is tried for the first time. Fails only when the user
  * interrupts it.
  */
-struct err *doctor_run(const char *uri, void (*report)(void *arg, const struct check *check), void *arg) must_check;
+struct err *doctor_run(const char *uri, void (*report)(void *arg, const struct check *check),
+		       void *arg) must_check;
 
 #endif

@@ -19,7 +19,7 @@ struct domain_conn {
 	bool is_embedded;
 	struct workdir *workdir;
 	struct stage_user user;
-	char *dac_label; /* NULL: QEMU's user is ours, or the driver's affair */
+	char *dac_label;      /* NULL: QEMU's user is ours, or the driver's affair */
 	pthread_mutex_t lock; /* guards the lists and the staged files */
 	struct domain *domains;
 	struct domain *ended; /* the process is gone, libvirt may be busy with it */

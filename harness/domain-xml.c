@@ -184,7 +184,7 @@ struct err *domain_xml_build(const struct domain_spec *spec, const struct domain
 	if (extra->dac_label)
 		add_around(&sb, " <seclabel type='static' model='dac' relabel='no'><label>", extra->dac_label,
 			   "</label></seclabel>\n");
-	/* shift=3: 8 ns an instruction, about what TCG takes, so that guest time runs about as fast as ours. */
+	/* shift=3: 8 ns an instruction, about what TCG takes, so that guest time keeps pace with ours. */
 	if (spec->icount)
 		strbuf_adds(&sb, " <qemu:commandline>\n"
 				 "  <qemu:arg value='-icount'/><qemu:arg value='shift=3,sleep=off'/>\n"

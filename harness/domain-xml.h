@@ -10,7 +10,7 @@ struct domain_xml_extra {
 	const char *agent_socket; /**< unix socket that QEMU connects to */
 	const char *console_path; /**< file the serial console is written to */
 	const char *description;  /**< who owns the guest, in one line */
-	const char *dac_label;    /**< "+uid:+gid" to run QEMU as, files left alone; NULL: as the driver is configured */
+	const char *dac_label; /**< "+uid:+gid" to run QEMU as, files left alone; NULL: the driver's choice */
 };
 
 /**

@@ -70,16 +70,16 @@ struct err *domain_stage_file(struct domain_conn *conn, const char *path, char *
 struct err *domain_own_file(struct domain_conn *conn, const char *path) must_check;
 
 struct domain_spec {
-	const char *name; /**< unique on the host: begins with `swapcal-`, only a-z, 0-9 and '-', at most 60 characters */
+	const char *name;  /**< unique on the host: `swapcal-` and a-z, 0-9, '-'; at most 60 characters */
 	const char *accel; /**< "kvm" or "tcg" */
 	bool icount;
 	unsigned ram_mib;
 	unsigned vcpus;
-	const char *kernel;       /**< paths that QEMU's user can read */
-	const char *initrd;       /**< NULL for none */
+	const char *kernel; /**< paths that QEMU's user can read */
+	const char *initrd; /**< NULL for none */
 	const char *cmdline;
-	const char *root_disk;    /**< qcow2, attached read-only; NULL for none */
-	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
+	const char *root_disk; /**< qcow2, attached read-only; NULL for none */
+	const char *swap_disk; /**< raw, writable for QEMU's user; NULL for none */
 };
 
 struct domain;
@@ -88,7 +88,8 @@ struct domain;
  * Starts a transient guest that dies with the connection. Its agent port is connected from the first
  * instruction on.
  */
-struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret) must_check;
+struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec,
+			 struct domain **ret) must_check;
 
 /**
  * The agent port: a stream socket, owned by the domain, non-blocking. End of file: the QEMU process is

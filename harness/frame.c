@@ -39,7 +39,6 @@ void frame_feed(struct frame_reader *r, const void *data, size_t len)
 
 struct err *frame_next(struct frame_reader *r, struct guest_msg **ret)
 {
-	const uint8_t *head = (const uint8_t *)r->bytes.data + r->start;
 	size_t len = r->bytes.len - r->start;
 	struct proto_frame f;
 
@@ -47,6 +46,7 @@ struct err *frame_next(struct frame_reader *r, struct guest_msg **ret)
 	if (len < PROTO_FRAME_BYTES)
 		return NULL;
 
+	const uint8_t *head = (const uint8_t *)r->bytes.data + r->start;
 	const char *wrong = proto_decode(head, &f);
 
 	if (wrong)
@@ -64,8 +64,7 @@ struct err *frame_next(struct frame_reader *r, struct guest_msg **ret)
 		return err_new("corrupt frame from the guest: checksum does not match");
 
 	json_error_t je;
-	cleanup_json json_t *json =
-		json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
+	cleanup_json json_t *json = json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
 
 	if (!json)
 		return err_new("corrupt frame from the guest: %s", je.text);
@@ -93,7 +92,8 @@ struct err *frame_write(struct strbuf *out, json_t *json)
 	size_t len = strlen(text);
 
 	if (len > PROTO_JSON_MAX)
-		return err_new("message of %zu bytes is too long for the agent (at most %d)", len, PROTO_JSON_MAX);
+		return err_new("message of %zu bytes is too long for the agent (at most %d)", len,
+			       PROTO_JSON_MAX);
 	proto_encode(head, text, (uint32_t)len, NULL, 0);
 	strbuf_add(out, head, sizeof(head));
 	strbuf_add(out, text, len);

@@ -10,8 +10,8 @@
 #include "harness/guest.h"
 
 /*
- * Framing of guest/proto.h on the host's side, apart from any file descriptor. Bytes of a guest are hostile: a frame that breaks a
- * rule is an error, and nothing after it is read.
+ * Framing of guest/proto.h on the host's side, apart from any file descriptor. Bytes of a guest are hostile:
+ * a frame that breaks a rule is an error, and nothing after it is read.
  */
 
 /** Bytes received and not yet understood. */
@@ -26,8 +26,8 @@ void frame_reader_deinit(struct frame_reader *r);
 void frame_feed(struct frame_reader *r, const void *data, size_t len);
 
 /**
- * The next complete message; *ret becomes NULL when more bytes are needed. The JSON is an object with a string member "type".
- * After an error the reader must not be used again.
+ * The next complete message; *ret becomes NULL when more bytes are needed. The JSON is an object with a
+ * string member "type". After an error the reader must not be used again.
  */
 struct err *frame_next(struct frame_reader *r, struct guest_msg **ret) must_check;
 

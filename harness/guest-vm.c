@@ -6,16 +6,17 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/channel.h"
 #include "harness/initramfs.h"
 #include "harness/swapdisk.h"
 
 /*
- * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline. Where every life must be the
- * same: no randomisation, and no idle processor, for with a clock that counts instructions an idle guest's time races ahead while it
- * waits for the host.
+ * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline. Where
+ * every life must be the same: no randomisation, and no idle processor, for with a clock that counts
+ * instructions an idle guest's time races ahead while it waits for the host.
  */
-#define CMDLINE "console=ttyS0 quiet panic=-1"
+#define CMDLINE        "console=ttyS0 quiet panic=-1"
 #define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps idle=poll"
 
 struct guest_vm_host {
@@ -45,7 +46,8 @@ void guest_vm_host_destroy(struct guest_vm_host *host)
 }
 DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
 
-struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, struct guest_vm_host **ret)
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
+				 struct guest_vm_host **ret)
 {
 	cleanup(cleanup_host_) struct guest_vm_host *host = xcalloc(1, sizeof(*host));
 	cleanup_free char *kernel = xasprintf("%s/vmlinuz", image->dir);
@@ -145,7 +147,7 @@ static char *vm_command_line(struct guest *g)
 static int64_t vm_now_ms(struct guest *g)
 {
 	(void)g;
-	return channel_now_ms();
+	return clock_ms();
 }
 
 const struct guest_ops guest_vm_ops = {

@@ -6,14 +6,26 @@
 #include "harness/guest.h"
 #include "harness/image.h"
 
-/** Real guests: libvirt domains that boot an image, with the agent behind a virtio-serial port. Its context is a struct guest_vm_host. */
+/**
+ * Real guests: libvirt domains that boot an image, with the agent behind a virtio-serial port. Its context is
+ * a struct guest_vm_host.
+ */
 extern const struct guest_ops guest_vm_ops;
+
+/**
+ * The command line of the guest's kernel; it decides what a guest is like, so it is part of a cell's
+ * identity.
+ */
+const char *guest_vm_cmdline(bool icount);
 
 struct guest_vm_host;
 
-/** Makes an image's files reachable for QEMU and writes the initramfs; both arguments are borrowed until the host is destroyed. */
-struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, struct guest_vm_host **ret)
-	must_check;
+/**
+ * Makes an image's files reachable for QEMU and writes the initramfs. conn is borrowed until the host is
+ * destroyed, image for the time of the call.
+ */
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
+				 struct guest_vm_host **ret) must_check;
 void guest_vm_host_destroy(struct guest_vm_host *host);
 
 #endif

@@ -9,15 +9,16 @@
 #include "harness/base/err.h"
 
 /*
- * The seam between a probe and its guest. The real guest is a libvirt domain with the agent behind a virtio-serial port
- * (guest-vm.c); the simulated one (tests/sim/guest-sim.c) answers the same messages in no time, with a known threshold.
+ * The seam between a probe and its guest. The real guest is a libvirt domain with the agent behind a
+ * virtio-serial port (guest-vm.c); the simulated one (tests/sim/guest-sim.c) answers the same messages in no
+ * time, with a known threshold.
  */
 
 /** How a guest is made. Strings are borrowed for the time of the call. */
 struct guest_config {
-	const char *name;      /**< unique on the host: swapcal-<campaign>-<probe> */
-	const char *accel;     /**< "kvm" or "tcg" */
-	bool icount;           /**< instruction-counted clock: bit-identical lives, TCG only */
+	const char *name;  /**< unique on the host: swapcal-<campaign>-<process>-<probe> */
+	const char *accel; /**< "kvm" or "tcg" */
+	bool icount;       /**< instruction-counted clock: bit-identical lives, TCG only */
 	unsigned ram_mib;
 	unsigned swap_mib;
 	unsigned vcpus;

@@ -48,9 +48,11 @@ bool image_has_workload(const struct image *image, const char *name)
 	json_t *file;
 
 	json_array_foreach(json_object_get(image->manifest, "workloads"), i, file)
+	{
 		if (json_is_string(file) && is_workload_file(json_string_value(file), &len) &&
 		    strlen(name) == len && strncmp(json_string_value(file), name, len) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -61,7 +63,11 @@ char *image_workload_names(const struct image *image)
 	json_t *file;
 
 	json_array_foreach(json_object_get(image->manifest, "workloads"), i, file)
-		if (json_is_string(file) && is_workload_file(json_string_value(file), &len))
-			strbuf_addf(&names, "%s%.*s", names.len ? ", " : "", (int)len, json_string_value(file));
+	{
+		const char *text = json_string_value(file);
+
+		if (text && is_workload_file(text, &len))
+			strbuf_addf(&names, "%s%.*s", names.len ? ", " : "", (int)len, text);
+	}
 	return strbuf_steal(&names);
 }

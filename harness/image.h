@@ -6,27 +6,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 
 /*
  * Guest images: built from a recipe (vm-images/NAME.yaml) with mmdebstrap and libguestfs, kept in the user's
- *cache, keyed by content.
+ * cache, keyed by content.
  *
  * An image is a directory $CACHE/images/NAME-KEY/ with: vmlinuz, config (the kernel's), modules/NN-name.ko
- *(plain, not compressed, numbered in load order), root.qcow2 (ext4) and manifest.json. KEY is the start of
- *the sha256 of everything that decides what goes in: the recipe, the workloads, the builder's version. A
- *directory of that name is always a whole image: it is made elsewhere and renamed when done.
+ * (plain, not compressed, numbered in load order), root.qcow2 (ext4) and manifest.json. KEY is the start of
+ * the sha256 of everything that decides what goes in: the recipe, the workloads, the builder's version. A
+ * directory of that name is always a whole image: it is made elsewhere and renamed when done.
  *
  * The manifest:
  *
- *	format         1
- *	name, suite, key, recipe (its text), built_at (UTC, ISO 8601)
- *	tools          {mmdebstrap, libguestfs}: versions
- *	kernel         {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not
- *know it}} modules        names in load order workloads      file names in /usr/share/swapcal/workloads
- *	interpreters   {NAME: {path, version}}: packages of the recipe with a program of the same name
- *	packages       {NAME: version}, all that are installed
- *	files          {PATH: {bytes, sha256}}
+ * - format: 1
+ * - name, suite, key, recipe (its text), built_at (UTC, ISO 8601)
+ * - tools: {mmdebstrap, libguestfs}, versions
+ * - kernel: {release, config: {CONFIG_X: "y", "m", "n", a value; null when this kernel does not know it}}
+ * - modules: names in load order
+ * - workloads: file names in /usr/share/swapcal/workloads
+ * - interpreters: {NAME: {path, version}}, packages of the recipe with a program of the same name
+ * - packages: {NAME: version}, all that are installed
+ * - files: {PATH: {bytes, sha256}}
  */
 
 /** What a recipe says. */
@@ -52,6 +54,7 @@ struct image {
 /** Reads and checks a recipe; errors name file and line. */
 struct err *image_recipe_load(const char *path, struct image_recipe **ret) must_check;
 void image_recipe_destroy(struct image_recipe *r);
+DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 
 struct image_build_options {
 	const char *workload_dir; /**< its files are copied to /usr/share/swapcal/workloads in the guest */

@@ -12,7 +12,7 @@
  */
 struct err *initramfs_write(const struct image *image, const char *path) must_check;
 
-/** The embedded guest programs (made by the Makefile with ld -r -b binary or .incbin). */
+/** The guest programs in this binary (embed.S). Their bytes live as long as the process. */
 struct initramfs_blob {
 	const unsigned char *data;
 	size_t len;

@@ -9,14 +9,8 @@
 #include "harness/campaign.h"
 #include "harness/image-query.h"
 
-/*
- * Payload of one growth step. A step is a checkpoint, a round trip of about a millisecond: 1 MiB keeps that small beside
- * the step itself and the steps small beside a guest.
- */
-#define STEP_KIB "1024"
-
-struct err *load_command_init(struct load_command *command, const struct cell *cell, const struct image *image,
-			      uint64_t seed)
+struct err *load_command_init(struct load_command *command, const struct cell *cell,
+			      const struct image *image, uint64_t seed)
 {
 	const char *name = cell_str(cell, "interpreter");
 	const char *path = image_interpreter_path(image, name);
@@ -27,7 +21,7 @@ struct err *load_command_init(struct load_command *command, const struct cell *c
 		xstrdup(path),
 		xasprintf("/usr/share/swapcal/workloads/%s.py", cell_str(cell, "workload")),
 		xstrdup("--step-kib"),
-		xstrdup(STEP_KIB),
+		xasprintf("%u", cell_uint(cell, "step_kib")),
 		xstrdup("--seed"),
 		xasprintf("%" PRIu64, seed),
 	} };

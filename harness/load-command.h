@@ -16,9 +16,18 @@ struct load_command {
 	char *argv[LOAD_COMMAND_MAX];
 };
 
-/** The command of a growth cell's workload; seed makes its content differ from probe to probe. An error when the image lacks the interpreter. */
-struct err *load_command_init(struct load_command *command, const struct cell *cell, const struct image *image,
-			      uint64_t seed) must_check;
+/**
+ * Payload of one growth step of a workload. A step is a checkpoint, a round trip of about a millisecond: 1
+ * MiB keeps that small beside the step itself and the steps small beside a guest.
+ */
+#define LOAD_STEP_KIB 1024
+
+/**
+ * The command of a growth cell's workload; seed makes its content differ from probe to probe. An error when
+ * the image lacks the interpreter.
+ */
+struct err *load_command_init(struct load_command *command, const struct cell *cell,
+			      const struct image *image, uint64_t seed) must_check;
 void load_command_deinit(struct load_command *command);
 
 #endif

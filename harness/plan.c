@@ -10,13 +10,13 @@
 #include "harness/image-query.h"
 
 /*
- * Bounds of a plan. RAM: a Debian cloud kernel does not unpack below 32 MiB. Swap: the rule for onset needs room to happen
- * and the guest needs room to go on a little until it is frozen.
+ * Bounds of a plan. RAM: a Debian cloud kernel does not unpack below 32 MiB. Swap: the rule for onset needs
+ * room to happen and the guest needs room to go on a little until it is frozen.
  */
-#define RAM_MIN_MIB 32
-#define RAM_MAX_MIB 65536
-#define SWAP_MIN_MIB 64
-#define SWAP_MAX_MIB 65536
+#define RAM_MIN_MIB       32
+#define RAM_MAX_MIB       65536
+#define SWAP_MIN_MIB      64
+#define SWAP_MAX_MIB      65536
 #define BALLAST_MIB_S_MAX 4096
 
 static const char *const method_names[] = { "threshold", "growth", NULL };
@@ -76,7 +76,10 @@ static struct err *get_uint(struct yaml_node mapping, const char *key, unsigned 
 	return yaml_uint(node, min, max, ret);
 }
 
-/** The strings of a key, each one of choices (any when choices is NULL), or the first choice when the key is absent. */
+/**
+ * The strings of a key, each one of choices (any when choices is NULL), or the first choice when the key is
+ * absent.
+ */
 static struct err *get_strings(struct yaml_node mapping, const char *key, const char *const *choices,
 			       struct plan_strings *ret)
 {
@@ -141,7 +144,9 @@ static struct err *parse_mglru(struct yaml_node guest, struct plan *plan)
 
 static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 {
-	static const char *const keys[] = { "ram_mib", "swap_mib", "swappiness", "thp", "mglru", "vcpus", NULL };
+	static const char *const keys[] = {
+		"ram_mib", "swap_mib", "swappiness", "thp", "mglru", "vcpus", NULL
+	};
 	struct yaml_node ram;
 	struct err *e = yaml_check_keys(guest, keys);
 
@@ -152,10 +157,11 @@ static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 	if (!e)
 		e = get_uint(guest, "swap_mib", 1, SWAP_MAX_MIB, 512, &plan->swap_mib);
 	if (!e && plan->swap_mib < SWAP_MIN_MIB)
-		e = yaml_error(yaml_get(guest, "swap_mib"),
-			       "a swap disk of %u MiB is too small: a guest must be able to swap for a while before "
-			       "it is frozen; give it %d MiB or more (the disk is sparse)",
-			       plan->swap_mib, SWAP_MIN_MIB);
+		e = yaml_error(
+			yaml_get(guest, "swap_mib"),
+			"a swap disk of %u MiB is too small: a guest must be able to swap for a while before "
+			"it is frozen; give it %d MiB or more (the disk is sparse)",
+			plan->swap_mib, SWAP_MIN_MIB);
 	if (!e)
 		e = get_uints(guest, "swappiness", 0, 200, 60, &plan->swappiness);
 	if (!e)
@@ -195,6 +201,8 @@ static struct err *parse_loads(struct yaml_node root, struct plan *plan)
 
 	if (!n && plan->methods[METHOD_GROWTH])
 		return yaml_error(root, "method 'growth' needs 'loads'");
+	if (n && !plan->methods[METHOD_GROWTH])
+		return yaml_error(loads, "method 'threshold' has no use for 'loads': is 'growth' meant too?");
 	plan->loads = xcalloc(n, sizeof(*plan->loads));
 	plan->loads_n = n;
 	for (size_t i = 0; i < n; i++) {
@@ -209,8 +217,11 @@ static struct err *parse_loads(struct yaml_node root, struct plan *plan)
 static struct err *parse_methods(struct yaml_node root, struct plan *plan)
 {
 	struct plan_strings list;
-	struct err *e = get_strings(root, "method", method_names, &list);
+	struct yaml_node node;
+	struct err *e = yaml_need(root, "method", &node);
 
+	if (!e)
+		e = get_strings(root, "method", method_names, &list);
 	if (e)
 		return e;
 	for (size_t i = 0; i < list.n; i++)
@@ -247,7 +258,10 @@ static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 	struct yaml_node node = yaml_get(root, "ballast");
 
 	plan->fill = fill_names[0];
-	/* 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3 MiB. */
+	/*
+	 * 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3
+	 * MiB.
+	 */
 	plan->ballast_mib_s = 64;
 	if (!yaml_is_present(node))
 		return NULL;
@@ -257,14 +271,16 @@ static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 	if (!e)
 		e = get_choice(node, "fill", fill_names, &plan->fill);
 	if (!e)
-		e = get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s, &plan->ballast_mib_s);
+		e = get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s,
+			     &plan->ballast_mib_s);
 	return e;
 }
 
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "name",	  "image",	"guest", "method",	"start", "onset", "replicates",
-					    "margin_pct", "seed",	"loads", "ballast",	"determinism",  NULL };
+	static const char *const keys[] = { "name",    "image",       "guest",      "method", "start",
+					    "onset",   "replicates",  "margin_pct", "seed",   "loads",
+					    "ballast", "determinism", NULL };
 	struct yaml_node name, image, guest;
 	const char *start, *determinism;
 	struct err *e = yaml_check_keys(root, keys);
@@ -331,7 +347,10 @@ void plan_destroy(struct plan *plan)
 	free(plan);
 }
 
-/** The workloads are files of the tree the image was built from; whether this one has them is known without starting it. */
+/**
+ * The workloads are files of the tree the image was built from; whether this one has them is known without
+ * starting it.
+ */
 static struct err *check_workload(struct yaml_node load, const struct image *image)
 {
 	struct yaml_node node = yaml_get(load, "workload");
@@ -360,8 +379,8 @@ struct err *plan_check_image(const struct plan *plan, const struct image *image)
 
 			if (!image_interpreter_path(image, name))
 				e = yaml_error(yaml_at(interpreters, j),
-					       "no interpreter '%s' in image '%s'; it has: %s", name, plan->image,
-					       known);
+					       "no interpreter '%s' in image '%s'; it has: %s", name,
+					       plan->image, known);
 		}
 		if (e)
 			return e;

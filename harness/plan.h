@@ -63,7 +63,8 @@ struct plan {
 };
 
 /**
- * Reads a plan. Unknown keys, wrong types and impossible values are errors of kind ERR_USAGE with file and line.
+ * Reads a plan. Unknown keys, wrong types and impossible values are errors of kind ERR_USAGE with file and
+ * line.
  */
 struct err *plan_load(const char *path, struct plan **ret) must_check;
 

@@ -6,7 +6,8 @@
 #include "harness/probe.h"
 
 /*
- * Shared by probe.c (the course of a guest life), probe-message.c (what the agent says) and probe-load.c (what is asked of it).
+ * Shared by probe.c (the course of a guest life), probe-message.c (what the agent says) and probe-load.c
+ * (what is asked of it).
  */
 struct probe {
 	const struct guest_ops *ops;
@@ -28,7 +29,6 @@ struct probe {
 	bool reply_ok;
 	char *reply_error, *reply_value;
 	json_int_t reply_pid;
-	uint64_t reply_freeze_us;
 
 	bool has_hello;
 	bool has_onset;
@@ -36,6 +36,7 @@ struct probe {
 	bool is_ballast_full;
 	bool is_verified;
 	uint64_t verified_pages, bad_pages, zero_pages;
+	uint64_t ballast_pages; /**< all that it holds by its own count: verified, or in swap */
 	bool has_exited;
 	int exit_status, exit_signal;
 	json_int_t load_pid;
@@ -46,7 +47,8 @@ struct probe {
 };
 
 /** Ends the probe unless it has ended already. Always false, for `return probe_end(...)`. */
-bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** Adds a doubt to the record's flags. */
 void probe_flag(struct probe *p, const char *name);
@@ -54,7 +56,12 @@ void probe_flag(struct probe *p, const char *name);
 /** Waits up to timeout_ms (at most a second) for a message and takes it in. False when the probe is over. */
 bool probe_pump(struct probe *p, int timeout_ms);
 
-/** Sends json (taken over) and waits for its reply; the reply is in p->reply_*. False when the probe is over. */
+/** Sends json (taken over) with the next id. False when the probe is over. */
+bool probe_send(struct probe *p, json_t *json);
+
+/**
+ * Sends json (taken over) and waits for its reply; the reply is in p->reply_*. False when the probe is over.
+ */
 bool probe_call(struct probe *p, json_t *json);
 
 /** Like probe_call(), and a refusal makes the probe invalid. */
@@ -66,7 +73,7 @@ bool probe_call_ok(struct probe *p, json_t *json);
 void probe_handle(struct probe *p, const struct guest_msg *m);
 
 /** Guest time of the last sample in microseconds; 0 before the first. */
-int64_t probe_last_sample_us(const struct probe *p);
+uint64_t probe_last_sample_us(const struct probe *p);
 
 /* probe-load.c; all return false when the probe is over. */
 
@@ -75,13 +82,15 @@ bool probe_prepare(struct probe *p);
 bool probe_start_ballast(struct probe *p);
 bool probe_start_workload(struct probe *p);
 
-/** The load has exited: ends the probe with what that means. */
-bool probe_end_exit(struct probe *p);
+/**
+ * The load has exited: ends the probe with what that means. True for a workload that just came to its end.
+ */
+bool probe_explain_exit(struct probe *p);
 
 /** Raw evidence of the load and the guest, under that name. */
 bool probe_snapshot(struct probe *p, const char *name);
 
-/** Asks the ballast whether it still holds what it wrote; a ballast that does not makes the probe invalid. */
+/** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
 bool probe_verify_ballast(struct probe *p);
 
 #endif

@@ -14,10 +14,15 @@ static json_t *message(const char *type)
 	return json_pack("{s:s}", "type", type);
 }
 
+static json_t *write_request(const char *path, const char *value)
+{
+	return json_pack("{s:s, s:s, s:s}", "type", "write", "path", path, "value", value);
+}
+
 /** Writes value to a file in the guest; p->reply_value is what it says afterwards. */
 static bool write_file(struct probe *p, const char *path, const char *value)
 {
-	return probe_call(p, json_pack("{s:s, s:s, s:s}", "type", "write", "path", path, "value", value));
+	return probe_call(p, write_request(path, value));
 }
 
 /** A knob that every kernel has: set, and read back as set. */
@@ -43,8 +48,8 @@ static bool set_thp(struct probe *p)
 	if (!p->reply_ok && strcmp(p->spec->thp, "never") != 0)
 		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no transparent huge pages");
 	if (p->reply_ok && !strstr(p->reply_value, chosen))
-		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path, p->spec->thp,
-				 p->reply_value);
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
+				 p->spec->thp, p->reply_value);
 	return true;
 }
 
@@ -86,8 +91,8 @@ static bool take_baseline(struct probe *p)
 }
 
 /**
- * With an instruction-counted clock, asks that a request take effect at a full second of guest time: when it arrives depends on the
- * host, and lives must not differ by that.
+ * With an instruction-counted clock, asks that a request take effect at a full second of guest time: when it
+ * arrives depends on the host, and lives must not differ by that.
  */
 static void align(const struct probe *p, json_t *request)
 {
@@ -105,14 +110,15 @@ bool probe_prepare(struct probe *p)
 	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p))
 		return false;
 	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
-	if (!write_file(p, "/proc/sys/vm/drop_caches", "3"))
+	if (!probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
 		return false;
 	if (!take_baseline(p))
 		return false;
 
-	json_t *watch = json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms", (int)spec->tick_ms,
-				  "rule", spec->rule->name, "pages", (json_int_t)spec->rule->pages, "window_ms",
-				  (int)spec->rule->window_ms, "freeze", 1);
+	json_t *watch =
+		json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms", (int)spec->tick_ms,
+			  "rule", spec->rule->name, "pages", (json_int_t)spec->rule->pages, "window_ms",
+			  (int)spec->rule->window_ms, "freeze", 1);
 
 	align(p, watch);
 	return probe_call_ok(p, watch);
@@ -177,21 +183,26 @@ static char *last_output_line(const struct probe *p)
 	return xmemdup0(text + begin, end - begin);
 }
 
-bool probe_end_exit(struct probe *p)
+bool probe_explain_exit(struct probe *p)
 {
 	cleanup_free char *line = last_output_line(p);
 	const char *sep = *line ? ": " : "";
 
 	/* The kernel's OOM count may come with the next samples only. */
 	if (p->exit_signal == SIGKILL)
-		return probe_end(p, OUTCOME_OOM, "the load was killed in the guest, as its kernel does when memory and swap are full%s%s", sep, line);
+		return probe_end(p, OUTCOME_OOM,
+				 "the load was killed in the guest, as its kernel does when memory and swap "
+				 "are full%s%s",
+				 sep, line);
 	if (p->exit_signal)
-		return probe_end(p, OUTCOME_INVALID, "the load died of signal %d%s%s", p->exit_signal, sep, line);
+		return probe_end(p, OUTCOME_INVALID, "the load died of signal %d%s%s", p->exit_signal, sep,
+				 line);
 	if (p->exit_status)
-		return probe_end(p, OUTCOME_INVALID, "the load failed with status %d%s%s", p->exit_status, sep, line);
+		return probe_end(p, OUTCOME_INVALID, "the load failed with status %d%s%s", p->exit_status,
+				 sep, line);
 	if (p->spec->kind != PROBE_GROWTH)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended by itself%s%s", sep, line);
-	return probe_end(p, OUTCOME_NO_ONSET, "the workload ended before the guest swapped");
+	return true;
 }
 
 bool probe_snapshot(struct probe *p, const char *name)
@@ -220,12 +231,14 @@ bool probe_verify_ballast(struct probe *p)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)
 		return probe_end(p, OUTCOME_INVALID,
-				 "%" PRIu64 " of the ballast's %" PRIu64 " pages do not hold what was written",
+				 "%" PRIu64 " of the ballast's %" PRIu64
+				 " pages do not hold what was written",
 				 p->bad_pages, p->verified_pages);
 	if (p->zero_pages)
-		return probe_end(p, OUTCOME_INVALID,
-				 "%" PRIu64 " of the ballast's %" PRIu64
-				 " pages are zeros, which a kernel may swap without using RAM or disk: they are no Z",
-				 p->zero_pages, p->verified_pages);
+		return probe_end(
+			p, OUTCOME_INVALID,
+			"%" PRIu64 " of the ballast's %" PRIu64
+			" pages are zeros, which a kernel may swap without using RAM or disk: they are no Z",
+			p->zero_pages, p->verified_pages);
 	return true;
 }

@@ -9,13 +9,13 @@
 #include "harness/probe-internal.h"
 
 /*
- * What a guest may send in one life before it is taken for mad: hours of samples, the smaps of hundreds of
- * large processes, and what people read of an error output.
+ * What a guest may send in one life before it is taken for mad: two hours of samples at the usual tick, the
+ * smaps of hundreds of large processes, and what people read of an error output.
  */
-#define SAMPLES_MAX 2000000
+#define SAMPLES_MAX        400000
 #define EVIDENCE_BYTES_MAX ((size_t)256 << 20)
 #define EVIDENCE_FILES_MAX 20000
-#define OUTPUT_BYTES_MAX 65536
+#define OUTPUT_BYTES_MAX   65536
 
 static const char *get_str(const struct guest_msg *m, const char *key)
 {
@@ -37,7 +37,8 @@ static void on_hello(struct probe *p, const struct guest_msg *m)
 	uint64_t proto = get_uint(m, "proto");
 
 	if (proto != PROTO_VERSION)
-		probe_end(p, OUTCOME_INVALID, "agent speaks protocol %" PRIu64 ", not %d", proto, PROTO_VERSION);
+		probe_end(p, OUTCOME_INVALID, "agent speaks protocol %" PRIu64 ", not %d", proto,
+			  PROTO_VERSION);
 	else if (*get_str(m, "error"))
 		probe_end(p, OUTCOME_BOOT_FAIL, "guest is unfit: %s", get_str(m, "error"));
 	p->has_hello = true;
@@ -53,7 +54,6 @@ static void on_reply(struct probe *p, const struct guest_msg *m)
 	p->reply_value = xstrdup(get_str(m, "value"));
 	p->reply_ok = json_is_true(json_object_get(m->json, "ok"));
 	p->reply_pid = (json_int_t)get_uint(m, "pid");
-	p->reply_freeze_us = get_uint(m, "freeze_us");
 	p->is_call_open = false;
 }
 
@@ -74,7 +74,8 @@ static void on_samples(struct probe *p, const struct guest_msg *m)
 		return;
 	}
 	if (get_uint(m, "seq") != p->next_sample_seq) {
-		probe_end(p, OUTCOME_INVALID, "samples were lost (got number %" PRIu64 ", expected %" PRIu64 ")",
+		probe_end(p, OUTCOME_INVALID,
+			  "samples were lost (got number %" PRIu64 ", expected %" PRIu64 ")",
 			  get_uint(m, "seq"), p->next_sample_seq);
 		return;
 	}
@@ -87,11 +88,14 @@ static void on_samples(struct probe *p, const struct guest_msg *m)
 		struct proto_sample *s = array_push(r->samples, r->samples_count, r->samples_cap);
 
 		memcpy(s, m->payload + i * sizeof(*s), sizeof(*s));
-		if (s > r->samples && s->t_us <= s[-1].t_us)
+		if (s > r->samples && s->t_us <= s[-1].t_us) {
 			probe_end(p, OUTCOME_INVALID, "samples are out of order");
+			return;
+		}
 	}
 	if (n && r->samples[r->samples_count - 1].oom_kill > r->samples[0].oom_kill)
-		probe_end(p, OUTCOME_OOM, "the guest ran out of memory and swap, and its kernel killed the load");
+		probe_end(p, OUTCOME_OOM,
+			  "the guest ran out of memory and swap, and its kernel killed the load");
 }
 
 static void on_onset(struct probe *p, const struct guest_msg *m)
@@ -99,26 +103,27 @@ static void on_onset(struct probe *p, const struct guest_msg *m)
 	p->has_onset = true;
 	p->onset_t_us = get_uint(m, "t_us");
 	p->rec->freeze_us = get_uint(m, "freeze_us");
+	if (!json_is_true(json_object_get(m->json, "frozen")))
+		probe_end(p, OUTCOME_INVALID,
+			  "the load did not freeze at the onset: its evidence would be of a later moment");
 }
 
 static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 {
 	const char *line = get_str(m, "line");
+	uint64_t swapped;
 
 	if (p->spec->kind == PROBE_GROWTH) {
 		/* Nothing is measured at a step in this method: the workload may go on at once. */
-		json_t *go = json_pack("{s:s, s:I, s:I, s:s}", "type", "resume", "id", ++p->last_id, "pid",
-				       (json_int_t)get_uint(m, "pid"), "line", "go");
-		struct err *e = p->ops->send(p->guest, go);
-
-		/* A line that is dead is found dead by the next receive. */
-		err_free(e);
-		json_decref(go);
+		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid",
+					(json_int_t)get_uint(m, "pid"), "line", "go"));
 	} else if (strncmp(line, "full ", 5) == 0) {
 		p->is_ballast_full = true;
-	} else if (sscanf(line, "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64, &p->verified_pages,
-			  &p->bad_pages, &p->zero_pages) == 3) {
+	} else if (sscanf(line,
+			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64,
+			  &p->verified_pages, &p->bad_pages, &p->zero_pages, &swapped) == 4) {
 		p->is_verified = true;
+		p->ballast_pages = p->verified_pages + swapped;
 	}
 }
 
@@ -149,7 +154,7 @@ static void on_file(struct probe *p, const struct guest_msg *m)
 	unsigned pid = (unsigned)get_uint(m, "pid");
 	struct evidence *f = s->files_count ? &s->files[s->files_count - 1] : NULL;
 
-	p->evidence_bytes += m->payload_len;
+	p->evidence_bytes += m->payload_len + strlen(get_str(m, "name")) + strlen(get_str(m, "error"));
 	if (p->evidence_bytes > EVIDENCE_BYTES_MAX || s->files_count >= EVIDENCE_FILES_MAX) {
 		probe_end(p, OUTCOME_INVALID, "agent sent too much evidence");
 		return;
@@ -174,9 +179,9 @@ void probe_handle(struct probe *p, const struct guest_msg *m)
 		const char *type;
 		void (*handle)(struct probe *p, const struct guest_msg *m);
 	} handlers[] = {
-		{ "hello", on_hello },           { "reply", on_reply },   { "heartbeat", on_heartbeat },
-		{ "samples", on_samples },       { "onset", on_onset },   { "checkpoint", on_checkpoint },
-		{ "output", on_output },         { "exit", on_exit_message }, { "file", on_file },
+		{ "hello", on_hello },     { "reply", on_reply },       { "heartbeat", on_heartbeat },
+		{ "samples", on_samples }, { "onset", on_onset },       { "checkpoint", on_checkpoint },
+		{ "output", on_output },   { "exit", on_exit_message }, { "file", on_file },
 	};
 	const char *type = get_str(m, "type");
 
@@ -188,9 +193,9 @@ void probe_handle(struct probe *p, const struct guest_msg *m)
 	probe_end(p, OUTCOME_INVALID, "agent sent an unknown message '%.40s'", type);
 }
 
-int64_t probe_last_sample_us(const struct probe *p)
+uint64_t probe_last_sample_us(const struct probe *p)
 {
 	const struct probe_record *r = p->rec;
 
-	return r->samples_count ? (int64_t)r->samples[r->samples_count - 1].t_us : 0;
+	return r->samples_count ? r->samples[r->samples_count - 1].t_us : 0;
 }

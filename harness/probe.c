@@ -13,15 +13,19 @@
 #include "harness/probe-internal.h"
 
 /*
- * One guest life. The steps below return false when the probe is over; p->rec then says how. Two things end a probe
- * early in every step: the line to the guest dies (agent-lost), or the phase takes too long (timeout or boot-fail).
+ * One guest life. The steps below return false when the probe is over; p->rec then says how. Two things end a
+ * probe early in every step: the line to the guest dies (agent-lost), or the phase takes too long (timeout or
+ * boot-fail).
  */
 
-/* Deadlines under KVM; TCG gets ACCEL_SCALE_TCG times as much. Each is several times what a probe on a busy 2-core machine took, so that
- * only a guest that hangs meets them. */
+/*
+ * Deadlines under KVM; TCG gets ACCEL_SCALE_TCG times as much. Each is several times what a probe on a busy
+ * 2-core machine took, so that only a guest that hangs meets them. Start and teardown are the hypervisor's,
+ * and have limits of their own.
+ */
 static const int64_t phase_deadline_ms[PHASE_COUNT] = {
-	[PHASE_START] = 30000,   [PHASE_BOOT] = 20000,     [PHASE_PREPARE] = 20000, [PHASE_LOAD] = 150000,
-	[PHASE_SETTLE] = 20000,  [PHASE_EVIDENCE] = 30000, [PHASE_TEARDOWN] = 30000,
+	[PHASE_BOOT] = 20000,   [PHASE_PREPARE] = 20000,  [PHASE_LOAD] = 150000,
+	[PHASE_SETTLE] = 20000, [PHASE_EVIDENCE] = 30000,
 };
 #define ACCEL_SCALE_TCG 4
 
@@ -31,6 +35,23 @@ static const int64_t phase_deadline_ms[PHASE_COUNT] = {
 /* How long pages that the guest's kernel counted as swapped out may take to reach the disk of a busy host. */
 #define SWAP_WRITES_WAIT_MS 3000
 
+/* A reason is a sentence that may quote the guest; what it said in full is in the record. */
+#define REASON_MAX 500
+
+/**
+ * How long the current phase may take. The load has to fill RAM and swap, and a ballast to look through them
+ * afterwards: in a large guest, or at a low rate, that alone takes longer than the deadline.
+ */
+static int64_t phase_limit_ms(const struct probe *p)
+{
+	const struct probe_spec *spec = p->spec;
+	int64_t memory_kib = ((int64_t)spec->guest.ram_mib + spec->guest.swap_mib) * 1024;
+	bool is_by_size = p->phase == PHASE_LOAD || p->phase == PHASE_EVIDENCE;
+	int64_t fill_ms = is_by_size && spec->ramp_kib_s ? memory_kib * 1000 / spec->ramp_kib_s : 0;
+
+	return (phase_deadline_ms[p->phase] + fill_ms) * p->scale;
+}
+
 static void set_phase(struct probe *p, enum probe_phase phase)
 {
 	int64_t now = p->ops->now_ms(p->guest);
@@ -38,9 +59,20 @@ static void set_phase(struct probe *p, enum probe_phase phase)
 	p->rec->phase_ms[p->phase] += now - p->phase_start_ms;
 	p->phase = phase;
 	p->phase_start_ms = now;
-	p->deadline_ms = now + phase_deadline_ms[phase] * p->scale;
+	p->deadline_ms = now + phase_limit_ms(p);
 	if (p->on_phase)
 		p->on_phase(p->on_phase_arg, phase);
+}
+
+/** Reasons reach terminals: one line of printable ASCII, whatever the guest said. */
+static void clean_reason(char *text)
+{
+	for (size_t i = 0; text[i]; i++) {
+		if (i == REASON_MAX)
+			text[i] = '\0';
+		else if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	}
 }
 
 bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...)
@@ -54,6 +86,7 @@ bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...)
 	free(p->rec->reason);
 	p->rec->reason = xvasprintf(fmt, ap);
 	va_end(ap);
+	clean_reason(p->rec->reason);
 	p->rec->outcome = outcome;
 	p->is_over = true;
 	return false;
@@ -94,12 +127,14 @@ static bool end_lost(struct probe *p, const char *what)
 		return probe_end(p, outcome, "guest panic%s%s", sep, line);
 	case GUEST_GONE:
 		if (p->phase <= PHASE_BOOT && !*line)
-			return probe_end(p, outcome,
-					 "guest ended before its agent was up, without a word on its console; "
-					 "X=%u MiB may be too little for its kernel",
-					 p->spec->guest.ram_mib);
+			return probe_end(
+				p, outcome,
+				"guest ended before its agent was up, without a word on its console; "
+				"X=%u MiB may be too little for its kernel",
+				p->spec->guest.ram_mib);
 		return probe_end(p, outcome, "%s%s%s",
-				 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked", sep, line);
+				 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked", sep,
+				 line);
 	case GUEST_PAUSED:
 		return probe_end(p, outcome, "guest was paused by the hypervisor (%s)%s%s", what, sep, line);
 	case GUEST_RUNNING:
@@ -110,13 +145,25 @@ static bool end_lost(struct probe *p, const char *what)
 
 static bool end_deadline(struct probe *p)
 {
-	int64_t limit_s = phase_deadline_ms[p->phase] * p->scale / 1000;
+	int64_t limit_s = phase_limit_ms(p) / 1000;
 	cleanup_free char *console = p->ops->console(p->guest);
 	cleanup_free char *line = telling_console_line(console);
 
 	return probe_end(p, p->phase == PHASE_BOOT ? OUTCOME_BOOT_FAIL : OUTCOME_TIMEOUT,
 			 "phase '%s' took more than %" PRId64 " s%s%s", probe_phase_name(p->phase), limit_s,
 			 *line ? ": " : "", line);
+}
+
+/** Talking to the guest failed with e (taken over): the user asked to stop, or the guest is lost. */
+static bool end_talk(struct probe *p, struct err *e)
+{
+	if (err_get_kind(e) == ERR_INTERRUPTED) {
+		p->fatal = e;
+		return probe_end(p, OUTCOME_INVALID, "stopped");
+	}
+	end_lost(p, err_message(e));
+	err_free(e);
+	return false;
 }
 
 bool probe_pump(struct probe *p, int timeout_ms)
@@ -137,15 +184,8 @@ bool probe_pump(struct probe *p, int timeout_ms)
 	struct guest_msg *m = NULL;
 	struct err *e = p->ops->recv(p->guest, (int)wait_ms, &m);
 
-	if (e && err_get_kind(e) == ERR_INTERRUPTED) {
-		p->fatal = e;
-		return probe_end(p, OUTCOME_INVALID, "stopped");
-	}
-	if (e) {
-		end_lost(p, err_message(e));
-		err_free(e);
-		return false;
-	}
+	if (e)
+		return end_talk(p, e);
 	if (m) {
 		p->heard_ms = p->ops->now_ms(p->guest);
 		probe_handle(p, m);
@@ -163,23 +203,22 @@ bool probe_pump(struct probe *p, int timeout_ms)
 	return true;
 }
 
-bool probe_call(struct probe *p, json_t *json)
+bool probe_send(struct probe *p, json_t *json)
 {
-	p->call_id = ++p->last_id;
-	p->is_call_open = true;
-	json_object_set_new(json, "id", json_integer(p->call_id));
+	json_object_set_new(json, "id", json_integer(++p->last_id));
 
 	struct err *e = p->is_over ? NULL : p->ops->send(p->guest, json);
 
 	json_decref(json);
-	if (e && err_get_kind(e) == ERR_INTERRUPTED) {
-		p->fatal = e;
-		return probe_end(p, OUTCOME_INVALID, "stopped");
-	}
-	if (e) {
-		end_lost(p, err_message(e));
-		err_free(e);
-	}
+	return e ? end_talk(p, e) : !p->is_over;
+}
+
+bool probe_call(struct probe *p, json_t *json)
+{
+	if (!probe_send(p, json))
+		return false;
+	p->call_id = p->last_id;
+	p->is_call_open = true;
 	while (p->is_call_open)
 		if (!probe_pump(p, 1000))
 			return false;
@@ -219,21 +258,24 @@ static bool run_load(struct probe *p)
 	if (p->has_onset)
 		return true;
 	if (p->has_exited)
-		return probe_end_exit(p);
+		return probe_explain_exit(p);
 
 	set_phase(p, PHASE_SETTLE);
-	int64_t full_at_us = probe_last_sample_us(p);
+	uint64_t full_at_us = probe_last_sample_us(p);
 
 	while (!p->has_onset && !p->has_exited) {
-		/* A ballast that is full rests for settle_ms of guest time, and longer while swap still moves. */
-		bool rested = probe_last_sample_us(p) - full_at_us >= (int64_t)p->spec->settle_ms * 1000;
+		/*
+		 * A ballast that is full rests for settle_ms of guest time, and longer while swap still
+		 * moves.
+		 */
+		bool rested = probe_last_sample_us(p) - full_at_us >= p->spec->settle_ms * 1000ull;
 
 		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
 			break;
 		if (!probe_pump(p, 1000))
 			return false;
 	}
-	return p->has_exited ? probe_end_exit(p) : true;
+	return p->has_onset || !p->has_exited || probe_explain_exit(p);
 }
 
 /** Bytes that must reach the swap disk for the onset rule to hold. */
@@ -242,8 +284,11 @@ static uint64_t rule_bytes(const struct probe *p)
 	return p->spec->rule->pages * 4096;
 }
 
-/** The guest has been seen to the end: what is the answer, and do the witnesses agree? */
-static void judge(struct probe *p)
+/**
+ * The guest has been seen to the end: what is the answer, and do the witnesses agree? reason goes with a
+ * "no-onset".
+ */
+static void judge(struct probe *p, const char *reason)
 {
 	struct probe_record *r = p->rec;
 	struct onset_result host = onset_find(p->spec->rule, r->samples, r->samples_count);
@@ -254,19 +299,31 @@ static void judge(struct probe *p)
 		return;
 	}
 	if (r->samples_count)
-		r->load_pages = host.found ? r->samples[host.index].load_pages :
-					     r->samples[r->samples_count - 1].load_pages;
+		r->load_pages = host.found ? r->samples[host.index].load_pages
+					   : r->samples[r->samples_count - 1].load_pages;
 	if (host.found) {
 		r->onset_t_us = (int64_t)(host.t_us - r->samples[0].t_us);
 		r->onset_swapped_pages = host.swapped_pages;
 	}
+	if (p->spec->kind != PROBE_GROWTH && p->ballast_pages < r->load_pages) {
+		probe_end(p, OUTCOME_INVALID,
+			  "the ballast knows of %" PRIu64 " pages, but was seen to hold %" PRIu64,
+			  p->ballast_pages, r->load_pages);
+		return;
+	}
 	/* A trickle below the rule may add up without an onset, hence the 4. */
 	if (host.found ? r->swap_written_bytes < rule_bytes(p) : r->swap_written_bytes >= 4 * rule_bytes(p))
 		probe_flag(p, "swap-disk-disagrees");
-	probe_end(p, host.found ? OUTCOME_ONSET : OUTCOME_NO_ONSET, "%s", "");
+	if (host.found)
+		probe_end(p, OUTCOME_ONSET, "%s", "");
+	else
+		probe_end(p, OUTCOME_NO_ONSET, "%s", reason);
 }
 
-/** Reads the hypervisor's count of swap writes. After an onset the writes may still be under way: waits a while for enough of them. */
+/**
+ * Reads the hypervisor's count of swap writes. After an onset the writes may still be under way: waits a
+ * while for enough of them.
+ */
 static bool count_swap_writes(struct probe *p)
 {
 	int64_t until_ms = p->ops->now_ms(p->guest) + SWAP_WRITES_WAIT_MS;
@@ -295,17 +352,26 @@ static void live(struct probe *p)
 	set_phase(p, PHASE_PREPARE);
 	if (!probe_prepare(p) || !run_load(p))
 		return;
+
+	bool has_ended = p->has_exited && !p->has_onset;
+
 	set_phase(p, PHASE_EVIDENCE);
-	if (!probe_snapshot(p, p->has_onset ? "onset" : "end"))
-		return;
-	/* From here on swapping is our own doing (the ballast reads back what it wrote): no part of the series. */
+	/*
+	 * From here on swapping may be our own doing (kernel texts, the ballast's check of its pages): no
+	 * part of the series.
+	 */
 	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)))
 		return;
-	if (!count_swap_writes(p))
+	/* It may have come with the last samples. */
+	if (has_ended && p->has_onset) {
+		probe_end(p, OUTCOME_INVALID, "the guest swapped just when the workload had ended");
+		return;
+	}
+	if (!probe_snapshot(p, p->has_onset ? "onset" : "end") || !count_swap_writes(p))
 		return;
 	if (p->spec->kind != PROBE_GROWTH && !probe_verify_ballast(p))
 		return;
-	judge(p);
+	judge(p, has_ended ? "the workload ended before the guest swapped" : "");
 }
 
 static double unix_time_s(void)
@@ -316,8 +382,7 @@ static double unix_time_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
-		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg, struct probe_record *ret)
+static struct probe_record new_record(const struct probe_spec *spec)
 {
 	struct probe_record rec = {
 		.replicate = spec->replicate,
@@ -330,6 +395,25 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 		.onset_t_us = -1,
 		.started_s = unix_time_s(),
 	};
+
+	snprintf(rec.cell_key, sizeof(rec.cell_key), "%s", spec->cell_key);
+	return rec;
+}
+
+struct probe_record probe_not_started(const struct probe_spec *spec, const char *why)
+{
+	struct probe_record rec = new_record(spec);
+	struct probe p = { .rec = &rec };
+
+	probe_end(&p, OUTCOME_BOOT_FAIL, "the guest was not started: %s", why);
+	return rec;
+}
+
+struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
+		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg,
+		      struct probe_record *ret)
+{
+	struct probe_record rec = new_record(spec);
 	struct probe p = {
 		.ops = ops,
 		.spec = spec,
@@ -339,7 +423,6 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 		.scale = strcmp(spec->guest.accel, "kvm") == 0 ? 1 : ACCEL_SCALE_TCG,
 	};
 
-	snprintf(rec.cell_key, sizeof(rec.cell_key), "%s", spec->cell_key);
 	if (on_phase)
 		on_phase(arg, PHASE_START);
 	p.phase_start_ms = ops->now_ms(NULL);

@@ -32,12 +32,16 @@ struct probe_spec {
 };
 
 /**
- * Lives one guest: start, load, verdict, evidence, end. Whatever goes wrong with the guest is an outcome in *ret, with a reason; an error is
- * returned only when the user asked to stop (ERR_INTERRUPTED) or the host could not even try. The guest is gone when this returns.
+ * Lives one guest: start, load, verdict, evidence, end. Whatever goes wrong with the guest is an outcome in
+ * *ret, with a reason; an error is returned only when the user asked to stop (ERR_INTERRUPTED) or the guest
+ * could not be started (any other kind; see probe_not_started()). The guest is gone when this returns.
  * on_phase may be NULL; it hears of each phase, for progress.
  */
 struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
 		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg,
 		      struct probe_record *ret) must_check;
+
+/** The record of a probe whose guest could not be started: boot-fail, with that reason. */
+struct probe_record probe_not_started(const struct probe_spec *spec, const char *why);
 
 #endif

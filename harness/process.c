@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/process.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
@@ -19,39 +22,52 @@ static void read_small(const char *path, size_t max_bytes, struct strbuf *sb)
 	err_free(e);
 }
 
+/** Within what a process id has a meaning, as "boot ID pid:[NAMESPACE]"; NULL when /proc does not tell. */
+static char *read_scope(void)
+{
+	cleanup_strbuf struct strbuf boot = STRBUF_INIT;
+	char ns[64];
+	ssize_t n = readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1);
+
+	read_small("/proc/sys/kernel/random/boot_id", 64, &boot);
+	if (n <= 0 || boot.len < BOOT_ID_LEN)
+		return NULL;
+	return xasprintf("boot %.*s %.*s", BOOT_ID_LEN, boot.data, (int)n, ns);
+}
+
 char *process_identity(pid_t pid)
 {
-	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
-	cleanup_strbuf struct strbuf stat = STRBUF_INIT, boot = STRBUF_INIT;
+	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid), *scope = read_scope();
+	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
 	unsigned long long started;
 
 	read_small(path, 4096, &stat);
-	read_small("/proc/sys/kernel/random/boot_id", 64, &boot);
 
 	/* starttime is field 22 of proc_pid_stat(5); field 2 may hold anything up to the last ')'. */
 	const char *p = strrchr(strbuf_str(&stat), ')');
 
-	if (!p || boot.len < BOOT_ID_LEN ||
+	if (!p || !scope ||
 	    sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
 		   &started) != 1)
 		return xstrdup("");
-	return xasprintf("swapcal process %d started %llu boot %.*s", (int)pid, started, BOOT_ID_LEN,
-			 boot.data);
+	return xasprintf("swapcal process %d started %llu %s", (int)pid, started, scope);
 }
 
 bool process_identity_is_dead(const char *text)
 {
-	cleanup_strbuf struct strbuf boot = STRBUF_INIT;
-	const char *text_boot = strstr(text, " boot ");
+	cleanup_free char *scope = read_scope();
+	const char *text_scope = strstr(text, "boot ");
 	int pid;
 
-	read_small("/proc/sys/kernel/random/boot_id", 64, &boot);
-	if (sscanf(text, "swapcal process %d started ", &pid) != 1 || pid <= 0 || !text_boot ||
-	    boot.len < BOOT_ID_LEN || strncmp(text_boot + strlen(" boot "), boot.data, BOOT_ID_LEN) != 0)
+	if (sscanf(text, "swapcal process %d started ", &pid) != 1 || pid <= 0 || !text_scope || !scope ||
+	    strcmp(text_scope, scope) != 0)
 		return false;
 
 	cleanup_free char *now = process_identity(pid);
 
+	/* A /proc that hides other users' processes (hidepid) says nothing of them either. */
+	if (!*now)
+		return kill(pid, 0) && errno == ESRCH;
 	return strcmp(now, text) != 0;
 }
 

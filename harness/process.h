@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "harness/base/strbuf.h"
+
 /**
  * One line that names this very process, and no later one that happens to have its id: for the description
  * of what it owns. To be freed; "" when /proc does not tell.
@@ -13,15 +15,14 @@ char *process_identity(pid_t pid);
 
 /**
  * Is text the identity of a process that has ended? False in doubt: for text of another shape, or one that
- * was written on another machine or before the last boot.
+ * was written on another machine, before the last boot, or in another container.
  */
 bool process_identity_is_dead(const char *text);
 
 /** The command line of a process, quoted for a shell. To be freed; "" when it cannot be read. */
 char *process_command_line(pid_t pid);
 
-/** Adds arg to what a shell would read as one word. */
-struct strbuf;
+/** Adds arg to sb as what a shell would read as one word. */
 void process_add_quoted(struct strbuf *sb, const char *arg);
 
 #endif

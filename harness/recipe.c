@@ -8,7 +8,6 @@
 #include "harness/yaml.h"
 
 DEFINE_CLEANUP(cleanup_yaml, struct yaml_file *, yaml_close)
-DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 
 /* The first character of a word; the others may be more. */
 #define FIRST_CHARS "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -46,13 +46,24 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
 
 /**
  * A cell. identity is a flat JSON object of everything that can change its result; key is the sha256 of
- * its canonical text. Members of identity, all present in every cell (strings unless a unit or "number" says otherwise):
+ * its canonical text. Members of identity, all present in every cell; strings unless marked:
  *
- *   method ("threshold", "growth"), workload ("ballast" for threshold cells), interpreter ("-" for the ballast), processes (number),
- *   launch, size, fill ("random", "zero"; of the ballast)
- *   x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
- *   image (its name), image_key, kernel (release), accel, icount (bool), start, onset (rule name), onset_version, tick_ms, ramp_kib_s,
- *   settle_ms (numbers), protocol (number), agent (its sha256)
+ *   the load:
+ *   - method: "threshold", "growth"
+ *   - workload: "ballast" for threshold cells
+ *   - interpreter: "-" for the ballast
+ *   - processes (number), launch, size
+ *   - fill: of the ballast; "random", "zero"
+ *
+ *   the guest:
+ *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
+ *   - image: its name; image_key; kernel: its release
+ *   - accel, icount (bool), start
+ *
+ *   how it is measured:
+ *   - onset: name of the rule; onset_version (number)
+ *   - tick_ms, ramp_kib_s, settle_ms, protocol (numbers)
+ *   - agent: sha256 of the programs in the guest
  */
 struct cell {
 	char key[65];
@@ -67,7 +78,7 @@ void cell_deinit(struct cell *cell);
 /** One piece of raw evidence: a kernel text of a process, or of the guest (pid 0). */
 struct evidence {
 	unsigned pid;
-	char *name;  /**< "smaps", "meminfo", ... */
+	char *name; /**< "smaps", "meminfo", ... */
 	char *data;
 	size_t len;
 	char *error; /**< why it could not be read; NULL when it could */
@@ -81,10 +92,10 @@ struct snapshot {
 
 /** The phases of a probe, for deadlines and for where the time goes. */
 enum probe_phase {
-	PHASE_START,    /**< define and create the domain */
-	PHASE_BOOT,     /**< until the agent's hello */
-	PHASE_PREPARE,  /**< knobs, swap on, baseline */
-	PHASE_LOAD,     /**< until onset, or until the load is complete */
+	PHASE_START,   /**< define and create the domain */
+	PHASE_BOOT,    /**< until the agent's hello */
+	PHASE_PREPARE, /**< knobs, swap on, baseline */
+	PHASE_LOAD,    /**< until onset, or until the load is complete */
 	PHASE_SETTLE,
 	PHASE_EVIDENCE, /**< snapshot and verification */
 	PHASE_TEARDOWN,

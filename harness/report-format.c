@@ -94,8 +94,10 @@ void format_setting(struct strbuf *out, const struct cell *cell, const char *key
 	if (strcmp(key, "icount") == 0) {
 		strbuf_adds(out, json_is_true(v) ? "icount" : "");
 	} else if (strcmp(key, "fill") == 0) {
-		if (strcmp(cell_str(cell, key), "random") != 0)
-			strbuf_adds(out, "ballast fill "), format_clean(out, cell_str(cell, key));
+		if (strcmp(cell_str(cell, key), "random") != 0) {
+			strbuf_adds(out, "ballast fill ");
+			format_clean(out, cell_str(cell, key));
+		}
 	} else if (strcmp(key, "swap_mib") == 0) {
 		strbuf_addf(out, "%u MiB swap", cell_uint(cell, key));
 	} else if (strcmp(key, "vcpus") == 0) {

@@ -10,31 +10,33 @@
 
 /* Tables for a person, in 100 columns. "-" is what is not known. */
 
+/* Of all numbers shown: a tenth of a MiB is finer than the bracket of any Z*. */
+#define DECIMALS 1
+
 /* Right-aligned in width columns: sign is "" or "+" for a plus sign before what is not negative. */
-static void add_number(struct strbuf *out, int width, double v, int decimals, const char *sign,
-		       const char *unit)
+static void add_number(struct strbuf *out, int width, double v, const char *sign, const char *unit)
 {
 	char buf[32], all[64];
 
-	if (!*format_fixed(buf, v, decimals))
+	if (!*format_fixed(buf, v, DECIMALS))
 		snprintf(all, sizeof(all), "-%*s", (int)strlen(unit), "");
 	else
 		snprintf(all, sizeof(all), "%s%s%s", buf[0] == '-' ? "" : sign, buf, unit);
 	strbuf_addf(out, "%*s", width, all);
 }
 
-static void add_mib(struct strbuf *out, int width, double kib, int decimals)
+static void add_mib(struct strbuf *out, int width, double kib)
 {
-	add_number(out, width, kib / 1024, decimals, "", "");
+	add_number(out, width, kib / 1024, "", "");
 }
 
 /* "[lo, hi]" in MiB, left-aligned in width columns. */
-static void add_range(struct strbuf *out, int width, double lo_kib, double hi_kib, int decimals)
+static void add_range(struct strbuf *out, int width, double lo_kib, double hi_kib)
 {
 	char lo[32], hi[32], all[80];
 
-	format_fixed(lo, lo_kib / 1024, decimals);
-	format_fixed(hi, hi_kib / 1024, decimals);
+	format_fixed(lo, lo_kib / 1024, DECIMALS);
+	format_fixed(hi, hi_kib / 1024, DECIMALS);
 	if (*lo || *hi)
 		snprintf(all, sizeof(all), "[%s, %s]", *lo ? lo : "?", *hi ? hi : "?");
 	else
@@ -98,12 +100,12 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
 	strbuf_addf(out, "%7u", cell_uint(t->cell, "x_mib"));
-	add_mib(out, 10, t->mem_total_kib, 1);
-	add_mib(out, 14, t->mem_available0_kib, 1);
-	add_mib(out, 9, t->z_kib, 1);
+	add_mib(out, 10, t->mem_total_kib);
+	add_mib(out, 14, t->mem_available0_kib);
+	add_mib(out, 9, t->z_kib);
 	strbuf_adds(out, "  ");
-	add_range(out, 16, t->z_lo_kib, t->z_hi_kib, 1);
-	add_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, 1, "+", " %");
+	add_range(out, 16, t->z_lo_kib, t->z_hi_kib);
+	add_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %");
 	strbuf_addf(out, "%8u%4u", t->answers + t->lost, t->n);
 	format_varying(&varying, t->cell, r->cells, r->cells_n);
 	if (varying.len)
@@ -144,27 +146,44 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		strbuf_adds(out, " (control)");
 	if (t && isfinite(t->z_kib)) {
 		strbuf_adds(out, "; Z* ");
-		add_mib(out, 0, t->z_kib, 1);
+		add_mib(out, 0, t->z_kib);
 		strbuf_adds(out, " ");
-		add_range(out, 0, t->z_lo_kib, t->z_hi_kib, 1);
+		add_range(out, 0, t->z_lo_kib, t->z_hi_kib);
 	}
 	strbuf_adds(out, "\n");
 	if (*flags) {
-		strbuf_adds(out, "    flags:");
-		end_line(out, flags);
+		strbuf_adds(out, "    flags: ");
+		format_clean(out, flags);
+		strbuf_adds(out, "\n");
 	}
 	strbuf_adds(out,
 		    "    metric                  Y MiB  range               Y - Z* MiB    Y - Z* %   n\n");
 }
 
-static void add_row(struct strbuf *out, const struct report_row *row, bool with_flags)
+static bool looks_equal(double a, double b)
 {
-	strbuf_addf(out, "  %c %-18s", row->is_best ? '*' : ' ', row->metric);
-	add_mib(out, 11, row->y_kib, 1);
+	char a_text[32], b_text[32];
+
+	return strcmp(format_fixed(a_text, a, DECIMALS), format_fixed(b_text, b, DECIMALS)) == 0;
+}
+
+/* Is it shown as near to Z* as the best of its cell? */
+static bool is_marked(const struct report_row *row, const struct report_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].is_best)
+			return looks_equal(fabs(row->diff_kib) / 1024, fabs(rows[i].diff_kib) / 1024);
+	return false;
+}
+
+static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
+{
+	strbuf_addf(out, "  %c %-18s", with_mark ? '*' : ' ', row->metric);
+	add_mib(out, 11, row->y_kib);
 	strbuf_adds(out, "  ");
-	add_range(out, 18, row->y_lo_kib, row->y_hi_kib, 1);
-	add_number(out, 12, row->diff_kib / 1024, 1, "+", "");
-	add_number(out, 12, row->diff_pct, 1, "+", " %");
+	add_range(out, 18, row->y_lo_kib, row->y_hi_kib);
+	add_number(out, 12, row->diff_kib / 1024, "+", "");
+	add_number(out, 12, row->diff_pct, "+", " %");
 	strbuf_addf(out, "%4u", row->n);
 	end_line(out, with_flags ? row->flags : "");
 }
@@ -189,7 +208,7 @@ static void add_rows(struct strbuf *out, const struct report *r)
 
 		add_group_head(out, r, &r->rows[i], flags);
 		for (size_t j = i; j < i + n; j++)
-			add_row(out, &r->rows[j], !*flags);
+			add_row(out, &r->rows[j], is_marked(&r->rows[j], &r->rows[i], n), !*flags);
 	}
 }
 
@@ -236,10 +255,21 @@ static int by_agreement(const void *x, const void *y)
 static void add_agreement(struct strbuf *out, const struct agreement *a)
 {
 	strbuf_addf(out, "    %-18s", a->metric);
-	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, 1, "", " %");
-	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, 1, "+", " %");
+	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, "", " %");
+	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, "+", " %");
 	strbuf_addf(out, "%8u", a->n);
 	end_line(out, "");
+}
+
+/* The first of them, and those that look as good. */
+static void add_closest(struct strbuf *out, const struct agreement *all, size_t n)
+{
+	strbuf_addf(out, "\n  Closest: %s", all[0].metric);
+	for (size_t i = 1; i < n; i++)
+		if (all[i].n == all[0].n && looks_equal(all[i].worst_pct, all[0].worst_pct))
+			strbuf_addf(out, ", %s", all[i].metric);
+	strbuf_adds(out, ": worst difference ");
+	add_number(out, 0, all[0].worst_pct, "", " %\n");
 }
 
 static void add_summary(struct strbuf *out, const struct report *r)
@@ -260,8 +290,7 @@ static void add_summary(struct strbuf *out, const struct report *r)
 			 "    metric             worst |Y - Z*|    mean Y - Z*   cells\n");
 	for (size_t i = 0; i < n; i++)
 		add_agreement(out, &all[i]);
-	strbuf_addf(out, "\n  Closest: %s, worst difference ", all[0].metric);
-	add_number(out, 0, all[0].worst_pct, 1, "", " %.\n");
+	add_closest(out, all, n);
 }
 
 static void add_gaps(struct strbuf *out, const struct report *r)
@@ -306,7 +335,7 @@ void report_text(const struct report *r, struct strbuf *out)
 	add_gaps(out, r);
 	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest "
 			 "that did not,\nsmallest that did]. Y: what the metric says of the load at that "
-			 "moment, mean of n.\n*: nearest to Z*.\n");
+			 "moment, mean of n.\n*: nearest to Z*, as far as these digits tell.\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
 }

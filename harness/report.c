@@ -9,8 +9,6 @@
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
-DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
-
 /* The values of one metric over the whole file, by probe. */
 struct metric_values {
 	struct metric_value *v;
@@ -64,6 +62,15 @@ static void mean_memory(const struct probe_record *probes, size_t n, double *tot
 	*available = count ? sum_available / count : NAN;
 }
 
+/*
+ * Does the probe say something about Y? Of a threshold cell, the control, only the fixed ones do: a ramp asks
+ * for far more than it has written at onset, and its vsz would tell where the search ends, not the load.
+ */
+static bool has_y(const struct probe_record *probe)
+{
+	return probe->outcome == OUTCOME_ONSET && probe->kind != PROBE_RAMP;
+}
+
 static void compute_y(struct report_row *row, const struct probe_record *probes, size_t n,
 		      const struct metric_values *values)
 {
@@ -74,7 +81,7 @@ static void compute_y(struct report_row *row, const struct probe_record *probes,
 	for (size_t i = 0; i < n; i++) {
 		const struct metric_value *v;
 
-		if (probes[i].outcome != OUTCOME_ONSET)
+		if (!has_y(&probes[i]))
 			continue;
 		has_onset = true;
 		v = find_value(values, probes[i].id);
@@ -127,15 +134,19 @@ static void build_rows(struct report *r, const struct cell *cell, const struct p
 		       const struct metric *metrics, const struct metric_values *values, size_t metrics_n)
 {
 	struct report_row *rows = &r->rows[r->rows_n];
+	const struct report_threshold *threshold = find_threshold(r, cell);
+	double total_kib, available_kib;
 
+	mean_memory(probes, n, &total_kib, &available_kib);
 	for (size_t i = 0; i < metrics_n; i++) {
 		struct report_row *row = &rows[i];
 
 		row->cell = cell;
 		row->metric = metrics[i].name;
-		row->threshold = find_threshold(r, cell);
+		row->threshold = threshold;
 		row->flags = xstrdup("");
-		mean_memory(probes, n, &row->mem_total_kib, &row->mem_available0_kib);
+		row->mem_total_kib = total_kib;
+		row->mem_available0_kib = available_kib;
 		compute_y(row, probes, n, &values[i]);
 		compare(row);
 	}

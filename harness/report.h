@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/metric.h"
@@ -70,6 +71,7 @@ struct report {
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
 			 struct report **ret) must_check;
 void report_destroy(struct report *r);
+DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 
 /** Z* from a threshold cell's probes. */
 void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,

@@ -158,8 +158,10 @@ static struct err *unpack(guestfs_h *g, const char *tar)
 	cleanup_free char *path = xasprintf("/dev/fd/%d", out);
 	int errnum = pthread_create(&thread, NULL, feed, &feeder);
 
-	if (errnum)
+	if (errnum) {
+		close(feeder.pipe);
 		return err_errno(errnum, "cannot start a thread");
+	}
 
 	struct err *e = guestfs_tar_in_opts(g, path, "/", -1)
 				? guestfs_err(g, "cannot unpack to the root disk")

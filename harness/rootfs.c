@@ -16,8 +16,8 @@
 /* Blocks of the tar files; the larger, the fewer system calls. */
 #define TAR_BLOCK_BYTES (1 << 20)
 
-/* Far above the largest text we take (modules.dep of a full kernel: 0.7 MiB, dpkg status: some MiB) and any
- * module. */
+/* Of what is kept in memory: far above the largest text we take (modules.dep of a full kernel: 0.7 MiB, dpkg
+ * status: some MiB), any kernel and module. */
 #define MEMBER_MAX_BYTES (64u << 20)
 
 DEFINE_CLEANUP(cleanup_read, struct archive *, archive_read_free)
@@ -172,19 +172,45 @@ static struct err *write_header(struct archive *out, struct archive_entry *entry
 	return NULL;
 }
 
-static struct err *write_data(struct archive *out, const void *data, size_t len, struct rootfs *r)
+static void count_bytes(struct rootfs *r, uint64_t len)
 {
 	r->bytes += (len + 4095) / 4096 * 4096;
+}
+
+static struct err *write_data(struct archive *out, const void *data, size_t len)
+{
 	if (len && archive_write_data(out, data, len) != (ssize_t)len)
 		return archive_err(out, "cannot write the root's tar");
 	return NULL;
 }
 
+/** Copies a file's data, however large; keeps that of a text in *keep too, unless that is NULL. */
+static struct err *copy_data(struct archive *in, struct archive *out, struct strbuf *keep, struct rootfs *r)
+{
+	char buf[65536];
+	uint64_t len = 0;
+	ssize_t n;
+
+	while ((n = archive_read_data(in, buf, sizeof(buf))) > 0) {
+		struct err *e = write_data(out, buf, (size_t)n);
+
+		len += (uint64_t)n;
+		if (!e && keep && len > MEMBER_MAX_BYTES)
+			e = err_new("a text in the root is larger than %u bytes", MEMBER_MAX_BYTES);
+		if (e)
+			return e;
+		if (keep)
+			strbuf_add(keep, buf, (size_t)n);
+	}
+	count_bytes(r, len);
+	return n < 0 ? archive_err(in, "cannot read a file of the root") : NULL;
+}
+
 static struct err *copy_member(struct archive *in, struct archive_entry *entry, const char *path,
 			       struct archive *out, struct rootfs *r)
 {
-	cleanup_strbuf struct strbuf data = STRBUF_INIT;
 	const char *link = archive_entry_hardlink(entry);
+	bool is_status = strcmp(path, "var/lib/dpkg/status") == 0;
 
 	/* A hard link whose file is trimmed can only be one more name of something trimmed. */
 	if (link && is_trimmed(link + strspn(link, "./")))
@@ -193,11 +219,7 @@ static struct err *copy_member(struct archive *in, struct archive_entry *entry, 
 	struct err *e = write_header(out, entry, r);
 
 	if (!e && archive_entry_filetype(entry) == AE_IFREG && archive_entry_size(entry) > 0)
-		e = read_data(in, &data);
-	if (!e)
-		e = write_data(out, strbuf_str(&data), data.len, r);
-	if (!e && strcmp(path, "var/lib/dpkg/status") == 0)
-		strbuf_add(&r->dpkg_status, strbuf_str(&data), data.len);
+		e = copy_data(in, out, is_status ? &r->dpkg_status : NULL, r);
 	if (!e && strncmp(path, "usr/bin/", 8) == 0 && path[8])
 		strbuf_addf(&r->programs, "%s%s\n", r->programs.len ? "" : "\n", path + 8);
 	return e;
@@ -233,9 +255,11 @@ static struct err *add_entry(struct archive *out, const char *path, mode_t type,
 	archive_entry_set_mtime(entry, 0, 0);
 	archive_entry_set_size(entry, (int64_t)data->len);
 
+	count_bytes(r, data->len);
+
 	struct err *e = write_header(out, entry, r);
 
-	return e ? e : write_data(out, strbuf_str(data), data->len, r);
+	return e ? e : write_data(out, strbuf_str(data), data->len);
 }
 
 static struct err *add_workloads(struct archive *out, const struct workloads *workloads, struct rootfs *r)

@@ -9,7 +9,10 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 
-/* Seconds a probe takes on the machine the project was measured on (2 cores, TCG): only for the estimate of a dry run. */
+/*
+ * Seconds a probe takes on the machine the project was measured on (2 cores, TCG): only for the estimate of a
+ * dry run.
+ */
 #define PROBE_TYPICAL_S 10
 
 /** "2 min 05 s", to be freed. */
@@ -35,7 +38,8 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	case PROBE_FIXED:
 		return xasprintf("X=%u ballast Z=%.1f MiB", x, (double)z_kib / 1024);
 	case PROBE_GROWTH:
-		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"), cell_str(cell, "workload"));
+		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"),
+				 cell_str(cell, "workload"));
 	}
 	return xstrdup("?");
 }
@@ -55,7 +59,8 @@ static void show(const struct run_progress *p, const char *phase)
 	log_progress("[%u of about %u] %s: %s; ETA %s", p->run + 1, p->run + p->left, what, phase, left);
 }
 
-static void on_start(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run, unsigned left)
+static void on_start(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run,
+		     unsigned left)
 {
 	struct run_progress *p = arg;
 
@@ -71,7 +76,8 @@ static void on_phase(void *arg, enum probe_phase phase)
 	show(arg, probe_phase_name(phase));
 }
 
-static void on_end(void *arg, const struct cell *cell, const struct probe_record *r, unsigned run, unsigned left)
+static void on_end(void *arg, const struct cell *cell, const struct probe_record *r, unsigned run,
+		   unsigned left)
 {
 	struct run_progress *p = arg;
 	cleanup_free char *what = describe(cell, r->kind, r->z_kib);
@@ -83,13 +89,14 @@ static void on_end(void *arg, const struct cell *cell, const struct probe_record
 	p->run = run;
 	p->left = left;
 
-	cleanup_free char *held = r->kind == PROBE_RAMP && r->onset_t_us >= 0 ?
-					  xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024) :
-					  xstrdup("");
+	cleanup_free char *held = r->kind == PROBE_RAMP && r->onset_t_us >= 0
+					  ? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024)
+					  : xstrdup("");
 	cleanup_free char *remaining = eta(p);
 
-	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", run, run + left, what, outcome_name(r->outcome), held,
-		 *r->reason ? ": " : "", r->reason, (double)total_ms / 1000, remaining);
+	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", run, run + left, what,
+		 outcome_name(r->outcome), held, *r->reason ? ": " : "", r->reason, (double)total_ms / 1000,
+		 remaining);
 }
 
 void run_progress_init(struct run_progress *progress, struct campaign_events *events)

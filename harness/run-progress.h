@@ -6,7 +6,10 @@
 
 #include "harness/campaign.h"
 
-/** Progress of a campaign on stderr: a line per finished probe, and on a terminal the phase and ETA of the one that runs. */
+/**
+ * Progress of a campaign on stderr: a line per finished probe, and on a terminal the phase and ETA of the one
+ * that runs.
+ */
 struct run_progress {
 	const struct cell *cell;
 	const struct probe_spec *spec;

@@ -25,8 +25,8 @@ struct stage_user {
 void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid);
 
 /**
- * Whom QEMU is to run as: root gives way to libvirt-qemu, qemu or nobody, the first that exists; any other
- * user to nobody.
+ * Whom QEMU is to run as: the user of this process, but root gives way to libvirt-qemu, qemu or nobody, the
+ * first that exists.
  */
 void stage_user_for_qemu(struct stage_user *user);
 
@@ -47,7 +47,8 @@ struct err *stage_give(const char *path, uid_t uid, gid_t gid) must_check;
  * hard link in dir, else to a copy in dir. The same file is copied once, until its size, inode or time of
  * change differ.
  */
-struct err *stage_file(const char *dir, const struct stage_user *user, const char *path, char **ret) must_check;
+struct err *stage_file(const char *dir, const struct stage_user *user, const char *path,
+		       char **ret) must_check;
 
 /** Removes the links and copies in dir whose original is gone or has changed. */
 struct err *stage_clean(const char *dir) must_check;

@@ -10,8 +10,6 @@
 #include "harness/campaign.h"
 #include "harness/report-format.h"
 
-DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
-
 static void add_probe(struct status *s, const struct cell *cell, const struct probe_record *p,
 		      double sum_ms[STATUS_KINDS])
 {

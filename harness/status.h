@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/record.h"
@@ -49,6 +50,7 @@ struct status {
 /** Reads the current cells and their probes. */
 struct err *status_build(struct store *store, struct status **ret) must_check;
 void status_destroy(struct status *s);
+DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
 
 /** The status in one form, appended to out. */
 void status_text(const struct status *s, struct strbuf *out);

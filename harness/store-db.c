@@ -108,3 +108,13 @@ char *store_column_text(sqlite3_stmt *stmt, int column)
 
 	return xstrdup(text ? (const char *)text : "");
 }
+
+bool store_column_key(sqlite3_stmt *stmt, int column, char key[65])
+{
+	cleanup_free char *text = store_column_text(stmt, column);
+
+	if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+		return false;
+	memcpy(key, text, 65);
+	return true;
+}

@@ -87,4 +87,7 @@ void store_bind_text(sqlite3_stmt *stmt, int index, const char *text);
 /** A copy of a column's text up to its first NUL, "" for NULL; to be freed. */
 char *store_column_text(sqlite3_stmt *stmt, int column);
 
+/** A column that is the key of a cell, 64 hex digits; false for any other text. */
+bool store_column_key(sqlite3_stmt *stmt, int column, char key[65]);
+
 #endif

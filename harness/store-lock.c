@@ -88,7 +88,8 @@ void store_unlock(struct store *store)
 
 bool store_has_writer(const struct store *store, long *ret_pid)
 {
-	cleanup_close int fd = open(store->lock_path, O_RDONLY | O_CLOEXEC);
+	/* NONBLOCK: a FIFO of that name, in someone else's directory, must not hold us up. */
+	cleanup_close int fd = open(store->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	/* F_OFD_GETLK asks whether the lock could be had, and takes nothing. */

@@ -9,7 +9,7 @@
 /* How a member of struct probe_record is kept. */
 enum column_type {
 	COLUMN_TEXT,     /* char *, owned */
-	COLUMN_KEY,      /* char[65] */
+	COLUMN_KEY,      /* char[65], hexadecimal */
 	COLUMN_UNSIGNED, /* unsigned */
 	COLUMN_U64,      /* uint64_t, not negative in the file */
 	COLUMN_I64,      /* int64_t */
@@ -101,23 +101,6 @@ static void bind_column(sqlite3_stmt *stmt, int index, const struct column *c, c
 	}
 }
 
-/* Text columns that hold a name of ours. */
-static bool read_name(const char *text, const struct column *c, void *p)
-{
-	switch (c->type) {
-	case COLUMN_KEY:
-		/* Equal to the key of a cell, which is checked: foreign keys are on. */
-		if (strlen(text) != 64)
-			return false;
-		memcpy(p, text, 65);
-		return true;
-	case COLUMN_KIND:
-		return probe_kind_parse(text, p);
-	default:
-		return outcome_parse(text, p);
-	}
-}
-
 /* False when the value cannot be one of ours. */
 static bool read_column(sqlite3_stmt *stmt, int index, const struct column *c, struct probe_record *r)
 {
@@ -130,10 +113,14 @@ static bool read_column(sqlite3_stmt *stmt, int index, const struct column *c, s
 		*(char **)p = store_column_text(stmt, index);
 		return true;
 	case COLUMN_KEY:
+		/* That it is the key of a cell is only enforced on writing. */
+		return store_column_key(stmt, index, p);
 	case COLUMN_KIND:
+		text = store_column_text(stmt, index);
+		return probe_kind_parse(text, p);
 	case COLUMN_OUTCOME:
 		text = store_column_text(stmt, index);
-		return read_name(text, c, p);
+		return outcome_parse(text, p);
 	case COLUMN_UNSIGNED:
 		*(unsigned *)p = (unsigned)number;
 		return number >= 0 && number <= UINT32_MAX;

@@ -105,6 +105,9 @@ _Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t),
 /* Columns a series may have: more than any version will, so that rows * columns cannot overflow. */
 #define SERIES_COLUMNS_MAX 256
 
+/* And rows: as samples they may take as much memory as a blob, however few columns the file has of them. */
+#define SERIES_ROWS_MAX (STORE_BLOB_MAX / sizeof(struct proto_sample))
+
 /*
  * Which column of a sample each column of the series is, SAMPLE_COLUMNS for one we do not know. Returns the
  * number of columns, 0 when there are too many.
@@ -151,7 +154,7 @@ static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct p
 
 	if (e)
 		return e;
-	if (n == 0 || rows < 0 || (uint64_t)rows > STORE_BLOB_MAX ||
+	if (n == 0 || rows < 0 || (uint64_t)rows > SERIES_ROWS_MAX ||
 	    data.len != (size_t)rows * n * sizeof(uint64_t))
 		return store_damaged(store, "a series does not have the rows and columns it claims");
 	*ret = map_rows(data.data, (size_t)rows, map, n);

@@ -145,21 +145,11 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 	return store_run(store, stmt);
 }
 
-static bool read_key(sqlite3_stmt *stmt, int column, char key[65])
-{
-	cleanup_free char *text = store_column_text(stmt, column);
-
-	if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
-		return false;
-	memcpy(key, text, 65);
-	return true;
-}
-
 static struct err *read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
 {
 	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);
 
-	if (!read_key(stmt, 0, cell->key) || !read_key(stmt, 1, cell->threshold_key))
+	if (!store_column_key(stmt, 0, cell->key) || !store_column_key(stmt, 1, cell->threshold_key))
 		return store_damaged(store, "the key of a cell is no hash");
 	if (position < 0 || position > INT32_MAX || replicates < 0 || replicates > REPLICATES_MAX)
 		return store_damaged(store, "a cell has an impossible position or number of replicates");

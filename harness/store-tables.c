@@ -5,6 +5,27 @@ struct field {
 	const char *key, *column;
 };
 
+/* Of smaps and of its sum, smaps_rollup, alike. */
+/* clang-format off */
+#define COMMON_FIELDS \
+	{ "Shared_Clean", "shared_clean_kib" }, \
+	{ "Shared_Dirty", "shared_dirty_kib" }, \
+	{ "Private_Clean", "private_clean_kib" }, \
+	{ "Private_Dirty", "private_dirty_kib" }, \
+	{ "Referenced", "referenced_kib" }, \
+	{ "Anonymous", "anonymous_kib" }, \
+	{ "KSM", "ksm_kib" }, \
+	{ "LazyFree", "lazyfree_kib" }, \
+	{ "AnonHugePages", "anon_huge_pages_kib" }, \
+	{ "ShmemPmdMapped", "shmem_pmd_mapped_kib" }, \
+	{ "FilePmdMapped", "file_pmd_mapped_kib" }, \
+	{ "Shared_Hugetlb", "shared_hugetlb_kib" }, \
+	{ "Private_Hugetlb", "private_hugetlb_kib" }, \
+	{ "Swap", "swap_kib" }, \
+	{ "SwapPss", "swap_pss_kib" }, \
+	{ "Locked", "locked_kib" }
+/* clang-format on */
+
 /* Of each mapping. Sizes in KiB; thp_eligible is 0 or 1. */
 static const struct field smaps_fields[] = {
 	{ "Size", "size_kib" },
@@ -13,22 +34,7 @@ static const struct field smaps_fields[] = {
 	{ "Rss", "rss_kib" },
 	{ "Pss", "pss_kib" },
 	{ "Pss_Dirty", "pss_dirty_kib" },
-	{ "Shared_Clean", "shared_clean_kib" },
-	{ "Shared_Dirty", "shared_dirty_kib" },
-	{ "Private_Clean", "private_clean_kib" },
-	{ "Private_Dirty", "private_dirty_kib" },
-	{ "Referenced", "referenced_kib" },
-	{ "Anonymous", "anonymous_kib" },
-	{ "KSM", "ksm_kib" },
-	{ "LazyFree", "lazyfree_kib" },
-	{ "AnonHugePages", "anon_huge_pages_kib" },
-	{ "ShmemPmdMapped", "shmem_pmd_mapped_kib" },
-	{ "FilePmdMapped", "file_pmd_mapped_kib" },
-	{ "Shared_Hugetlb", "shared_hugetlb_kib" },
-	{ "Private_Hugetlb", "private_hugetlb_kib" },
-	{ "Swap", "swap_kib" },
-	{ "SwapPss", "swap_pss_kib" },
-	{ "Locked", "locked_kib" },
+	COMMON_FIELDS,
 	{ "THPeligible", "thp_eligible" },
 };
 
@@ -52,22 +58,7 @@ static const struct field process_fields[] = {
 	{ "Pss_Anon", "pss_anon_kib" },
 	{ "Pss_File", "pss_file_kib" },
 	{ "Pss_Shmem", "pss_shmem_kib" },
-	{ "Shared_Clean", "shared_clean_kib" },
-	{ "Shared_Dirty", "shared_dirty_kib" },
-	{ "Private_Clean", "private_clean_kib" },
-	{ "Private_Dirty", "private_dirty_kib" },
-	{ "Referenced", "referenced_kib" },
-	{ "Anonymous", "anonymous_kib" },
-	{ "KSM", "ksm_kib" },
-	{ "LazyFree", "lazyfree_kib" },
-	{ "AnonHugePages", "anon_huge_pages_kib" },
-	{ "ShmemPmdMapped", "shmem_pmd_mapped_kib" },
-	{ "FilePmdMapped", "file_pmd_mapped_kib" },
-	{ "Shared_Hugetlb", "shared_hugetlb_kib" },
-	{ "Private_Hugetlb", "private_hugetlb_kib" },
-	{ "Swap", "swap_kib" },
-	{ "SwapPss", "swap_pss_kib" },
-	{ "Locked", "locked_kib" },
+	COMMON_FIELDS,
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

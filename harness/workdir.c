@@ -101,8 +101,12 @@ static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
 		err_free(e);
 		return NULL;
 	}
-	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) && errno != ESRCH)
+	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {
+		/* ESRCH: it has just ended. EPERM: it is another user's, whatever its arguments say. */
+		if (errno == ESRCH || errno == EPERM)
+			return NULL;
 		return err_errno(errno, "cannot end QEMU process %d, left in '%s'", (int)pid, dir);
+	}
 
 	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
 
@@ -169,12 +173,12 @@ static struct err *lock_slot(const char *base, unsigned n, int *ret)
 }
 
 /**
- * Ends what runs in a slot whose lock the caller has, and removes its run state, its scratch files and what
- * was staged there of files that are gone.
+ * Ends what runs in a slot whose lock the caller has, and removes its run state, its scratch files, QEMU's
+ * logs and what was staged there of files that are gone.
  */
 static struct err *clear_slot(const char *root, unsigned *guests)
 {
-	static const char *const state[] = { "run", "files", "lib/qemu" };
+	static const char *const state[] = { "run", "files", "lib/qemu", "log" };
 	cleanup_free char *staged = xasprintf("%s/staged", root);
 	unsigned n = 0;
 	struct err *e = workdir_end_guests(root, &n);

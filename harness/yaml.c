@@ -106,9 +106,14 @@ struct err *yaml_error(struct yaml_node node, const char *fmt, ...)
 	return err_new_kind(ERR_USAGE, "%s:%zu: %s", node.file->path, raw(node)->start_mark.line + 1, text);
 }
 
+/**
+ * The text of a scalar; NULL for anything else, and for one with a NUL ("a\0b"), which would be cut there.
+ */
 static const char *scalar(const yaml_node_t *n)
 {
-	return n->type == YAML_SCALAR_NODE ? (const char *)n->data.scalar.value : NULL;
+	if (n->type != YAML_SCALAR_NODE || memchr(n->data.scalar.value, '\0', n->data.scalar.length))
+		return NULL;
+	return (const char *)n->data.scalar.value;
 }
 
 /** The list as "'a', 'b' or 'c'". */
@@ -157,7 +162,8 @@ struct yaml_node yaml_get(struct yaml_node mapping, const char *key)
 	const yaml_node_t *n = raw(mapping);
 
 	if (n->type == YAML_MAPPING_NODE)
-		for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+		for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+		     p++) {
 			const char *name = scalar(raw((struct yaml_node){ mapping.file, p->key }));
 
 			if (name && strcmp(name, key) == 0)
@@ -202,7 +208,7 @@ struct err *yaml_str(struct yaml_node node, const char **ret)
 	const char *s = scalar(raw(node));
 
 	if (!s)
-		return yaml_error(node, "expected one value, not a list or mapping");
+		return yaml_error(node, "expected one value, not a list, a mapping or binary text");
 	if (!*s)
 		return yaml_error(node, "the value is empty");
 	*ret = s;

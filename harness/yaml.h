@@ -8,8 +8,9 @@
 #include "harness/base/err.h"
 
 /*
- * Typed access to a YAML file, where every error names file and line (over libyaml, which keeps the place of each node).
- * The caller says which keys a mapping may have and reads them by name; errors are of kind ERR_USAGE.
+ * Typed access to a YAML file, where every error names file and line (over libyaml, which keeps the place of
+ * each node). The caller says which keys a mapping may have and reads them by name; errors are of kind
+ * ERR_USAGE.
  */
 
 struct yaml_file;

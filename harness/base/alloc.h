@@ -20,16 +20,14 @@ char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
 /** The first len bytes of data plus a terminating NUL. */
 char *xmemdup0(const void *data, size_t len) __attribute__((returns_nonnull, malloc));
 
-char *xasprintf(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2), returns_nonnull, malloc));
-char *xvasprintf(const char *fmt, va_list ap)
-	__attribute__((format(printf, 1, 0), returns_nonnull, malloc));
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull, malloc));
+char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0), returns_nonnull, malloc));
 
 /**
  * Makes room for one more element in a growing array and returns a pointer to
  * it, zeroed. array is an lvalue pointer, n and cap lvalue size_t.
  */
-#define array_push(array, n, cap) \
+#define array_push(array, n, cap)                                                                            \
 	((array) = array_grow((array), (n), &(cap), sizeof(*(array))), &(array)[(n)++])
 
 /** For array_push() only. */

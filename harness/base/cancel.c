@@ -19,8 +19,7 @@ static void on_signal(int sig)
 	(void)sig;
 	requested = 1;
 	/* Cannot fail in a way that matters: the flag is set. */
-	if (write(event_fd, &one, sizeof(one)) < 0)
-		errno = saved;
+	(void)!write(event_fd, &one, sizeof(one));
 	errno = saved;
 }
 
@@ -32,9 +31,13 @@ void cancel_install(void)
 
 	struct sigaction sa = { .sa_handler = on_signal };
 
+	struct sigaction old;
+
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	/* nohup's wish that we outlive the terminal counts. */
+	if (sigaction(SIGHUP, NULL, &old) || old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 }
 
 bool cancel_requested(void)

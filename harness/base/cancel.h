@@ -7,7 +7,8 @@
 #include "harness/base/err.h"
 
 /*
- * The user's wish to stop: SIGINT, SIGTERM or SIGHUP. Long work asks cancel_requested(), and whoever polls adds cancel_fd().
+ * The user's wish to stop: SIGINT, SIGTERM or SIGHUP (unless that was ignored from the start, as under
+ * nohup). Long work asks cancel_requested(), and whoever polls adds cancel_fd().
  */
 
 /** Installs the signal handlers; called once, before threads are started. */

@@ -36,30 +36,30 @@ static inline void cleanup_fclose_(FILE **f)
 #define cleanup_fclose cleanup(cleanup_fclose_)
 
 /** Defines a guard NAME for pointers of TYPE released by FUNCTION(pointer). */
-#define DEFINE_CLEANUP(name, type, function)    \
-	static inline void name##_(type *p)         \
-	{                                           \
-		if (*p)                                 \
-			function(*p);                       \
+#define DEFINE_CLEANUP(name, type, function)                                                                 \
+	static inline void name##_(type *p)                                                                  \
+	{                                                                                                    \
+		if (*p)                                                                                      \
+			function(*p);                                                                        \
 	}
 
 /** The pointer's value; the guarded variable becomes NULL. */
-#define take_ptr(p)                \
-	({                             \
-		__auto_type taken_ = (p);  \
-		(p) = NULL;                \
-		taken_;                    \
+#define take_ptr(p)                                                                                          \
+	({                                                                                                   \
+		__auto_type taken_ = (p);                                                                    \
+		(p) = NULL;                                                                                  \
+		taken_;                                                                                      \
 	})
 
 /** Returns a guarded pointer to the caller, who now owns it. */
 #define return_ptr(p) return take_ptr(p)
 
 /** The file descriptor; the guarded variable becomes -1. */
-#define take_fd(fd)         \
-	({                      \
-		int taken_ = (fd);  \
-		(fd) = -1;          \
-		taken_;             \
+#define take_fd(fd)                                                                                          \
+	({                                                                                                   \
+		int taken_ = (fd);                                                                           \
+		(fd) = -1;                                                                                   \
+		taken_;                                                                                      \
 	})
 
 #endif

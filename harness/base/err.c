@@ -12,7 +12,8 @@ struct err {
 	char *message;
 };
 
-__attribute__((format(printf, 2, 0))) static struct err *err_vnew(enum err_kind kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static struct err *err_vnew(enum err_kind kind, const char *fmt,
+								  va_list ap)
 {
 	struct err *e = xmalloc(sizeof(*e));
 

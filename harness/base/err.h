@@ -28,8 +28,7 @@ enum err_kind {
 struct err;
 
 /** A new error of kind ERR_FAILED. */
-struct err *err_new(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2), returns_nonnull)) must_check;
+struct err *err_new(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull)) must_check;
 
 /** A new error of the given kind. */
 struct err *err_new_kind(enum err_kind kind, const char *fmt, ...)
@@ -40,8 +39,7 @@ struct err *err_errno(int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull)) must_check;
 
 /** Puts "TEXT: " before the message of e, which keeps its kind; NULL stays NULL. */
-struct err *err_wrap(struct err *e, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3))) must_check;
+struct err *err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3))) must_check;
 
 /** Changes the kind of e; NULL stays NULL. */
 struct err *err_set_kind(struct err *e, enum err_kind kind) must_check;

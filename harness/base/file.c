@@ -78,7 +78,7 @@ struct err *file_mkdirs(const char *dir, mode_t mode)
 {
 	cleanup_free char *path = xstrdup(dir);
 
-	for (char *slash = path + 1;; slash++) {
+	for (char *slash = path + (*path == '/');; slash++) {
 		if (*slash != '/' && *slash != '\0')
 			continue;
 
@@ -109,6 +109,46 @@ struct err *file_remove_tree(const char *path)
 	return NULL;
 }
 
+/**
+ * Copies through a buffer of ours what the kernel cannot copy by itself: between file systems of two kinds.
+ */
+static struct err *copy_by_hand(int in, int out)
+{
+	char buf[65536];
+
+	for (;;) {
+		ssize_t n = read(in, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(errno, "cannot read");
+		if (n == 0)
+			return NULL;
+
+		struct err *e = file_write_all(out, buf, (size_t)n);
+
+		if (e)
+			return e;
+	}
+}
+
+/** From the files' offsets to the end of in. */
+static struct err *copy_content(int in, int out)
+{
+	for (;;) {
+		/* 1 GiB: any large chunk; the kernel copies what it can and tells. */
+		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+
+		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
+			return copy_by_hand(in, out);
+		if (n < 0)
+			return err_errno(errno, "cannot copy");
+		if (n == 0)
+			return NULL;
+	}
+}
+
 struct err *file_copy(const char *from, const char *to, mode_t mode)
 {
 	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -120,22 +160,14 @@ struct err *file_copy(const char *from, const char *to, mode_t mode)
 
 	if (out < 0)
 		return err_errno(errno, "cannot create '%s'", to);
-	for (;;) {
-		/* 1 GiB: any large chunk; the kernel copies what it can and tells. */
-		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
 
-		if (n < 0) {
-			struct err *e = err_errno(errno, "cannot copy '%s' to '%s'", from, to);
+	struct err *e = copy_content(in, out);
 
-			unlink(to);
-			return e;
-		}
-		if (n == 0)
-			break;
-	}
-	if (fchmod(out, mode))
-		return err_errno(errno, "cannot set the mode of '%s'", to);
-	return NULL;
+	if (!e && fchmod(out, mode))
+		e = err_errno(errno, "cannot set its mode");
+	if (e)
+		unlink(to);
+	return err_wrap(e, "copy of '%s' to '%s'", from, to);
 }
 
 struct err *file_sha256(const char *path, char hex[65])

@@ -11,12 +11,12 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 
 /* Time between SIGTERM and SIGKILL: enough for a program to unmount and to remove its temporary files. */
 #define GRACE_S 5
@@ -26,6 +26,12 @@
 
 /* Lines of stderr kept for the error message. */
 #define TAIL_LINES 6
+
+/*
+ * Reads of both pipes after the end of the job: 64 KiB each may wait there. More comes from a process that
+ * left the group.
+ */
+#define READS_AFTER_END 64
 
 /* Exit status of a forked call that failed: this plus the kind of its error. */
 #define CALL_FAILED 64
@@ -224,14 +230,6 @@ static struct err *start(const struct proc_job *job, struct stream *out, struct 
 	return NULL;
 }
 
-static int64_t now_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
 static bool has_exited(pid_t pid)
 {
 	siginfo_t info = { 0 };
@@ -244,18 +242,23 @@ enum end { ENDED, CANCELLED, TIMED_OUT };
 /** Passes output on until the job is over; says why it ended. */
 static enum end pump(const struct proc_job *job, pid_t pid, struct stream *out, struct stream *err)
 {
-	int64_t deadline = job->timeout_s ? now_s() + job->timeout_s : INT64_MAX;
+	int64_t deadline_ms = job->timeout_s ? clock_ms() + job->timeout_s * 1000ll : INT64_MAX;
 	enum end end = ENDED;
+	unsigned reads_after_end = 0;
 
 	for (;;) {
 		struct pollfd fds[2] = { { out->fd, POLLIN, 0 }, { err->fd, POLLIN, 0 } };
-		/* Asked before poll: output written before the exit is then seen by this poll or an earlier
-		 * one. */
+		/*
+		 * Asked before poll: output written before the exit is then seen by this poll or an earlier
+		 * one.
+		 */
 		bool exited = has_exited(pid);
 		bool got = false;
 
-		/* What the leader left behind must not hold us up; until it is waited for, its number is its
-		 * own. */
+		/*
+		 * What the leader left behind must not hold us up; until it is waited for, its number is its
+		 * own.
+		 */
 		if (exited)
 			kill(-pid, SIGKILL);
 		poll(fds, 2, exited ? 0 : 100);
@@ -263,12 +266,12 @@ static enum end pump(const struct proc_job *job, pid_t pid, struct stream *out, 
 			if (fds[i].revents)
 				got |= stream_read(i == 0 ? out : err, job);
 		/* Not at the end of the pipes: a process that left the group may hold them open. */
-		if (exited && !got)
+		if (exited && (!got || ++reads_after_end > READS_AFTER_END))
 			return end;
 		if (end == ENDED && !exited) {
 			if (job->cancelled && job->cancelled())
 				end = CANCELLED;
-			else if (now_s() > deadline)
+			else if (clock_ms() > deadline_ms)
 				end = TIMED_OUT;
 			if (end != ENDED)
 				kill(pid, SIGTERM);

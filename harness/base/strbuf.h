@@ -14,7 +14,10 @@ struct strbuf {
 	size_t cap;
 };
 
-#define STRBUF_INIT { NULL, 0, 0 }
+#define STRBUF_INIT                                                                                          \
+	{                                                                                                    \
+		NULL, 0, 0                                                                                   \
+	}
 
 void strbuf_deinit(struct strbuf *sb);
 #define cleanup_strbuf cleanup(strbuf_deinit)

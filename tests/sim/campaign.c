@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same result, and
- * failures that are retried, given up and told.
+ * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same
+ * result, and failures that are retried, given up and told.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,9 +11,9 @@
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
-#define PLAN                                                                    \
-	"name: Sim Plan\nimage: bookworm\nguest: {ram_mib: [160, 256]}\n"       \
-	"method: [growth]\nreplicates: 2\n"                                     \
+#define PLAN                                                                                                 \
+	"name: Sim Plan\nimage: bookworm\nguest: {ram_mib: [160, 256]}\n"                                    \
+	"method: [growth]\nreplicates: 2\n"                                                                  \
 	"loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
 
 static char *dir;
@@ -23,7 +23,8 @@ static struct plan *plan;
 /** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
 struct stopper {
 	struct guest_sim_params params;
-	int lives_left; /**< negative: no limit */
+	int lives_left;                      /**< negative: no limit */
+	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
 };
 
 static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
@@ -34,6 +35,11 @@ static struct err *start_limited(void *ctx, const struct guest_config *config, s
 		return err_new_kind(ERR_INTERRUPTED, "stopped on request");
 	if (s->lives_left > 0)
 		s->lives_left--;
+
+	unsigned start = s->starts++;
+
+	if (start >= s->fail_from && start < s->fail_to)
+		return err_new("no memory for it");
 	return guest_sim_ops.start(&s->params, config, ret);
 }
 
@@ -44,7 +50,11 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, file);
 	struct guest_ops ops = guest_sim_ops;
-	struct campaign c = { .name = plan->name, .image = &image, .ops = &ops, .ops_ctx = s, .seed = 1,
+	struct campaign c = { .name = plan->name,
+			      .image = &image,
+			      .ops = &ops,
+			      .ops_ctx = s,
+			      .seed = 1,
 			      .retry_failed = retry_failed };
 	struct cell *cells;
 	size_t n;
@@ -80,9 +90,9 @@ static char *history(const char *file)
 	must(store_open(path, STORE_READ, &store));
 	must(store_probes(store, NULL, &probes, &n));
 	for (size_t i = 0; i < n; i++)
-		strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", probes[i].cell_key, probes[i].replicate, probes[i].seq,
-			    probe_kind_name(probes[i].kind), (unsigned long long)probes[i].z_kib,
-			    outcome_name(probes[i].outcome));
+		strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", probes[i].cell_key, probes[i].replicate,
+			    probes[i].seq, probe_kind_name(probes[i].kind),
+			    (unsigned long long)probes[i].z_kib, outcome_name(probes[i].outcome));
 	store_probes_free(probes, n);
 	store_close(store);
 	return strbuf_steal(&sb);
@@ -90,7 +100,7 @@ static char *history(const char *file)
 
 static void test_whole(void)
 {
-	struct stopper s = { GUEST_SIM_PARAMS_INIT, -1 };
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
 
 	is_int(run("whole", &s, false), -1, "a campaign runs to its end");
 	is_int(result.replicates_done, 12, "6 cells with 2 replicates are answered");
@@ -124,7 +134,8 @@ static void test_threshold(void)
 		for (unsigned r = 0; r < 2; r++) {
 			struct search_next next = campaign_search(&cells[i], r, probes, probes_n);
 
-			right += next.step == SEARCH_DONE && next.lo_kib == 188 * 1024 && next.hi_kib == 189 * 1024;
+			right += next.step == SEARCH_DONE && next.lo_kib == 188 * 1024 &&
+				 next.hi_kib == 189 * 1024;
 		}
 		store_probes_free(probes, probes_n);
 	}
@@ -141,7 +152,7 @@ static void test_resume(void)
 	/* Stopped after every number of probes, then resumed: the same probes in the same order. */
 	for (int stop = 0; stop < 30; stop += 3) {
 		cleanup_free char *file = xasprintf("resume-%d", stop);
-		struct stopper s = { GUEST_SIM_PARAMS_INIT, stop };
+		struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = stop };
 
 		differ += run(file, &s, false) != ERR_INTERRUPTED;
 		s.lives_left = -1;
@@ -156,7 +167,7 @@ static void test_resume(void)
 
 static void test_lost(void)
 {
-	struct stopper s = { GUEST_SIM_PARAMS_INIT, -1 };
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
 
 	s.params.boot_fail = true;
 	is_int(run("lost", &s, false), -1, "guests that never boot do not end a campaign early");
@@ -167,6 +178,26 @@ static void test_lost(void)
 	s.params.boot_fail = false;
 	is_int(run("lost", &s, true), -1, "with --retry-failed");
 	is_int(result.replicates_done, 12, "it does, and all is answered");
+}
+
+static void test_not_started(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_from = 1, .fail_to = 7 };
+
+	is_int(run("not-started", &s, false), -1, "guests that cannot be started do not end a campaign");
+	is_int(result.replicates_done, 12, "each is asked again, and all is answered");
+
+	cleanup_free char *got = history("not-started");
+	unsigned failed = 0;
+
+	for (const char *at = got; (at = strstr(at, "boot-fail")); at++)
+		failed++;
+	is_int(failed, 6, "the failures are recorded");
+
+	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_to = 1000 };
+	is_int(run("no-host", &s, false), ERR_HOST,
+	       "but when the first ones of a run cannot, it is the host");
+	is_int(s.starts, 3, "which three of them show");
 }
 
 static void test_identity(void)
@@ -181,10 +212,14 @@ static void test_identity(void)
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < n; j++)
-			same += strcmp(a[i].key, b[j].key) == 0 || (i != j && strcmp(a[i].key, a[j].key) == 0);
+			same += strcmp(a[i].key, b[j].key) == 0 ||
+				(i != j && strcmp(a[i].key, a[j].key) == 0);
 	is_int(same, 0, "cells of different guests, loads and accelerators have different keys");
 	is_str(a[1].threshold_key, a[0].key, "a load refers to the threshold of its guest");
 	is_str(a[4].threshold_key, a[3].key, "and the next guest's load to that one's");
+	is_int(cell_uint(&a[0], "step_kib"), 0, "a ballast grows by no steps");
+	ok(cell_uint(&a[1], "step_kib") > 0 && *cell_str(&a[1], "cmdline") && *cell_str(&a[1], "cpu"),
+	   "the steps of a workload, the kernel's command line and the CPU are part of a cell");
 	store_cells_free(a, n);
 	store_cells_free(b, n);
 }
@@ -193,8 +228,9 @@ int main(void)
 {
 	dir = test_dir();
 	image.key = xstrdup("0123456789abcdef");
-	image.manifest = json_pack("{s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "kernel", "release", "6.1.0-sim", "interpreters",
-				   "python3", "path", "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
+	image.manifest =
+		json_pack("{s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "kernel", "release", "6.1.0-sim", "interpreters",
+			  "python3", "path", "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
 
 	cleanup_free char *path = xasprintf("%s/plan.yaml", dir);
 
@@ -204,6 +240,7 @@ int main(void)
 	test_threshold();
 	test_resume();
 	test_lost();
+	test_not_started();
 	test_identity();
 	plan_destroy(plan);
 	json_decref(image.manifest);

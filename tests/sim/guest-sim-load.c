@@ -10,8 +10,10 @@
 #define BATCH_ROWS 25
 #define BATCH_US   250000
 
-/* Beyond the threshold each KiB pushes another out, and kswapd takes a batch (SWAP_CLUSTER_MAX) when it
- * wakes. */
+/*
+ * Beyond the threshold each KiB pushes another out, and kswapd takes a batch (SWAP_CLUSTER_MAX) when it
+ * wakes.
+ */
 #define FIRST_BATCH_PAGES 32
 
 uint64_t sim_held_kib(const struct guest *g)
@@ -180,8 +182,9 @@ void sim_take_signal(struct guest *g, int sig)
 	}
 
 	uint64_t pages = sim_held_kib(g) / 4;
-	cleanup_free char *line = xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64, pages,
-					    g->params->bad_pages, l->is_zero ? pages : 0);
+	cleanup_free char *line =
+		xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64 " swapped=0", pages,
+			  g->params->bad_pages, l->is_zero ? pages : 0);
 
 	say_line(g, line);
 	sim_end_load(g, g->params->bad_pages > 0, 0);

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One guest life against the simulated guest: each way a life can end is the outcome it should be, with a reason that
- * tells a person what happened, and nothing hangs.
+ * One guest life against the simulated guest: each way a life can end is the outcome it should be, with a
+ * reason that tells a person what happened, and nothing hangs.
  */
 #include <unistd.h>
 
-#include "harness/probe.h"
 #include "tests/sim/guest-sim.h"
+#include "tests/sim/spec.h"
 #include "tests/tap.h"
-
-static const char *const workload[] = { "/usr/bin/python3", "strings.py", NULL };
-
-static struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
-{
-	return (struct probe_spec){
-		.cell_key = "0",
-		.kind = kind,
-		.z_kib = z_mib * 1024,
-		.guest = { .name = "swapcal-sim", .accel = "tcg", .ram_mib = 256, .swap_mib = 512, .vcpus = 1, .seed = 7 },
-		.swappiness = 60,
-		.thp = "never",
-		.rule = onset_rule_find("so32"),
-		.tick_ms = 20,
-		.settle_ms = 3000,
-		.ramp_kib_s = 32768,
-		.fill = "random",
-		.argv = kind == PROBE_GROWTH ? workload : NULL,
-	};
-}
 
 /** Runs a probe that must not fail outright. */
 static struct probe_record run(struct guest_sim_params *params, enum probe_kind kind, uint64_t z_mib)
@@ -63,7 +43,8 @@ static void test_ramp(void)
 	ok(r.swap_written_bytes > 0, "the swap disk was written to");
 	is_str(r.flags, "", "no doubts");
 	is_int(r.mem_total_kib, params.mem_total_kib, "MemTotal is read from the baseline");
-	ok(find_snapshot(&r, "baseline") && find_snapshot(&r, "onset"), "evidence before the load and at onset");
+	ok(find_snapshot(&r, "baseline") && find_snapshot(&r, "onset"),
+	   "evidence before the load and at onset");
 	probe_record_deinit(&r);
 }
 
@@ -98,29 +79,48 @@ static void test_growth(void)
 }
 
 /** A fault, the outcome it must have, and words its reason must have. */
-#define FAULT(set, kind, z_mib, want, words)                                             \
-	do {                                                                             \
-		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;                  \
-		set;                                                                     \
-		struct probe_record r = run(&params, kind, z_mib);                       \
-		is_str(outcome_name(r.outcome), want, #set ": " want);                   \
-		has_str(r.reason, words, "the reason has: " words);                      \
-		probe_record_deinit(&r);                                                 \
+#define FAULT(set, kind, z_mib, want, words)                                                                 \
+	do {                                                                                                 \
+		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;                                      \
+		set;                                                                                         \
+		struct probe_record r = run(&params, kind, z_mib);                                           \
+		is_str(outcome_name(r.outcome), want, #set ": " want);                                       \
+		has_str(r.reason, words, "the reason has: " words);                                          \
+		probe_record_deinit(&r);                                                                     \
 	} while (0)
 
 static void test_faults(void)
 {
 	FAULT(params.boot_fail = true, PROBE_RAMP, 512, "boot-fail", "phase 'boot' took more than");
-	FAULT(params.hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail", "guest is unfit: no root disk");
+	FAULT(params.hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail",
+	      "guest is unfit: no root disk");
 	FAULT(params.panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
 	FAULT(params.silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
 	FAULT(params.corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
-	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid", "No such file");
+	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid",
+	      "No such file");
 	FAULT(params.exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
 	FAULT(params.oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
+}
+
+/** A ballast that needs longer than the usual deadline for its own size is no guest that hangs. */
+static void test_slow_ramp(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+	struct probe_record r = { 0 };
+
+	spec.ramp_kib_s = 1024;
+	spec.guest.accel = "kvm";
+
+	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, NULL, &r);
+
+	ok(!e && r.outcome == OUTCOME_ONSET, "a ramp of three minutes reaches its onset");
+	ok(r.phase_ms[PHASE_LOAD] > 180000, "which takes three minutes");
+	probe_record_deinit(&r);
 }
 
 static void test_doubts(void)
@@ -157,6 +157,7 @@ int main(void)
 	test_fixed();
 	test_growth();
 	test_faults();
+	test_slow_ramp();
 	test_doubts();
 	test_negative_control();
 	return tap_done();

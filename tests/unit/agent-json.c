@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The agent's JSON: what the protocol allows is read, all else is refused, and what it writes is well-formed.
- */
+/* The agent's JSON: what the protocol allows is read, all else refused, and what it writes is well-formed. */
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -179,8 +178,7 @@ static void test_too_long(void)
 	ok(!parse(text) && strlen(string_of("a")) == PROTO_JSON_MAX - 8, "a string as long as a message");
 }
 
-/* Every text accepted with changes at random must be JSON to a full parser, with the same number of members.
- */
+/* Every text accepted with changes at random must be JSON to a full parser, with as many members. */
 static void test_mutations(void)
 {
 	static const char seed[] =

@@ -12,7 +12,7 @@
 static struct proto_sample series[N_MAX];
 static struct onset_window window;
 
-/* The definition: pages since the oldest sample that is no older than the window, at least since the one before. */
+/* The definition: pages since the oldest sample no older than the window, at least since the one before. */
 static bool holds_at(const struct proto_sample *s, size_t at, uint64_t pages, unsigned window_ms)
 {
 	size_t i = 0;

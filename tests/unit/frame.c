@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Framing on the host's side: what a broken or hostile guest sends must end in an error, never in a message or a crash. */
+/*
+ * Framing on the host's side: what a broken or hostile guest sends must end in an error, never in a message
+ * or a crash.
+ */
 #include <stdlib.h>
 
 #include "guest/proto.h"
@@ -98,18 +101,22 @@ static void test_lengths(void)
 
 	proto_encode(head, "{}", 2, NULL, 0);
 	proto_put32(head + 4, PROTO_JSON_MAX + 1);
-	has_str(outcome(head, sizeof(head)), "bad header length", "an oversized JSON part is refused from its header alone");
+	has_str(outcome(head, sizeof(head)), "bad header length",
+		"an oversized JSON part is refused from its header alone");
 	proto_put32(head + 4, 0);
 	has_str(outcome(head, sizeof(head)), "bad header length", "an empty JSON part is refused");
 	proto_put32(head + 4, 2);
 	proto_put32(head + 8, PROTO_PAYLOAD_MAX + 1);
-	has_str(outcome(head, sizeof(head)), "bad payload length", "an oversized payload is refused from its header alone");
+	has_str(outcome(head, sizeof(head)), "bad payload length",
+		"an oversized payload is refused from its header alone");
 	has_str(outcome("GET / HTTP/1.1\r\n\r\n", 18), "bad magic", "another protocol is refused");
 }
 
 static void test_json(void)
 {
-	static const char *const bad[] = { "[]", "{}", "{\"type\":3}", "{\"type\":\"a\",\"type\":\"b\"}", "{\"type\":\"a\"", "nul" };
+	static const char *const bad[] = {
+		"[]", "{}", "{\"type\":3}", "{\"type\":\"a\",\"type\":\"b\"}", "{\"type\":\"a\"", "nul"
+	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
@@ -136,7 +143,8 @@ static void test_write(void)
 
 	struct err *e = frame_write(&out, json);
 
-	has_str(e ? err_message(e) : NULL, "too long", "a message that is too long is refused before it is sent");
+	has_str(e ? err_message(e) : NULL, "too long",
+		"a message that is too long is refused before it is sent");
 	err_free(e);
 	json_decref(json);
 	free(text);

@@ -8,7 +8,7 @@
 #include "harness/plan.h"
 #include "tests/tap.h"
 
-#define HEAD "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
+#define HEAD  "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
 #define LOADS "loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
 
 static char path[] = "/tmp/swapcal-plan-XXXXXX";
@@ -58,7 +58,8 @@ static void test_good(void)
 static void test_one_value(void)
 {
 	struct plan *plan = NULL;
-	struct err *e = load("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n", &plan);
+	struct err *e =
+		load("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n", &plan);
 
 	ok(!e, "one value may stand for a list of one; a threshold alone needs no loads");
 	is_int(plan ? plan->ram_mib.v[0] : 0, 200, "and is that value");
@@ -81,22 +82,33 @@ int main(void)
 		   "unknown key 'proceses'", "an unknown key of a load, two lines down");
 	is_refused(HEAD "replicates: many\n" LOADS, 5, "'many' is not a whole number", "text for a number");
 	is_refused(HEAD "replicates: -1\n" LOADS, 5, "'-1' is not a whole number", "a negative number");
-	is_refused(HEAD "replicates: 99999999999999999999\n" LOADS, 5, "out of range", "a number beyond all ranges");
+	is_refused(HEAD "replicates: 99999999999999999999\n" LOADS, 5, "out of range",
+		   "a number beyond all ranges");
 	is_refused(HEAD "replicates: [1, 2]\n" LOADS, 5, "expected one value", "a list for one value");
 	is_refused(HEAD "replicates: 2\nreplicates: 3\n" LOADS, 6, "stands twice", "a key twice");
 	is_refused(HEAD "onset: so33\n" LOADS, 5, "no onset rule 'so33'", "an unknown onset rule");
 	is_refused(HEAD, 1, "needs 'loads'", "growth without loads");
-	is_refused(HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing", "a load without workload");
+	is_refused(HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing",
+		   "a load without workload");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n" LOADS, 6,
+		   "has no use for 'loads'", "loads that nothing would run");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\n", 1, "'method' is missing", "no method");
 	is_refused(HEAD "loads:\n  - strings\n", 6, "expected a mapping", "a load that is a word");
 	is_refused("name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
 		   "too small", "a swap disk too small");
 	is_refused("name: n\nimage: i\nguest: {ram_mib: [8]}\nmethod: threshold\n", 3, "out of range: 32 to",
 		   "RAM no kernel boots with");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: [160, 160]}\nmethod: threshold\n", 3, "lists 160 twice",
-		   "a value twice");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: []}\nmethod: threshold\n", 3, "the list is empty", "an empty list");
-	is_refused("name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing", "no RAM");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [grow]\n", 4, "'grow' is not known", "an unknown method");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: [160, 160]}\nmethod: threshold\n", 3,
+		   "lists 160 twice", "a value twice");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: []}\nmethod: threshold\n", 3, "the list is empty",
+		   "an empty list");
+	is_refused("name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing",
+		   "no RAM");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [grow]\n", 4, "'grow' is not known",
+		   "an unknown method");
+	is_refused("name: \"n\\0x\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1, "binary text",
+		   "a NUL in a string");
+	is_refused(HEAD "\"seed\\0\": 3\n" LOADS, 5, "a key must be a plain word", "a NUL in a key");
 	is_refused("name: [n\nimage: i\n", 2, "not valid YAML", "broken YAML");
 	is_refused("", 1, "empty", "an empty file");
 	unlink(path);

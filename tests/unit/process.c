@@ -53,8 +53,13 @@ static void test_identity(void)
 		xasprintf("%.*s1%s", (int)(started - me), me, started + strspn(started, "0123456789"));
 
 	ok(process_identity_is_dead(earlier), "an earlier process with the same id is dead");
-	me[strlen(me) - 1] ^= 1;
-	ok(!process_identity_is_dead(me), "of another boot or machine nothing is known");
+
+	cleanup_free char *boot = xstrdup(earlier), *container = xstrdup(earlier);
+
+	strstr(boot, "boot ")[5] ^= 1;
+	ok(!process_identity_is_dead(boot), "of another boot or machine nothing is known");
+	strstr(container, "pid:[")[5] ^= 1;
+	ok(!process_identity_is_dead(container), "nor of another container");
 	ok(!process_identity_is_dead(""), "nor of no text");
 	ok(!process_identity_is_dead("swapcal process -1 started 2 boot 3"), "nor of nonsense");
 }

@@ -7,13 +7,13 @@
 #include "guest/proto.h"
 #include "tests/tap.h"
 
-#define JSON "{\"type\":\"reply\",\"id\":1}"
+#define JSON    "{\"type\":\"reply\",\"id\":1}"
 #define PAYLOAD "some text of the kernel\n"
 
 /* Lengths with the 0 byte left out. */
-#define JSON_LEN (sizeof(JSON) - 1)
+#define JSON_LEN    (sizeof(JSON) - 1)
 #define PAYLOAD_LEN (sizeof(PAYLOAD) - 1)
-#define FRAME_LEN (PROTO_FRAME_BYTES + JSON_LEN + PAYLOAD_LEN)
+#define FRAME_LEN   (PROTO_FRAME_BYTES + JSON_LEN + PAYLOAD_LEN)
 
 static void make_frame(uint8_t frame[FRAME_LEN])
 {
@@ -126,7 +126,7 @@ static void test_corrupt(void)
 	ok(is_accepted(frame, sizeof(frame)), "the frame as it was is accepted");
 }
 
-/* Moving the border between JSON and payload keeps the bytes: for this case the checksum covers the lengths. */
+/* Moving the border between JSON and payload keeps the bytes: that is why the checksum covers the lengths. */
 static void test_moved_border(void)
 {
 	uint8_t frame[FRAME_LEN];

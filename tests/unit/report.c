@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/campaign.h"
+#include "harness/cmd.h"
 #include "harness/report.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -186,7 +189,7 @@ static void test_complete(void)
 	has_str(strbuf_str(&text), "-8.0 %", "the text has Z* against MemAvailable");
 	has_str(strbuf_str(&text), "\n  * anonymous_swap          178.5  ", "the text marks the best");
 	has_str(strbuf_str(&text), "\n    rss                     177.0  ", "and only the best");
-	has_str(strbuf_str(&text), "Closest: rss, worst difference 6.8 %",
+	has_str(strbuf_str(&text), "Closest: rss: worst difference 6.8 %\n",
 		"and names the best over all workloads");
 	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
 	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
@@ -195,6 +198,61 @@ static void test_complete(void)
 	cell_deinit(&z);
 	cell_deinit(&g1);
 	cell_deinit(&g3);
+}
+
+/* 20 KiB apart at Z* = 179.5 MiB: both are shown as -2.5, though only one is best. */
+static void test_equal_digits(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
+
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &g));
+	put_search(store, run, &z, 0, 180);
+	put_growth(store, run, &g, 0, 177 * 1024, 20, "");
+
+	struct report *r = finish(store, run);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	ok(row_of(r, "python3", "anonymous_swap")->is_best && !row_of(r, "python3", "rss")->is_best,
+	   "one metric is best");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "\n  * anonymous_swap          177.0  ", "the text marks it");
+	has_str(strbuf_str(&text), "\n  * rss                     177.0  ",
+		"and the one that looks the same");
+	has_str(strbuf_str(&text), "Closest: anonymous_swap, rss: worst difference 1.4 %\n",
+		"and names both");
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&g);
+}
+
+/* A ramp's ballast asks for more than it holds at onset: it tells where to search, and no Y. */
+static void test_control(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	struct probe_record fixed = test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET);
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 180 * 256;
+	test_heap(test_snapshot(&ramp, "onset"), 7, 400 * 1024, 0);
+	test_put(store, run, ramp);
+	test_heap(test_snapshot(&fixed, "onset"), 7, 179 * 1024, 1024);
+	test_put(store, run, fixed);
+
+	struct report *r = finish(store, run);
+	const struct report_row *row = row_of(r, "-", "rss");
+
+	is_int(row->n, 1, "Y of the control is that of its fixed probes");
+	is_near(row->y_hi_kib / 1024, 179, 0, "and of no ramp");
+	is_int(r->thresholds[0].answers, 2, "which counts as an answer to the search");
+	report_destroy(r);
+	cell_deinit(&z);
 }
 
 static void test_two_searches(void)
@@ -361,6 +419,44 @@ static void test_incomplete_evidence(void)
 	cell_deinit(&g);
 }
 
+/* Runs `swapcal report PATH --output OUTPUT`. */
+static struct err *command(const char *output)
+{
+	char *argv[] = { (char *)"report", path, (char *)"--output", (char *)output, NULL };
+
+	return cmd_report(4, argv);
+}
+
+static void test_output(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	cleanup_free char *link_path = xasprintf("%s/link", dir), *pipe_path = xasprintf("%s/pipe", dir);
+	char before[65] = "", after[65] = "1", buf[16384] = "";
+	struct stat st;
+
+	report_destroy(finish(store, run));
+	must(file_sha256(path, before));
+	if (symlink(path, link_path) || mkfifo(pipe_path, 0600))
+		must(err_new("cannot make a link and a pipe"));
+
+	struct err *e = command(link_path);
+
+	has_str(e ? err_message(e) : NULL, "is the results file itself",
+		"a report over its own source is refused");
+	must(file_sha256(path, after));
+	is_str(after, before, "and nothing is lost");
+	err_free(e);
+
+	int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);
+
+	must(command(pipe_path));
+	ok(read(reader, buf, sizeof(buf) - 1) > 0 && strncmp(buf, "Plan night\n", 11) == 0,
+	   "what is no file is written to");
+	ok(stat(pipe_path, &st) == 0 && S_ISFIFO(st.st_mode), "and stays what it is");
+	close(reader);
+}
+
 static void test_nothing_at_all(void)
 {
 	int64_t run;
@@ -381,13 +477,17 @@ int main(void)
 	path = xasprintf("%s/f.swapcal", dir);
 	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
 	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
+	setenv("SWAPCAL_DATADIR", ".", 1);
 	test_complete();
+	test_equal_digits();
+	test_control();
 	test_two_searches();
 	test_missing_thresholds();
 	test_open_bracket();
 	test_no_onset();
 	test_incomplete_evidence();
 	test_nothing_at_all();
+	test_output();
 	metric_deinit(&metrics[0]);
 	metric_deinit(&metrics[1]);
 	must(file_remove_tree(dir));

@@ -68,7 +68,16 @@ static void compress_xz(const char *text, struct strbuf *sb)
 	archive_write_free(a);
 }
 
-/** Makes a tar; without lacks, it is a whole root. */
+/** A library as large as some are: 65 MiB of zeros. */
+static void add_large(struct archive *a)
+{
+	size_t len = 65u << 20;
+	cleanup_free char *zeros = xcalloc(len, 1);
+
+	add(a, "./usr/lib/large.so", zeros, len);
+}
+
+/** Makes a tar; without lacks, it is a whole root. extra: one more member, "large" for a large one. */
 static char *make_tar(const char *lacks, const char *extra)
 {
 	static const char *const members[][2] = {
@@ -106,7 +115,9 @@ static char *make_tar(const char *lacks, const char *extra)
 			add_text(a, members[i][0], members[i][1]);
 	compress_xz("module a", &xz);
 	add(a, "./usr/lib/modules/6.1.0-test/kernel/a.ko.xz", xz.data, xz.len);
-	if (extra)
+	if (extra && strcmp(extra, "large") == 0)
+		add_large(a);
+	else if (extra)
 		add_text(a, extra, "extra");
 	archive_write_close(a);
 	archive_write_free(a);
@@ -223,6 +234,20 @@ static void test_whole(void)
 	rootfs_deinit(&r);
 }
 
+static void test_large(void)
+{
+	cleanup_free char *tar = make_tar(NULL, "large"), *root_tar = in_dir("root.tar");
+	struct rootfs r = { 0 };
+	struct err *e = split(tar, &r);
+	struct stat st;
+
+	ok(!e, "a large library is no hindrance");
+	ok(stat(root_tar, &st) == 0 && st.st_size > 65 << 20, "it is in the root");
+	is_int(r.bytes, (65 << 20) + 4 * 4096, "and counted");
+	err_free(e);
+	rootfs_deinit(&r);
+}
+
 static void refused(const char *lacks, const char *extra, const char *part, const char *what)
 {
 	cleanup_free char *tar = make_tar(lacks, extra);
@@ -258,6 +283,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	test_whole();
+	test_large();
 	test_bad();
 	err_free(file_remove_tree(dir));
 	return tap_done();

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/blob.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
@@ -209,6 +211,9 @@ static void test_content(void)
 	check_tampered("UPDATE cell SET identity = '{'", "no JSON object", "an identity that is no JSON");
 	check_tampered("PRAGMA foreign_keys=OFF; UPDATE cell SET key = '../../x'", "no hash",
 		       "a key that is no hash");
+	check_tampered("PRAGMA foreign_keys=OFF;"
+		       "UPDATE probe SET cell_key = char(27) || substr(cell_key, 2)",
+		       "an impossible cell_key", "a probe of a key that is no hash");
 	check_tampered("UPDATE cell SET replicates = 4000000000",
 		       "impossible position or number of replicates", "replicates without end");
 	check_tampered("UPDATE series SET rows = rows + 1", "rows and columns it claims",
@@ -220,6 +225,38 @@ static void test_content(void)
 	check_tampered("UPDATE series SET data = x''", "no zstd frame", "an empty blob");
 	check_tampered("UPDATE evidence SET len = 5", "length it claims", "evidence of another length");
 	check_tampered("UPDATE evidence SET data = NULL", "no zstd frame", "evidence that is not there");
+}
+
+/* A single column of zeros shrinks to nothing, and would take twenty times its size as samples. */
+static void test_many_rows(void)
+{
+	size_t rows = ((size_t)256 << 20) / sizeof(struct proto_sample) + 1;
+	cleanup_free uint64_t *zeros = xcalloc(rows, sizeof(*zeros));
+	cleanup_strbuf struct strbuf blob = STRBUF_INIT, sql = STRBUF_INIT;
+
+	must(blob_compress(zeros, rows * sizeof(*zeros), &blob));
+	strbuf_addf(&sql, "UPDATE series SET columns = 't_us', rows = %zu, data = x'", rows);
+	for (size_t i = 0; i < blob.len; i++)
+		strbuf_addf(&sql, "%02x", (unsigned char)blob.data[i]);
+	strbuf_adds(&sql, "'");
+	check_tampered(sql.data, "rows and columns it claims", "more samples than memory is meant for");
+}
+
+/* A reader asks for a writer; what it finds under the name of the lock must not hold it up. */
+static void test_lock_is_fifo(void)
+{
+	cleanup_free char *lock = xasprintf("%s-lock", good);
+	struct store *store;
+	long pid;
+
+	must(store_open(good, STORE_READ, &store));
+	if (mkfifo(lock, 0600))
+		must(err_new("cannot make a FIFO"));
+	alarm(60);
+	ok(!store_has_writer(store, &pid), "a FIFO in the lock's place is no writer");
+	alarm(0);
+	unlink(lock);
+	store_close(store);
 }
 
 /* Columns are found by name, so that a file with other ones stays readable. */
@@ -284,6 +321,8 @@ int main(void)
 	test_versions_and_schema();
 	test_truncated();
 	test_content();
+	test_many_rows();
+	test_lock_is_fifo();
 	test_mapped_columns();
 	test_random_damage();
 	must(file_remove_tree(dir));

@@ -96,9 +96,11 @@ static void test_leftovers(void)
 	cleanup_free char *other = xasprintf("%s0/monitor", workdir_root(a));
 	cleanup_free char *run = xasprintf("%s/run", workdir_root(a));
 	cleanup_free char *state = xasprintf("%s/state", run);
+	cleanup_free char *log = xasprintf("%s/log", workdir_root(a));
 	struct err *e = file_mkdirs(run, 0755);
 
-	ok(!e && !file_write_atomic(state, "x", 1, 0644), "run state is left");
+	ok(!e && !file_write_atomic(state, "x", 1, 0644) && !file_mkdirs(log, 0755),
+	   "run state and logs are left");
 
 	pid_t guest = start_fake("/usr/bin/qemu-system-x86_64", mine);
 	pid_t elsewhere = start_fake("/usr/bin/qemu-system-x86_64", other);
@@ -112,7 +114,7 @@ static void test_leftovers(void)
 	ok(was_killed(guest), "a QEMU in a free slot is ended");
 	ok(!was_killed(elsewhere), "one of another directory is not");
 	ok(!was_killed(bystander), "nor is another program that names the slot");
-	ok(!file_exists(state), "run state is removed");
+	ok(!file_exists(state) && !file_exists(log), "run state and logs are removed");
 	workdir_close(a);
 }
 
@@ -128,6 +130,29 @@ static void test_count(void)
 	ok(was_killed(one) && was_killed(two), "both");
 	e = workdir_end_guests(dir, &n);
 	ok(!e && n == 0, "then there are none");
+}
+
+/* Anybody can name our directory in his arguments; that must not keep us from working. */
+static void test_stranger(void)
+{
+	cleanup_free char *below = xasprintf("%s/z/x", base), *dir = xasprintf("%s/z", base);
+	int status = -1;
+
+	if (geteuid() != 0)
+		return;
+
+	pid_t stranger = start_fake("qemu-system-x86_64", below), pid = fork();
+
+	if (pid == 0) {
+		unsigned n = 99;
+		bool became = setgid(65534) == 0 && setuid(65534) == 0;
+		struct err *e = workdir_end_guests(dir, &n);
+
+		_exit(!became || e || n != 0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "another user's process is passed over");
+	ok(!was_killed(stranger), "and lives on");
 }
 
 static void refuses(const char *dir, const char *part, const char *what)
@@ -180,6 +205,7 @@ int main(int argc, char **argv)
 	test_slots();
 	test_leftovers();
 	test_count();
+	test_stranger();
 	test_refusals();
 	err_free(file_remove_tree(dir));
 	return tap_done();

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_BASE_CLOCK_H
+#define SWAPCAL_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/** Milliseconds of CLOCK_MONOTONIC: for deadlines and durations. */
+int64_t clock_ms(void);
+
+#endif

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# swapcal-plan(5) has the keys and the words that the code accepts, and the recipes' keys are in swapcal(1).
+. tests/docs/lib.sh
+
+quoted 'keys\[\] = \{.*?\}' harness/plan.c > "$dir/code"
+pod_items swapcal-plan.5.pod KEYS > "$dir/man"
+same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
+
+{
+	quoted '\w+_names\[\] = \{.*?\}' harness/plan.c
+	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/onset.c
+	printf 'true\nfalse\n'
+} | sort -u > "$dir/code"
+pod_bold swapcal-plan.5.pod KEYS | sort -u > "$dir/bold"
+comm -23 "$dir/code" "$dir/bold" > "$dir/missing"
+[ "$(wc -l < "$dir/code")" -gt 10 ]
+ok $? 'the words that keys accept are found in the code'
+none "$dir/missing" 'swapcal-plan(5) has each of them'
+# What is bold but is no such word: examples of what an image has.
+printf 'strings\npython3\npypy3\n' | sort - "$dir/code" | comm -13 - "$dir/bold" > "$dir/unknown"
+none "$dir/unknown" 'and no other'
+
+quoted 'keys\[\] = \{.*?\}' harness/recipe.c > "$dir/code"
+pod_items swapcal.1.pod RECIPES > "$dir/man"
+same "$dir/man" "$dir/code" 'swapcal(1) has the keys of recipes'
+
+for plan in examples/*.yaml; do
+	sed -n 's/^image: *//p' "$plan" > "$dir/image"
+	[ -e "vm-images/$(cat "$dir/image").yaml" ]
+	ok $? "$plan names an image that there is a recipe for"
+	# Without that image the plan's own mistakes are still found first, with their line.
+	XDG_CACHE_HOME=$dir ./swapcal run "$plan" --dry-run 2>&1 | grep "^swapcal: $plan:" > "$dir/err"
+	none "$dir/err" "$plan has no mistake"
+done
+done_testing

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A guest whose agent lies: whatever it says, whenever, a probe ends with one outcome and a reason that is
+ * safe to print. Forged messages are mixed into the simulated guest's own, first some that were thought of,
+ * then thousands at random: under sanitizers that is what this test is for.
+ */
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "tests/sim/guest-sim.h"
+#include "tests/sim/spec.h"
+#include "tests/tap.h"
+
+/** What the agent does beside the simulated one's work; one guest lives at a time. */
+static struct {
+	struct guest_msg *(*forge)(unsigned call); /**< a message of its own at this call of recv, or NULL */
+	void (*alter)(struct guest_msg *m);        /**< changes what the simulated agent says */
+	unsigned calls;
+} evil;
+
+static bool has_heard_onset;
+
+static struct err *evil_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
+{
+	*ret = evil.forge ? evil.forge(evil.calls++) : NULL;
+	if (*ret)
+		return NULL;
+
+	struct err *e = guest_sim_ops.recv(g, timeout_ms, ret);
+
+	if (!e && *ret && evil.alter)
+		evil.alter(*ret);
+	return e;
+}
+
+static struct guest_msg *new_msg(json_t *json, const void *payload, size_t len)
+{
+	struct guest_msg *m = xcalloc(1, sizeof(*m));
+
+	m->json = json;
+	m->payload = xmemdup0(payload, len);
+	m->payload_len = len;
+	return m;
+}
+
+static struct probe_record live(enum probe_kind kind)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct guest_ops ops = guest_sim_ops;
+	struct probe_spec spec = make_spec(kind, kind == PROBE_RAMP ? 512 : kind == PROBE_FIXED ? 100 : 0);
+	struct probe_record r = { 0 };
+
+	ops.recv = evil_recv;
+	evil.calls = 0;
+
+	struct err *e = probe_run(&ops, &params, &spec, NULL, NULL, &r);
+
+	if (e) {
+		printf("Bail out! %s\n", err_message(e));
+		_exit(1);
+	}
+	return r;
+}
+
+/** The probe ends so, and its reason has these words. */
+static void ends(enum probe_kind kind, const char *outcome, const char *words, const char *what)
+{
+	struct probe_record r = live(kind);
+
+	is_str(outcome_name(r.outcome), outcome, what);
+	has_str(r.reason, words, words);
+	probe_record_deinit(&r);
+	evil.forge = NULL;
+	evil.alter = NULL;
+	has_heard_onset = false;
+}
+
+static bool is_type(const struct guest_msg *m, const char *type)
+{
+	return strcmp(json_string_value(json_object_get(m->json, "type")), type) == 0;
+}
+
+static struct guest_msg *onset_at_boot(unsigned call)
+{
+	return call ? NULL
+		    : new_msg(json_pack("{s:s, s:i, s:b}", "type", "onset", "t_us", 5, "frozen", 1), "", 0);
+}
+
+static void hear_onset(struct guest_msg *m)
+{
+	has_heard_onset |= is_type(m, "onset");
+}
+
+static struct guest_msg *onset_again(unsigned call)
+{
+	bool is_time = has_heard_onset;
+
+	(void)call;
+	has_heard_onset = false;
+	return is_time ? onset_at_boot(0) : NULL;
+}
+
+static struct guest_msg *exit_at_boot(unsigned call)
+{
+	return call ? NULL
+		    : new_msg(json_pack("{s:s, s:i, s:i}", "type", "exit", "pid", 42, "status", 0), "", 0);
+}
+
+static struct guest_msg *escapes(unsigned call)
+{
+	return call ? NULL
+		    : new_msg(json_pack("{s:s, s:s}", "type", "hello\033]0;x\a\n\302\233", "x", ""), "", 0);
+}
+
+static struct guest_msg *unknown_hello(unsigned call)
+{
+	return call ? NULL : new_msg(json_pack("{s:s, s:i}", "type", "hello", "proto", -1), "", 0);
+}
+
+static void thaw_at_onset(struct guest_msg *m)
+{
+	if (is_type(m, "onset"))
+		json_object_set_new(m->json, "frozen", json_false());
+}
+
+static void forget_pages(struct guest_msg *m)
+{
+	const char *line = json_string_value(json_object_get(m->json, "line"));
+
+	if (line && strncmp(line, "verified", 8) == 0)
+		json_object_set_new(m->json, "line", json_string("verified pages=10 bad=0 zero=0 swapped=0"));
+}
+
+static void hide_onset(struct guest_msg *m)
+{
+	/* The workload ends, says the agent, which keeps to itself that the guest has swapped. */
+	if (!is_type(m, "onset"))
+		return;
+	has_heard_onset = true;
+	json_decref(m->json);
+	m->json = json_pack("{s:s, s:i, s:i, s:i}", "type", "exit", "pid", 42, "status", 0, "signal", 0);
+}
+
+static void late_samples(struct guest_msg *m)
+{
+	struct proto_sample *s = (struct proto_sample *)m->payload;
+
+	if (is_type(m, "samples"))
+		for (size_t i = 0; i < m->payload_len / sizeof(*s); i++)
+			s[i].t_us += UINT64_MAX / 2 - 5000000;
+}
+
+static json_int_t snapshot_id;
+
+static void note_snapshot(struct guest_msg *m)
+{
+	if (is_type(m, "file"))
+		snapshot_id = json_integer_value(json_object_get(m->json, "id"));
+}
+
+static struct guest_msg *flood(unsigned call)
+{
+	static char name[8000];
+	json_t *json;
+
+	if (!snapshot_id)
+		return NULL;
+	memset(name, 'a' + (int)(call % 26), sizeof(name) - 1);
+	json = json_pack("{s:s, s:I, s:i, s:s}", "type", "file", "id", snapshot_id, "pid", -7, "name", name);
+	return new_msg(json, "", 0);
+}
+
+static void test_lies(void)
+{
+	evil.forge = onset_at_boot;
+	ends(PROBE_RAMP, "invalid", "guest and host disagree", "an onset before there is a load");
+	evil.alter = hear_onset;
+	evil.forge = onset_again;
+	ends(PROBE_RAMP, "invalid", "guest and host disagree", "a second onset");
+	evil.forge = exit_at_boot;
+	ends(PROBE_FIXED, "invalid", "ended by itself", "a load that ends before it was started");
+	evil.forge = escapes;
+	ends(PROBE_RAMP, "invalid",
+	     "'hello?]0;x?"
+	     "?"
+	     "?"
+	     "?'",
+	     "a terminal's escapes are not passed on");
+	evil.forge = unknown_hello;
+	ends(PROBE_RAMP, "invalid", "protocol", "a hello of another protocol");
+	evil.alter = thaw_at_onset;
+	ends(PROBE_GROWTH, "invalid", "did not freeze", "a load that runs on while it is measured");
+	evil.alter = forget_pages;
+	ends(PROBE_FIXED, "invalid", "knows of 10 pages", "a ballast that verified a part of its pages");
+	evil.alter = hide_onset;
+	ends(PROBE_GROWTH, "invalid", "guest and host disagree",
+	     "an end of the workload instead of the onset");
+	evil.alter = hide_onset;
+	evil.forge = onset_again;
+	ends(PROBE_GROWTH, "invalid", "just when the workload had ended",
+	     "an onset after the end of the workload");
+	evil.alter = late_samples;
+	ends(PROBE_FIXED, "no-onset", "", "guest time beyond 2^63 is only a time");
+	snapshot_id = 0;
+	evil.alter = note_snapshot;
+	evil.forge = flood;
+	ends(PROBE_FIXED, "invalid", "too much evidence", "a flood of files");
+}
+
+/* Random messages. */
+
+static uint64_t random_state;
+
+static uint64_t draw(uint64_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % n;
+}
+
+static json_t *random_value(void)
+{
+	static const json_int_t numbers[] = { 0,  1,    -1,        2,         5,         9,
+					      42, 4096, INT32_MAX, INT64_MAX, INT64_MIN, 1ll << 32 };
+
+	switch (draw(10)) {
+	case 0:
+		return json_string("");
+	case 1:
+		return json_string("full pages=99999999999999999999");
+	case 2:
+		return json_string("verified pages=-1 bad=-1 zero=99999999999999999999999 swapped=x");
+	case 3:
+		return json_boolean(draw(2));
+	case 4:
+		return json_pack("[s, s]", "\xc3\xa9\x1b[2J", "b");
+	default:
+		return json_integer(numbers[draw(sizeof(numbers) / sizeof(numbers[0]))]);
+	}
+}
+
+static struct guest_msg *random_msg(void)
+{
+	static const char *const types[] = { "hello", "reply", "heartbeat",  "samples", "onset",
+					     "file",  "exit",  "checkpoint", "output",  "x" };
+	static const char *const keys[] = { "id",     "ok",     "error", "pid",   "proto",
+					    "seq",    "count",  "t_us",  "value", "status",
+					    "signal", "frozen", "name",  "line",  "more" };
+	static char payload[4096];
+	json_t *json = json_pack("{s:s}", "type", types[draw(sizeof(types) / sizeof(types[0]))]);
+	size_t len = draw(4) ? 0 : draw(2) ? sizeof(struct proto_sample) * draw(20) : draw(sizeof(payload));
+
+	for (unsigned n = (unsigned)draw(8); n > 0; n--)
+		json_object_set_new(json, keys[draw(sizeof(keys) / sizeof(keys[0]))], random_value());
+	for (size_t i = 0; i < len; i++)
+		payload[i] = (char)draw(256);
+	return new_msg(json, payload, len);
+}
+
+static struct guest_msg *forge_at_random(unsigned call)
+{
+	(void)call;
+	return draw(60) ? NULL : random_msg();
+}
+
+static void alter_at_random(struct guest_msg *m)
+{
+	if (draw(200) == 0)
+		json_object_del(m->json, draw(2) ? "id" : "pid");
+	if (m->payload_len && draw(200) == 0)
+		m->payload[draw(m->payload_len)] ^= (char)(1 << draw(8));
+	if (draw(1000) == 0)
+		json_object_set_new(m->json, "seq", random_value());
+}
+
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static void test_at_random(void)
+{
+	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH };
+	unsigned by_outcome[OUTCOME_NOT_APPLICABLE + 1] = { 0 }, unsafe = 0;
+
+	evil.forge = forge_at_random;
+	evil.alter = alter_at_random;
+	for (unsigned i = 0; i < 600; i++) {
+		random_state = i + 1;
+
+		struct probe_record r = live(kinds[i % 3]);
+
+		by_outcome[r.outcome]++;
+		unsafe += !is_printable(r.reason) || strlen(r.reason) > 500;
+		probe_record_deinit(&r);
+	}
+	evil.forge = NULL;
+	evil.alter = NULL;
+	is_int(unsafe, 0, "600 lives with an agent gone mad: every reason can be printed");
+	ok(by_outcome[OUTCOME_INVALID] > 100, "most of its lies are seen through");
+	ok(by_outcome[OUTCOME_ONSET] + by_outcome[OUTCOME_NO_ONSET] > 0, "and some did not matter");
+	for (int i = 0; i <= OUTCOME_NOT_APPLICABLE; i++)
+		printf("# %s: %u\n", outcome_name((enum outcome)i), by_outcome[i]);
+}
+
+int main(void)
+{
+	test_lies();
+	test_at_random();
+	return tap_done();
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_TESTS_SPEC_H
+#define SWAPCAL_TESTS_SPEC_H
+
+#include "harness/probe.h"
+
+/** A probe of a simulated guest as campaigns make them; z_mib is 0 for growth. */
+static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
+{
+	static const char *const workload[] = { "/usr/bin/python3", "strings.py", NULL };
+
+	return (struct probe_spec){
+		.cell_key = "0",
+		.kind = kind,
+		.z_kib = z_mib * 1024,
+		.guest = { .name = "swapcal-sim",
+			   .accel = "tcg",
+			   .ram_mib = 256,
+			   .swap_mib = 512,
+			   .vcpus = 1,
+			   .seed = 7 },
+		.swappiness = 60,
+		.thp = "never",
+		.rule = onset_rule_find("so32"),
+		.tick_ms = 20,
+		.settle_ms = 3000,
+		.ramp_kib_s = 32768,
+		.fill = "random",
+		.argv = kind == PROBE_GROWTH ? workload : NULL,
+	};
+}
+
+#endif

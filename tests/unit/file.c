@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files: copies between file systems, replacements that are whole or not at all, and limits. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "tests/tap.h"
+
+static char dir[] = "/tmp/swapcal-file-XXXXXX";
+static char other_dir[] = "/dev/shm/swapcal-file-XXXXXX";
+
+static bool failed(struct err *e)
+{
+	bool has_failed = e != NULL;
+
+	err_free(e);
+	return has_failed;
+}
+
+/** Do both files hold the same, and is that not nothing? */
+static bool are_same(const char *a, const char *b)
+{
+	cleanup_strbuf struct strbuf x = STRBUF_INIT, y = STRBUF_INIT;
+
+	if (failed(file_read(a, 1 << 20, &x)) || failed(file_read(b, 1 << 20, &y)))
+		return false;
+	return x.len > 0 && x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+}
+
+static void test_copy(const char *to_dir, const char *what)
+{
+	cleanup_free char *from = xasprintf("%s/from", dir);
+	cleanup_free char *to = xasprintf("%s/to", to_dir);
+	char data[200000];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7 / 3);
+	ok(!failed(file_write_atomic(from, data, sizeof(data), 0600)), "a file");
+	ok(!failed(file_copy(from, to, 0640)) && are_same(from, to), what);
+	ok(stat(to, &st) == 0 && (st.st_mode & 0777) == 0640, "with the mode that was asked for");
+	ok(failed(file_copy(from, to, 0640)) && are_same(from, to),
+	   "a file that is there is not copied over");
+}
+
+static void test_limits(void)
+{
+	cleanup_free char *path = xasprintf("%s/limit", dir);
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
+
+	ok(!failed(file_write_atomic(path, "12345", 5, 0600)) && !failed(file_read(path, 5, &sb)),
+	   "a file of the limit's size");
+	ok(failed(file_read(path, 4, &sb)), "one byte more is too large");
+	ok(failed(file_mkdirs("", 0700)), "a directory without a name is an error");
+}
+
+int main(void)
+{
+	if (!mkdtemp(dir))
+		return 1;
+	test_copy(dir, "is copied within a file system");
+	if (mkdtemp(other_dir))
+		test_copy(other_dir, "and to another one, which kernels may refuse to do themselves");
+	test_limits();
+	ok(!failed(file_remove_tree(dir)) && !file_exists(dir), "a tree is removed");
+	err_free(file_remove_tree(other_dir));
+	return tap_done();
+}
