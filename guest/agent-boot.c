@@ -110,20 +110,17 @@ static const char *load_modules(void)
 
 		snprintf(path, sizeof(path), "/modules/%.63s", names[i]);
 
-		const char *failed = load_module(path);
-
-		if (failed && !error)
-			error = failed;
+		if (!error)
+			error = load_module(path);
 	}
 	return error;
 }
 
 const char *boot_system(void)
 {
-	const char *mount_error = mount_all(first_mounts, COUNT(first_mounts));
-	const char *module_error = load_modules();
+	const char *error = mount_all(first_mounts, COUNT(first_mounts));
 
-	return mount_error ? mount_error : module_error;
+	return error ? error : load_modules();
 }
 
 /* The path of the block device with that serial, in a static buffer; NULL when there is none. */

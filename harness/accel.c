@@ -10,6 +10,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
@@ -28,14 +29,6 @@
 
 DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /** What was seen of a kernel that did not come to its end. */
 static char *describe_failure(struct domain *d, enum guest_state state, int64_t passed_ms)
 {
@@ -53,13 +46,13 @@ static char *describe_failure(struct domain *d, enum guest_state state, int64_t 
 /** Watches until the kernel has come to its end, or time is up. */
 static struct err *watch(struct domain *d, int deadline_ms, bool *ret, char **ret_why)
 {
-	int64_t start_ms = now_ms(), passed_ms;
+	int64_t start_ms = clock_ms(), passed_ms;
 	enum guest_state state;
 
 	do {
 		usleep(POLL_MS * 1000);
 		state = domain_state(d);
-		passed_ms = now_ms() - start_ms;
+		passed_ms = clock_ms() - start_ms;
 		if (cancel_requested())
 			return cancel_error();
 	} while (state == GUEST_RUNNING && passed_ms < deadline_ms);
@@ -190,7 +183,7 @@ static void save(const char *path, const char *key, bool works, const char *why)
 
 	/* Without a cache the next run tries again: slower, not wrong. */
 	if (e)
-		log_debug("verdict on KVM not kept: %s", err_message(e));
+		log_note("verdict on KVM not kept: %s", err_message(e));
 	err_free(e);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/stage.h"
 
 struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret)
@@ -52,19 +53,11 @@ static int open_peer(int fd, pid_t pid)
 	return take_fd(pidfd);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 struct err *agent_socket_accept(int listen_fd, uid_t uid, int timeout_ms, struct agent_peer *ret)
 {
-	int64_t end_ms = now_ms() + timeout_ms;
+	int64_t end_ms = clock_ms() + timeout_ms;
 
-	for (int64_t left_ms; (left_ms = end_ms - now_ms()) > 0;) {
+	for (int64_t left_ms; (left_ms = end_ms - clock_ms()) > 0;) {
 		struct pollfd pollfd = { .fd = listen_fd, .events = POLLIN };
 		struct ucred cred;
 		socklen_t len = sizeof(cred);

@@ -59,13 +59,14 @@ static void guest_programs_hash(char hex[65])
  */
 static json_t *shared_identity(const struct plan *plan, const struct image *image, const char *accel)
 {
-	char programs[65];
+	char programs[65], content[65];
 
 	guest_programs_hash(programs);
+	image_content_hash(image, content);
 	return json_pack(
 		"{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
-		"swap_mib", (int)plan->swap_mib, "vcpus", (int)plan->vcpus, "image", plan->image, "image_key",
-		image->key, "kernel", image_kernel_release(image), "cmdline", guest_vm_cmdline(plan->icount),
+		"swap_mib", (int)plan->swap_mib, "vcpus", (int)plan->vcpus, "image", plan->image,
+		"image_content", content, "kernel", image_kernel_release(image), "cmdline", guest_vm_cmdline(plan->icount),
 		"cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start", "boot",
 		"onset", plan->rule->name, "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS,
 		"ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol",

@@ -10,6 +10,7 @@
 
 #include "harness/agent-socket.h"
 #include "harness/base/alloc.h"
+#include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/console.h"
@@ -44,14 +45,6 @@ struct domain {
 	int64_t ended_ms; /* when the process ended */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /** QEMU's log as the embedded driver keeps it. */
 static char *make_log_path(const struct domain *d)
 {
@@ -84,7 +77,7 @@ static void forget(struct domain *d)
  */
 void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
 {
-	int64_t before_ms = now_ms() - age_ms;
+	int64_t before_ms = clock_ms() - age_ms;
 	struct domain *list = NULL;
 
 	pthread_mutex_lock(&conn->lock);
@@ -278,6 +271,6 @@ void domain_stop(struct domain *d)
 		forget(d);
 		return;
 	}
-	d->ended_ms = now_ms();
+	d->ended_ms = clock_ms();
 	link_domain(conn, &conn->ended, d);
 }

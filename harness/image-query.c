@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "harness/base/cleanup.h"
+#include "harness/base/hash.h"
 #include "harness/base/strbuf.h"
 
 const char *image_kernel_release(const struct image *image)
@@ -11,6 +13,17 @@ const char *image_kernel_release(const struct image *image)
 		json_string_value(json_object_get(json_object_get(image->manifest, "kernel"), "release"));
 
 	return release ? release : "";
+}
+
+void image_content_hash(const struct image *image, char hex[65])
+{
+	json_t *kernel = json_object_get(json_object_get(image->manifest, "files"), "vmlinuz");
+	json_t *packages = json_object_get(image->manifest, "packages");
+	json_t *content = json_pack("{s:s, s:O*, s:O*}", "key", image->key, "kernel", kernel, "packages", packages);
+	cleanup_free char *text = json_dumps(content, JSON_COMPACT | JSON_SORT_KEYS);
+
+	hash_sha256(text, strlen(text), hex);
+	json_decref(content);
 }
 
 const char *image_interpreter_path(const struct image *image, const char *name)

@@ -11,6 +11,13 @@
 /** Release of the guest's kernel, as uname -r gives it; "" when the manifest does not say. */
 const char *image_kernel_release(const struct image *image);
 
+/**
+ * SHA-256 of what can differ in guests of this image: kernel, installed packages with their versions, and the
+ * build's key (recipe and workloads). Images built at two times or places from the same packages have the same;
+ * their files have not.
+ */
+void image_content_hash(const struct image *image, char hex[65]);
+
 /** Path of an interpreter in the guest, or NULL when the image has none of that name. */
 const char *image_interpreter_path(const struct image *image, const char *name);
 

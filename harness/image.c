@@ -100,7 +100,6 @@ static void show_line(void *arg, const char *line)
 	if (strncmp(line, "I: ", 3) == 0)
 		line += 3;
 	log_progress("image %s: %s: %.60s", b->recipe->name, b->step, line);
-	log_debug("image %s: %s", b->recipe->name, line);
 }
 
 static char *include_option(const struct image_recipe *r)

@@ -52,13 +52,13 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *   - method: "threshold", "growth"
  *   - workload: "ballast" for threshold cells
  *   - interpreter: "-" for the ballast
- *   - processes (number), launch, size
+ *   - processes (number), launch, size; step_kib (number, 0 for the ballast)
  *   - fill: of the ballast; "random", "zero"
  *
  *   the guest:
  *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
- *   - image: its name; image_key; kernel: its release
- *   - accel, icount (bool), start
+ *   - image: its name; image_content (see image_content_hash()); kernel: its release
+ *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
  *
  *   how it is measured:
  *   - onset: name of the rule; onset_version (number)

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool verbose;
 static bool progress_shown;
 
 static void erase_progress(void)
@@ -31,17 +30,6 @@ void log_note(const char *fmt, ...)
 {
 	va_list ap;
 
-	va_start(ap, fmt);
-	line(fmt, ap);
-	va_end(ap);
-}
-
-void log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!verbose)
-		return;
 	va_start(ap, fmt);
 	line(fmt, ap);
 	va_end(ap);
@@ -73,9 +61,4 @@ void log_progress_end(void)
 bool log_is_interactive(void)
 {
 	return isatty(STDERR_FILENO) == 1;
-}
-
-void log_set_verbose(bool on)
-{
-	verbose = on;
 }

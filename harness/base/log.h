@@ -12,9 +12,6 @@
 /** One line "swapcal: TEXT"; takes a progress line away first. */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/** Like log_note(), only when log_set_verbose(true) was called. */
-void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
 /**
  * The current step of long work. On a terminal it is one line, redrawn in place;
  * elsewhere (a log file, CI) it is dropped: there log_note() tells each event.
@@ -26,7 +23,5 @@ void log_progress_end(void);
 
 /** Is stderr a terminal? */
 bool log_is_interactive(void);
-
-void log_set_verbose(bool verbose);
 
 #endif
