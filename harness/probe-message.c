@@ -117,7 +117,8 @@ static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 		/* Nothing is measured at a step in this method: the workload may go on at once. */
 		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid",
 					(json_int_t)get_uint(m, "pid"), "line", "go"));
-	} else if (strncmp(line, "full ", 5) == 0) {
+	} else if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64,
+			  &p->rec->ballast_rss_kib, &p->rec->ballast_pte_kib) == 2) {
 		p->is_ballast_full = true;
 	} else if (sscanf(line,
 			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64,

@@ -127,6 +127,8 @@ struct probe_record {
 	uint64_t swap_written_bytes; /**< by the hypervisor's count */
 	uint64_t freeze_us;
 	uint64_t agent_rss_kib, sample_cpu_us_mean, sample_cpu_us_max;
+	uint64_t ballast_rss_kib; /**< what a full ballast holds in RAM and swap beside Z; 0 when it was not full */
+	uint64_t ballast_pte_kib; /**< its page tables */
 
 	char *console;      /**< last part of the guest's console */
 	char *output;       /**< what the load printed */

@@ -10,11 +10,27 @@
 #include "harness/campaign.h"
 #include "harness/report-format.h"
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/** What measuring itself costs the guest. A probe that ended before the first heartbeat tells nothing. */
+static void add_overheads(struct status *s, const struct probe_record *p)
+{
+	if (p->agent_rss_kib)
+		s->sample_cpu_us += ((double)p->sample_cpu_us_mean - s->sample_cpu_us) / ++s->agents;
+	s->agent_rss_kib = larger(s->agent_rss_kib, p->agent_rss_kib);
+	s->ballast_rss_kib = larger(s->ballast_rss_kib, p->ballast_rss_kib);
+	s->ballast_pte_kib = larger(s->ballast_pte_kib, p->ballast_pte_kib);
+}
+
 static void add_probe(struct status *s, const struct cell *cell, const struct probe_record *p,
 		      double sum_ms[STATUS_KINDS])
 {
 	s->by_outcome[p->outcome]++;
 	s->by_kind[p->kind]++;
+	add_overheads(s, p);
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
 		sum_ms[p->kind] += (double)p->phase_ms[phase];
 	if (outcome_is_answer(p->outcome))
@@ -180,6 +196,18 @@ static void add_times(struct strbuf *out, const struct status *s)
 	strbuf_adds(out, "\n");
 }
 
+static void add_costs(struct strbuf *out, const struct status *s)
+{
+	char buf[32];
+
+	if (s->agents)
+		strbuf_addf(out, "agent       at most %llu KiB of the guest's RAM; a sample costs %s ms of its CPU\n",
+			    (unsigned long long)s->agent_rss_kib, format_fixed(buf, s->sample_cpu_us / 1000, 2));
+	if (s->ballast_rss_kib)
+		strbuf_addf(out, "ballast     at most %llu KiB beside Z, and %llu KiB of page tables\n",
+			    (unsigned long long)s->ballast_rss_kib, (unsigned long long)s->ballast_pte_kib);
+}
+
 void status_text(const struct status *s, struct strbuf *out)
 {
 	strbuf_adds(out, "plan        ");
@@ -191,6 +219,7 @@ void status_text(const struct status *s, struct strbuf *out)
 	strbuf_adds(out, "\n");
 	add_counts(out, s);
 	add_times(out, s);
+	add_costs(out, s);
 	add_failures(out, s);
 }
 
@@ -212,6 +241,13 @@ static json_t *outcomes_json(const struct status *s)
 	return object;
 }
 
+static json_t *costs_json(const struct status *s)
+{
+	return json_pack("{s:I, s:o, s:I, s:I}", "agent_rss_kib", (json_int_t)s->agent_rss_kib, "sample_cpu_us",
+			 s->agents ? format_json_fixed(s->sample_cpu_us, 0) : json_null(), "ballast_rss_kib",
+			 (json_int_t)s->ballast_rss_kib, "ballast_pte_kib", (json_int_t)s->ballast_pte_kib);
+}
+
 static json_t *times_json(const struct status *s)
 {
 	json_t *object = json_object();
@@ -230,7 +266,7 @@ void status_json(const struct status *s, struct strbuf *out)
 		json_array_append_new(failures, failure_json(&s->failures[i]));
 
 	json_t *root = json_pack(
-		"{s:s, s:i, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+		"{s:s, s:i, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 		"tool_version", SWAPCAL_VERSION, "schema_version", STORE_SCHEMA_VERSION, "plan",
 		format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "running",
 		s->is_running, "pid", s->pid ? json_integer(s->pid) : json_null(), "cells",
@@ -238,7 +274,8 @@ void status_json(const struct status *s, struct strbuf *out)
 		(json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "lost",
 		(json_int_t)s->replicates_lost, "not_applicable", (json_int_t)s->replicates_not_applicable,
 		"probes_left", (json_int_t)s->probes_left, "eta_s", format_json_fixed(s->eta_s, 0), "probes",
-		outcomes_json(s), "mean_probe_s", times_json(s), "failures", failures);
+		outcomes_json(s), "mean_probe_s", times_json(s), "overhead", costs_json(s),
+		"failures", failures);
 	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 
 	strbuf_adds(out, text ? text : "{}");

@@ -41,6 +41,10 @@ struct status {
 	unsigned by_outcome[STATUS_OUTCOMES];
 	unsigned by_kind[STATUS_KINDS];
 	double mean_ms[STATUS_KINDS]; /**< time on the wall of a probe of that kind; NAN without one */
+	unsigned agents;              /**< probes whose agent told of itself */
+	uint64_t agent_rss_kib;       /**< largest of all probes; 0 when none told */
+	double sample_cpu_us;         /**< guest CPU time of one sample, mean over probes; 0 when none told */
+	uint64_t ballast_rss_kib, ballast_pte_kib; /**< largest overheads of a full ballast beside Z */
 	double eta_s;                 /**< for the probes left, one at a time; NAN before the first probe */
 
 	struct status_failure *failures;

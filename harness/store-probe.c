@@ -59,6 +59,8 @@ static const struct column columns[] = {
 	COLUMN(agent_rss_kib, COLUMN_U64),
 	COLUMN(sample_cpu_us_mean, COLUMN_U64),
 	COLUMN(sample_cpu_us_max, COLUMN_U64),
+	COLUMN(ballast_rss_kib, COLUMN_U64),
+	COLUMN(ballast_pte_kib, COLUMN_U64),
 	COLUMN(console, COLUMN_TEXT),
 	COLUMN(output, COLUMN_TEXT),
 	COLUMN(command_line, COLUMN_TEXT),

@@ -39,6 +39,7 @@ static const char schema[] =
 	" swap_written_bytes INTEGER NOT NULL, freeze_us INTEGER NOT NULL,\n"
 	" agent_rss_kib INTEGER NOT NULL, sample_cpu_us_mean INTEGER NOT NULL,\n"
 	" sample_cpu_us_max INTEGER NOT NULL,\n"
+	" ballast_rss_kib INTEGER NOT NULL, ballast_pte_kib INTEGER NOT NULL,\n"
 	" console TEXT NOT NULL, output TEXT NOT NULL, command_line TEXT NOT NULL) STRICT;\n"
 	"CREATE INDEX probe_by_cell ON probe(cell_key);\n"
 

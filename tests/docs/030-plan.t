@@ -21,6 +21,29 @@ none "$dir/missing" 'swapcal-plan(5) has each of them'
 printf 'strings\npython3\npypy3\n' | sort - "$dir/code" | comm -13 - "$dir/bold" > "$dir/unknown"
 none "$dir/unknown" 'and no other'
 
+# Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
+preprocessed harness/plan.c | perl -0777 -ne '
+	s/UL\b//g;
+	my %min = /plan->(\w+) < (\d+)/g, my %default = /plan->(\w+) = (\d+);/g;
+	for (/get_uints?\((?:guest|node|root)\b[^;]*;/g) {
+		my ($key, $min, $max, $default, $to) = /"(\w+)", (\d+), (\d+), ([\w>-]+),\s*&\w+->(\w+)/ or die $_;
+		$min = $min{$to} if $min{$to};
+		$default = $default{$to} if $default =~ /\D/;
+		# What must be said, and has no sensible value to fall back on.
+		$default = "-" if $key eq "ram_mib";
+		print "$key $min $max $default\n";
+	}' > "$dir/numbers"
+while read -r key min max default; do
+	# With a single value there is nothing to choose.
+	[ "$min" -lt "$max" ] || continue
+	sed -n "/^=item $key\$/,/^=\(item\|back\)/p" docs/swapcal-plan.5.pod > "$dir/item"
+	grep -q "\b$min to $max\b" "$dir/item" || echo "$key: is $min to $max"
+	[ "$default" = - ] || grep -q "efault $default\b" "$dir/item" || echo "$key: default is $default"
+done < "$dir/numbers" > "$dir/wrong"
+[ "$(wc -l < "$dir/numbers")" -ge 8 ]
+ok $? 'the numbers that keys accept are found in the code'
+none "$dir/wrong" 'swapcal-plan(5) has their bounds and defaults'
+
 quoted 'keys\[\] = \{.*?\}' harness/recipe.c > "$dir/code"
 pod_items swapcal.1.pod RECIPES > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal(1) has the keys of recipes'

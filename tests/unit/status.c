@@ -45,7 +45,14 @@ static void put_campaign(struct store *store, int64_t run)
 	g.replicates = 2;
 	must(store_put_cell(store, &g));
 	must(store_put_cell(store, &lost));
-	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET));
+
+	struct probe_record answer = test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+
+	answer.agent_rss_kib = 344;
+	answer.sample_cpu_us_mean = 650;
+	answer.ballast_rss_kib = 56;
+	answer.ballast_pte_kib = 400;
+	test_put(store, run, answer);
 	test_put(store, run, test_probe(&lost, 0, 0, PROBE_GROWTH, 0, OUTCOME_BOOT_FAIL));
 	test_put(store, run, test_probe(&lost, 0, 1, PROBE_GROWTH, 0, OUTCOME_TIMEOUT));
 	cell_deinit(&g);
@@ -78,6 +85,9 @@ static void check_running(void)
 	is_str(json_string_value(json_object_get(root, "run_status")), "running", "its status");
 	has_str(text, "replicates  1 of 3 done, 1 lost\n", "the text counts replicates");
 	has_str(text, "probes      1 onset, 1 timeout, 1 boot-fail\n", "and probes");
+	has_str(text, "agent       at most 344 KiB of the guest's RAM; a sample costs 0.65 ms of its CPU\n",
+		"what the agent costs its guest");
+	has_str(text, "ballast     at most 56 KiB beside Z, and 400 KiB of page tables\n", "and the ballast");
 	has_str(text, "left        about 1 probe, 5 s if run one at a time\n", "and tells the time left");
 	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n",
 		"and why a probe failed");
