@@ -102,6 +102,10 @@ static void align(const struct json_object *o, const char **error)
 		return;
 
 	uint64_t step_us = (uint64_t)need_int(o, "align_ms", 1, ALIGN_MAX_MS, error) * 1000;
+
+	if (*error)
+		return;
+
 	uint64_t now = now_us(), until = (now / step_us + 1) * step_us;
 
 	for (; now < until; now = now_us()) {

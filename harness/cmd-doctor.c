@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "harness/base/log.h"
+#include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/doctor.h"
 #include "harness/report-format.h"
@@ -50,23 +50,21 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 	};
 	struct options o = { 0 };
 
-	opterr = 0;
-	optind = 0; /* glibc: start anew, main() may have parsed options before */
-	for (int c; (c = getopt_long(argc, argv, ":c:h", longopts, NULL)) != -1;) {
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":c:h", longopts)) != -1;) {
 		if (c == 'h')
 			o.is_help = true;
 		else if (c == 'c')
 			o.uri = optarg;
-		else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0))
-			o.json = optarg[0] == 'j';
 		else if (c == 'F')
-			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'",
-					    optarg);
+			e = cli_parse_format(optarg, &o.json);
 		else
-			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal doctor --help'",
-					    argv[optind - 1],
-					    c == ':' ? "the value is missing" : "unknown option");
+			e = cli_option_error(c, argv);
 	}
+	if (e)
+		return e;
 	if (optind < argc)
 		return err_new_kind(ERR_USAGE, "'%s': doctor takes no arguments", argv[optind]);
 	*ret = o;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
+#include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/datadir.h"
 #include "harness/image-query.h"
@@ -64,24 +64,21 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 	};
 	struct options o = { 0 };
 
-	opterr = 0;
-	optind = 0; /* glibc: start anew, main() may have parsed options before */
-	for (int c; (c = getopt_long(argc, argv, ":h", longopts, NULL)) != -1;) {
-		if (c == 'f') {
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
+		if (c == 'f')
 			o.force = true;
-		} else if (c == 'h') {
+		else if (c == 'h')
 			o.is_help = true;
-		} else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0)) {
-			o.json = optarg[0] == 'j';
-		} else if (c == 'F') {
-			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'",
-					    optarg);
-		} else {
-			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal image --help'",
-					    argv[optind - 1],
-					    c == ':' ? "the value is missing" : "unknown option");
-		}
+		else if (c == 'F')
+			e = cli_parse_format(optarg, &o.json);
+		else
+			e = cli_option_error(c, argv);
 	}
+	if (e)
+		return e;
 	if (optind < argc)
 		o.verb = argv[optind++];
 	if (optind < argc)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/metric.h"
 #include "harness/report.h"
@@ -15,7 +15,7 @@
 
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
-static const char usage[] = "Usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
+static const char usage[] = "usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
 			    "\n"
 			    "The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
 			    "and what each metric says at that moment (Y). Works during a run too, and\n"
@@ -24,7 +24,7 @@ static const char usage[] = "Usage: swapcal report FILE [--format text|csv|json]
 			    "Options:\n"
 			    "      --format FMT   text for reading (the default), csv with a row per cell\n"
 			    "                     and metric, or json with everything\n"
-			    "      --output PATH  write to PATH instead of standard output\n"
+			    "  -o, --output PATH  write to PATH instead of standard output\n"
 			    "  -h, --help         show this text\n"
 			    "\n"
 			    "Example:\n"
@@ -67,9 +67,8 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	};
 	struct err *e = NULL;
 
-	opterr = 0;
-	optind = 0; /* glibc: start anew */
-	for (int c; !e && (c = getopt_long(argc, argv, ":h", longopts, NULL)) != -1;) {
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":o:h", longopts)) != -1;) {
 		if (c == 'F')
 			e = parse_format(optarg, o);
 		else if (c == 'o')
@@ -77,17 +76,11 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 		else if (c == 'h')
 			o->help = true;
 		else
-			e = err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal report --help'", argv[optind - 1],
-					 c == ':' ? "the value is missing" : "unknown option");
+			e = cli_option_error(c, argv);
 	}
 	if (e || o->help)
 		return e;
-	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "FILE is missing, as in 'swapcal report night.swapcal'");
-	if (argc - optind > 1)
-		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind + 1]);
-	o->file = argv[optind];
-	return NULL;
+	return cli_one_argument(argc, argv, "FILE", &o->file);
 }
 
 static struct err *build_report(const char *file, struct metric *metrics, size_t n, struct report **ret)

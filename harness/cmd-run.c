@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/campaign.h"
+#include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/domain.h"
 #include "harness/guest-vm.h"
@@ -64,7 +64,8 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 	struct options o = { .accel = "auto" };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:nc:h", long_options, NULL)) != -1)
+	cli_start_options();
+	while ((c = cli_next_option(argc, argv, ":o:nc:h", long_options)) != -1)
 		switch (c) {
 		case 'o':
 			o.output = optarg;
@@ -85,13 +86,18 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 			o.is_help = true;
 			break;
 		default:
-			return err_new_kind(ERR_USAGE, "run: see 'swapcal run --help'");
+			return cli_option_error(c, argv);
 		}
-	if (!o.is_help && optind + 1 != argc)
-		return err_new_kind(ERR_USAGE, "run: one plan file is needed; see 'swapcal run --help'");
-	if (!o.is_help && !o.output && !o.is_dry_run)
-		return err_new_kind(ERR_USAGE, "run: where do the results go? give -o FILE");
-	o.plan_path = o.is_help ? NULL : argv[optind];
+
+	struct err *e = o.is_help ? NULL : cli_one_argument(argc, argv, "PLAN", &o.plan_path);
+
+	if (!e && strcmp(o.accel, "auto") != 0 && strcmp(o.accel, "kvm") != 0 && strcmp(o.accel, "tcg") != 0)
+		e = err_new_kind(ERR_USAGE, "--accel: '%s' is not known; use 'auto', 'kvm' or 'tcg'",
+				 o.accel);
+	if (!e && !o.is_help && !o.output && !o.is_dry_run)
+		e = err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	if (e)
+		return e;
 	*ret = o;
 	return NULL;
 }
@@ -218,7 +224,7 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, co
 
 struct err *cmd_run(int argc, char **argv)
 {
-	struct options o;
+	struct options o = { 0 };
 	cleanup(cleanup_plan_) struct plan *plan = NULL;
 	cleanup(cleanup_image_) struct image *image = NULL;
 	struct err *e = parse_options(argc, argv, &o);

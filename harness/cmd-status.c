@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "harness/base/cleanup.h"
+#include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/status.h"
 #include "harness/store.h"
 
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
-static const char usage[] = "Usage: swapcal status FILE [--format text|json]\n"
+static const char usage[] = "usage: swapcal status FILE [--format text|json]\n"
 			    "\n"
 			    "How far the campaign of a results file is, how long the rest may take, and\n"
 			    "which probes gave no answer and why. Works during a run too, and never\n"
@@ -37,29 +37,20 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 		{ NULL, 0, NULL, 0 },
 	};
 
-	opterr = 0;
-	optind = 0; /* glibc: start anew */
-	for (int c; (c = getopt_long(argc, argv, ":h", longopts, NULL)) != -1;) {
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
 		if (c == 'h')
 			o->help = true;
-		else if (c == 'F' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0))
-			o->json = optarg[0] == 'j';
 		else if (c == 'F')
-			return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'",
-					    optarg);
+			e = cli_parse_format(optarg, &o->json);
 		else
-			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal status --help'",
-					    argv[optind - 1],
-					    c == ':' ? "the value is missing" : "unknown option");
+			e = cli_option_error(c, argv);
 	}
-	if (o->help)
-		return NULL;
-	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "FILE is missing, as in 'swapcal status night.swapcal'");
-	if (argc - optind > 1)
-		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind + 1]);
-	o->file = argv[optind];
-	return NULL;
+	if (e || o->help)
+		return e;
+	return cli_one_argument(argc, argv, "FILE", &o->file);
 }
 
 struct err *cmd_status(int argc, char **argv)

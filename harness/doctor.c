@@ -80,7 +80,7 @@ static void check_libvirt(struct doctor *d, const char *uri)
 
 	if (e) {
 		tell_error(d, "libvirt", title,
-			   "install libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86 ('make "
+			   "install libvirt-daemon-driver-qemu and qemu-system-x86 ('make "
 			   "deps')",
 			   e);
 		return;
@@ -227,7 +227,7 @@ static void check_build_tools(struct doctor *d)
 	struct err *e = accel_find_boot_kernel(&kernel);
 
 	tell(d, "libguestfs", "libguestfs can make its appliance", supermin && !e ? CHECK_PASS : CHECK_FAIL,
-	     "images cannot be built: install libguestfs-tools and linux-image-cloud-amd64 ('make deps')",
+	     "images cannot be built: install libguestfs-dev and linux-image-cloud-amd64 ('make deps')",
 	     "%s",
 	     !supermin ? "supermin not found"
 	     : e       ? err_message(e)

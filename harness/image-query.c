@@ -19,7 +19,8 @@ void image_content_hash(const struct image *image, char hex[65])
 {
 	json_t *kernel = json_object_get(json_object_get(image->manifest, "files"), "vmlinuz");
 	json_t *packages = json_object_get(image->manifest, "packages");
-	json_t *content = json_pack("{s:s, s:O*, s:O*}", "key", image->key, "kernel", kernel, "packages", packages);
+	json_t *content =
+		json_pack("{s:s, s:O*, s:O*}", "key", image->key, "kernel", kernel, "packages", packages);
 	cleanup_free char *text = json_dumps(content, JSON_COMPACT | JSON_SORT_KEYS);
 
 	hash_sha256(text, strlen(text), hex);

@@ -181,7 +181,11 @@ static void add_row(struct strbuf *out, const struct report_row *row, bool with_
 	strbuf_addf(out, "  %c %-18s", with_mark ? '*' : ' ', row->metric);
 	add_mib(out, 11, row->y_kib);
 	strbuf_adds(out, "  ");
-	add_range(out, 18, row->y_lo_kib, row->y_hi_kib);
+	/* The range of a single value would look like precision. */
+	if (row->n > 1)
+		add_range(out, 18, row->y_lo_kib, row->y_hi_kib);
+	else
+		strbuf_addf(out, "%-18s", "-");
 	add_number(out, 12, row->diff_kib / 1024, "+", "");
 	add_number(out, 12, row->diff_pct, "+", " %");
 	strbuf_addf(out, "%4u", row->n);

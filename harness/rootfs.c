@@ -360,8 +360,8 @@ struct err *rootfs_extract_modules(const char *tar, const char *release, const s
 	size_t release_len = strlen(release), found = 0;
 
 	while (!e && found < modules->n) {
-		struct archive_entry *entry;
-		const char *path;
+		struct archive_entry *entry = NULL;
+		const char *path = NULL;
 
 		e = next_member(in, &entry, &path);
 		if (!e && !entry)

@@ -201,8 +201,10 @@ static void add_costs(struct strbuf *out, const struct status *s)
 	char buf[32];
 
 	if (s->agents)
-		strbuf_addf(out, "agent       at most %llu KiB of the guest's RAM; a sample costs %s ms of its CPU\n",
-			    (unsigned long long)s->agent_rss_kib, format_fixed(buf, s->sample_cpu_us / 1000, 2));
+		strbuf_addf(
+			out,
+			"agent       at most %llu KiB of the guest's RAM; a sample costs %s ms of its CPU\n",
+			(unsigned long long)s->agent_rss_kib, format_fixed(buf, s->sample_cpu_us / 1000, 2));
 	if (s->ballast_rss_kib)
 		strbuf_addf(out, "ballast     at most %llu KiB beside Z, and %llu KiB of page tables\n",
 			    (unsigned long long)s->ballast_rss_kib, (unsigned long long)s->ballast_pte_kib);
@@ -243,9 +245,10 @@ static json_t *outcomes_json(const struct status *s)
 
 static json_t *costs_json(const struct status *s)
 {
-	return json_pack("{s:I, s:o, s:I, s:I}", "agent_rss_kib", (json_int_t)s->agent_rss_kib, "sample_cpu_us",
-			 s->agents ? format_json_fixed(s->sample_cpu_us, 0) : json_null(), "ballast_rss_kib",
-			 (json_int_t)s->ballast_rss_kib, "ballast_pte_kib", (json_int_t)s->ballast_pte_kib);
+	return json_pack("{s:I, s:o, s:I, s:I}", "agent_rss_kib", (json_int_t)s->agent_rss_kib,
+			 "sample_cpu_us", s->agents ? format_json_fixed(s->sample_cpu_us, 0) : json_null(),
+			 "ballast_rss_kib", (json_int_t)s->ballast_rss_kib, "ballast_pte_kib",
+			 (json_int_t)s->ballast_pte_kib);
 }
 
 static json_t *times_json(const struct status *s)
@@ -274,8 +277,8 @@ void status_json(const struct status *s, struct strbuf *out)
 		(json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "lost",
 		(json_int_t)s->replicates_lost, "not_applicable", (json_int_t)s->replicates_not_applicable,
 		"probes_left", (json_int_t)s->probes_left, "eta_s", format_json_fixed(s->eta_s, 0), "probes",
-		outcomes_json(s), "mean_probe_s", times_json(s), "overhead", costs_json(s),
-		"failures", failures);
+		outcomes_json(s), "mean_probe_s", times_json(s), "overhead", costs_json(s), "failures",
+		failures);
 	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 
 	strbuf_adds(out, text ? text : "{}");

@@ -3,14 +3,14 @@
 # Subcommands and options: the code, --help and swapcal(1) name the same ones.
 . tests/docs/lib.sh
 
-# long_options FILE: of a getopt_long() table
+# long_options FILE: of an option table
 long_options() {
 	perl -0777 -ne 'print "--$1\n" while /\{\s*"([a-z-]+)",\s*(?:no|required)_argument/g' "$1"
 }
 
-# short_options FILE: of a getopt_long() call
+# short_options FILE: of a cli_next_option() call
 short_options() {
-	perl -0777 -ne 'if (/getopt_long\(argc, argv, "([^"]*)"/) { print "-$_\n" for grep { /\w/ } split //, $1 }' "$1"
+	perl -0777 -ne 'if (/cli_next_option\(argc, argv, "([^"]*)"/) { print "-$_\n" for grep { /\w/ } split //, $1 }' "$1"
 }
 
 # in_help FILE: every option a help text names, be it in its usage, its list or its examples

@@ -20,7 +20,6 @@ static void fails(char *const *args, enum err_kind kind, const char *words, cons
 
 	for (; *args; args++)
 		argv[argc++] = *args;
-	optind = 0;
 
 	struct err *e = cmd_run(argc, argv);
 
@@ -44,7 +43,7 @@ int main(void)
 	err_free(file_write_atomic(plan, text, sizeof(text) - 1, 0600));
 	err_free(file_write_atomic(bad, "nome: n\n", 8, 0600));
 	fails((char *[]){ plan, NULL }, ERR_USAGE, "-o FILE", "results must go somewhere");
-	fails((char *[]){ (char *)"-o", out, NULL }, ERR_USAGE, "one plan file", "a plan is needed");
+	fails((char *[]){ (char *)"-o", out, NULL }, ERR_USAGE, "PLAN is missing", "a plan is needed");
 	fails((char *[]){ bad, (char *)"-o", out, NULL }, ERR_USAGE, "bad.yaml:1",
 	      "a wrong plan is a usage error");
 	fails((char *[]){ plan, (char *)"-o", out, NULL }, ERR_HOST, "image build nowhere",

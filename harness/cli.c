@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/cli.h"
+
+#include <string.h>
+
+void cli_start_options(void)
+{
+	opterr = 0;
+	optind = 0; /* glibc: forget what was parsed before */
+}
+
+int cli_next_option(int argc, char **argv, const char *short_options, const struct option *long_options)
+{
+	return getopt_long(argc, argv, short_options, long_options, NULL);
+}
+
+struct err *cli_option_error(int c, char **argv)
+{
+	return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal %s --help'", argv[optind - 1],
+			    c == ':' ? "the value is missing" : "unknown option", argv[0]);
+}
+
+struct err *cli_parse_format(const char *value, bool *ret_is_json)
+{
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'", value);
+	*ret_is_json = value[0] == 'j';
+	return NULL;
+}
+
+struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret)
+{
+	if (optind == argc)
+		return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal %s --help'", what, argv[0]);
+	if (argc - optind > 1)
+		return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal %s --help'",
+				    argv[optind + 1], argv[0]);
+	*ret = argv[optind];
+	return NULL;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CLI_H
+#define SWAPCAL_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "harness/base/err.h"
+
+/* What the subcommands' option parsers share; argv[0] is the subcommand's name. Errors are of kind ERR_USAGE. */
+
+/** Before the first cli_next_option() of a command line: programs, and tests, may parse several. */
+void cli_start_options(void);
+
+/**
+ * The next option as getopt_long() gives it, -1 at the end; '?' or ':' for a wrong one, about which nothing is printed. short_options
+ * begin with ':'.
+ */
+int cli_next_option(int argc, char **argv, const char *short_options, const struct option *long_options);
+
+/** The error for a wrong option: c is what cli_next_option() returned. */
+struct err *cli_option_error(int c, char **argv) must_check;
+
+/** The value of --format where it is "text" or "json". */
+struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
+
+/** The one argument that is left after the options; what names it in errors, e.g. "FILE". */
+struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret) must_check;
+
+#endif
