@@ -1,30 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# For system tests: TAP, a directory of the test's own, the guest image (built once, kept in the cache).
-# A test is run from the top of the source tree.
+# For system tests: real guests of the image that is built once and kept in the cache.
+. tests/lib.sh
 
 swapcal=$PWD/swapcal
-count=0
-failed=0
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-
-# ok STATUS TEXT: one check; STATUS 0 is good
-ok() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		echo "not ok $count - $2"
-		failed=1
-	fi
-}
-
-# is GOT WANT TEXT
-is() {
-	[ "$1" = "$2" ]
-	ok $? "$3"
-	[ "$1" = "$2" ] || printf '# got:  %s\n# want: %s\n' "$1" "$2"
-}
 
 # has FILE PATTERN TEXT: the file has a line that the extended regular expression matches
 has() {
@@ -54,10 +32,4 @@ build_image() {
 		echo 'Bail out! the image cannot be built'
 		exit 1
 	fi
-}
-
-# done_testing: the end of a test
-done_testing() {
-	echo "1..$count"
-	exit $failed
 }
