@@ -22,8 +22,7 @@ CFLAGS ?= -O2 -g
 # Recursive, so that a target that needs no library (help, deps, clean) never runs pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm)$(PKG_LIBS)
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread \
-	-DSWAPCAL_VERSION='"$(VERSION)"' -DSWAPCAL_DATADIR='"$(DATADIR)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread -DSWAPCAL_VERSION='"$(VERSION)"'
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_VERSION='"$(VERSION)"'
 
 BASE_SRC := $(wildcard harness/base/*.c)
@@ -60,6 +59,14 @@ $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The one object that knows where swapcal will be installed: made anew when that changes.
+$B/harness/datadir.o: ALL_CFLAGS += -DSWAPCAL_DATADIR='"$(DATADIR)"'
+$B/harness/datadir.o: $B/datadir
+$B/datadir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@
+.PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
 $B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast
