@@ -112,9 +112,10 @@ static struct err *put_cells(struct store *store, const struct cell *cells, size
 	return e;
 }
 
-static void print_cells(const struct plan *plan, const struct cell *cells, size_t n)
+static void print_cells(const struct plan *plan, const char *accel, const struct cell *cells, size_t n)
 {
-	printf("plan %s: %zu cells, %u replicate(s) each\n", plan->name, n, plan->replicates);
+	printf("plan %s: %zu cells, %u replicate(s) each, accelerator %s\n", plan->name, n, plan->replicates,
+	       accel);
 	printf("%-12s  %6s  %-9s  %-10s  %-12s  %9s  %-4s  %s\n", "cell", "X MiB", "method", "workload",
 	       "interpreter", "processes", "thp", "swappiness");
 	for (size_t i = 0; i < n; i++)
@@ -131,12 +132,11 @@ static struct err *dry_run(const struct plan *plan, const struct image *image, c
 	size_t n;
 	unsigned probes = 0;
 
-	/*
-	 * Nothing is started, so an undecided accelerator stays so: the keys shown are then not those of a
-	 * run.
-	 */
+	/* Nothing is started, so an undecided accelerator stays so. */
 	campaign_expand(plan, image, accel, &cells, &n);
-	print_cells(plan, cells, n);
+	print_cells(plan, accel, cells, n);
+	if (strcmp(accel, "auto") == 0)
+		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
 	for (size_t i = 0; i < n; i++)
 		probes += campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
 	printf("about %u probes; ", probes);
