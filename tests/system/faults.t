@@ -38,7 +38,7 @@ has "$dir/outcome" '^boot-fail: ' 'a guest too small to boot'
 # plan RAM INTERPRETER IMAGE
 plan() {
 	cat > "$dir/plan.yaml" << END
-name: faults
+name: faults-$$
 image: $3
 guest: {ram_mib: [$1]}
 method: [growth]
@@ -62,7 +62,7 @@ interrupt() {
 	"$swapcal" run "$dir/plan.yaml" -o "$dir/i.swapcal" 2> "$dir/err" &
 	pid=$!
 	until grep -q 'of about' "$dir/err" || ! kill -0 $pid 2> /dev/null; do sleep 0.2; done
-	until [ "$(guests)" -ge 1 ] || ! kill -0 $pid 2> /dev/null; do sleep 0.1; done
+	until [ "$(guests faults-$$)" -ge 1 ] || ! kill -0 $pid 2> /dev/null; do sleep 0.1; done
 	sleep 2
 	kill -"$1" $pid
 	wait $pid
@@ -72,13 +72,13 @@ plan 160 python3 bookworm
 for signal in INT TERM; do
 	interrupt $signal
 	is $? 130 "SIG$signal ends a run"
-	is "$(guests)" 0 'with its guest'
+	is "$(guests faults-$$)" 0 'with its guest'
 	is "$(sqlite3 "$dir/i.swapcal" 'select count(*) from probe')" 1 'and keeps the finished probe'
 done
 interrupt KILL
-is "$(guests)" 1 'SIGKILL leaves the guest behind'
+is "$(guests faults-$$)" 1 'SIGKILL leaves the guest behind'
 timeout -s INT 12 "$swapcal" run "$dir/plan.yaml" -o "$dir/i.swapcal" 2> "$dir/err"
 has "$dir/err" 'ended 1 guest' 'the next run ends it, and says so'
-is "$(guests)" 0 'no guest is left'
+is "$(guests faults-$$)" 0 'no guest is left'
 within "$(sqlite3 "$dir/i.swapcal" 'select count(*) from probe')" 1 3 'nothing recorded was lost'
 done_testing

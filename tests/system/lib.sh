@@ -20,9 +20,9 @@ within() {
 	[ $found -eq 0 ] || echo "# $1 is not in [$2, $3]"
 }
 
-# guests: how many QEMU processes of ours there are
+# guests NAME: how many QEMU processes there are of guests whose name begins with swapcal-NAME; others may run guests of theirs
 guests() {
-	pgrep -fc 'qemu-system.*guest=swapcal-'
+	pgrep -fc "qemu-system.*guest=swapcal-$1"
 }
 
 # build_image: the image that most tests need; nothing to do when the cache has it
