@@ -31,7 +31,7 @@ for x in 160 256; do
 		"X=$x: Z* ($z MiB) is within 15 % of MemAvailable at start ($available KiB)"
 	within "$(value growth $x python3 rss z_lo_mib)" "$(echo "$z" | awk '{ print $1 - 2 }')" "$z" "X=$x: Z* lies in its bracket"
 	for i in python3 pypy3; do
-		for m in vsz rss pss uss private_dirty anonymous anonymous_swap; do
+		for m in vsz rss pss uss private_dirty anonymous anonymous_swap memcg_current; do
 			within "$(value growth $x $i $m y_mib)" 1 100000 "X=$x $i: a value of $m"
 		done
 		# The workload is one process whose heap is nearly all there is: what every measure but vsz sees of it fills the guest.

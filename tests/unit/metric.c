@@ -121,6 +121,7 @@ static void test_known_sums(void)
 	check_metric(store, "private_dirty", 2900 + 1000);
 	check_metric(store, "anonymous", 3000 + 2000);
 	check_metric(store, "anonymous_swap", 3000 + 500 + 2000 + 24);
+	check_metric(store, "memcg_current", 4000);
 	value_of(store, sql_of("rss"), &is_incomplete);
 	ok(!is_incomplete, "whole evidence is not called incomplete");
 	store_close(store);
@@ -317,7 +318,7 @@ static void test_files(void)
 
 	for (size_t i = 0; i < metrics_n; i++)
 		ok(*metrics[i].summary && *metrics[i].meaning && *metrics[i].wrong_when, metrics[i].name);
-	is_int(metrics_n, 7, "seven metrics are shipped");
+	is_int(metrics_n, 8, "eight metrics are shipped");
 
 	check_wrong_file("y.sql", HEADER "SELECT 1", "must be in a file of that name");
 	check_wrong_file("x.sql", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
