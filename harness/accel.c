@@ -27,8 +27,6 @@
 
 #define POLL_MS 20
 
-DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
-
 /** What was seen of a kernel that did not come to its end. */
 static char *describe_failure(struct domain *d, enum guest_state state, int64_t passed_ms)
 {

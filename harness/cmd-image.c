@@ -14,8 +14,6 @@
 #include "harness/image-query.h"
 #include "harness/image.h"
 
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-
 /* Of the objects printed with --format json. */
 #define IMAGE_SCHEMA_VERSION 1
 

@@ -13,8 +13,6 @@
 #include "harness/report.h"
 #include "harness/store.h"
 
-DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-
 static const char usage[] = "usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
 			    "\n"
 			    "The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"

@@ -18,10 +18,6 @@
 #include "harness/run-progress.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
-DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
 
 struct options {
 	const char *plan_path, *output, *accel, *uri;

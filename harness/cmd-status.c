@@ -8,8 +8,6 @@
 #include "harness/status.h"
 #include "harness/store.h"
 
-DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-
 static const char usage[] = "usage: swapcal status FILE [--format text|json]\n"
 			    "\n"
 			    "How far the campaign of a results file is, how long the rest may take, and\n"

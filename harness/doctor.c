@@ -38,7 +38,6 @@ struct doctor {
 	const char *accel;
 };
 
-DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
 DEFINE_CLEANUP(cleanup_vm_host, struct guest_vm_host *, guest_vm_host_destroy)
 
 const char *check_level_name(enum check_level level)

@@ -8,9 +8,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
-#define cleanup_json cleanup(cleanup_json_)
-
 void guest_msg_destroy(struct guest_msg *m)
 {
 	if (!m)
@@ -64,7 +61,7 @@ struct err *frame_next(struct frame_reader *r, struct guest_msg **ret)
 		return err_new("corrupt frame from the guest: checksum does not match");
 
 	json_error_t je;
-	cleanup_json json_t *json = json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
+	cleanup(cleanup_json_) json_t *json = json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
 
 	if (!json)
 		return err_new("corrupt frame from the guest: %s", je.text);

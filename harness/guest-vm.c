@@ -44,7 +44,6 @@ void guest_vm_host_destroy(struct guest_vm_host *host)
 	free(host->root_disk);
 	free(host);
 }
-DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
 
 struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
 				 struct guest_vm_host **ret)

@@ -27,5 +27,6 @@ struct guest_vm_host;
 struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
 				 struct guest_vm_host **ret) must_check;
 void guest_vm_host_destroy(struct guest_vm_host *host);
+DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
 
 #endif

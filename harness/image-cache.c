@@ -28,8 +28,6 @@
 
 #define TMP_PREFIX ".tmp-"
 
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-
 void image_destroy(struct image *image)
 {
 	if (!image)

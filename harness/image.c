@@ -19,8 +19,6 @@
 #include "harness/rootdisk.h"
 #include "harness/rootfs.h"
 
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-
 #define STEPS 4
 
 /* mmdebstrap downloads some 100 MB; on a slow line that may take long, but a dead one must end. */

@@ -84,6 +84,7 @@ struct err *image_build(const struct image_recipe *recipe, const struct image_bu
 struct err *image_find(const char *name, struct image **ret) must_check;
 
 void image_destroy(struct image *image);
+DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
 
 /** All built images, newest first; an array the caller frees with its elements. */
 struct err *image_list(struct image ***ret, size_t *ret_n) must_check;

@@ -17,8 +17,6 @@
 /* Real ones are below 100 KiB, most of it package names. */
 #define MANIFEST_MAX_BYTES (4 << 20)
 
-DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
-
 static struct err *add_file(json_t *files, const char *dir, const char *relative)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, relative);

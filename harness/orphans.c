@@ -13,8 +13,6 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
-DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
-
 void orphans_adopt(void)
 {
 	/* Cannot fail since Linux 3.4, and if it did, init would do it. */

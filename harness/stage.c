@@ -26,8 +26,6 @@
 #define FROM_SUFFIX ".from"
 #define KEY_LEN     24
 
-DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
-
 void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid)
 {
 	const struct passwd *pw = getpwuid(uid);

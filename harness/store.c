@@ -12,8 +12,6 @@
 #include "harness/base/file.h"
 #include "harness/store-db.h"
 
-DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
-
 /*
  * Creates the file when it is missing, so that it has our mode from the start. As it is a new one, no lock of
  * SQLite's can be lost by closing it.

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/record.h"
 
@@ -36,6 +37,7 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 
 /** Closes; a writer leaves the one file alone that holds everything. NULL is allowed. */
 void store_close(struct store *store);
+DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
 /** Does a writer have this file open just now? Sets *ret_pid to its process id, 0 when that is unknown. */
 bool store_has_writer(const struct store *store, long *ret_pid);

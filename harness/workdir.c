@@ -41,8 +41,6 @@ struct workdir {
 	char *staged;
 };
 
-DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
-
 const char *workdir_root(const struct workdir *w)
 {
 	return w->root;

@@ -2,6 +2,8 @@
 #ifndef SWAPCAL_BASE_CLEANUP_H
 #define SWAPCAL_BASE_CLEANUP_H
 
+#include <dirent.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,6 +44,9 @@ static inline void cleanup_fclose_(FILE **f)
 		if (*p)                                                                                      \
 			function(*p);                                                                        \
 	}
+
+DEFINE_CLEANUP(cleanup_dir, DIR *, closedir)
+DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
 
 /** The pointer's value; the guarded variable becomes NULL. */
 #define take_ptr(p)                                                                                          \

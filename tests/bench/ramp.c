@@ -24,9 +24,6 @@
 /* As campaigns have it. */
 #define RAMP_KIB_S 65536
 
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
-
 static struct err *leave_files(const char *dir, const struct image *image, const struct probe_record *r)
 {
 	cleanup_free char *command = xasprintf("%s/command", dir);

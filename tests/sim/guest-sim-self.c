@@ -287,7 +287,7 @@ static void test_fixed(void)
 	is_int(sum.mappings, 2, "two mappings");
 	is_int(sum.rss, p.threshold_kib + 1024, "Rss");
 	is_int(sum.swap, 0, "Swap");
-	ok(ask_simple(&e, "unwatch"), "unwatch");
+	ok(ask(&e, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)), "a watch without ticks");
 
 	size_t n = e.n;
 

@@ -182,17 +182,12 @@ static uint64_t get_uint(json_t *request, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(request, key));
 }
 
-static void do_unwatch(struct guest *g, json_t *request)
-{
-	sim_ship(g);
-	g->is_watching = false;
-	reply(g, request, NULL);
-}
-
 static void do_watch(struct guest *g, json_t *request)
 {
 	if (get_uint(request, "tick_ms") == 0) {
-		do_unwatch(g, request);
+		sim_ship(g);
+		g->is_watching = false;
+		reply(g, request, NULL);
 		return;
 	}
 	g->tick_us = get_uint(request, "tick_ms") * 1000;
@@ -321,7 +316,7 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		void (*handle)(struct guest *g, json_t *request);
 	} requests[] = {
 		{ "write", do_write },   { "read", do_read },         { "swapon", do_nothing },
-		{ "watch", do_watch },   { "unwatch", do_unwatch },   { "start", do_start },
+		{ "watch", do_watch },   { "start", do_start },
 		{ "resume", do_resume }, { "signal", do_signal },     { "freeze", do_freeze },
 		{ "thaw", do_freeze },   { "snapshot", do_snapshot }, { "poweroff", do_poweroff },
 	};

@@ -12,9 +12,6 @@
 #include "harness/image.h"
 #include "harness/probe.h"
 
-DEFINE_CLEANUP(cleanup_image, struct image *, image_destroy)
-DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
-
 static struct err *run(unsigned ram_mib, const char *const *argv)
 {
 	cleanup(cleanup_image_) struct image *image = NULL;
