@@ -125,7 +125,7 @@ deps: ## install the Debian packages that are missing (see deps.list)
 	done < deps.list; \
 	if [ -n "$$missing" ]; then \
 		$(SUDO) $(APT_GET) -q update && \
-		DEBIAN_FRONTEND=noninteractive $(SUDO) -E $(APT_GET) -q install -y --no-install-recommends $$missing; \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive $(APT_GET) -q install -y --no-install-recommends $$missing; \
 	else echo "deps: nothing is missing"; fi
 
 .PHONY: demo
