@@ -37,7 +37,13 @@
  *   resume    pid, line            send a line to the resume fd of a load process
  *   signal    sig                  to every process of the load
  *   freeze, thaw                   the load; reply.freeze_us: how long it took
- *   snapshot  name                 "file" frames for every process and the guest, then the reply
+ *   snapshot  name                 "file" frames for every process and the guest, then the reply. A file of a
+ *                                  process is a kernel text, or "pagemap": its pages as rows of struct
+ *                                  proto_page_run. The last file of the guest is "agent": what taking the
+ *                                  snapshot cost, as lines "key value": freeze_us (from the order to freeze
+ *                                  until the load stood still), evidence_us (from the first file's to the
+ *                                  last one's end), frozen_us (from the order to freeze until now; both 0
+ *                                  when the load is not frozen)
  *   poweroff                       no reply
  *
  * Agent to host:
@@ -63,7 +69,7 @@
 #include <string.h>
 
 /** Version of everything in this header; both ends must have the same. */
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 
 /** "SWC1", read as a little-endian number. */
 #define PROTO_MAGIC 0x31435753u
@@ -89,26 +95,26 @@
  * memory.current of the load's cgroup; the rest are counters of /proc/vmstat, 0 where the kernel has none.
  * allocstall is the sum over zones.
  */
-#define PROTO_SAMPLE_COLUMNS(X) \
-	X(t_us)                     \
-	X(load_pages)               \
-	X(load_kib)                 \
-	X(swap_used_kib)            \
-	X(pswpout)                  \
-	X(pswpin)                   \
-	X(zswpout)                  \
-	X(swpout_zero)              \
-	X(nr_free_pages)            \
-	X(nr_file_pages)            \
-	X(nr_anon_pages)            \
-	X(pgmajfault)               \
-	X(pgscan_kswapd)            \
-	X(pgscan_direct)            \
-	X(pgsteal_file)             \
-	X(pgsteal_anon)             \
-	X(workingset_refault_file)  \
-	X(workingset_refault_anon)  \
-	X(allocstall)               \
+#define PROTO_SAMPLE_COLUMNS(X)                                                                              \
+	X(t_us)                                                                                              \
+	X(load_pages)                                                                                        \
+	X(load_kib)                                                                                          \
+	X(swap_used_kib)                                                                                     \
+	X(pswpout)                                                                                           \
+	X(pswpin)                                                                                            \
+	X(zswpout)                                                                                           \
+	X(swpout_zero)                                                                                       \
+	X(nr_free_pages)                                                                                     \
+	X(nr_file_pages)                                                                                     \
+	X(nr_anon_pages)                                                                                     \
+	X(pgmajfault)                                                                                        \
+	X(pgscan_kswapd)                                                                                     \
+	X(pgscan_direct)                                                                                     \
+	X(pgsteal_file)                                                                                      \
+	X(pgsteal_anon)                                                                                      \
+	X(workingset_refault_file)                                                                           \
+	X(workingset_refault_anon)                                                                           \
+	X(allocstall)                                                                                        \
 	X(oom_kill)
 
 /** One row of the sampled series, host byte order (both ends are little-endian x86-64). */
@@ -120,7 +126,24 @@ struct proto_sample {
 
 /** Names of the members of struct proto_sample, comma separated, as stored beside a series. */
 #define PROTO_X_NAME_(name) "," #name
-#define PROTO_SAMPLE_NAMES ((PROTO_SAMPLE_COLUMNS(PROTO_X_NAME_)) + 1)
+#define PROTO_SAMPLE_NAMES  ((PROTO_SAMPLE_COLUMNS(PROTO_X_NAME_)) + 1)
+
+/**
+ * Neighbouring pages of a process that are alike, from /proc/PID/pagemap, /proc/kpageflags and
+ * /proc/kpagecount; little-endian, by address. Pages that are neither in RAM nor in swap are left out.
+ *
+ * Page i of a run is at address + i * 4096. In RAM (bit 63 of entry) its frame is the PFN of entry plus
+ * i * step. In swap (bit 62) its slot is that of entry: type in bits 0-4, offset in bits 5-54, the offset
+ * being i * step further. All other bits of entry, flags and mapcount are the same for every page.
+ */
+struct proto_page_run {
+	uint64_t address;  /**< virtual, of the first page */
+	uint64_t entry;    /**< of the first page in pagemap, as the kernel gave it */
+	uint64_t flags;    /**< of kpageflags; 0 in swap */
+	uint32_t mapcount; /**< of kpagecount, at most 2^32 - 1; 0 in swap */
+	uint16_t pages;    /**< at least 1 */
+	int16_t step;      /**< -1, 0 (the page of zeros, again and again) or 1 */
+};
 
 struct proto_frame {
 	uint32_t json_len;

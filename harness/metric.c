@@ -94,6 +94,7 @@ static struct err *parse(struct metric *m, const char *path, char *text)
 			return err_new_kind(ERR_USAGE, "%s:%u: the header has no line '-- %s: ...'", path,
 					    number, fields[i].key);
 	m->sql = xstrdup(line);
+	m->line = number;
 	return NULL;
 }
 
@@ -132,7 +133,7 @@ static struct err *load(const char *path, struct metric *m)
 
 struct err *metric_load(const char *path, struct metric *ret)
 {
-	struct metric m = { .name = NULL };
+	struct metric m = { .path = xstrdup(path) };
 	struct err *e = load(path, &m);
 
 	if (e) {
@@ -200,11 +201,17 @@ struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 	return e ? e : metric_load_dir(dir, ret, ret_n);
 }
 
+struct query_text metric_query(const struct metric *m)
+{
+	return (struct query_text){ .sql = m->sql, .file = m->path, .line = m->line };
+}
+
 void metric_deinit(struct metric *m)
 {
 	for (size_t i = 0; i < FIELDS; i++)
 		free(*field_of(m, i));
 	free(m->sql);
+	free(m->path);
 	memset(m, 0, sizeof(*m));
 }
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "harness/base/err.h"
+#include "harness/query.h"
 
 /*
  * A metric is one .sql file: a header of comment lines, then one SELECT giving snapshot_id, y_kib.
@@ -18,10 +19,15 @@
  *     SELECT ...
  */
 struct metric {
+	char *path;
 	char *name; /**< lower-case letters, digits and underscores; the name of the file without .sql */
 	char *summary, *meaning, *wrong_when, *source;
 	char *sql;
+	unsigned line; /**< of the file, where sql begins */
 };
+
+/** The query of a metric, with its place for messages; borrowed from it. */
+struct query_text metric_query(const struct metric *m);
 
 /** Reads a metric's file; what is wrong with it is an error of kind ERR_USAGE with file and line. */
 struct err *metric_load(const char *path, struct metric *ret) must_check;

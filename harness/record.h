@@ -39,6 +39,8 @@ enum probe_kind {
 	PROBE_RAMP,   /**< ballast grows at a fixed rate until onset */
 	PROBE_FIXED,  /**< ballast grows to z_kib, stays, the guest settles */
 	PROBE_GROWTH, /**< the workload grows until onset */
+	/** a load of fixed size is measured, stays, and a ballast grows beside it until onset */
+	PROBE_DISPLACEMENT,
 };
 
 const char *probe_kind_name(enum probe_kind kind);
@@ -49,10 +51,11 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  * its canonical text. Members of identity, all present in every cell; strings unless marked:
  *
  *   the load:
- *   - method: "threshold", "growth"
- *   - workload: "ballast" for threshold cells
- *   - interpreter: "-" for the ballast
- *   - processes (number), launch, size; step_kib (number, 0 for the ballast)
+ *   - method: "threshold", "growth", "displacement"
+ *   - workload: "ballast" for threshold cells; for a known-answer load its kind, see calibrate/known.h
+ *   - interpreter: "-" for the ballast, "ballast" for a known-answer load
+ *   - processes (number), launch, size ("24M" for a known-answer load); step_kib (number, 0 for the ballast)
+ *   - of a known-answer load only: kib, children, dirty_pct (numbers)
  *   - fill: of the ballast; "random", "zero"
  *
  *   the guest:
@@ -85,7 +88,7 @@ struct evidence {
 };
 
 struct snapshot {
-	char *name; /**< "baseline" (before the load), "onset", "end" */
+	char *name; /**< "baseline" (before the load), "load" (at its fixed size), "onset", "end" */
 	struct evidence *files;
 	size_t files_count, files_cap;
 };
@@ -127,7 +130,8 @@ struct probe_record {
 	uint64_t swap_written_bytes; /**< by the hypervisor's count */
 	uint64_t freeze_us;
 	uint64_t agent_rss_kib, sample_cpu_us_mean, sample_cpu_us_max;
-	uint64_t ballast_rss_kib; /**< what a full ballast holds in RAM and swap beside Z; 0 when it was not full */
+	uint64_t ballast_rss_kib; /**< what a full ballast holds in RAM and swap beside Z; 0 when it was not
+				     full */
 	uint64_t ballast_pte_kib; /**< its page tables */
 
 	char *console;      /**< last part of the guest's console */

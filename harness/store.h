@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calibrate/views.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
+#include "harness/base/strbuf.h"
 #include "harness/record.h"
 
 /*
@@ -91,26 +93,29 @@ struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sa
 struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
 			   char **ret_plan_text, char **ret_status) must_check;
 
-/** One value of a metric. */
-struct metric_value {
-	int64_t snapshot_id;
-	int64_t probe_id;
-	double y_kib;
-	bool is_incomplete; /**< some evidence of the snapshot could not be read: y may be too small */
+/**
+ * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with one snapshot for each probe that
+ * has one: "load" of a displacement probe (the load alone, before the ballast came), "onset" of any other.
+ * Freed with views_destroy().
+ */
+struct err *store_views(struct store *store, unsigned set, struct views **ret) must_check;
+
+/** One piece of evidence, without its content. */
+struct store_piece {
+	int64_t probe_id, snapshot_id;
+	char *snapshot; /**< name */
+	unsigned pid;   /**< 0: the guest */
+	char *name;
+	uint64_t len;
+	char *error; /**< why it could not be read in the guest; NULL when it could */
 };
 
-/**
- * Parses the evidence of all snapshots of that name into temporary views `snapshot`, `process`, `mapping`,
- * `guest` (schema in swapcal-metrics(7)), so that metrics can be asked. Called once before store_metric().
- */
-struct err *store_prepare_metrics(struct store *store, const char *snapshot_name) must_check;
+/** All pieces by probe, snapshot, and the order they came in; freed with store_pieces_free(). */
+struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *ret_n) must_check;
+void store_pieces_free(struct store_piece *pieces, size_t n);
 
-/**
- * Runs a metric's SQL: one SELECT giving snapshot_id, y_kib, at most one row for a snapshot. Rows whose y_kib
- * is NULL (the kernel did not have the numbers) are left out. Values come by snapshot_id; freed with free().
- * A wrong query is of kind ERR_USAGE.
- */
-struct err *store_metric(struct store *store, const char *sql, struct metric_value **ret,
-			 size_t *ret_n) must_check;
+/** Appends the content of a piece, byte for byte as the guest sent it, to sb. */
+struct err *store_read_piece(struct store *store, const struct store_piece *piece,
+			     struct strbuf *sb) must_check;
 
 #endif
