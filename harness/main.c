@@ -16,6 +16,7 @@ static const struct {
 	{ "run", cmd_run, "run or resume a campaign" },
 	{ "status", cmd_status, "how far a campaign is, what failed and why" },
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
+	{ "export", cmd_export, "raw samples and evidence, byte for byte" },
 };
 
 static void print_help(FILE *out)
