@@ -16,6 +16,8 @@ static const struct {
 	{ "run", cmd_run, "run or resume a campaign" },
 	{ "status", cmd_status, "how far a campaign is, what failed and why" },
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
+	{ "validate", cmd_validate, "does one metric predict swapping? a verdict from old results" },
+	{ "metrics", cmd_metrics, "the metrics, what they mean, and what they can ask" },
 };
 
 static void print_help(FILE *out)

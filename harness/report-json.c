@@ -106,10 +106,5 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "rows", rows);
 	json_object_set_new(root, "not_measured", gaps);
 
-	/* 15 digits: every double that came from three decimals prints as those. */
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-
-	strbuf_adds(out, text ? text : "{}");
-	strbuf_adds(out, "\n");
-	json_decref(root);
+	format_json(out, root);
 }
