@@ -18,7 +18,9 @@ static double distance_kib(const struct report_row *row)
 
 static bool is_within(const struct report_row *row, double margin_pct)
 {
-	double lo = row->z_lo_kib * (1 - margin_pct / 100), hi = row->z_hi_kib * (1 + margin_pct / 100);
+	/* Of a load that weighs next to nothing z_lo is below 0. */
+	double lo = row->z_lo_kib - fabs(row->z_lo_kib) * margin_pct / 100;
+	double hi = row->z_hi_kib + fabs(row->z_hi_kib) * margin_pct / 100;
 
 	return isfinite(row->y_kib) && row->y_kib >= lo && row->y_kib <= hi;
 }
