@@ -86,12 +86,22 @@ static struct err *live(struct run *run, const struct probe_spec *spec, struct p
 	return NULL;
 }
 
+/** Loads of files have them on a disk of their own, for the image is read-only. */
+static unsigned scratch_mib(const struct cell *cell)
+{
+	struct known_spec known;
+
+	if (!cell_known(cell, &known) || !known_kind_needs_disk(known.kind))
+		return 0;
+	return (unsigned)(known.kib / 1024);
+}
+
 static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
 			     unsigned left)
 {
 	const struct campaign *c = run->campaign;
 	cleanup_free char *name = guest_name(c->name, run->probes_run);
-	cleanup(load_command_deinit) struct load_command command = { { NULL } };
+	cleanup(load_command_deinit) struct load_command command = { .argv = { NULL } };
 	struct probe_spec spec = {
 		.cell_key = cell->key,
 		.replicate = state->replicate,
@@ -104,6 +114,7 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 			.icount = cell_bool(cell, "icount"),
 			.ram_mib = cell_uint(cell, "x_mib"),
 			.swap_mib = cell_uint(cell, "swap_mib"),
+			.scratch_mib = scratch_mib(cell),
 			.vcpus = cell_uint(cell, "vcpus"),
 			.seed = probe_seed(c->seed, cell, state),
 		},
@@ -117,12 +128,13 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 		.fill = cell_str(cell, "fill"),
 	};
 
-	if (state->kind == PROBE_GROWTH) {
+	if (state->kind == PROBE_GROWTH || state->kind == PROBE_DISPLACEMENT) {
 		struct err *e = load_command_init(&command, cell, c->image, spec.guest.seed);
 
 		if (e)
 			return e;
 		spec.argv = (const char *const *)command.argv;
+		spec.is_in_image = command.is_in_image;
 	}
 	if (c->events.probe_start)
 		c->events.probe_start(c->events.arg, cell, &spec, run->probes_run, left);

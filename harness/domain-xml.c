@@ -91,10 +91,14 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 {
 	struct err *e = check_name(spec->name);
 	const char *const texts[][2] = {
-		{ "kernel path", spec->kernel },          { "initrd path", spec->initrd },
-		{ "kernel command line", spec->cmdline }, { "root disk path", spec->root_disk },
-		{ "swap disk path", spec->swap_disk },    { "scratch disk path", spec->scratch_disk },
-		{ "agent socket path", extra->agent_socket }, { "console path", extra->console_path },
+		{ "kernel path", spec->kernel },
+		{ "initrd path", spec->initrd },
+		{ "kernel command line", spec->cmdline },
+		{ "root disk path", spec->root_disk },
+		{ "swap disk path", spec->swap_disk },
+		{ "scratch disk path", spec->scratch_disk },
+		{ "agent socket path", extra->agent_socket },
+		{ "console path", extra->console_path },
 	};
 
 	if (!e)
@@ -123,7 +127,8 @@ static void add_raw_disk(struct strbuf *sb, const char *path, const char *target
 	strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
 			"   <driver name='qemu' type='raw' cache='unsafe' error_policy='stop'/>\n");
 	add_around(sb, "   <source file='", path, "'/>\n");
-	strbuf_addf(sb, "   <target dev='%s' bus='virtio'/>\n   <serial>%s</serial>\n  </disk>\n", target, serial);
+	strbuf_addf(sb, "   <target dev='%s' bus='virtio'/>\n   <serial>%s</serial>\n  </disk>\n", target,
+		    serial);
 }
 
 static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
