@@ -86,16 +86,6 @@ static struct err *live(struct run *run, const struct probe_spec *spec, struct p
 	return NULL;
 }
 
-/** Loads of files have them on a disk of their own, for the image is read-only. */
-static unsigned scratch_mib(const struct cell *cell)
-{
-	struct known_spec known;
-
-	if (!cell_known(cell, &known) || !known_kind_needs_disk(known.kind))
-		return 0;
-	return (unsigned)(known.kib / 1024);
-}
-
 static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
 			     unsigned left)
 {
@@ -114,7 +104,7 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 			.icount = cell_bool(cell, "icount"),
 			.ram_mib = cell_uint(cell, "x_mib"),
 			.swap_mib = cell_uint(cell, "swap_mib"),
-			.scratch_mib = scratch_mib(cell),
+			.scratch_mib = cell_uint(cell, "scratch_mib"),
 			.vcpus = cell_uint(cell, "vcpus"),
 			.seed = probe_seed(c->seed, cell, state),
 		},
