@@ -7,7 +7,8 @@
 /*
  * The snapshot that an ideal kernel would give of a known-answer load: exact, of the load alone, and with
  * nothing reclaimed, aged or written back yet. What an idle process has anyway (program, stack, kernel stack)
- * is not in it.
+ * is not in it, except as rows of zeros: every process maps something, so that a sum over rows is 0 and not
+ * unknown.
  */
 
 #define PAGE_KIB 4
@@ -138,8 +139,8 @@ static struct fields fields_of(const struct known_spec *spec, const struct known
 	return f;
 }
 
-static void add_mapping(struct views *v, const struct known_spec *spec, const struct known_sort *s,
-			unsigned pid, int64_t n, const struct fields *f)
+static void add_mapping(struct views *v, const struct known_sort *s, unsigned pid, int64_t n,
+			const struct fields *f)
 {
 	static const struct {
 		const char *perms, *dev, *path, *kind;
@@ -149,7 +150,7 @@ static void add_mapping(struct views *v, const struct known_spec *spec, const st
 		[KNOWN_BACKING_FILE] = { "r--p", "fe:20", "/scratch/known", "file_ro" },
 		[KNOWN_BACKING_ZERO] = { "rw-p", "00:00", "", "anon" },
 	};
-	bool is_written_file = spec->kind == KNOWN_FILE_DIRTY;
+	bool is_written_file = s->backing == KNOWN_BACKING_FILE && s->is_dirty;
 	int64_t *cells = views_add_row(v, VIEW_MAPPING);
 
 	set(cells, VIEW_MAPPING, "pid", pid);
@@ -196,19 +197,21 @@ static struct fields add_processes(struct views *v, const struct known_spec *spe
 				   const struct known_sort *sorts, size_t n)
 {
 	unsigned children = spec->kind == KNOWN_FORKED_COW ? spec->children : 0;
+	const struct known_sort nothing = { .backing = KNOWN_BACKING_ANON };
 	struct fields all = { 0 };
 
 	for (unsigned i = 0; i <= children; i++) {
 		struct fields sum = { 0 };
 		bool holds = children == 0 || i > 0;
 
+		add_mapping(v, &nothing, FIRST_PID + i, 0, &sum);
 		for (size_t j = 0; holds && j < n; j++) {
 			if (!sorts[j].mappers || sorts[j].backing == KNOWN_BACKING_PAGE_TABLE)
 				continue;
 
 			struct fields f = fields_of(spec, &sorts[j]);
 
-			add_mapping(v, spec, &sorts[j], FIRST_PID + i, (int64_t)j, &f);
+			add_mapping(v, &sorts[j], FIRST_PID + i, (int64_t)j + 1, &f);
 			add_fields(&sum, &f);
 		}
 		add_process(v, FIRST_PID + i, &sum);
@@ -230,7 +233,7 @@ static void add_pages(struct views *v, const struct known_spec *spec, const stru
 	const struct cell_value values[] = {
 		{ "is_lazyfree", s->is_lazyfree },
 		{ "is_ksm", 0 },
-		{ "is_huge", spec->kind == KNOWN_THP_HOLES },
+		{ "is_huge", s->kib && spec->kind == KNOWN_THP_HOLES },
 		{ "is_mlocked", s->is_mlocked },
 		{ "is_shared_outside", 0 },
 		{ "mappers", s->mappers },
@@ -378,6 +381,7 @@ void known_add_ideal(struct views *v, int64_t snapshot_id, const struct known_sp
 	struct fields processes = add_processes(v, spec, sorts, n);
 	struct totals totals = totals_of(sorts, n, &processes);
 
+	add_pages(v, spec, &(const struct known_sort){ .mappers = 1, .backing = KNOWN_BACKING_ANON });
 	for (size_t i = 0; i < n; i++)
 		if (sorts[i].mappers && sorts[i].backing != KNOWN_BACKING_PAGE_TABLE)
 			add_pages(v, spec, &sorts[i]);

@@ -138,6 +138,18 @@ static char *map_private(uint64_t bytes)
 	return map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
+/* At a multiple of the size of huge pages, which is also what a page table maps. */
+static char *map_aligned(uint64_t bytes)
+{
+	char *memory = map_private(bytes + HUGE_BYTES);
+	uint64_t before = -(uintptr_t)memory % HUGE_BYTES;
+
+	if (before)
+		munmap(memory, before);
+	munmap(memory + before + bytes, HUGE_BYTES - before);
+	return memory + before;
+}
+
 static void read_pages(const volatile char *memory, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
@@ -239,12 +251,10 @@ static void make_mlocked(const struct options *o, uint64_t bytes)
 static void make_page_tables(const struct options *o, uint64_t bytes)
 {
 	uint64_t tables = bytes / 2 / PAGE_BYTES;
-	/* Aligned, for tables are. */
-	uintptr_t memory = (uintptr_t)map_private((tables + 1) * HUGE_BYTES);
-	char *first = (char *)((memory + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+	char *memory = map_aligned(tables * HUGE_BYTES);
 
 	for (uint64_t i = 0; i < tables; i++)
-		fill_page(first + i * HUGE_BYTES, o->seed, i);
+		fill_page(memory + i * HUGE_BYTES, o->seed, i);
 }
 
 /* --- Huge pages with holes */
@@ -283,17 +293,16 @@ static void make_thp_holes(const struct options *o, uint64_t bytes)
 {
 	need_huge_pages();
 
-	uintptr_t memory = (uintptr_t)map_private(2 * bytes + HUGE_BYTES);
-	char *first = (char *)((memory + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+	char *memory = map_aligned(2 * bytes);
 
-	if (madvise(first, 2 * bytes, MADV_HUGEPAGE) < 0)
+	if (madvise(memory, 2 * bytes, MADV_HUGEPAGE) < 0)
 		die_errno("cannot ask for huge pages");
-	fill_pages(first, 2 * bytes, o->seed);
+	fill_pages(memory, 2 * bytes, o->seed);
 
 	if (huge_kib() < 2 * bytes / 1024)
 		die("thp-holes", "the kernel had not enough huge pages");
 	for (uint64_t at = 0; at < 2 * bytes; at += HUGE_BYTES)
-		if (madvise(first + at + HUGE_BYTES / 2, HUGE_BYTES / 2, MADV_DONTNEED) < 0)
+		if (madvise(memory + at + HUGE_BYTES / 2, HUGE_BYTES / 2, MADV_DONTNEED) < 0)
 			die_errno("cannot give back memory");
 }
 
