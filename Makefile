@@ -69,17 +69,18 @@ $B/datadir: FORCE
 .PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
-$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast
+$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known
 	@mkdir -p $(@D)
 	$(call say,AS)
-	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' -c -o $@ $<
+	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' \
+		-DKNOWN='"$B/guest/known"' -c -o $@ $<
 
 $B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $(filter %.c,$^)
 
-$B/guest/ballast: guest/ballast.c
+$B/guest/ballast $B/guest/known: $B/guest/%: guest/%.c guest/fill.h guest/proto.h
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<

@@ -370,6 +370,7 @@ int main(void)
 
 	note_error(error, sizeof(error), boot_system());
 	note_error(error, sizeof(error), boot_root_image());
+	note_error(error, sizeof(error), boot_scratch());
 	note_error(error, sizeof(error), cgroup_init());
 	note_error(error, sizeof(error), catch_children());
 	note_error(error, sizeof(error), load_init());

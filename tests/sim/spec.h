@@ -27,6 +27,7 @@ static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 		.ramp_kib_s = 32768,
 		.fill = "random",
 		.argv = kind == PROBE_GROWTH ? workload : NULL,
+		.is_in_image = kind == PROBE_GROWTH,
 	};
 }
 
