@@ -16,6 +16,7 @@ static const struct {
 	{ "run", cmd_run, "run or resume a campaign" },
 	{ "status", cmd_status, "how far a campaign is, what failed and why" },
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
+	{ "measure", cmd_measure, "memory of a command and its children on this machine" },
 };
 
 static void print_help(FILE *out)
