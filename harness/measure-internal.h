@@ -36,6 +36,9 @@ struct measure_pace {
 /** When the next sample is due. */
 int64_t measure_pace_next(const struct measure_pace *p);
 
+/** Is there time for a sample that is not due? */
+bool measure_pace_may(const struct measure_pace *p, int64_t now_us);
+
 /** CPU time of processes, from what their stat files said at first and at last. */
 struct measure_cpu {
 	struct measure_cpu_process *processes;

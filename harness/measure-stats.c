@@ -5,15 +5,19 @@
 #include "harness/measure-internal.h"
 
 /*
- * Samples may take this part of the time, and so much on top of it: a command that lives for 80 ms is seen
- * a dozen times, and one that lives for hours is not held up.
+ * Samples may take this part of the time, and so much on top of it, so that a command that lives for 80 ms
+ * is seen a dozen times, and one that lives for hours is not held up.
  */
 #define PACE_PART      25 /* 4 % */
-#define PACE_CREDIT_US 40000
+#define PACE_CREDIT_US 60000
 
-/* The first samples follow each other by a part of the time since the start. */
+/*
+ * The first samples follow each other by a part of the time since the start, and leave time between them: the
+ * credit is for growth, which measure_pace_may() lets be looked at sooner.
+ */
 #define PACE_GROWTH 16
 #define PACE_MIN_US 2000
+#define PACE_IDLE   4
 
 void measure_series_add(struct measure_series *s, int64_t t_us, double y)
 {
@@ -46,14 +50,25 @@ static int64_t largest(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* From when on the next sample is within what samples may cost. */
+static int64_t affordable_us(const struct measure_pace *p)
+{
+	return p->start_us + (p->spent_us + p->cost_us - PACE_CREDIT_US) * PACE_PART;
+}
+
 int64_t measure_pace_next(const struct measure_pace *p)
 {
 	int64_t gap = largest((p->last_us - p->start_us) / PACE_GROWTH, PACE_MIN_US);
-	int64_t spent = p->spent_us + p->cost_us - PACE_CREDIT_US;
 
+	gap = largest(gap, p->cost_us * PACE_IDLE);
 	if (gap > p->interval_us)
 		gap = p->interval_us;
-	return largest(p->last_us + gap, p->start_us + spent * PACE_PART);
+	return largest(p->last_us + gap, affordable_us(p));
+}
+
+bool measure_pace_may(const struct measure_pace *p, int64_t now_us)
+{
+	return now_us >= affordable_us(p);
 }
 
 struct measure_cpu_process {

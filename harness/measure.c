@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,6 +21,15 @@
 /* After Ctrl-C, which a terminal sends to the command too: its time to end by itself, and then by SIGTERM. */
 #define GRACE_US      500000
 #define TERM_GRACE_US 5000000
+
+/*
+ * Between samples the resident size that statm tells is looked at, at some microseconds a process: this often
+ * at first, then after 1 % of the time. A size that is this much larger than at any sample is sampled at
+ * once, so that short peaks are not missed.
+ */
+#define GLANCE_US      1000
+#define GLANCE_PART    100
+#define GLANCE_NEW_PCT 105
 
 struct err *measure_metrics_load(struct measure_metrics *ret)
 {
@@ -63,6 +73,9 @@ struct session {
 	const struct measure_target *target;
 	struct sampler *sampler;
 	struct measure_pace pace;
+	struct proctree tree;     /* at the last sample */
+	uint64_t peak_pages;      /* of statm, at samples */
+	int64_t glance_us;        /* when statm was read last */
 	struct child child;       /* of a command */
 	int pidfd, signalfd;      /* -1: none */
 	bool is_running, is_over; /* between start and end */
@@ -79,16 +92,35 @@ static void find_tree(const struct session *s, struct proctree *tree)
 	proctree_find("/proc", is_command ? getpid() : s->target->pid, !is_command, getpid(), tree);
 }
 
+/* What statm says of all processes of the last sample. */
+static uint64_t resident_pages(const struct session *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->tree.n; i++) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+		unsigned long long pages;
+
+		if (procfs_read("/proc", s->tree.pids[i], "statm", &text) == 0 &&
+		    sscanf(strbuf_str(&text), "%*u %llu", &pages) == 1)
+			sum += pages;
+	}
+	return sum;
+}
+
 static struct err *take(struct session *s, enum measure_kind kind)
 {
-	cleanup_proctree struct proctree tree = { 0 };
 	pid_t first = s->target->argv ? s->child.pid : s->target->pid;
 
 	s->pace.last_us = clock_us();
-	find_tree(s, &tree);
+	find_tree(s, &s->tree);
 
-	struct err *e = sampler_take(s->sampler, &tree, first, kind);
+	uint64_t pages = resident_pages(s);
+	struct err *e = sampler_take(s->sampler, &s->tree, first, kind);
 
+	if (pages > s->peak_pages)
+		s->peak_pages = pages;
+	s->glance_us = clock_us();
 	sampler_costs(s->sampler, &s->pace.spent_us, &s->pace.cost_us);
 	return e;
 }
@@ -173,9 +205,23 @@ static void serve_cancel(struct session *s, int64_t now_us)
 	}
 }
 
-static bool is_due(const struct session *s, int64_t now_us)
+static int64_t next_glance_us(const struct session *s)
 {
-	return s->is_running && now_us >= measure_pace_next(&s->pace);
+	int64_t gap_us = (s->glance_us - s->pace.start_us) / GLANCE_PART;
+
+	return s->glance_us + (gap_us > GLANCE_US ? gap_us : GLANCE_US);
+}
+
+static bool is_due(struct session *s, int64_t now_us)
+{
+	if (!s->is_running)
+		return false;
+	if (now_us >= measure_pace_next(&s->pace))
+		return true;
+	if (now_us < next_glance_us(s) || !measure_pace_may(&s->pace, now_us))
+		return false;
+	s->glance_us = now_us;
+	return resident_pages(s) * 100 > s->peak_pages * GLANCE_NEW_PCT;
 }
 
 static int64_t deadline_us(const struct session *s)
@@ -191,6 +237,8 @@ static struct err *wait_event(struct session *s, struct pollfd fds[5])
 
 	if (s->is_running && measure_pace_next(&s->pace) < until_us)
 		until_us = measure_pace_next(&s->pace);
+	if (s->is_running && measure_pace_may(&s->pace, now_us) && next_glance_us(s) < until_us)
+		until_us = next_glance_us(s);
 	if (deadline_us(s) < until_us)
 		until_us = deadline_us(s);
 
@@ -399,6 +447,7 @@ struct err *measure_run(const struct measure_target *target, const struct measur
 	struct measure_run run = { 0 };
 	struct err *e = target->argv ? measure_command(&s, &run) : measure_pid(&s, &run);
 
+	proctree_deinit(&s.tree);
 	if (e)
 		measure_run_deinit(&run);
 	else
