@@ -41,11 +41,18 @@ size_t text_each_number(const char *text, size_t len, text_number_fn *f, void *a
 /** The value of one key of such text, the first when there are several; false when absent. */
 bool text_get_number(const char *text, size_t len, const char *key, uint64_t *ret);
 
+/**
+ * What follows "Key:" and one tab or blank, up to the end of the line, the first when there are several;
+ * false when absent. As the kernel writes it: a newline in a process's name is \n.
+ */
+bool text_get_string(const char *text, size_t len, const char *key, struct text_span *ret);
+
 /** One mapping of /proc/PID/smaps. */
 struct text_mapping {
 	uint64_t start, end; /**< addresses, start < end */
 	struct text_span perms;
 	uint64_t offset;
+	struct text_span dev; /**< "fe:01", hexadecimal */
 	uint64_t dev_major, dev_minor;
 	uint64_t inode;
 	struct text_span path; /**< "" if none; newlines are \012, " (deleted)" may follow */
@@ -61,5 +68,12 @@ typedef void text_mapping_fn(void *arg, const struct text_mapping *m);
  */
 size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
 		       void *arg);
+
+/** A field of smaps that is no number: "VmFlags: rd mr mw me ", without the blanks around the value. */
+typedef void text_string_fn(void *arg, struct text_span key, struct text_span value);
+
+/** The same, and calls `string` for each line below a header whose value is no number. */
+size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+			    text_string_fn *string, void *arg);
 
 #endif

@@ -18,7 +18,7 @@
  *             smaps_rollup where the kernel has it, which rounds once instead of once a mapping)
  *   mapping   one row a mapping of smaps, with its kind
  *   unknown   snapshot_id, pid, n, key, value: fields of smaps and status that have no column here; n is the
- *             mapping's number, NULL for status
+ *             mapping's number, NULL for status and smaps_rollup
  *   pages     physical pages of all processes together, each counted once, summed by sort; see views-pages.c
  *   guest     snapshot_id, key, value: each number of the guest's files
  *   baseline  the same, of the probe's baseline: before the load
@@ -75,7 +75,10 @@ void views_add(struct views *v, unsigned pid, const char *name, const char *data
 /** A piece of the guest's files of the probe's baseline. */
 void views_add_baseline(struct views *v, const char *name, const char *data, size_t len);
 
-/** A piece that could not be read makes the snapshot incomplete. */
+/**
+ * A piece of a process that could not be read makes the snapshot incomplete. Two do not: a smaps_rollup
+ * beside a whole smaps, which says the same, and a pagemap, without which there are no rows of pages at all.
+ */
 void views_add_failed(struct views *v, unsigned pid, const char *name);
 
 /** Ends the snapshot: computes what needs all its pieces. */
@@ -89,6 +92,12 @@ int64_t *views_add_row(struct views *v, enum view view);
 
 /** A copy of a text that lives as long as the views, as a cell. Equal texts are kept once. */
 int64_t views_text(struct views *v, const char *text, size_t len);
+
+/**
+ * The cell of a text, VIEW_NULL when the views have no such text. Equal texts have equal cells, so cells can
+ * be compared instead of texts.
+ */
+int64_t views_text_find(const struct views *v, const char *text, size_t len);
 
 size_t views_rows(const struct views *v, enum view view);
 

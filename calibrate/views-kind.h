@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CALIBRATE_VIEWS_KIND_H
+#define SWAPCAL_CALIBRATE_VIEWS_KIND_H
+
+#include <stdbool.h>
+
+/** What a mapping is for, as far as its line in smaps tells. */
+enum mapping_kind {
+	MAPPING_HEAP,
+	MAPPING_STACK,
+	MAPPING_FILE_TEXT,   /**< private, of a file, may be run and not written */
+	MAPPING_FILE_DATA,   /**< private, of a file, may be written: changed pages are anonymous */
+	MAPPING_FILE_RO,     /**< private, of a file, none of the two */
+	MAPPING_FILE_SHARED, /**< MAP_SHARED, of a file */
+	MAPPING_SHMEM,       /**< memory that belongs to a file of tmpfs: shared anonymous, memfd, System V,
+				/dev/shm */
+	MAPPING_HUGETLB,
+	MAPPING_SPECIAL, /**< the kernel's own pages and those of drivers */
+	MAPPING_ANON,
+	MAPPING_KIND_COUNT,
+};
+
+/** What the kind follows from. All texts are as in smaps. */
+struct mapping_facts {
+	const char *path;     /**< "" when there is none */
+	const char *perms;    /**< "rw-p" */
+	const char *dev;      /**< "fe:01" */
+	const char *vm_flags; /**< NULL when the kernel has none (before 3.8) */
+	bool is_tmpfs;        /**< the device is a mount of tmpfs */
+};
+
+enum mapping_kind mapping_kind(const struct mapping_facts *f);
+
+/** "heap", "stack", "file_text", ... */
+const char *mapping_kind_name(enum mapping_kind kind);
+
+#endif
