@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 
@@ -20,5 +21,16 @@ struct err *blob_compress(const void *data, size_t len, struct strbuf *sb) must_
  * is known before memory is taken).
  */
 struct err *blob_decompress(const void *data, size_t len, size_t max_bytes, struct strbuf *sb) must_check;
+
+/** Decompresses many blobs, one after the other, in the same memory. */
+struct blob_reader;
+
+struct blob_reader *blob_reader_create(void);
+void blob_reader_destroy(struct blob_reader *r);
+DEFINE_CLEANUP(cleanup_blob_reader, struct blob_reader *, blob_reader_destroy)
+
+/** As blob_decompress(). The content is valid until the next call; it is never NULL. */
+struct err *blob_reader_read(struct blob_reader *r, const void *data, size_t len, size_t max_bytes,
+			     const char **ret, size_t *ret_len) must_check;
 
 #endif

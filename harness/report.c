@@ -27,15 +27,37 @@ static int by_probe(const void *a, const void *b)
 	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
 }
 
-static struct err *read_values(struct store *store, const struct metric *metric, struct metric_values *ret)
+static struct err *read_values(struct query *q, const struct metric *metric, struct metric_values *ret)
 {
-	struct err *e = store_metric(store, metric->sql, &ret->v, &ret->n);
+	struct query_text text = metric_query(metric);
+	struct err *e = query_metric(q, &text, &ret->v, &ret->n);
 
-	if (e)
-		return err_wrap(e, "metric '%s'", metric->name);
-	if (ret->n)
+	if (!e && ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), by_probe);
-	return NULL;
+	return e;
+}
+
+/* All metrics over the whole file. A wrong one is found before any evidence is read. */
+static struct err *read_all_values(struct store *store, const struct metric *metrics,
+				   struct metric_values *values, size_t n)
+{
+	cleanup(cleanup_views_) struct views *views = NULL;
+	cleanup(cleanup_query_) struct query *q = NULL;
+	struct err *e = NULL;
+	unsigned set = 0;
+
+	for (size_t i = 0; !e && i < n; i++) {
+		struct query_text text = metric_query(&metrics[i]);
+
+		e = query_check(&text, &set);
+	}
+	if (!e)
+		e = store_views(store, set, &views);
+	if (!e)
+		e = query_open(views, &q);
+	for (size_t i = 0; !e && i < n; i++)
+		e = read_values(q, &metrics[i], &values[i]);
+	return e;
 }
 
 static const struct metric_value *find_value(const struct metric_values *values, int64_t probe_id)
@@ -220,9 +242,7 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = build_thresholds(store, r);
 	if (!e)
-		e = store_prepare_metrics(store, "onset");
-	for (size_t i = 0; !e && i < metrics_n; i++)
-		e = read_values(store, &metrics[i], &values[i]);
+		e = read_all_values(store, metrics, values, metrics_n);
 	return e ? e : build_cells(store, r, metrics, values, metrics_n);
 }
 

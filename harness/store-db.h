@@ -9,6 +9,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
+#include "harness/blob.h"
 #include "harness/store.h"
 
 /*
@@ -74,6 +75,10 @@ struct err *store_put_snapshot(struct store *store, int64_t probe_id, const stru
 /** Appends the decompressed content of a blob column to sb; at most STORE_BLOB_MAX bytes. */
 struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column,
 			      struct strbuf *sb) must_check;
+
+/** The same in the reader's memory. */
+struct err *store_read_blob(struct store *store, sqlite3_stmt *stmt, int column, struct blob_reader *r,
+			    const char **ret, size_t *ret_len) must_check;
 
 /** Ends a transaction begun with "BEGIN IMMEDIATE": commits when e is NULL, else rolls back and returns e. */
 struct err *store_end_transaction(struct store *store, struct err *e) must_check;

@@ -1,234 +1,177 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/store-tables.h"
+#include "harness/store-db.h"
 
 /*
- * From raw evidence to the tables that metrics ask. They are made anew from the kernel's own text each time,
- * so an old file answers a new metric. A column is NULL where the kernel did not have the number.
+ * The evidence of a file. Views are made anew from the kernel's own text each time, so an old file answers a
+ * new metric.
  */
 
-/* The work of filling the tables. */
+/* Making views. */
 struct fill {
 	struct store *store;
-	struct store_tables tables;
-	int64_t snapshot_id, pid;
-	const char *name;  /* of the piece of evidence at hand */
-	bool has_mapping;  /* a row is bound and waits for its last field */
-	int mappings;      /* of the process so far */
-	struct err *error; /* the first one; callbacks cannot return it */
+	struct views *views;
+	struct blob_reader *reader;
+	sqlite3_stmt *baseline; /* the guest's files of a probe's baseline; NULL: no view is made of them */
+	bool has_snapshot;      /* one is under way */
+	int64_t snapshot_id;
 };
 
-static void run(struct fill *f, sqlite3_stmt *stmt)
+/* The content of the piece at hand, which must have the length that the file says. */
+static struct err *read_checked(struct fill *f, sqlite3_stmt *row, int data_column, int len_column,
+				const char **ret, size_t *ret_len)
 {
-	struct err *e = store_run(f->store, stmt);
-
-	if (f->error)
-		err_free(e);
-	else
-		f->error = e;
-}
-
-static void flush_mapping(struct fill *f)
-{
-	if (f->has_mapping)
-		run(f, f->tables.mapping);
-	f->has_mapping = false;
-}
-
-static void on_mapping(void *arg, const struct text_mapping *m)
-{
-	struct fill *f = arg;
-	sqlite3_stmt *stmt = f->tables.mapping;
-
-	flush_mapping(f);
-	sqlite3_bind_int64(stmt, 1, f->snapshot_id);
-	sqlite3_bind_int64(stmt, 2, f->pid);
-	sqlite3_bind_int(stmt, 3, f->mappings++);
-	/* Addresses above 2^63 (vsyscall) come out negative. */
-	sqlite3_bind_int64(stmt, 4, (int64_t)m->start);
-	sqlite3_bind_int64(stmt, 5, (int64_t)m->end);
-	sqlite3_bind_text(stmt, 6, m->perms.ptr, (int)m->perms.len, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 7, (int64_t)m->offset);
-	sqlite3_bind_int64(stmt, 8, (int64_t)m->inode);
-	/* A span of length 0 may have no address, which would bind NULL. */
-	sqlite3_bind_text(stmt, 9, m->path.len ? m->path.ptr : "", (int)m->path.len, SQLITE_STATIC);
-	f->has_mapping = true;
-}
-
-static void on_mapping_field(void *arg, struct text_span key, uint64_t value, bool has_kib)
-{
-	struct fill *f = arg;
-
-	(void)has_kib;
-	store_tables_bind_mapping(&f->tables, key, value);
-}
-
-static void on_process_field(void *arg, struct text_span key, uint64_t value, bool has_kib)
-{
-	struct fill *f = arg;
-
-	if (has_kib)
-		store_tables_bind_process(&f->tables, key, value);
-}
-
-static void ignore_mapping(void *arg, const struct text_mapping *m)
-{
-	(void)arg;
-	(void)m;
-}
-
-/* Makes the process known, and adds what is bound to it. */
-static void put_process(struct fill *f)
-{
-	sqlite3_bind_int64(f->tables.process, 1, f->snapshot_id);
-	sqlite3_bind_int64(f->tables.process, 2, f->pid);
-	run(f, f->tables.process);
-}
-
-/* Returns the number of lines that could not be read. */
-static size_t fill_process(struct fill *f, const char *text, size_t len)
-{
-	size_t bad = 0;
-
-	if (strcmp(f->name, "smaps") == 0) {
-		bad = text_each_smaps(text, len, on_mapping, on_mapping_field, f);
-		flush_mapping(f);
-	} else if (strcmp(f->name, "smaps_rollup") == 0) {
-		bad = text_each_smaps(text, len, ignore_mapping, on_process_field, f);
-	} else if (strcmp(f->name, "status") == 0) {
-		bad = text_each_number(text, len, on_process_field, f);
-	}
-	put_process(f);
-	return bad;
-}
-
-static void put_guest(struct fill *f, const char *key, uint64_t value)
-{
-	sqlite3_bind_int64(f->tables.guest, 1, f->snapshot_id);
-	store_bind_text(f->tables.guest, 2, key);
-	store_bind_u64(f->tables.guest, 3, value);
-	run(f, f->tables.guest);
-}
-
-static void on_guest_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
-{
-	struct fill *f = arg;
-	cleanup_free char *full = xasprintf("%s.%.*s", f->name, (int)key.len, key.ptr);
-
-	(void)has_kib;
-	put_guest(f, full, value);
-}
-
-/* A file that is one number and a newline, as memory.current is. */
-static bool is_lone_number(const char *text, size_t len, uint64_t *ret)
-{
-	/* 19 digits always fit. */
-	if (len < 2 || len > 20 || text[len - 1] != '\n' || strspn(text, "0123456789") != len - 1)
-		return false;
-	*ret = strtoull(text, NULL, 10);
-	return true;
-}
-
-static void fill_guest(struct fill *f, const char *text, size_t len)
-{
-	uint64_t value;
-
-	if (is_lone_number(text, len, &value))
-		put_guest(f, f->name, value);
-	else if (strcmp(f->name, "meminfo") == 0 || strcmp(f->name, "vmstat") == 0 ||
-		 strncmp(f->name, "memory.", 7) == 0)
-		text_each_number(text, len, on_guest_number, f);
-}
-
-static void set_incomplete(struct fill *f)
-{
-	sqlite3_bind_int64(f->tables.incomplete, 1, f->snapshot_id);
-	run(f, f->tables.incomplete);
-}
-
-/* One row of: snapshot_id, pid, name, len, error, data. */
-static struct err *fill_piece(struct fill *f, sqlite3_stmt *row)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	cleanup_free char *name = store_column_text(row, 2);
-	int64_t snapshot_id = sqlite3_column_int64(row, 0), pid = sqlite3_column_int64(row, 1);
-
-	if (snapshot_id != f->snapshot_id || pid != f->pid)
-		f->mappings = 0;
-	f->snapshot_id = snapshot_id;
-	f->pid = pid;
-	f->name = name;
-	if (sqlite3_column_type(row, 4) != SQLITE_NULL) {
-		if (pid)
-			set_incomplete(f);
-		return take_ptr(f->error);
-	}
-
-	struct err *e = store_column_blob(f->store, row, 5, &text);
+	const char *data;
+	size_t len;
+	struct err *e = store_read_blob(f->store, row, data_column, f->reader, &data, &len);
 
 	if (e)
 		return e;
-	if ((int64_t)text.len != sqlite3_column_int64(row, 3))
+	if ((int64_t)len != sqlite3_column_int64(row, len_column))
 		return store_damaged(f->store, "a piece of evidence does not have the length it claims");
-	if (!pid)
-		fill_guest(f, strbuf_str(&text), text.len);
-	else if (fill_process(f, strbuf_str(&text), text.len))
-		set_incomplete(f);
-	return take_ptr(f->error);
+	*ret = data;
+	*ret_len = len;
+	return NULL;
 }
 
-static struct err *fill_snapshots(struct store *store, const char *name)
+static struct err *read_pid(struct store *store, sqlite3_stmt *row, int column, unsigned *ret)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e =
-		store_prepare(store,
-			      "INSERT INTO temp.snapshot SELECT id, probe_id, name, 0 FROM main.snapshot"
-			      " WHERE name = ?",
-			      &stmt);
+	int64_t pid = sqlite3_column_int64(row, column);
 
+	if (pid < 0 || pid > INT_MAX)
+		return store_damaged(store, "a piece of evidence has an impossible pid");
+	*ret = (unsigned)pid;
+	return NULL;
+}
+
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+	const unsigned char *text = sqlite3_column_text(row, column);
+
+	return text ? (const char *)text : "";
+}
+
+/* One row of: name, len, error, data. */
+static struct err *add_baseline_piece(struct fill *f)
+{
+	const char *name = text_of(f->baseline, 0), *data;
+	size_t len;
+
+	if (sqlite3_column_type(f->baseline, 2) != SQLITE_NULL || !views_want_baseline(f->views, name))
+		return NULL;
+
+	struct err *e = read_checked(f, f->baseline, 3, 1, &data, &len);
+
+	if (!e)
+		views_add_baseline(f->views, name, data, len);
+	return e;
+}
+
+static struct err *add_baseline(struct fill *f, int64_t probe_id)
+{
+	struct err *e = NULL;
+
+	if (!f->baseline)
+		return NULL;
+	sqlite3_reset(f->baseline);
+	sqlite3_bind_int64(f->baseline, 1, probe_id);
+	for (bool row = true; !e && row;) {
+		e = store_step(f->store, f->baseline, &row);
+		if (!e && row)
+			e = add_baseline_piece(f);
+	}
+	return e;
+}
+
+static void end_snapshot(struct fill *f)
+{
+	if (f->has_snapshot)
+		views_end(f->views);
+	f->has_snapshot = false;
+}
+
+static struct err *begin_snapshot(struct fill *f, int64_t id, int64_t probe_id, const char *name)
+{
+	end_snapshot(f);
+	views_begin(f->views, id, probe_id, name);
+	f->has_snapshot = true;
+	f->snapshot_id = id;
+	return add_baseline(f, probe_id);
+}
+
+/* One row of: snapshot id, probe id, name, then of the piece: pid, name, len, error, data. */
+static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
+{
+	int64_t id = sqlite3_column_int64(row, 0);
+	const char *name, *data;
+	unsigned pid = 0;
+	size_t len;
+	struct err *e = NULL;
+
+	if (!f->has_snapshot || id != f->snapshot_id)
+		e = begin_snapshot(f, id, sqlite3_column_int64(row, 1), text_of(row, 2));
+	/* A snapshot without evidence gives one row, of nothing. */
+	if (e || sqlite3_column_type(row, 3) == SQLITE_NULL)
+		return e;
+	e = read_pid(f->store, row, 3, &pid);
 	if (e)
 		return e;
-	store_bind_text(stmt, 1, name);
-	return store_run(store, stmt);
+	name = text_of(row, 4);
+	if (!views_want(f->views, pid, name))
+		return NULL;
+	if (sqlite3_column_type(row, 6) != SQLITE_NULL) {
+		views_add_failed(f->views, pid, name);
+		return NULL;
+	}
+	e = read_checked(f, row, 7, 5, &data, &len);
+	if (!e)
+		views_add(f->views, pid, name, data, len);
+	return e;
 }
 
-static struct err *fill_tables(struct fill *f)
+static struct err *add_pieces(struct fill *f)
 {
 	cleanup_stmt sqlite3_stmt *rows = NULL;
-	struct err *e = store_prepare(
-		f->store,
-		"SELECT e.snapshot_id, e.pid, e.name, e.len, e.error, e.data FROM temp.snapshot s"
-		" JOIN main.evidence e ON e.snapshot_id = s.snapshot_id"
-		" ORDER BY e.snapshot_id, e.pid, e.rowid",
-		&rows);
+	struct err *e =
+		store_prepare(f->store,
+			      "SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
+			      " FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
+			      " LEFT JOIN evidence e ON e.snapshot_id = s.id"
+			      " WHERE s.name = CASE p.kind WHEN 'displacement' THEN 'load' ELSE 'onset' END"
+			      " ORDER BY s.id, e.pid, e.rowid",
+			      &rows);
 
 	for (bool row = true; !e && row;) {
 		e = store_step(f->store, rows, &row);
 		if (!e && row)
-			e = fill_piece(f, rows);
+			e = add_piece(f, rows);
 	}
+	end_snapshot(f);
 	return e;
 }
 
-struct err *store_prepare_metrics(struct store *store, const char *snapshot_name)
+struct err *store_views(struct store *store, unsigned set, struct views **ret)
 {
-	struct fill f = { .store = store };
-	struct err *e = store_tables_create(store);
+	cleanup(cleanup_views_) struct views *views = views_create(set);
+	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();
+	cleanup_stmt sqlite3_stmt *baseline = NULL;
+	struct fill f = { .store = store, .views = views, .reader = reader };
+	struct err *e = NULL;
 
+	if (set & VIEW_BIT(VIEW_BASELINE))
+		e = store_prepare(store,
+				  "SELECT e.name, e.len, e.error, e.data FROM snapshot s"
+				  " CROSS JOIN evidence e ON e.snapshot_id = s.id AND e.pid = 0"
+				  " WHERE s.probe_id = ? AND s.name = 'baseline' ORDER BY s.id, e.rowid",
+				  &baseline);
+	f.baseline = baseline;
 	if (!e)
-		e = fill_snapshots(store, snapshot_name);
-	if (!e)
-		e = store_tables_prepare(store, &f.tables);
-	/* One transaction, also within a reader's: each of some ten thousand rows would be one by itself. */
-	if (!e)
-		e = store_exec(store, "SAVEPOINT fill");
-	if (!e)
-		e = fill_tables(&f);
-	if (!e)
-		e = store_exec(store, "RELEASE fill");
-	store_tables_deinit(&f.tables);
-	return e;
+		e = add_pieces(&f);
+	if (e)
+		return e;
+	*ret = take_ptr(views);
+	return NULL;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/blob.h"
 #include "harness/store-db.h"
 
 /* What hangs off a probe: its series of samples and the evidence of its snapshots, compressed. */
@@ -76,11 +75,12 @@ struct err *store_put_snapshot(struct store *store, int64_t probe_id, const stru
 	return e;
 }
 
-struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column, struct strbuf *sb)
+struct err *store_read_blob(struct store *store, sqlite3_stmt *stmt, int column, struct blob_reader *r,
+			    const char **ret, size_t *ret_len)
 {
 	const void *data = sqlite3_column_blob(stmt, column);
 	int len = sqlite3_column_bytes(stmt, column);
-	struct err *e = blob_decompress(data, data ? (size_t)len : 0, STORE_BLOB_MAX, sb);
+	struct err *e = blob_reader_read(r, data, data ? (size_t)len : 0, STORE_BLOB_MAX, ret, ret_len);
 
 	if (!e)
 		return NULL;
@@ -89,6 +89,18 @@ struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int colum
 
 	err_free(e);
 	return damaged;
+}
+
+struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column, struct strbuf *sb)
+{
+	cleanup(cleanup_blob_reader_) struct blob_reader *r = blob_reader_create();
+	const char *data;
+	size_t len;
+	struct err *e = store_read_blob(store, stmt, column, r, &data, &len);
+
+	if (!e)
+		strbuf_add(sb, data, len);
+	return e;
 }
 
 static const char *const sample_names[] = {

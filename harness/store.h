@@ -15,7 +15,7 @@
 
 /*
  * The results file: SQLite, one writer, any number of readers beside it. What store_put_probe() returned from
- * is durable. Only store*.c include <sqlite3.h>. A store is used by one thread at a time. What is read is
+ * is durable. Only store*.c and query*.c include <sqlite3.h>. A store is used by one thread at a time. What is read is
  * checked: the file may be someone else's.
  */
 
@@ -102,6 +102,7 @@ struct err *store_views(struct store *store, unsigned set, struct views **ret) m
 
 /** One piece of evidence, without its content. */
 struct store_piece {
+	int64_t id; /**< for store_read_piece() */
 	int64_t probe_id, snapshot_id;
 	char *snapshot; /**< name */
 	unsigned pid;   /**< 0: the guest */
@@ -114,7 +115,10 @@ struct store_piece {
 struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *ret_n) must_check;
 void store_pieces_free(struct store_piece *pieces, size_t n);
 
-/** Appends the content of a piece, byte for byte as the guest sent it, to sb. */
+/**
+ * Appends the content of a piece, byte for byte as the guest sent it, to sb. A piece that could not be read in
+ * the guest has none, which is an error.
+ */
 struct err *store_read_piece(struct store *store, const struct store_piece *piece,
 			     struct strbuf *sb) must_check;
 
