@@ -247,7 +247,7 @@ static bool map_range(struct pages *p, struct range range, unsigned sort, uint32
 {
 	uint32_t n;
 
-	*array_push(p->ranges, p->ranges_n, p->ranges_cap) = range;
+	p->ranges[p->ranges_n++] = range;
 	for (; range.n > 0; range.first += n, range.n -= n) {
 		struct page *page = find_pages(p, range.space, range.first, &n);
 
@@ -325,12 +325,22 @@ static bool add_runs(struct pages *p, const char *data, size_t len)
 	return true;
 }
 
+/* Room for the ranges of a whole piece, so that none of its runs asks for it. */
+static void reserve_ranges(struct pages *p, size_t n)
+{
+	if (n <= p->ranges_cap - p->ranges_n)
+		return;
+	p->ranges_cap = p->ranges_n + n > p->ranges_cap * 2 ? p->ranges_n + n : p->ranges_cap * 2;
+	p->ranges = xreallocarray(p->ranges, p->ranges_cap, sizeof(*p->ranges));
+}
+
 bool pages_add(struct pages *p, const char *data, size_t len)
 {
 	/* Neither processes nor snapshots may become so many that numbers come again. */
 	bool has_number = p->serial - p->first_serial + 2 < 1u << MAPPERS_BITS && p->serial < UINT32_MAX - 2;
 
 	p->compound_next = 0;
+	reserve_ranges(p, len / sizeof(struct proto_page_run));
 	if (has_number)
 		p->serial++;
 	if (has_number && len % sizeof(struct proto_page_run) == 0 && add_runs(p, data, len))
