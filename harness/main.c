@@ -18,6 +18,7 @@ static const struct {
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
 	{ "validate", cmd_validate, "does one metric predict swapping? a verdict from old results" },
 	{ "metrics", cmd_metrics, "the metrics, what they mean, and what they can ask" },
+	{ "measure", cmd_measure, "memory of a command and its children on this machine" },
 };
 
 static void print_help(FILE *out)
