@@ -102,6 +102,11 @@ $B/tests/bench/ramp: $B/tests/bench/ramp.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# Only in a build for fuzzing (see fuzz-programs): another one has no LLVMFuzzerMutate.
+$B/tests/fuzz/%: $B/tests/fuzz/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -171,6 +176,21 @@ check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image
 .PHONY: check-compile
 check-compile: ## gcc and clang, analysers, unit tests under sanitizers
 	$(PROVE) --verbose tests/compile/*.t
+
+# Seconds for each target.
+FUZZ_SECONDS ?= 30
+FUZZ_B := $B/fuzz
+FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/*.c)))
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+.PHONY: fuzz-programs
+fuzz-programs:
+	@$(MAKE) -s --no-print-directory B=$(FUZZ_B) CC=clang CFLAGS='$(FUZZ_FLAGS)' \
+		$(addprefix $(FUZZ_B)/tests/fuzz/,$(FUZZ_TARGETS))
+
+.PHONY: fuzz
+fuzz: fuzz-programs ## hostile input, FUZZ_SECONDS (30) for each reader of any
+	@tests/fuzz/run.sh $(FUZZ_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: check-layers
 check-layers: ## base <- calibrate <- harness, one file per library

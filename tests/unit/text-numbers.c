@@ -108,6 +108,29 @@ static void test_known_answers(void)
 	is_int(get(&vmstat, "pswpin"), 50, "pswpin");
 }
 
+/* Files beside the common ones; see tests/data/README.md. */
+static void test_shapes(void)
+{
+	cleanup_strbuf struct strbuf stat = load("6.1-shapes", "memory.stat");
+	cleanup_strbuf struct strbuf status = load("6.1-shapes", "status");
+	cleanup_strbuf struct strbuf current = load("6.1-shapes", "memory.current");
+	cleanup_strbuf struct strbuf pressure = load("6.1-shapes", "pressure_memory");
+	cleanup_strbuf struct strbuf zombie = load("6.1-vanished", "status");
+	size_t bad;
+	cleanup_free char *all = numbers(pressure.data, pressure.len, &bad);
+
+	printf("# linux 6.1, other files\n");
+	is_int(get(&stat, "anon"), 1179648, "memory.stat");
+	is_int(get(&status, "HugetlbPages"), 2048, "hugetlb in status");
+	is_int(get(&status, "VmLck"), 64, "VmLck");
+	is_int(get(&status, "VmSwap"), 256, "VmSwap");
+	ok(bad == 0 && !*all, "pressure has no line that is a key and a number");
+	free(numbers(current.data, current.len, &bad));
+	is_int(bad, 1, "memory.current has no key");
+	is_int(get(&zombie, "VmRSS"), ABSENT, "a zombie has no sizes");
+	is_int(get(&zombie, "Threads"), 1, "but the rest");
+}
+
 /* What the text gives, in collect()'s words, and its bad lines. Its length is that of the string literal. */
 #define CHECK(text, want, want_bad, what)                                                                    \
 	do {                                                                                                 \
@@ -225,6 +248,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		test_kernel(kernels[i]);
 	test_known_answers();
+	test_shapes();
 	test_made_lines();
 	test_exact_keys();
 	test_long_line();

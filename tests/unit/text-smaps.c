@@ -224,6 +224,56 @@ static void test_swapping(void)
 	is_int(sum(&s, "Swap"), 33784, "Swap of all mappings: each counted once");
 }
 
+/* Shapes that few processes have; see tests/data/README.md. */
+static void test_shapes(const char *kernel)
+{
+	cleanup_strbuf struct strbuf sb = load(kernel, "smaps");
+	struct smaps s;
+
+	printf("# linux %s\n", kernel);
+	parse(&s, strbuf_str(&sb), sb.len);
+
+	const struct mapping *huge = find_path(&s, "/anon_hugepage (deleted)"), *lazy = NULL, *longest = NULL;
+
+	is_int(get(huge, "Shared_Hugetlb"), 2048, "a page of hugetlb that two processes have");
+	is_int(get(huge, "Rss"), 0, "is not in Rss");
+	is_int(get(huge, "KernelPageSize"), 2048, "and has its own size");
+	is_int(get(find_path(&s, "/deleted (deleted)"), "Rss"), -1, "a path is the whole path");
+	is_int(get(find_path(&s, "/t/deleted (deleted)"), "Rss"), 4, "a deleted file");
+	is_int(get(find_path(&s, "/SYSV00000000 (deleted)"), "Rss"), 12, "System V shared memory");
+	/* Only the newline is escaped: whether the second \012 was one cannot be told. */
+	is_int(get(find_path(&s, "/t/two  blanks\\012and a newline \\012"), "Size"), 16,
+	       "blanks, a newline and a backslash in a name");
+	for (size_t i = 0; i < s.n; i++) {
+		const struct mapping *m = &s.mappings[i];
+
+		if (get(m, "LazyFree") > 0)
+			lazy = m;
+		if (!longest || m->m.path.len > longest->m.path.len)
+			longest = m;
+	}
+	ok(lazy && get(lazy, "LazyFree") == 512 && get(lazy, "Rss") == 1024 &&
+		   get(lazy, "Shared_Clean") == 512,
+	   "half of a mapping given back with MADV_FREE is clean, and still in Rss");
+	is_int(longest->m.path.len, 4028, "a path of 4028 bytes is not cut");
+	is_int(get(longest, "Size"), 4, "and has its fields");
+}
+
+/* A process that ended while it was read: the kernel gives whole mappings, then nothing. */
+static void test_vanished(void)
+{
+	cleanup_strbuf struct strbuf cut = load("6.1-vanished", "smaps-cut"),
+				     zombie = load("6.1-vanished", "smaps");
+	struct smaps s;
+
+	parse(&s, strbuf_str(&cut), cut.len);
+	is_int(s.bad, 0, "what was read before the end of the process has no bad line");
+	is_int(s.n, 5, "and is its first mappings");
+	is_int(s.mappings[4].n, 23, "the last of them whole: nothing tells that more were there");
+	parse(&s, strbuf_str(&zombie), zombie.len);
+	ok(zombie.len == 0 && s.n == 0 && s.bad == 0, "the smaps of a zombie are empty, and no error");
+}
+
 #define HEAD "00400000-00401000 r--p 00000000 00:14 2      /a b\n"
 
 static void parse_literal(struct smaps *s, const char *text)
@@ -360,12 +410,22 @@ int main(void)
 	test_kernel("6.1-swapping", 9, 23);
 	test_kernel("6.12", 10, 24);
 	test_kernel("6.18", 55, 23);
+	test_kernel("5.10-shapes", 27, 22);
+	test_kernel("6.1-shapes", 26, 23);
+	test_kernel("6.12-shapes", 26, 24);
 	test_sums("5.10");
 	test_sums("6.1");
 	test_sums("6.1-swapping");
 	test_sums("6.12");
+	test_sums("5.10-shapes");
+	test_sums("6.1-shapes");
+	test_sums("6.12-shapes");
 	test_paths();
 	test_swapping();
+	test_shapes("5.10-shapes");
+	test_shapes("6.1-shapes");
+	test_shapes("6.12-shapes");
+	test_vanished();
 	test_exact_keys();
 	test_bad_headers();
 	test_prefixes("2.6");

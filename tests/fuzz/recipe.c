@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A recipe of a guest image as anybody may write it: its words become arguments of mmdebstrap. */
+#include <string.h>
+
+#include "harness/image.h"
+#include "tests/fuzz/file.h"
+#include "tests/fuzz/fuzz.h"
+
+/* No option, no path, no second word. */
+static void check_word(const char *word)
+{
+	must_hold(*word && *word != '-' && *word != '.' && !strpbrk(word, " \t\r\n/'\"\\$;"));
+}
+
+static void check_recipe(const struct image_recipe *r)
+{
+	check_word(r->name);
+	check_word(r->suite);
+	check_word(r->kernel);
+	must_hold(!r->mirror || strncmp(r->mirror, "http", 4) == 0);
+	must_hold(r->packages_count > 0 && r->modules_count > 0);
+	for (size_t i = 0; i < r->packages_count; i++)
+		check_word(r->packages[i]);
+	for (size_t i = 0; i < r->modules_count; i++)
+		check_word(r->modules[i]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct image_recipe *recipe;
+	struct err *e = image_recipe_load(fuzz_file(data, size), &recipe);
+
+	must_hold(!e || err_get_kind(e) == ERR_USAGE);
+	if (!e) {
+		check_recipe(recipe);
+		image_recipe_destroy(recipe);
+	}
+	err_free(e);
+	return 0;
+}
