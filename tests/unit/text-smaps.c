@@ -374,7 +374,7 @@ static void test_get_string(void)
 	cleanup_strbuf struct strbuf sb = load("6.1", "status");
 	struct text_span s = { "unset", 5 };
 
-	ok(text_get_string(strbuf_str(&sb), sb.len, "Name", &s) && text_span_is(s, "sleep"),
+	ok(text_get_string(strbuf_str(&sb), sb.len, "Name", &s) && text_span_is(s, "busybox with sp"),
 	   "Name of status");
 	ok(text_get_string("A: 1\nB:\t x \nB: 2\n", 17, "B", &s) && text_span_is(s, " x "),
 	   "blanks of the value stay; the first counts");
