@@ -107,6 +107,10 @@ $B/tests/fuzz/%: $B/tests/fuzz/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+$B/tests/bench/evidence: $B/tests/bench/evidence.o $B/libswapcal.a
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -203,8 +207,9 @@ check-all: ## install what is missing, build, run every test
 	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare ## what a probe costs beside the bare QEMU it runs
+bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare $B/tests/bench/evidence ## what a probe and a snapshot cost
 	tests/bench/probe.sh
+	tests/bench/evidence.sh
 
 .PHONY: help
 help: ## this list
