@@ -8,6 +8,7 @@ rounds=${1:-3}
 B=${B:-build}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+export SWAPCAL_DATADIR="$PWD"
 
 cat > "$dir/plan.yaml" << 'END'
 name: rejudge
