@@ -28,7 +28,6 @@ struct table {
 	enum view view;
 	const struct view_column *columns;
 	int key_column; /* a text by that a row is often looked for; -1: none */
-	int64_t key;    /* the one last looked for, as a cell */
 };
 
 struct cursor {
@@ -73,7 +72,6 @@ static int table_connect(sqlite3 *db, void *arg, int argc, const char *const *ar
 	table->view = source->view;
 	table->columns = view_columns(source->view, &n);
 	table->key_column = view_column_find(source->view, "key");
-	table->key = VIEW_NULL;
 	*ret = &table->base;
 	return SQLITE_OK;
 }
@@ -183,35 +181,15 @@ static bool value_id(sqlite3_value *value, int64_t *ret)
 	}
 }
 
-static const char *cell_text(int64_t cell)
+/* Equal texts are the same cell, so cells are compared; a text that is in no cell is in no row. */
+static bool find_key(struct cursor *c, sqlite3_value *value)
 {
-	return cell == VIEW_NULL ? NULL : (const char *)(intptr_t)cell;
-}
-
-/*
- * Finds the cell that has this text among the cursor's rows. Equal texts are the same cell, so from there on
- * cells are compared, and a key that was looked for in one snapshot is known in the next.
- */
-static bool find_key(struct cursor *c, const char *text)
-{
-	struct table *table = (struct table *)c->base.pVtab;
-	const char *last = cell_text(table->key);
+	const struct table *table = (const struct table *)c->base.pVtab;
+	const char *text = (const char *)sqlite3_value_text(value);
 
 	c->has_key = true;
-	if (text && last && strcmp(last, text) == 0) {
-		c->key = table->key;
-		return true;
-	}
-	for (; text && c->row < c->end; c->row++) {
-		int64_t cell = views_row(table->views, table->view, c->row)[table->key_column];
-		const char *key = cell_text(cell);
-
-		if (key && strcmp(key, text) == 0) {
-			c->key = table->key = cell;
-			return true;
-		}
-	}
-	return false;
+	c->key = text ? views_text_find(table->views, text, (size_t)sqlite3_value_bytes(value)) : VIEW_NULL;
+	return c->key != VIEW_NULL;
 }
 
 static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_text, int argc,
@@ -229,7 +207,7 @@ static int cursor_filter(sqlite3_vtab_cursor *base, int plan, const char *plan_t
 	if ((plan & BY_SNAPSHOT) &&
 	    !(value_id(*argv++, &id) && views_range(table->views, table->view, id, &c->row, &c->end)))
 		c->row = c->end = 0;
-	if ((plan & BY_KEY) && !find_key(c, (const char *)sqlite3_value_text(*argv)))
+	if ((plan & BY_KEY) && !find_key(c, *argv))
 		c->row = c->end = 0;
 	seek(c);
 	return SQLITE_OK;
@@ -260,7 +238,7 @@ static int cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, in
 	if (cell == VIEW_NULL)
 		sqlite3_result_null(context);
 	else if (table->columns[column].is_text)
-		sqlite3_result_text(context, cell_text(cell), -1, SQLITE_STATIC);
+		sqlite3_result_text(context, (const char *)(intptr_t)cell, -1, SQLITE_STATIC);
 	else
 		sqlite3_result_int64(context, cell);
 	return SQLITE_OK;
@@ -286,6 +264,18 @@ static const sqlite3_module module = {
 	.xRowid = cursor_rowid,
 };
 
+/*
+ * The first use of a table connects it, for which SQLite needs permissions that a query does not have: it is
+ * used once before there is a guard.
+ */
+static int connect_table(sqlite3 *db, enum view view)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_free char *sql = xasprintf("SELECT 1 FROM \"%s\"", view_name(view));
+
+	return sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+}
+
 struct err *query_tables_create(sqlite3 *db, const struct views *views)
 {
 	/* Tables that SQLite has of itself are none of ours. */
@@ -299,6 +289,8 @@ struct err *query_tables_create(sqlite3 *db, const struct views *views)
 		/* SQLite frees the source, also when this fails. */
 		rc = sqlite3_create_module_v2(db, view_name(view), &module, source, free);
 	}
+	for (enum view view = 0; rc == SQLITE_OK && view < VIEW_COUNT; view++)
+		rc = connect_table(db, view);
 	if (rc != SQLITE_OK)
 		return err_new("cannot make tables of the evidence: %s", sqlite3_errmsg(db));
 	return NULL;

@@ -7,51 +7,73 @@
 #include "tests/unit/results.h"
 
 /*
- * The shipped metrics over evidence whose sums are known, over this process's own smaps, and queries that are
- * wrong. Runs in the root of the source tree.
+ * The shipped metrics over evidence whose sums are known, and over this process's own smaps; and files of
+ * metrics that are wrong. Runs in the root of the source tree.
  */
 
 static char *dir, *path;
 static struct metric *metrics;
 static size_t metrics_n;
 
-static const char *sql_of(const char *name)
+static const struct metric *metric_of(const char *name)
 {
 	for (size_t i = 0; i < metrics_n; i++)
 		if (strcmp(metrics[i].name, name) == 0)
-			return metrics[i].sql;
+			return &metrics[i];
 	must(err_new("no metric '%s'", name));
 	return NULL;
 }
 
-/* A results file with one probe per call of fill, opened for reading with its snapshots prepared. */
-static struct store *store_with(void (*fill)(struct snapshot *s))
+static const char *sql_of(const char *name)
 {
+	return metric_of(name)->sql;
+}
+
+/* The views of a results file with one probe, whose snapshot at onset fill makes. */
+struct evaluated {
+	struct views *views;
+	struct query *q;
+};
+
+static struct evaluated evaluate(void (*fill)(struct snapshot *s))
+{
+	struct evaluated ev;
 	struct store *store;
 	struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+	struct snapshot *baseline = test_snapshot(&r, "baseline");
 
 	unlink(path);
-	test_heap(test_snapshot(&r, "baseline"), 9, 77777, 0);
+	test_heap(baseline, 9, 77777, 0);
+	test_evidence(baseline, 0, "meminfo", "MemTotal:         223596 kB\nMemFree: 200000 kB\n");
 	fill(test_snapshot(&r, "onset"));
 	must(store_open(path, STORE_WRITE, &store));
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
 	store_close(store);
 	must(store_open(path, STORE_READ, &store));
-	must(store_prepare_metrics(store, "onset"));
+	must(store_views(store, VIEWS_ALL, &ev.views));
+	must(query_open(ev.views, &ev.q));
+	store_close(store);
 	cell_deinit(&cell);
-	return store;
+	return ev;
+}
+
+static void end(struct evaluated ev)
+{
+	query_close(ev.q);
+	views_destroy(ev.views);
 }
 
 /* The one value that a query gives, -1 when it gives none. */
-static double value_of(struct store *store, const char *sql, bool *ret_is_incomplete)
+static double value_of(struct evaluated ev, const char *sql, bool *ret_is_incomplete)
 {
+	struct query_text text = { .sql = sql, .file = "test.sql", .line = 1 };
 	struct metric_value *v;
 	size_t n;
 	double y = -1;
 
-	must(store_metric(store, sql, &v, &n));
+	must(query_metric(ev.q, &text, &v, &n));
 	if (n == 1) {
 		y = v[0].y_kib;
 		if (ret_is_incomplete)
@@ -61,9 +83,9 @@ static double value_of(struct store *store, const char *sql, bool *ret_is_incomp
 	return n > 1 ? -2 : y;
 }
 
-static void check_metric(struct store *store, const char *name, double want)
+static void check_metric(struct evaluated ev, const char *name, double want)
 {
-	is_near(value_of(store, sql_of(name), NULL), want, 0, name);
+	is_near(value_of(ev, sql_of(name), NULL), want, 0, name);
 }
 
 /*
@@ -111,62 +133,64 @@ static void fill_known(struct snapshot *s)
 
 static void test_known_sums(void)
 {
-	struct store *store = store_with(fill_known);
+	struct evaluated ev = evaluate(fill_known);
 	bool is_incomplete = true;
 
-	check_metric(store, "vsz", 4096 + 1024 + 8192);
-	check_metric(store, "rss", 3000 + 800 + 2000);
-	check_metric(store, "pss", 3000 + 400 + 1500);
-	check_metric(store, "uss", 3000 + 100 + 1000);
-	check_metric(store, "private_dirty", 2900 + 1000);
-	check_metric(store, "anonymous", 3000 + 2000);
-	check_metric(store, "anonymous_swap", 3000 + 500 + 2000 + 24);
-	check_metric(store, "memcg_current", 4000);
-	value_of(store, sql_of("rss"), &is_incomplete);
+	check_metric(ev, "vsz", 4096 + 1024 + 8192);
+	check_metric(ev, "rss", 3000 + 800 + 2000);
+	check_metric(ev, "pss", 3000 + 400 + 1500);
+	check_metric(ev, "uss", 3000 + 100 + 1000);
+	check_metric(ev, "private_dirty", 2900 + 1000);
+	check_metric(ev, "anonymous", 3000 + 2000);
+	check_metric(ev, "anonymous_swap", 3000 + 500 + 2000 + 24);
+	check_metric(ev, "memcg_current", 4000);
+	value_of(ev, sql_of("rss"), &is_incomplete);
 	ok(!is_incomplete, "whole evidence is not called incomplete");
-	store_close(store);
+	end(ev);
 }
 
 #define SELECT_Y(what) "SELECT s.snapshot_id, (SELECT " what ") AS y_kib FROM snapshot s"
 
 static void test_tables(void)
 {
-	struct store *store = store_with(fill_known);
+	struct evaluated ev = evaluate(fill_known);
 
-	is_near(value_of(store, SELECT_Y("count(*) FROM mapping"), NULL), 4, 0, "a row for each mapping");
-	is_near(value_of(store, SELECT_Y("count(*) FROM process"), NULL), 2, 0, "a row for each process");
-	is_near(value_of(store, SELECT_Y("vm_size_kib + vm_swap_kib FROM process WHERE pid = 10"), NULL),
-		5620, 0, "status of a process");
-	is_near(value_of(store, SELECT_Y("rss_kib + pss_anon_kib FROM process WHERE pid = 10"), NULL), 6800,
-		0, "and its smaps_rollup, in the same row");
-	is_near(value_of(store, SELECT_Y("count(*) FROM process WHERE pid = 11 AND rss_kib IS NULL"), NULL),
-		1, 0, "NULL where there was no such file");
-	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE lazyfree_kib IS NULL"), NULL), 3, 0,
+	is_near(value_of(ev, SELECT_Y("count(*) FROM mapping"), NULL), 4, 0, "a row for each mapping");
+	is_near(value_of(ev, SELECT_Y("count(*) FROM process"), NULL), 2, 0, "a row for each process");
+	is_near(value_of(ev, SELECT_Y("vm_size_kib + vm_swap_kib FROM process WHERE pid = 10"), NULL), 5620,
+		0, "status of a process");
+	is_near(value_of(ev, SELECT_Y("rss_kib + pss_anon_kib FROM process WHERE pid = 10"), NULL), 6800, 0,
+		"and its smaps_rollup, in the same row");
+	is_near(value_of(ev, SELECT_Y("rss_kib FROM process WHERE pid = 11 AND pss_anon_kib IS NULL"), NULL),
+		2000, 0, "its smaps summed where there was no such file, NULL for what smaps does not say");
+	is_near(value_of(ev, SELECT_Y("count(*) FROM mapping WHERE lazyfree_kib IS NULL"), NULL), 3, 0,
 		"NULL where the kernel had no such field");
-	is_near(value_of(store, SELECT_Y("size_kib FROM mapping WHERE path = '/usr/lib/Swap: 9999 kB.so'"),
+	is_near(value_of(ev, SELECT_Y("size_kib FROM mapping WHERE path = '/usr/lib/Swap: 9999 kB.so'"),
 			 NULL),
 		1024, 0, "a path that looks like a field is a path");
-	is_near(value_of(store, SELECT_Y("inode + offset FROM mapping WHERE perms = 'r-xp'"), NULL),
-		1234 + 4096, 0, "inode and offset");
-	is_near(value_of(store, SELECT_Y("(end - start) / 1024 FROM mapping WHERE pid = 10 AND n = 0"), NULL),
+	is_near(value_of(ev, SELECT_Y("inode + offset FROM mapping WHERE perms = 'r-xp'"), NULL), 1234 + 4096,
+		0, "inode and offset");
+	is_near(value_of(ev, SELECT_Y("(end - start) / 1024 FROM mapping WHERE pid = 10 AND n = 0"), NULL),
 		4096, 0, "addresses");
-	is_near(value_of(store, SELECT_Y("count(*) FROM mapping WHERE path = ''"), NULL), 1, 0,
+	is_near(value_of(ev, SELECT_Y("count(*) FROM mapping WHERE path = ''"), NULL), 1, 0,
 		"a mapping without a path");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'meminfo.MemTotal'"), NULL), 223596, 0,
+	is_near(value_of(ev, SELECT_Y("value FROM guest WHERE key = 'meminfo.MemTotal'"), NULL), 223596, 0,
 		"meminfo");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'vmstat.pswpout'"), NULL), 32, 0,
+	is_near(value_of(ev, SELECT_Y("value FROM guest WHERE key = 'vmstat.pswpout'"), NULL), 32, 0,
 		"vmstat");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.current'"), NULL), 4096000, 0,
+	is_near(value_of(ev, SELECT_Y("value FROM guest WHERE key = 'memory.current'"), NULL), 4096000, 0,
 		"a file that is one number");
-	is_near(value_of(store, SELECT_Y("value FROM guest WHERE key = 'memory.stat.anon'"), NULL), 4000000,
-		0, "memory.stat");
-	is_near(value_of(store,
+	is_near(value_of(ev, SELECT_Y("value FROM guest WHERE key = 'memory.stat.anon'"), NULL), 4000000, 0,
+		"memory.stat");
+	is_near(value_of(ev,
 			 "SELECT snapshot_id, lazyfree_kib AS y_kib FROM mapping WHERE n = 1 AND pid = 10",
 			 NULL),
 		-1, 0, "a NULL is no value");
-	must(store_prepare_metrics(store, "baseline"));
-	check_metric(store, "rss", 77777);
-	store_close(store);
+	is_near(value_of(ev, SELECT_Y("sum(value) FROM baseline WHERE key = 'meminfo.MemFree'"), NULL),
+		200000, 0, "the guest before the load");
+	is_near(value_of(ev, SELECT_Y("count(*) FROM process WHERE pid = 9"), NULL), 0, 0,
+		"whose processes are not the load's");
+	end(ev);
 }
 
 static char *own_smaps, *own_status;
@@ -208,19 +232,19 @@ static void test_own_process(void)
 	read_into("/proc/self/smaps", own_smaps, 4 << 20);
 	read_into("/proc/self/status", own_status, 65536);
 
-	struct store *store = store_with(fill_own);
+	struct evaluated ev = evaluate(fill_own);
 	bool is_incomplete = true;
 
-	check_metric(store, "vsz", (double)sum_lines(own_status, "VmSize:"));
-	check_metric(store, "rss", (double)sum_lines(own_smaps, "Rss:"));
-	check_metric(store, "pss", (double)sum_lines(own_smaps, "Pss:"));
+	check_metric(ev, "vsz", (double)sum_lines(own_status, "VmSize:"));
+	check_metric(ev, "rss", (double)sum_lines(own_smaps, "Rss:"));
+	check_metric(ev, "pss", (double)sum_lines(own_smaps, "Pss:"));
 	check_metric(
-		store, "uss",
+		ev, "uss",
 		(double)(sum_lines(own_smaps, "Private_Clean:") + sum_lines(own_smaps, "Private_Dirty:")));
-	check_metric(store, "anonymous", (double)sum_lines(own_smaps, "Anonymous:"));
-	ok(value_of(store, sql_of("rss"), &is_incomplete) > 1000 && !is_incomplete,
+	check_metric(ev, "anonymous", (double)sum_lines(own_smaps, "Anonymous:"));
+	ok(value_of(ev, sql_of("rss"), &is_incomplete) > 1000 && !is_incomplete,
 	   "this kernel's smaps reads without doubt");
-	store_close(store);
+	end(ev);
 	free(own_smaps);
 	free(own_status);
 }
@@ -250,50 +274,19 @@ static void fill_nothing(struct snapshot *s)
 static void test_incomplete(void)
 {
 	bool is_incomplete = false;
-	struct store *store = store_with(fill_vanished);
+	struct evaluated ev = evaluate(fill_vanished);
 
-	is_near(value_of(store, sql_of("rss"), &is_incomplete), 5000, 0, "what is there counts");
+	is_near(value_of(ev, sql_of("rss"), &is_incomplete), 5000, 0, "what is there counts");
 	ok(is_incomplete, "a process that vanished makes it incomplete");
-	store_close(store);
+	end(ev);
 	is_incomplete = false;
-	store = store_with(fill_cut);
-	is_near(value_of(store, sql_of("rss"), &is_incomplete), 5000, 0, "a cut line does not count");
+	ev = evaluate(fill_cut);
+	is_near(value_of(ev, sql_of("rss"), &is_incomplete), 5000, 0, "a cut line does not count");
 	ok(is_incomplete, "and makes it incomplete");
-	store_close(store);
-	store = store_with(fill_nothing);
-	is_near(value_of(store, sql_of("rss"), NULL), -1, 0, "no process, no value");
-	store_close(store);
-}
-
-static void check_wrong_query(struct store *store, const char *sql, const char *part)
-{
-	struct metric_value *v;
-	size_t n;
-	struct err *e = store_metric(store, sql, &v, &n);
-
-	has_str(e ? err_message(e) : NULL, part, sql);
-	ok(e && err_get_kind(e) == ERR_USAGE, "and that is a mistake of its author");
-	err_free(e);
-}
-
-static void test_wrong_queries(void)
-{
-	struct store *store = store_with(fill_known);
-
-	check_wrong_query(store, "", "must be one SELECT");
-	check_wrong_query(store, "SELECT snapshot_id, y FROM nowhere", "no such table: nowhere");
-	check_wrong_query(store, "SELECT snapshot_id, 1 FROM snapshot", "exactly the columns");
-	check_wrong_query(store, "SELECT snapshot_id, 1 AS y_kib, 2 FROM snapshot", "exactly the columns");
-	check_wrong_query(store, "SELECT 1 AS snapshot_id, 1 AS y_kib; DELETE FROM snapshot", "one SELECT");
-	check_wrong_query(store, "DELETE FROM snapshot RETURNING snapshot_id, 1 AS y_kib", "must not change");
-	check_wrong_query(store, "ATTACH '/tmp/x' AS x", "exactly the columns");
-	check_wrong_query(store, "SELECT 99 AS snapshot_id, 1 AS y_kib",
-			  "snapshot_id 99, which there is not");
-	check_wrong_query(store, "SELECT snapshot_id, 'x' AS y_kib FROM snapshot", "no number");
-	check_wrong_query(store, "SELECT snapshot_id, 9e999 AS y_kib FROM snapshot", "infinite");
-	check_wrong_query(store, "SELECT snapshot_id, rss_kib AS y_kib FROM mapping",
-			  "two values for snapshot");
-	store_close(store);
+	end(ev);
+	ev = evaluate(fill_nothing);
+	is_near(value_of(ev, sql_of("rss"), NULL), -1, 0, "no process, no value");
+	end(ev);
 }
 
 static void check_wrong_file(const char *name, const char *text, const char *part)
@@ -346,7 +339,6 @@ int main(void)
 	test_tables();
 	test_own_process();
 	test_incomplete();
-	test_wrong_queries();
 	metrics_free(metrics, metrics_n);
 	must(file_remove_tree(dir));
 	free(path);
