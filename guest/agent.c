@@ -375,6 +375,7 @@ int main(void)
 	note_error(error, sizeof(error), catch_children());
 	note_error(error, sizeof(error), load_init());
 	note_error(error, sizeof(error), sample_init());
+	note_error(error, sizeof(error), pagemap_init());
 	note_error(error, sizeof(error), claim_resources());
 
 	const char *no_port = port_open();
