@@ -201,9 +201,9 @@ void report_known_text(const struct report *r, struct strbuf *out)
 	strbuf_addf(
 		out,
 		"\nweighs: what the load takes of the guest by its construction. Zeq: by how much less the "
-		"ballast held at onset\nbeside it than alone. Y: what the metric says of the load, before "
+		"ballast held at\nonset beside it than alone. Y: what the metric says of the load, before "
 		"the "
-		"ballast came. =: right, within 1 MiB and 1 %%;\nbeside Zeq within %s MiB and 1 %%, which "
+		"ballast came. =: right, within\n1 MiB and 1 %%; beside Zeq within %s MiB and 1 %%, which "
 		"takes in a tick of the ballast. -: no value.\n",
 		step);
 }
