@@ -327,13 +327,12 @@ static void add_cgroup(struct views *v, const struct totals *t)
 }
 
 /*
- * meminfo beside a baseline. MemAvailable is the kernel's guess: all that is free or in page cache (which
- * takes in what is freed lazily, for it stands in the same lists), so that only shared memory, page tables
- * and anonymous pages are taken from it.
+ * meminfo beside a baseline. MemAvailable, the kernel's guess, takes in a part of the page cache that depends
+ * on the guest, and memory that is freed lazily stands in the same lists: with either it does not follow.
  */
 static void add_meminfo(struct views *v, const struct totals *t)
 {
-	uint64_t swap_backed = t->anon + t->left_over - t->lazyfree + t->shmem;
+	uint64_t on_anon_lists = t->anon + t->left_over - t->locked_or_lazy + t->shmem;
 	uint64_t all = t->anon + t->left_over + t->file + t->shmem + t->tables;
 	const struct {
 		const char *key;
@@ -341,34 +340,41 @@ static void add_meminfo(struct views *v, const struct totals *t)
 	} rows[] = {
 		{ "meminfo.MemTotal", 0 },
 		{ "meminfo.MemFree", -(int64_t)all },
-		{ "meminfo.MemAvailable", -(int64_t)(swap_backed + t->tables) },
 		{ "meminfo.Buffers", 0 },
 		{ "meminfo.Cached", (int64_t)(t->file + t->shmem) },
 		{ "meminfo.SwapCached", 0 },
+		{ "meminfo.Active(anon)", 0 },
+		{ "meminfo.Inactive(anon)", (int64_t)on_anon_lists },
+		{ "meminfo.Active(file)", 0 },
+		{ "meminfo.Inactive(file)", (int64_t)(t->file + t->lazyfree) },
+		{ "meminfo.Unevictable", (int64_t)t->mlocked },
+		{ "meminfo.Mlocked", (int64_t)t->mlocked },
 		{ "meminfo.SwapTotal", 0 },
 		{ "meminfo.SwapFree", 0 },
+		{ "meminfo.Dirty", (int64_t)t->dirty },
+		{ "meminfo.Writeback", 0 },
 		{ "meminfo.AnonPages", (int64_t)t->anon },
 		{ "meminfo.Mapped", (int64_t)t->mapped },
 		{ "meminfo.Shmem", (int64_t)t->shmem },
-		{ "meminfo.Dirty", (int64_t)t->dirty },
-		{ "meminfo.Writeback", 0 },
-		{ "meminfo.Mlocked", (int64_t)t->mlocked },
-		{ "meminfo.Unevictable", (int64_t)t->mlocked },
-		{ "meminfo.PageTables", (int64_t)t->tables },
-		{ "meminfo.KernelStack", 0 },
+		{ "meminfo.KReclaimable", 0 },
 		{ "meminfo.Slab", 0 },
 		{ "meminfo.SReclaimable", 0 },
 		{ "meminfo.SUnreclaim", 0 },
-		{ "meminfo.KReclaimable", 0 },
+		{ "meminfo.KernelStack", 0 },
+		{ "meminfo.PageTables", (int64_t)t->tables },
 		{ "meminfo.VmallocUsed", 0 },
 		{ "meminfo.Percpu", 0 },
 		{ "meminfo.AnonHugePages", 0 },
 	};
+	static const char available[] = "meminfo.MemAvailable";
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		add_number(v, VIEW_BASELINE, rows[i].key, BASELINE_KIB);
 		add_number(v, VIEW_GUEST, rows[i].key, BASELINE_KIB + rows[i].change_kib);
 	}
+	add_number(v, VIEW_BASELINE, available, BASELINE_KIB);
+	if (t->file + t->lazyfree == 0)
+		add_number(v, VIEW_GUEST, available, BASELINE_KIB - (int64_t)all);
 }
 
 void known_add_ideal(struct views *v, int64_t snapshot_id, const struct known_spec *spec)

@@ -146,8 +146,10 @@ static void on_exit_message(struct probe *p, const struct guest_msg *m)
 					: pid == p->load.pid  ? &p->load
 							      : NULL;
 
-	if (!process || !pid)
+	if (!process || !pid) {
+		probe_end(p, OUTCOME_INVALID, "agent told of the end of a process that was not started");
 		return;
+	}
 	process->has_exited = true;
 	process->status = (int)get_uint(m, "status");
 	process->signal = (int)get_uint(m, "signal");

@@ -13,10 +13,13 @@
  * it must say of them and against what they weigh.
  */
 
-/* A metric's name and this many columns fill 110 characters. */
-#define NAME_WIDTH  20
-#define CELL_WIDTH  8
+/* A metric's name and a column for each kind stay within 110 characters. */
+#define NAME_WIDTH  24
+#define CELL_WIDTH  7
 #define COLUMNS_MAX 11
+
+/* Of the name and size of a load. */
+#define LOAD_WIDTH 20
 
 /*
  * As near as this is right. A process that does nothing has some hundred KiB, and a snapshot is taken while
@@ -37,14 +40,14 @@ static bool is_within(double y_kib, double z_kib, double allowed_kib)
 	return fabs(y_kib - z_kib) <= allowed_kib + RIGHT_PCT / 100 * fabs(z_kib);
 }
 
-/* "+3.2=" in width columns, the last one being for the mark. */
+/* "+3.2=" in CELL_WIDTH columns, the last one being for the mark. */
 static void add_difference(struct strbuf *out, double y_kib, double z_kib, double allowed_kib)
 {
 	double mib = (y_kib - z_kib) / 1024;
 	char number[32], text[40];
 
-	/* No room for decimals, which would tell nothing there. */
-	if (!*format_fixed(number, mib, fabs(mib) < 1000 ? 1 : 0)) {
+	/* Decimals of large ones would tell nothing, and columns would touch. */
+	if (!*format_fixed(number, mib, fabs(mib) < 99.95 ? 1 : 0)) {
 		strbuf_addf(out, "%*s ", CELL_WIDTH - 1, "-");
 		return;
 	}
@@ -60,27 +63,27 @@ static void end_line(struct strbuf *out)
 }
 
 /* The two lines of a column's heading: "file-" over "clean", a long word in two halves. */
-static void split_name(const char *name, char top[CELL_WIDTH], char bottom[CELL_WIDTH])
+static void split_name(const char *name, char top[CELL_WIDTH + 1], char bottom[CELL_WIDTH + 1])
 {
 	const char *hyphen = strchr(name, '-');
 	size_t first = hyphen                      ? (size_t)(hyphen - name) + 1
 		       : strlen(name) < CELL_WIDTH ? 0
 						   : strlen(name) / 2;
 
-	snprintf(top, CELL_WIDTH, "%.*s", (int)first, name);
-	snprintf(bottom, CELL_WIDTH, "%s", name + first);
+	snprintf(top, CELL_WIDTH + 1, "%.*s", (int)first, name);
+	snprintf(bottom, CELL_WIDTH + 1, "%s", name + first);
 }
 
 static void add_matrix_head(struct strbuf *out, const struct column *columns, size_t n)
 {
-	char names[COLUMNS_MAX][2][CELL_WIDTH];
+	char names[COLUMNS_MAX][2][CELL_WIDTH + 1];
 
 	for (size_t i = 0; i < n; i++)
 		split_name(known_kind_name(columns[i].spec.kind), names[i][0], names[i][1]);
 	for (int line = 0; line < 2; line++) {
 		strbuf_addf(out, "  %-*s", NAME_WIDTH, line ? "metric" : "");
 		for (size_t i = 0; i < n; i++)
-			strbuf_addf(out, "%*s ", CELL_WIDTH - 1, names[i][line]);
+			strbuf_addf(out, "%*s", CELL_WIDTH, names[i][line]);
 		end_line(out);
 	}
 }
@@ -118,7 +121,7 @@ static void add_weight(struct strbuf *out, const struct column *column)
 
 	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind),
 		 cell_str(row->cell, "size"));
-	strbuf_addf(out, "  %-*s", NAME_WIDTH, name);
+	strbuf_addf(out, "  %-*s", LOAD_WIDTH, name);
 	add_mib(out, 7, weight_kib);
 	add_mib(out, 8, row->z_kib);
 	if (*format_fixed(lo, row->z_lo_kib / 1024, 1) && *format_fixed(hi, row->z_hi_kib / 1024, 1))
@@ -131,7 +134,7 @@ static void add_weight(struct strbuf *out, const struct column *column)
 
 static void add_weights(struct strbuf *out, const struct column *columns, size_t n)
 {
-	strbuf_addf(out, "  %-*s%7s%8s  %-16s%7s\n", NAME_WIDTH, "load", "weighs", "Zeq", "range", "off");
+	strbuf_addf(out, "  %-*s%7s%8s  %-16s%6s\n", LOAD_WIDTH, "load", "weighs", "Zeq", "range", "off");
 	for (size_t i = 0; i < n; i++)
 		add_weight(out, &columns[i]);
 }
@@ -198,9 +201,9 @@ void report_known_text(const struct report *r, struct strbuf *out)
 	strbuf_addf(
 		out,
 		"\nweighs: what the load takes of the guest by its construction. Zeq: by how much less the "
-		"ballast held at onset\nbeside it than alone. Y: what the metric says of the load, before "
+		"ballast held at\nonset beside it than alone. Y: what the metric says of the load, before "
 		"the "
-		"ballast came. =: right, within 1 MiB and 1 %%;\nbeside Zeq within %s MiB and 1 %%, which "
+		"ballast came. =: right, within\n1 MiB and 1 %%; beside Zeq within %s MiB and 1 %%, which "
 		"takes in a tick of the ballast. -: no value.\n",
 		step);
 }
