@@ -79,12 +79,14 @@ if has_tracing; then
 	is $? 0 'the shortest command has a sample'
 	measure -- sh -c 'exec sh -c "exec true"'
 	is $? 0 'so has a program that becomes another one'
-	measure -- sh -c 'kill -STOP $$; kill -TERM $$' &
+	./swapcal measure -o "$dir/text" -- sh -c "echo \$\$ > $dir/pid; kill -STOP \$\$; kill -TERM \$\$" 2> "$dir/err" &
 	pid=$!
-	sleep 0.5
-	pkill -CONT -P "$(pgrep -P $pid)"
+	wait_for "$dir/pid"
+	sleep 0.3
+	is "$(cut -d' ' -f3 "/proc/$(cat "$dir/pid")/stat")" t 'a command that stops itself stays stopped'
+	kill -CONT "$(cat "$dir/pid")"
 	wait $pid
-	is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 15 (Terminated)' 'a command can be stopped'
+	is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 15 (Terminated)' '... until it is told to go on'
 else
 	echo '# no right to trace: the first and the last moment are not tested'
 fi
