@@ -71,12 +71,13 @@ within "$1" 20480 40000 'what was there before and after them does not count'
 # 20 MiB and the one page that the allocator adds; the interpreter itself touches some more while it goes on.
 within "$2" 20480 20992 'the average is their mean'
 
+measure -- true
+is $? 0 'the shortest command has a sample'
+
 # A sample is taken at the exit of a traced command: what it holds to its last moment is seen, however short it lives.
 if has_tracing; then
 	measure -- $python -c 'import os; x = bytearray(50 << 20); os._exit(0)'
 	within "$(column uss 2)" 51200 100000 'the last moment of a command is sampled'
-	measure -- true
-	is $? 0 'the shortest command has a sample'
 	measure -- sh -c 'exec sh -c "exec true"'
 	is $? 0 'so has a program that becomes another one'
 	./swapcal measure -o "$dir/text" -- sh -c "echo \$\$ > $dir/pid; kill -STOP \$\$; kill -TERM \$\$" 2> "$dir/err" &
