@@ -34,6 +34,7 @@ SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidenc
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)
+MEASURE_TESTS := $(wildcard tests/measure/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
 WORKLOADS := $(wildcard guest/workloads/*)
 
@@ -170,8 +171,8 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 PROVE := prove --exec ''
 
 .PHONY: check
-check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation and docs tests: no root, no image, under a minute
-	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS)
+check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, measure and docs tests: no root, no image, under a minute
+	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS)
 
 .PHONY: check-system
 check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image once)
@@ -204,7 +205,7 @@ check-layers: ## base <- calibrate <- harness, one file per library
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
-	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe, a snapshot and judging again cost

@@ -6,16 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
+#include "harness/base/alloc.h"
 #include "harness/measure-internal.h"
 
 /*
- * The command. Where we have CAP_SYS_PTRACE it is traced, but for two moments only: when its program has just
- * been loaded, and when it is about to end. Signals are passed on as they are. Its children are not traced,
- * nor are its other threads. Without that capability it is not traced at all: a traced program that executes
- * a setuid one, such as sudo, would not get its rights.
+ * The command. It is traced, but for one or two moments only: when its program has just been loaded, and,
+ * where we have CAP_SYS_PTRACE, when it is about to end. Signals are passed on as they are. Its children are
+ * not traced, nor are its other threads. Without that capability a traced program that executes a setuid one,
+ * such as sudo, would not get its rights: then it is let go after the first moment, and a setuid program is
+ * not traced at all.
  */
 
 /* Lowest descriptor for the workload protocol: behind what a shell may have redirected for the command. */
@@ -31,6 +35,44 @@ static bool has_ptrace_right(void)
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
 	return syscall(SYS_capget, &head, data) == 0 && (data[0].effective >> CAP_SYS_PTRACE & 1);
+}
+
+/* Does the file give rights to who executes it? In doubt it does. */
+static bool gives_rights(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) || (st.st_mode & (S_ISUID | S_ISGID)) ||
+	       getxattr(path, "security.capability", NULL, 0) >= 0;
+}
+
+/* The same of a command that execvp() looks for. */
+static bool command_gives_rights(const char *name)
+{
+	const char *path = getenv("PATH");
+	cleanup_free char *dirs = xstrdup(path ? path : "/bin:/usr/bin");
+	char *rest = dirs;
+
+	if (strchr(name, '/'))
+		return gives_rights(name);
+	for (char *dir; (dir = strsep(&rest, ":"));) {
+		cleanup_free char *file = xasprintf("%s/%s", *dir ? dir : ".", name);
+
+		if (access(file, X_OK) == 0)
+			return gives_rights(file);
+	}
+	return true;
+}
+
+static void trace(struct child *c, const char *name)
+{
+	bool has_right = has_ptrace_right();
+	long options = PTRACE_O_TRACEEXEC | (has_right ? PTRACE_O_TRACEEXIT : 0);
+
+	if (!has_right && command_gives_rights(name))
+		return;
+	c->is_traced = ptrace(PTRACE_SEIZE, c->pid, NULL, options) == 0;
+	c->is_let_go = !has_right;
 }
 
 /* The child's copy of a descriptor, which survives exec, under a name in its environment. */
@@ -133,8 +175,7 @@ struct err *child_start(const char *const *argv, const sigset_t *mask, struct ch
 		child_deinit(ret);
 		return e;
 	}
-	ret->is_traced = has_ptrace_right() &&
-			 ptrace(PTRACE_SEIZE, ret->pid, NULL, PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT) == 0;
+	trace(ret, argv[0]);
 	return NULL;
 }
 
@@ -152,8 +193,10 @@ static void go_on(struct child *c, enum __ptrace_request how, int sig)
 
 void child_continue(struct child *c)
 {
-	if (c->is_traced)
-		go_on(c, PTRACE_CONT, 0);
+	if (!c->is_traced)
+		return;
+	go_on(c, c->is_let_go ? PTRACE_DETACH : PTRACE_CONT, 0);
+	c->is_traced = !c->is_let_go;
 }
 
 static bool is_stop_signal(int sig)
@@ -214,7 +257,7 @@ struct err *child_check_exec(struct child *c, const char *name, enum child_event
 	close_fd(&c->exec);
 	if (n == sizeof(error))
 		return err_errno(error, "cannot start '%s'", name);
-	if (!c->is_traced) {
+	if (!c->is_traced && !c->has_started) {
 		c->has_started = true;
 		*ret = CHILD_STARTED;
 	}

@@ -71,11 +71,15 @@ struct measure_process {
 
 void measure_process_deinit(struct measure_process *p);
 
-/**
- * Reads what the views want of a process. False when it ended or has no memory of its own: a zombie, or a
- * child that shares its parent's until it executes a program.
- */
-bool measure_process_read(pid_t pid, const struct views *views, bool has_pages, struct measure_process *ret);
+enum measure_process_result {
+	PROCESS_READ,
+	PROCESS_NONE, /**< no memory of its own: a zombie, or a child that shares its parent's until exec */
+	PROCESS_VANISHED, /**< it ended meanwhile */
+};
+
+/** Reads what the views want of a process. */
+enum measure_process_result measure_process_read(pid_t pid, const struct views *views, bool has_pages,
+						 struct measure_process *ret);
 
 /** The kernel's high-water mark of its resident memory, 0 when unknown. */
 uint64_t measure_process_peak_kib(const struct measure_process *p);
@@ -108,6 +112,7 @@ struct child {
 	int exec;                              /* says errno when exec failed */
 	int gate;                              /* closed: it may execute its program */
 	bool is_traced;
+	bool is_let_go; /* once it has started */
 	bool has_started, has_ended;
 	int wait_status;
 	char line[256];

@@ -46,24 +46,26 @@ static void read_pieces(struct measure_process *p, pid_t pid, const struct views
 	}
 }
 
-bool measure_process_read(pid_t pid, const struct views *views, bool has_pages, struct measure_process *p)
+enum measure_process_result measure_process_read(pid_t pid, const struct views *views, bool has_pages,
+						 struct measure_process *p)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		struct procfs_stat after;
 
 		strbuf_clear(&p->stat_text);
 		if (procfs_read(PROC, pid, "stat", &p->stat_text) ||
-		    !procfs_parse_stat(strbuf_str(&p->stat_text), p->stat_text.len, &p->stat) ||
-		    !procfs_has_memory(&p->stat) || procfs_shares_memory(pid, p->stat.ppid))
-			return false;
+		    !procfs_parse_stat(strbuf_str(&p->stat_text), p->stat_text.len, &p->stat))
+			return PROCESS_VANISHED;
+		if (!procfs_has_memory(&p->stat) || procfs_shares_memory(pid, p->stat.ppid))
+			return PROCESS_NONE;
 		read_pieces(p, pid, views, has_pages);
 		/* The texts end early, without an error, when the process ends while they are read. */
 		if (!procfs_stat(PROC, pid, &after) || !procfs_has_memory(&after))
-			return false;
+			return PROCESS_VANISHED;
 		if (procfs_is_same(&p->stat, &after))
-			return true;
+			return PROCESS_READ;
 	}
-	return false;
+	return PROCESS_VANISHED;
 }
 
 uint64_t measure_process_peak_kib(const struct measure_process *p)

@@ -123,10 +123,11 @@ static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_b
 {
 	cleanup(measure_process_deinit) struct measure_process p = { 0 };
 
-	if (!measure_process_read(pid, s->views, !s->pages_missing, &p)) {
-		s->vanished++;
+	enum measure_process_result result = measure_process_read(pid, s->views, !s->pages_missing, &p);
+
+	s->vanished += result == PROCESS_VANISHED;
+	if (result != PROCESS_READ)
 		return;
-	}
 	measure_cpu_add(&s->cpu, &p.stat, s->samples[MEASURE_TIMED] + s->samples[MEASURE_CHECKPOINT] == 0);
 	if (p.errors[PIECE_SMAPS])
 		s->unreadable++;

@@ -164,7 +164,14 @@ static struct err *serve_exec(struct session *s)
 	enum child_event event;
 	struct err *e = child_check_exec(&s->child, s->target->argv[0], &event);
 
-	return !e && event == CHILD_STARTED ? begin(s) : e;
+	if (e || event != CHILD_STARTED)
+		return e;
+	/* An untraced command does not wait for its first sample by itself, and may be over in a millisecond.
+	 */
+	kill(s->child.pid, SIGSTOP);
+	e = begin(s);
+	kill(s->child.pid, SIGCONT);
+	return e;
 }
 
 static struct err *serve_checkpoints(struct session *s)

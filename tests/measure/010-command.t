@@ -71,20 +71,23 @@ within "$1" 20480 40000 'what was there before and after them does not count'
 # 20 MiB and the one page that the allocator adds; the interpreter itself touches some more while it goes on.
 within "$2" 20480 20992 'the average is their mean'
 
+measure -- true
+is $? 0 'the shortest command has a sample'
+
 # A sample is taken at the exit of a traced command: what it holds to its last moment is seen, however short it lives.
 if has_tracing; then
 	measure -- $python -c 'import os; x = bytearray(50 << 20); os._exit(0)'
 	within "$(column uss 2)" 51200 100000 'the last moment of a command is sampled'
-	measure -- true
-	is $? 0 'the shortest command has a sample'
 	measure -- sh -c 'exec sh -c "exec true"'
 	is $? 0 'so has a program that becomes another one'
-	measure -- sh -c 'kill -STOP $$; kill -TERM $$' &
+	./swapcal measure -o "$dir/text" -- sh -c "echo \$\$ > $dir/pid; kill -STOP \$\$; kill -TERM \$\$" 2> "$dir/err" &
 	pid=$!
-	sleep 0.5
-	pkill -CONT -P "$(pgrep -P $pid)"
+	wait_for "$dir/pid"
+	sleep 0.3
+	is "$(cut -d' ' -f3 "/proc/$(cat "$dir/pid")/stat")" t 'a command that stops itself stays stopped'
+	kill -CONT "$(cat "$dir/pid")"
 	wait $pid
-	is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 15 (Terminated)' 'a command can be stopped'
+	is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 15 (Terminated)' '... until it is told to go on'
 else
 	echo '# no right to trace: the first and the last moment are not tested'
 fi

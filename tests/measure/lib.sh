@@ -23,6 +23,30 @@ within() {
 	[ $found -eq 0 ] || echo "# $1 is not in [$2, $3]"
 }
 
+# calc EXPRESSION: its value, with one decimal as in the CSV
+calc() {
+	awk "BEGIN { printf \"%.1f\", $1 }"
+}
+
+# metric NAME QUERY: a metric of the test's own; before that, own_metrics
+metric() {
+	cat > "$dir/data/calibrate/metrics/$1.sql" <<-END
+		-- name: $1
+		-- summary: of a test
+		-- meaning: of a test
+		-- wrong when: never
+		-- source: smaps
+		$2
+	END
+}
+
+# own_metrics: from now on there are no metrics but those that metric makes
+own_metrics() {
+	mkdir -p "$dir/data/calibrate/metrics"
+	SWAPCAL_DATADIR=$dir/data
+	export SWAPCAL_DATADIR
+}
+
 # has_tracing: may this user trace any process, as measure needs it for the first and the last sample?
 has_tracing() {
 	[ $((0x$(sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status) >> 19 & 1)) -eq 1 ]
