@@ -69,25 +69,6 @@ void report_row_fields(const struct report_row *row, struct report_field fields[
 	memcpy(fields, all, sizeof(all));
 }
 
-/* RFC 4180: a field with a quote, a comma or a line end is quoted, and quotes in it are doubled. */
-static void add_text(struct strbuf *out, const char *text)
-{
-	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
-
-	format_clean(&clean, text);
-
-	const char *s = strbuf_str(&clean);
-
-	if (!strpbrk(s, "\",\r\n")) {
-		strbuf_adds(out, s);
-		return;
-	}
-	strbuf_adds(out, "\"");
-	for (; *s; s++)
-		strbuf_add(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-	strbuf_adds(out, "\"");
-}
-
 static void add_field(struct strbuf *out, const struct report_field *f)
 {
 	char buf[32];
@@ -97,7 +78,7 @@ static void add_field(struct strbuf *out, const struct report_field *f)
 	else if (strcmp(f->name, "cell") == 0)
 		strbuf_addf(out, "%.12s", f->text);
 	else
-		add_text(out, f->text);
+		format_csv(out, f->text);
 }
 
 /* Names alone: rows of an empty report. */

@@ -62,6 +62,24 @@ void format_clean(struct strbuf *out, const char *text)
 	}
 }
 
+void format_csv(struct strbuf *out, const char *text)
+{
+	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
+
+	format_clean(&clean, text);
+
+	const char *s = strbuf_str(&clean);
+
+	if (!strpbrk(s, "\",\r\n")) {
+		strbuf_adds(out, s);
+		return;
+	}
+	strbuf_adds(out, "\"");
+	for (; *s; s++)
+		strbuf_add(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+	strbuf_adds(out, "\"");
+}
+
 json_t *format_json_string(const char *text)
 {
 	cleanup_strbuf struct strbuf clean = STRBUF_INIT;

@@ -21,6 +21,9 @@ const char *format_fixed(char buf[32], double v, int decimals);
 /** The text with everything a terminal could take for a command, and what is no UTF-8, as '?'. */
 void format_clean(struct strbuf *out, const char *text);
 
+/** The cleaned text as a field of CSV (RFC 4180): quoted where it has a quote, a comma or a line end. */
+void format_csv(struct strbuf *out, const char *text);
+
 /** A JSON string of the cleaned text: a new reference. */
 json_t *format_json_string(const char *text);
 

@@ -33,6 +33,23 @@ lines() {
 	done
 }
 
+# runs FILE...: each line of a file is a page run, six numbers: address entry flags mapcount pages step
+runs() {
+	for f; do
+		perl -ne '
+			next if /^#/;
+			my @n = map { /^0x/ ? hex : $_ } split;
+			print pack "Q<3 L< S< s<", @n' "$f" > "$to/$(basename "$f")"
+	done
+}
+
+# metrics FILE...: as the metric m
+metrics() {
+	for f; do
+		sed 's/^-- name:.*/-- name: m/' "$f" > "$to/$(basename "$f")"
+	done
+}
+
 corpus=tests/fuzz/corpus/$target
 case $target in
 smaps) take tests/data/*/smaps tests/data/*/smaps_rollup tests/data/*/status $corpus/* ;;
@@ -46,5 +63,7 @@ frame) frames $corpus/* ;;
 agent) lines $corpus/* ;;
 plan) take examples/*.yaml $corpus/* ;;
 recipe) take vm-images/*.yaml $corpus/* ;;
+pagemap) runs $corpus/* ;;
+metric) metrics calibrate/metrics/*.sql $corpus/* ;;
 *) take $corpus/* ;;
 esac

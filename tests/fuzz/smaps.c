@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The text of a process's mappings, which a guest may have made up. */
+/* The texts of a process, which a guest may have made up. */
 #include "calibrate/text.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/tables.h"
 
 struct seen {
 	const char *text;
@@ -44,6 +44,20 @@ static size_t count_lines(const char *text, size_t len)
 	return n;
 }
 
+/* The same text as each file of a process. */
+static void check_views(const char *text, size_t size)
+{
+	cleanup(cleanup_views_) struct views *v = views_create(VIEWS_ALL);
+
+	views_begin(v, 7, 3, "onset");
+	views_add(v, 10, "smaps", text, size);
+	views_add(v, 11, "smaps_rollup", text, size);
+	views_add(v, 12, "status", text, size);
+	views_add(v, 12, "smaps", text, size);
+	views_end(v);
+	check_tables(v, 7);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen s = { .text = (const char *)data, .len = size };
@@ -51,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	/* Each line is one item, or bad, or neither. */
 	must_hold(s.items + bad <= count_lines(s.text, size));
+	check_views(s.text, size);
 	return 0;
 }

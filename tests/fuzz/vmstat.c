@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The text of a file of numbers, which a guest may have made up. */
-#include <string.h>
-
 #include "calibrate/text.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/tables.h"
 
 struct seen {
 	const char *text;
@@ -37,11 +35,29 @@ static void check_first(const struct seen *s)
 	must_hold(text_get_number(s->text, s->len, key, &value) && value == s->first_value);
 }
 
+/* The same text as each file of the guest. */
+static void check_views(const char *text, size_t size)
+{
+	static const char *const names[] = { "meminfo",   "vmstat",         "memory.stat", "slabinfo",
+					     "buddyinfo", "memory.current", "agent",       "pressure/memory",
+					     "mountinfo", "memory.pressure" };
+	cleanup(cleanup_views_) struct views *v = views_create(VIEWS_ALL);
+
+	views_begin(v, 7, 3, "onset");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		views_add(v, 0, names[i], text, size);
+		views_add_baseline(v, names[i], text, size);
+	}
+	views_end(v);
+	check_tables(v, 7);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen s = { .text = (const char *)data, .len = size };
 
 	text_each_number(s.text, size, on_number, &s);
 	check_first(&s);
+	check_views(s.text, size);
 	return 0;
 }

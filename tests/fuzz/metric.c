@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A metric as anybody may write it: its file, and its query, which is checked on tables without rows. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/metric.h"
+#include "tests/fuzz/file.h"
+#include "tests/fuzz/fuzz.h"
+
+/* A metric's name is that of its file, so this one always has the same: a link to the file in memory. */
+static const char *metric_file(const uint8_t *data, size_t size)
+{
+	static char dir[] = "/tmp/swapcal-fuzz-XXXXXX", path[64];
+	const char *file = fuzz_file(data, size);
+
+	if (*path)
+		return path;
+	if (!mkdtemp(dir))
+		exit(1);
+	snprintf(path, sizeof(path), "%s/m.sql", dir);
+	if (symlink(file, path))
+		exit(1);
+	return path;
+}
+
+static void check_query(const struct query_text *text)
+{
+	unsigned set = 0;
+	struct err *e = query_check(text, &set);
+
+	must_hold(!e || err_get_kind(e) == ERR_USAGE);
+	must_hold(e ? set == 0 : (set & ~VIEWS_ALL) == 0);
+	err_free(e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct metric m;
+	struct err *e = metric_load(metric_file(data, size), &m);
+
+	if (!e) {
+		struct query_text text = metric_query(&m);
+
+		check_query(&text);
+		metric_deinit(&m);
+	} else {
+		/* The text alone, whatever is wrong with its header. */
+		cleanup_free char *sql = strndup((const char *)data, size);
+		struct query_text text = { .sql = sql, .file = "m.sql", .line = 1 };
+
+		must_hold(err_get_kind(e) == ERR_USAGE);
+		check_query(&text);
+	}
+	err_free(e);
+	return 0;
+}
