@@ -13,8 +13,8 @@
  * How long it takes to judge a results file again with every shipped metric.
  *
  *   rejudge make IN OUT SNAPSHOTS PROCESSES   a file of that many probes, out of a real one: each has the
- *                                             evidence of the snapshot of IN with the most processes, which
- *                                             are repeated under other pids until there are enough
+ *                                             evidence of the snapshot of IN whose processes have the most
+ *                                             of it; they are repeated under other pids
  *   rejudge time FILE                         the time of each step
  *
  * What it cannot show: snapshots that differ from each other, which texts kept once hardly profit from.
@@ -65,37 +65,65 @@ static unsigned count_processes(const struct source *in, int64_t snapshot_id)
 	return count;
 }
 
+static uint64_t count_bytes(const struct source *in, int64_t snapshot_id)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < in->n; i++)
+		if (is_of(&in->pieces[i], snapshot_id) && in->pieces[i].pid)
+			sum += in->pieces[i].len;
+	return sum;
+}
+
 static const struct store_piece *find_largest(const struct source *in)
 {
 	const struct store_piece *best = NULL;
-	unsigned most = 0;
+	uint64_t most = 0;
 
 	for (size_t i = 0; i < in->n; i++) {
 		const struct store_piece *p = &in->pieces[i];
-		unsigned count = strcmp(p->snapshot, "onset") == 0 ? count_processes(in, p->snapshot_id) : 0;
+		uint64_t bytes = strcmp(p->snapshot, "onset") == 0 ? count_bytes(in, p->snapshot_id) : 0;
 
-		if (count > most) {
-			most = count;
+		if (bytes > most) {
+			most = bytes;
 			best = p;
 		}
 	}
 	if (!best)
-		must(err_new("the file has no snapshot at onset"));
+		must(err_new("the file has no process at onset"));
 	return best;
 }
 
-static void add_piece(const struct source *in, const struct store_piece *p, unsigned pid, struct snapshot *s)
+/*
+ * A guest has its pages once: of `of` processes that are copies of one, each gets every of-th run of pages,
+ * from the nth on.
+ */
+static void thin_runs(struct strbuf *content, unsigned n, unsigned of)
+{
+	const size_t bytes = sizeof(struct proto_page_run);
+	size_t runs = content->len / bytes, kept = 0;
+
+	for (size_t i = n; i < runs; i += of)
+		memmove(content->data + kept++ * bytes, content->data + i * bytes, bytes);
+	content->len = kept * bytes;
+}
+
+/* The piece as one of the nth process of that many. */
+static void add_piece(const struct source *in, const struct store_piece *p, unsigned n, unsigned of,
+		      struct snapshot *s)
 {
 	struct strbuf content = STRBUF_INIT;
 	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
 
-	f->pid = pid;
+	f->pid = p->pid ? 1000 + n : 0;
 	f->name = xstrdup(p->name);
 	if (p->error) {
 		f->error = xstrdup(p->error);
 		return;
 	}
 	must(store_read_piece(in->store, p, &content));
+	if (strcmp(p->name, "pagemap") == 0)
+		thin_runs(&content, n, of);
 	f->len = content.len;
 	f->data = strbuf_steal(&content);
 }
@@ -110,7 +138,7 @@ static void add_snapshot(const struct source *in, int64_t id, const char *name, 
 	s->name = xstrdup(name);
 	for (size_t i = 0; i < in->n; i++)
 		if (is_of(&in->pieces[i], id) && !in->pieces[i].pid)
-			add_piece(in, &in->pieces[i], 0, s);
+			add_piece(in, &in->pieces[i], 0, 1, s);
 	for (unsigned made = 0; have && made < processes; made += have) {
 		unsigned count = 0, last = 0;
 
@@ -122,7 +150,7 @@ static void add_snapshot(const struct source *in, int64_t id, const char *name, 
 			count += p->pid != last;
 			last = p->pid;
 			if (made + count <= processes)
-				add_piece(in, p, 1000 + made + count, s);
+				add_piece(in, p, made + count - 1, processes, s);
 		}
 	}
 }
