@@ -102,6 +102,10 @@ $B/tests/bench/ramp $B/tests/bench/rejudge: %: %.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$B/tests/bench/evidence: $B/tests/bench/evidence.o $B/libswapcal.a
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -183,9 +187,10 @@ check-all: ## install what is missing, build, run every test
 	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare $B/tests/bench/rejudge ## what a probe costs, and judging a file again
+bench: swapcal $(addprefix $B/tests/bench/,ramp bare rejudge evidence) ## what a probe, a snapshot and judging cost
 	tests/bench/probe.sh
 	tests/bench/rejudge.sh
+	tests/bench/evidence.sh
 
 .PHONY: help
 help: ## this list

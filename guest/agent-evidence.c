@@ -141,6 +141,7 @@ void evidence_snapshot(int64_t id)
 	/* The guest first: its counters move while we work, a frozen process does not. */
 	for (size_t i = 0; i < COUNT(guest_files); i++)
 		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
+	pagemap_begin();
 	for (size_t i = 0; i < n; i++)
 		send_process(id, pids[i]);
 	send_cost(id, start_us);

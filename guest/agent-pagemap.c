@@ -15,11 +15,13 @@
 #define CHUNK_PAGES 512
 
 /*
- * Frames of one process are near each other, seldom in order: what is read of a frame's neighbours is kept.
- * Windows of 32 frames, 64 of them, are 32 KiB.
+ * Asking about a frame is the dearest part, and processes share frames: what was read of a frame and its
+ * neighbours is kept for a whole snapshot, as a byte, the number of its kind. 512 windows of 32 frames are
+ * 64 MiB of RAM in 18 KiB.
  */
 #define WINDOW_FRAMES 32
-#define WINDOWS       64
+#define WINDOWS       512
+#define KINDS_MAX     256
 
 /* Half a minute of walking under an emulator; a guest's loads have no use for a part of it. */
 #define MAPPED_BYTES_MAX (256ull << 30)
@@ -30,9 +32,14 @@
 static int flags_fd = -1, counts_fd = -1;
 
 static struct {
-	uint64_t number; /* of the window, plus 1; 0: empty */
-	uint64_t flags[WINDOW_FRAMES], counts[WINDOW_FRAMES];
+	uint32_t number; /* of the window, plus 1; 0: empty */
+	uint8_t kinds[WINDOW_FRAMES];
 } windows[WINDOWS];
+
+static struct {
+	uint64_t flags, count;
+} kinds[KINDS_MAX];
+static size_t n_kinds;
 
 static uint64_t entries[CHUNK_PAGES], flags[CHUNK_PAGES], counts[CHUNK_PAGES];
 
@@ -91,17 +98,37 @@ static bool next_mapping(struct maps *m, uint64_t *ret_start, uint64_t *ret_end)
 	return true;
 }
 
+void pagemap_begin(void)
+{
+	memset(windows, 0, sizeof(windows));
+	n_kinds = 0;
+}
+
+static uint8_t find_kind(uint64_t flag_bits, uint64_t count)
+{
+	for (size_t i = 0; i < n_kinds; i++)
+		if (kinds[i].flags == flag_bits && kinds[i].count == count)
+			return (uint8_t)i;
+	kinds[n_kinds].flags = flag_bits;
+	kinds[n_kinds].count = count;
+	return (uint8_t)n_kinds++;
+}
+
 /* Frames that the kernel does not tell about (there are holes between banks of RAM) have 0. */
 static void fill_window(size_t slot, uint64_t number)
 {
-	const size_t size = sizeof(windows[slot].flags);
-	const off_t at = (off_t)(number * size);
+	uint64_t frame_flags[WINDOW_FRAMES] = { 0 }, frame_counts[WINDOW_FRAMES] = { 0 };
+	const off_t at = (off_t)(number * sizeof(frame_flags));
 
-	memset(&windows[slot], 0, sizeof(windows[slot]));
-	windows[slot].number = number + 1;
-	if (pread(flags_fd, windows[slot].flags, size, at) < 0 ||
-	    pread(counts_fd, windows[slot].counts, size, at) < 0)
+	if (pread(flags_fd, frame_flags, sizeof(frame_flags), at) < 0 ||
+	    pread(counts_fd, frame_counts, sizeof(frame_counts), at) < 0)
 		errno = 0;
+	/* What other windows hold refers to the kinds: all begins anew. */
+	if (n_kinds > KINDS_MAX - WINDOW_FRAMES)
+		pagemap_begin();
+	for (size_t i = 0; i < WINDOW_FRAMES; i++)
+		windows[slot].kinds[i] = find_kind(frame_flags[i], frame_counts[i]);
+	windows[slot].number = (uint32_t)number + 1;
 }
 
 static void look_up_frames(size_t n)
@@ -113,10 +140,13 @@ static void look_up_frames(size_t n)
 		uint64_t pfn = entries[i] & PAGE_PFN_MASK, number = pfn / WINDOW_FRAMES;
 		size_t slot = number % WINDOWS;
 
-		if (windows[slot].number != number + 1)
+		if (windows[slot].number != (uint32_t)number + 1)
 			fill_window(slot, number);
-		flags[i] = windows[slot].flags[pfn % WINDOW_FRAMES];
-		counts[i] = windows[slot].counts[pfn % WINDOW_FRAMES];
+
+		uint8_t kind = windows[slot].kinds[pfn % WINDOW_FRAMES];
+
+		flags[i] = kinds[kind].flags;
+		counts[i] = kinds[kind].count;
 	}
 }
 
@@ -177,7 +207,6 @@ static const char *walk(int fd, struct maps *m, int64_t id, pid_t pid)
 	const char *error = NULL;
 	uint64_t start, end;
 
-	memset(windows, 0, sizeof(windows));
 	while (!error && next_mapping(m, &start, &end))
 		if (end < USER_END)
 			error = walk_mapping(fd, &runs, id, pid, start, end);

@@ -135,6 +135,8 @@ void evidence_snapshot(int64_t id);
 /* agent-pagemap.c */
 
 const char *pagemap_init(void);
+/** Forgets what frames were like: a new snapshot begins. */
+void pagemap_begin(void);
 /** Sends the pages of a process as rows of struct proto_page_run; why that was not possible, unsent. */
 const char *pagemap_send(int64_t id, pid_t pid);
 
