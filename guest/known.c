@@ -34,8 +34,9 @@ struct options {
 /* Without stdio, which would be most of this program: what is here is memory beside the load. */
 static void say(int fd, const char *a, const char *b, const char *c)
 {
-	char line[256] = "";
+	char line[512] = "";
 
+	/* Each at most a quarter, so that all three and the newline fit. */
 	strncat(line, a, sizeof(line) / 4);
 	strncat(line, b, sizeof(line) / 4);
 	strncat(line, c, sizeof(line) / 4);

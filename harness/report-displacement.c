@@ -13,7 +13,7 @@
  * Z_ramp is the ballast at onset of the ramps that begin each search for Z*, and not Z* itself: the ballast
  * beside the load grows at the same rate and its onset is seen as late, by the ticks that pass until kswapd
  * has begun and the rule holds, so that this cancels out. Measured at X = 256 MiB, beside 48 MiB of
- * private-dirty: Z_ramp - Z_fill is 48.1 MiB, Z* - Z_fill is 45.5 MiB.
+ * private-dirty, in three campaigns: Z_ramp - Z_fill is 48.0 to 48.3 MiB, Z* - Z_fill 44.9 to 45.5 MiB.
  *
  * Its range: each of the two is seen at the end of a tick in which the ballast grew by one step, which makes
  * the difference uncertain by a step either way; to that comes what replicates differ by, from smallest to

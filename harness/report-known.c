@@ -62,16 +62,14 @@ static void end_line(struct strbuf *out)
 	strbuf_adds(out, "\n");
 }
 
-/* The two lines of a column's heading: "file-" over "clean", a long word in two halves. */
+/* The two lines of a column's heading: "file" over "clean", a long word in two halves. */
 static void split_name(const char *name, char top[CELL_WIDTH + 1], char bottom[CELL_WIDTH + 1])
 {
 	const char *hyphen = strchr(name, '-');
-	size_t first = hyphen                      ? (size_t)(hyphen - name) + 1
-		       : strlen(name) < CELL_WIDTH ? 0
-						   : strlen(name) / 2;
+	size_t first = hyphen ? (size_t)(hyphen - name) : strlen(name) < CELL_WIDTH ? 0 : strlen(name) / 2;
 
 	snprintf(top, CELL_WIDTH + 1, "%.*s", (int)first, name);
-	snprintf(bottom, CELL_WIDTH + 1, "%s", name + first);
+	snprintf(bottom, CELL_WIDTH + 1, "%s", name + first + (hyphen != NULL));
 }
 
 static void add_matrix_head(struct strbuf *out, const struct column *columns, size_t n)
@@ -173,14 +171,20 @@ static void add_guest(struct strbuf *out, const struct report *r, const struct r
 	}
 }
 
-bool report_has_known(const struct report *r)
+/* The first cell that is one; NULL without. */
+static const struct cell *find_known(const struct report *r)
 {
 	struct known_spec spec;
 
 	for (size_t i = 0; i < r->cells_n; i++)
 		if (cell_known(&r->cells[i], &spec))
-			return true;
-	return false;
+			return &r->cells[i];
+	return NULL;
+}
+
+bool report_has_known(const struct report *r)
+{
+	return find_known(r) != NULL;
 }
 
 void report_known_text(const struct report *r, struct strbuf *out)
@@ -197,7 +201,7 @@ void report_known_text(const struct report *r, struct strbuf *out)
 		if (n)
 			add_guest(out, r, &r->thresholds[i], columns, n, metrics_n);
 	}
-	format_fixed(step, (RIGHT_KIB + report_ramp_step_kib(&r->cells[0])) / 1024, 1);
+	format_fixed(step, (RIGHT_KIB + report_ramp_step_kib(find_known(r))) / 1024, 1);
 	strbuf_addf(
 		out,
 		"\nweighs: what the load takes of the guest by its construction. Zeq: by how much less the "
