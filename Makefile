@@ -98,7 +98,7 @@ $B/tests/bench/bare: tests/bench/bare.c
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
 
-$B/tests/bench/ramp: $B/tests/bench/ramp.o $B/libswapcal.a
+$B/tests/bench/ramp $B/tests/bench/rejudge: %: %.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -183,8 +183,9 @@ check-all: ## install what is missing, build, run every test
 	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare ## what a probe costs beside the bare QEMU it runs
+bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare $B/tests/bench/rejudge ## what a probe costs, and judging a file again
 	tests/bench/probe.sh
+	tests/bench/rejudge.sh
 
 .PHONY: help
 help: ## this list

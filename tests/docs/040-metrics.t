@@ -9,32 +9,25 @@ done > "$dir/code"
 pod_items swapcal-metrics.7.pod 'SHIPPED METRICS' > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-metrics(7) has every shipped metric'
 
-preprocessed harness/store-tables.c > "$dir/tables.c"
+preprocessed calibrate/views-columns.c > "$dir/columns.c"
 
-# columns TABLE HEAD: the columns of a table, those of its head first
+# columns VIEW: the columns of a view
 columns() {
-	quoted "define $2\\s.*?\n" harness/store-tables.c | tr -d ' ' | tr , '\n'
 	perl -0777 -ne '
-		BEGIN { $table = shift @ARGV }
-		if (/$table\[\] = \{(.*?)\};/s) { my $list = $1; print "$1\n" while $list =~ /\{\s*"\w+",\s*"(\w+)"\s*\}/g }' \
-		"$1" "$dir/tables.c"
+		BEGIN { $view = shift @ARGV }
+		$view = "guest" if $view eq "baseline";
+		if (/${view}_columns\[\] = \{(.*?)\n?\};/s) {
+			my $list = $1;
+			print "$1\n" while $list =~ /\{\s*\(?"(\w+)"/g;
+		}' "$1" "$dir/columns.c"
 }
 
-columns smaps_fields MAPPING_HEAD > "$dir/code"
-pod_bold swapcal-metrics.7.pod mapping > "$dir/man"
-same "$dir/man" "$dir/code" 'the columns of mapping'
-columns process_fields PROCESS_HEAD > "$dir/code"
-pod_bold swapcal-metrics.7.pod process | grep -vx mapping > "$dir/man"
-same "$dir/man" "$dir/code" 'the columns of process'
-for table in snapshot guest; do
-	perl -0777 -ne '
-		BEGIN { $table = shift @ARGV }
-		s/"\s*"//g;
-		print join("\n", map { /(\w+)/ } split /,/, $1) if /CREATE TEMP TABLE $table \((.*?)\) STRICT/' \
-		$table "$dir/tables.c" > "$dir/code"
-	echo >> "$dir/code"
-	pod_bold swapcal-metrics.7.pod $table > "$dir/man"
-	same "$dir/man" "$dir/code" "the columns of $table"
+# Every view has a section of its name, which speaks in bold of its columns, and of other views.
+views=$(quoted 'views\[VIEW_COUNT\] = \{.*?\n\}' calibrate/views-columns.c)
+for view in $views; do
+	columns "$view" > "$dir/code"
+	pod_bold swapcal-metrics.7.pod "$view" | grep -vxE "$(echo $views | tr ' ' '|')" > "$dir/man"
+	same "$dir/man" "$dir/code" "the columns of $view"
 done
 
 quoted 'fields\[\] = \{.*?\n\}' harness/metric.c > "$dir/code"
