@@ -46,6 +46,8 @@ const char *measure_missing(const struct measure_metrics *metrics, const struct 
 {
 	if ((metrics->sets[i] & VIEW_BIT(VIEW_PAGES)) && run->pages_missing)
 		return run->pages_missing;
+	if (metrics->sets[i] & VIEW_BIT(VIEW_PAGES))
+		return "the pages of some process could not be read";
 	if (metrics->sets[i] & (VIEW_BIT(VIEW_GUEST) | VIEW_BIT(VIEW_BASELINE)))
 		return "not a number of this machine; no cgroup is made for the command";
 	return "this kernel does not have the number";

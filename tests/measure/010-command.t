@@ -37,11 +37,11 @@ import os, time
 if os.fork() == 0:
 	if os.fork() == 0:
 		x = bytearray(80 << 20)
-		time.sleep(1)
+		time.sleep(3)
 		os._exit(0)
 	os._exit(0)
 os.wait()
-time.sleep(1.2)'
+time.sleep(3.2)'
 within "$(column uss 2)" 81920 200000 'an orphan belongs to the command'
 measure -- sh -c "sleep 0.3; $python -c 'import time; time.sleep(60)' & echo \$! > $dir/left; sleep 0.5"
 is $? 0 'processes that are left behind do not hold us up'

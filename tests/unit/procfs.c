@@ -239,7 +239,9 @@ static void test_pagemap(void)
 	for (size_t i = 0; i < len; i += 4096)
 		if (i / 4096 % 10)
 			p[i] = 1;
-	procfs_read("/proc", getpid(), "smaps", &smaps);
+	/* Not all of this process's: under a sanitizer it has mappings of terabytes. */
+	strbuf_addf(&smaps, "%lx-%lx rw-p 00000000 00:00 0 \nSize: 8000 kB\nRss: 7200 kB\n", (unsigned long)p,
+		    (unsigned long)p + len);
 	is_int(procfs_pagemap("/proc", getpid(), smaps.data, smaps.len, &runs), 0,
 	       "the pages of this process");
 	is_int(pages_in(&runs, (uintptr_t)p, len, &is_good), 1800,
