@@ -156,7 +156,7 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		format_clean(out, flags);
 		strbuf_adds(out, "\n");
 	}
-	strbuf_addf(out, "    metric                  Y MiB  range%19s%s MiB%8s%s %%   n\n", "Y - ", z,
+	strbuf_addf(out, "    metric                        Y MiB  range%19s%s MiB%8s%s %%   n\n", "Y - ", z,
 		    "Y - ", z);
 }
 
@@ -178,7 +178,7 @@ static bool is_marked(const struct report_row *row, const struct report_row *row
 
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
 {
-	strbuf_addf(out, "  %c %-18s", with_mark ? '*' : ' ', row->metric);
+	strbuf_addf(out, "  %c %-24s", with_mark ? '*' : ' ', row->metric);
 	add_mib(out, 11, row->y_kib);
 	strbuf_adds(out, "  ");
 	/* The range of a single value would look like precision. */
@@ -263,7 +263,7 @@ static int by_agreement(const void *x, const void *y)
 
 static void add_agreement(struct strbuf *out, const struct agreement *a)
 {
-	strbuf_addf(out, "    %-18s", a->metric);
+	strbuf_addf(out, "    %-24s", a->metric);
 	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, "", " %");
 	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, "+", " %");
 	strbuf_addf(out, "%8u", a->n);
@@ -305,7 +305,7 @@ static void add_summary(struct strbuf *out, const struct report *r)
 		return;
 	}
 	strbuf_adds(out, "\nAll workloads together (without the ballast)\n\n"
-			 "    metric             worst |Y - Z*|    mean Y - Z*   cells\n");
+			 "    metric                   worst |Y - Z*|    mean Y - Z*   cells\n");
 	for (size_t i = 0; i < n; i++)
 		add_agreement(out, &all[i]);
 	add_closest(out, all, n);
