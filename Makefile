@@ -34,6 +34,7 @@ SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidenc
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)
+MEASURE_TESTS := $(wildcard tests/measure/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
 WORKLOADS := $(wildcard guest/workloads/*)
 
@@ -69,17 +70,18 @@ $B/datadir: FORCE
 .PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
-$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast
+$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known
 	@mkdir -p $(@D)
 	$(call say,AS)
-	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' -c -o $@ $<
+	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' \
+		-DKNOWN='"$B/guest/known"' -c -o $@ $<
 
 $B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $(filter %.c,$^)
 
-$B/guest/ballast: guest/ballast.c
+$B/guest/ballast $B/guest/known: $B/guest/%: guest/%.c guest/fill.h guest/proto.h
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
@@ -97,7 +99,7 @@ $B/tests/bench/bare: tests/bench/bare.c
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
 
-$B/tests/bench/ramp: $B/tests/bench/ramp.o $B/libswapcal.a
+$B/tests/bench/ramp $B/tests/bench/rejudge: %: %.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -105,6 +107,10 @@ $B/tests/bench/ramp: $B/tests/bench/ramp.o $B/libswapcal.a
 $B/tests/fuzz/%: $B/tests/fuzz/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+$B/tests/bench/evidence: $B/tests/bench/evidence.o $B/libswapcal.a
+	$(call say,LD)
+	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
 	$(call say,LD)
@@ -165,8 +171,8 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 PROVE := prove --exec ''
 
 .PHONY: check
-check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation and docs tests: no root, no image, under a minute
-	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS)
+check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, measure and docs tests: no root, no image, under a minute
+	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS)
 
 .PHONY: check-system
 check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image once)
@@ -199,11 +205,13 @@ check-layers: ## base <- calibrate <- harness, one file per library
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
-	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal $B/tests/bench/ramp $B/tests/bench/bare ## what a probe costs beside the bare QEMU it runs
+bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe, a snapshot and judging again cost
 	tests/bench/probe.sh
+	tests/bench/evidence.sh
+	tests/bench/rejudge.sh
 
 .PHONY: help
 help: ## this list

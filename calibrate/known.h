@@ -42,6 +42,9 @@ bool known_kind_parse(const char *name, enum known_kind *ret);
 /** One line on what the kind shows. */
 const char *known_kind_summary(enum known_kind kind);
 
+/** Does it need a file system on a disk? */
+bool known_kind_needs_disk(enum known_kind kind);
+
 /** Memory of one sort, as it really is: the closed form. */
 struct known_sort {
 	uint64_t kib;     /**< physical; virtual for KNOWN_BACKING_ZERO */

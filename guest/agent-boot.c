@@ -193,6 +193,18 @@ const char *boot_root_image(void)
 	return mount_all(root_mounts, COUNT(root_mounts));
 }
 
+const char *boot_scratch(void)
+{
+	const char *device = wait_for_disk(PROTO_SERIAL_SCRATCH);
+
+	if (!device)
+		return NULL;
+	mkdir(PROTO_SCRATCH_DIR, 0755);
+	if (mount(device, PROTO_SCRATCH_DIR, "ext4", MS_NOATIME, NULL) < 0)
+		return fail("cannot mount the scratch disk '%s': %s", device, strerror(errno));
+	return NULL;
+}
+
 const char *boot_swapon(const char *device)
 {
 	const char *path = device[0] == '/' ? device : wait_for_disk(device);

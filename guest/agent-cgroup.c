@@ -14,6 +14,9 @@
 #define FREEZE_WAIT_US 2000000
 #define FREEZE_POLL_US 200
 
+/* Of the last order to freeze that took effect; 0 after a thaw. */
+static uint64_t frozen_order_us, frozen_took_us;
+
 static int procs_fd = -1, freeze_fd = -1, events_fd = -1, memory_fd = -1;
 
 static int open_load_file(const char *path, int flags, const char **error)
@@ -85,7 +88,19 @@ const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us)
 		sleep_us(FREEZE_POLL_US);
 	}
 	*ret_us = now_us() - start;
+	if (!frozen || !frozen_order_us) {
+		/* An order to freeze what is frozen changes nothing. */
+		frozen_order_us = frozen ? start : 0;
+		frozen_took_us = frozen ? *ret_us : 0;
+	}
 	return NULL;
+}
+
+bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us)
+{
+	*ret_order_us = frozen_order_us;
+	*ret_took_us = frozen_took_us;
+	return frozen_order_us != 0;
 }
 
 size_t cgroup_pids(pid_t *pids, size_t max)

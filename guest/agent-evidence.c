@@ -20,16 +20,25 @@ static const struct {
 	{ "/proc/vmstat", "vmstat" },
 	{ "/proc/zoneinfo", "zoneinfo" },
 	{ "/proc/swaps", "swaps" },
+	{ "/proc/slabinfo", "slabinfo" },
+	{ "/proc/buddyinfo", "buddyinfo" },
 	{ "/proc/pressure/memory", "pressure/memory" },
+	{ "/proc/pressure/io", "pressure/io" },
+	{ "/proc/pressure/cpu", "pressure/cpu" },
+	{ "/proc/self/mountinfo", "mountinfo" },
 	{ "/sys/fs/cgroup/load/memory.current", "memory.current" },
 	{ "/sys/fs/cgroup/load/memory.stat", "memory.stat" },
 	{ "/sys/fs/cgroup/load/memory.swap.current", "memory.swap.current" },
 	{ "/sys/fs/cgroup/load/memory.events", "memory.events" },
+	{ "/sys/fs/cgroup/load/memory.peak", "memory.peak" },
+	{ "/sys/fs/cgroup/load/memory.pressure", "memory.pressure" },
+	{ "/sys/fs/cgroup/load/cgroup.procs", "cgroup.procs" },
+	{ "/sys/fs/cgroup/load/cgroup.threads", "cgroup.threads" },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static void begin_file(int64_t id, pid_t pid, const char *name)
+void evidence_begin_file(int64_t id, pid_t pid, const char *name)
 {
 	msg_begin("file");
 	msg_int("id", id);
@@ -39,7 +48,7 @@ static void begin_file(int64_t id, pid_t pid, const char *name)
 
 static const char *send_failure(int64_t id, pid_t pid, const char *name, const char *error)
 {
-	begin_file(id, pid, name);
+	evidence_begin_file(id, pid, name);
 	msg_bool("more", false);
 	msg_string("error", error);
 	msg_send(0);
@@ -73,7 +82,7 @@ static const char *send_pieces(int fd, int64_t id, pid_t pid, const char *path, 
 		sent += len;
 		if (sent > FILE_BYTES_MAX)
 			return fail("'%s' is longer than %u MiB", path, FILE_BYTES_MAX >> 20);
-		begin_file(id, pid, name);
+		evidence_begin_file(id, pid, name);
 		msg_bool("more", len == PROTO_PAYLOAD_MAX);
 		msg_send((uint32_t)len);
 	} while (len == PROTO_PAYLOAD_MAX);
@@ -93,19 +102,47 @@ const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *n
 	return error ? send_failure(id, pid, name, error) : NULL;
 }
 
+static void send_process(int64_t id, pid_t pid)
+{
+	for (size_t i = 0; i < COUNT(process_files); i++) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, process_files[i]);
+		evidence_file(id, pid, path, process_files[i]);
+	}
+
+	const char *error = pagemap_send(id, pid);
+
+	if (error)
+		send_failure(id, pid, "pagemap", error);
+}
+
+/* What this snapshot cost, since start_us. */
+static void send_cost(int64_t id, uint64_t start_us)
+{
+	uint64_t order_us, freeze_us = 0, now = now_us();
+	bool is_frozen = cgroup_frozen_since(&order_us, &freeze_us);
+	int len = snprintf(msg_payload(), PROTO_PAYLOAD_MAX,
+			   "freeze_us %llu\nevidence_us %llu\nfrozen_us %llu\n",
+			   (unsigned long long)freeze_us, (unsigned long long)(now - start_us),
+			   is_frozen ? (unsigned long long)(now - order_us) : 0);
+
+	evidence_begin_file(id, 0, "agent");
+	msg_bool("more", false);
+	msg_send((uint32_t)len);
+}
+
 void evidence_snapshot(int64_t id)
 {
 	static pid_t pids[CGROUP_PIDS_MAX];
+	uint64_t start_us = now_us();
 	size_t n = cgroup_pids(pids, COUNT(pids));
 
 	/* The guest first: its counters move while we work, a frozen process does not. */
 	for (size_t i = 0; i < COUNT(guest_files); i++)
 		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
+	pagemap_begin();
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < COUNT(process_files); j++) {
-			char path[48];
-
-			snprintf(path, sizeof(path), "/proc/%d/%s", pids[i], process_files[j]);
-			evidence_file(id, pids[i], path, process_files[j]);
-		}
+		send_process(id, pids[i]);
+	send_cost(id, start_us);
 }

@@ -370,10 +370,12 @@ int main(void)
 
 	note_error(error, sizeof(error), boot_system());
 	note_error(error, sizeof(error), boot_root_image());
+	note_error(error, sizeof(error), boot_scratch());
 	note_error(error, sizeof(error), cgroup_init());
 	note_error(error, sizeof(error), catch_children());
 	note_error(error, sizeof(error), load_init());
 	note_error(error, sizeof(error), sample_init());
+	note_error(error, sizeof(error), pagemap_init());
 	note_error(error, sizeof(error), claim_resources());
 
 	const char *no_port = port_open();

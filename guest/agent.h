@@ -39,6 +39,8 @@ uint64_t text_number(const char *text, const char *key);
 const char *boot_system(void);
 /** Mounts the root disk and what programs expect in it; nothing to do when there is no such disk. */
 const char *boot_root_image(void);
+/** Mounts the scratch disk; nothing to do when there is none. */
+const char *boot_scratch(void);
 /** Swaps on a device: its path, or its serial. */
 const char *boot_swapon(const char *device);
 
@@ -78,6 +80,8 @@ uint64_t cgroup_memory_kib(void);
 /** Freezes or thaws the load and waits until it is so, at most 2 s. */
 const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us);
 bool cgroup_is_frozen(void);
+/** Is the load frozen by our order: when that came, on now_us(), and how long it took until all stood still. */
+bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us);
 /** Processes of the load, in the order of the kernel; at most max are written. */
 size_t cgroup_pids(pid_t *pids, size_t max);
 
@@ -123,7 +127,17 @@ bool load_reap(void);
 
 /** Sends a file in pieces; why it could not be read, after that was sent too. */
 const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *name);
-/** Sends the files of every process of the load and of the guest. */
+/** Starts a "file" message; "more" and msg_send() follow. */
+void evidence_begin_file(int64_t id, pid_t pid, const char *name);
+/** Sends the files of the guest and of every process of the load, at last what that cost. */
 void evidence_snapshot(int64_t id);
+
+/* agent-pagemap.c */
+
+const char *pagemap_init(void);
+/** Forgets what frames were like: a new snapshot begins. */
+void pagemap_begin(void);
+/** Sends the pages of a process as rows of struct proto_page_run; why that was not possible, unsent. */
+const char *pagemap_send(int64_t id, pid_t pid);
 
 #endif

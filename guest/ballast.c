@@ -24,9 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096
-#define PAGE_KIB   (PAGE_BYTES / 1024)
-#define PAGE_WORDS (PAGE_BYTES / sizeof(uint64_t))
+#include "guest/fill.h"
 
 /* Pages are written in bursts: every 2 ms is short beside a sampling tick, long beside a wake-up. */
 #define BURST_US 2000
@@ -91,32 +89,13 @@ static struct options parse_options(char **argv)
 	return o;
 }
 
-/* The splitmix64 generator's finish: every page gets a start of its own, never 0. */
-static uint64_t page_start(uint64_t seed, uint64_t index)
-{
-	uint64_t z = seed + (index + 1) * 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	z ^= z >> 31;
-	return z ? z : 1;
-}
-
-/* xorshift64: enough to be incompressible, and never 0 when it does not start there. */
-static uint64_t next_word(uint64_t x)
-{
-	x ^= x << 13;
-	x ^= x >> 7;
-	return x ^ x << 17;
-}
-
 static void write_page(uint64_t *page, const struct options *o, uint64_t index)
 {
-	uint64_t x = page_start(o->seed, index);
+	uint64_t x = fill_start(o->seed, index);
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
 		page[i] = o->zero ? 0 : x;
-		x = next_word(x);
+		x = fill_next(x);
 	}
 }
 
@@ -129,13 +108,13 @@ struct check {
 
 static void check_page(const uint64_t *page, const struct options *o, uint64_t index, struct check *c)
 {
-	uint64_t x = page_start(o->seed, index), any = 0;
+	uint64_t x = fill_start(o->seed, index), any = 0;
 	bool good = true;
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
 		good &= page[i] == (o->zero ? 0 : x);
 		any |= page[i];
-		x = next_word(x);
+		x = fill_next(x);
 	}
 	c->pages++;
 	c->bad += !good;

@@ -88,6 +88,12 @@
 /** Block device serials, as the guest finds them in /sys/block/DEVICE/serial. */
 #define PROTO_SERIAL_ROOT "swapcal-root"
 #define PROTO_SERIAL_SWAP "swapcal-swap"
+/** A writable ext4, mounted at PROTO_SCRATCH_DIR when there is one. */
+#define PROTO_SERIAL_SCRATCH "swapcal-scratch"
+#define PROTO_SCRATCH_DIR    "/scratch"
+
+/** Exit status of a load that its guest cannot have; what it printed last says why. As in Automake's tests. */
+#define PROTO_STATUS_NOT_APPLICABLE 77
 
 /**
  * The counters of one sample, in order. t_us is CLOCK_MONOTONIC of the guest; load_pages is how many

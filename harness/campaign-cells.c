@@ -17,6 +17,9 @@
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define TICK_MS 20
 
+/* What known-answer loads have in the place of an interpreter. */
+#define KNOWN_INTERPRETER "ballast"
+
 /*
  * A fixed ballast must stay this long without the rule holding: the rule's window, and kswapd's own delays,
  * fit several times.
@@ -42,15 +45,55 @@ bool cell_bool(const struct cell *cell, const char *key)
 	return json_is_true(json_object_get(cell->identity, key));
 }
 
+bool cell_is(const struct cell *cell, enum method method)
+{
+	return strcmp(cell_str(cell, "method"), method_name(method)) == 0;
+}
+
+bool cell_known(const struct cell *cell, struct known_spec *ret)
+{
+	struct known_spec spec = {
+		.kib = cell_uint(cell, "kib"),
+		.children = cell_uint(cell, "children"),
+		.dirty_pct = cell_uint(cell, "dirty_pct"),
+	};
+
+	if (strcmp(cell_str(cell, "interpreter"), KNOWN_INTERPRETER) != 0 ||
+	    !known_kind_parse(cell_str(cell, "workload"), &spec.kind))
+		return false;
+	if (!spec.kib || spec.kib % 2048 || spec.dirty_pct > 100 || spec.children > 64 ||
+	    (spec.kind == KNOWN_FORKED_COW) != (spec.children > 0))
+		return false;
+	*ret = spec;
+	return true;
+}
+
 /** sha256 of the programs that run in the guest. */
 static void guest_programs_hash(char hex[65])
 {
 	cleanup_strbuf struct strbuf all = STRBUF_INIT;
-	struct initramfs_blob agent = initramfs_agent(), ballast = initramfs_ballast();
+	struct initramfs_blob agent = initramfs_agent(), ballast = initramfs_ballast(),
+			      known = initramfs_known();
 
 	strbuf_add(&all, agent.data, agent.len);
 	strbuf_add(&all, ballast.data, ballast.len);
+	strbuf_add(&all, known.data, known.len);
 	hash_sha256(all.data, all.len, hex);
+}
+
+/**
+ * Room on the scratch disk of the plan's guests: for the largest load of files. All of its guests have the
+ * disk when one needs it, also those of Z*: a mounted file system takes 0.6 MiB from a guest.
+ */
+static unsigned scratch_mib(const struct plan *plan)
+{
+	unsigned mib = 0;
+
+	for (size_t i = 0; i < plan->loads_n; i++)
+		for (size_t k = 0; k < plan->loads[i].kinds_n; k++)
+			if (known_kind_needs_disk(plan->loads[i].kinds[k]) && plan->loads[i].mib > mib)
+				mib = plan->loads[i].mib;
+	return mib;
 }
 
 /**
@@ -63,14 +106,15 @@ static json_t *shared_identity(const struct plan *plan, const struct image *imag
 
 	guest_programs_hash(programs);
 	image_content_hash(image, content);
-	return json_pack(
-		"{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
-		"swap_mib", (int)plan->swap_mib, "vcpus", (int)plan->vcpus, "image", plan->image,
-		"image_content", content, "kernel", image_kernel_release(image), "cmdline", guest_vm_cmdline(plan->icount),
-		"cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start", "boot",
-		"onset", plan->rule->name, "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS,
-		"ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol",
-		PROTO_VERSION, "agent", programs, "fill", plan->fill);
+	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
+			 "s:i, s:s, s:s}",
+			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "vcpus",
+			 (int)plan->vcpus, "image", plan->image, "image_content", content, "kernel",
+			 image_kernel_release(image), "cmdline", guest_vm_cmdline(plan->icount), "cpu",
+			 DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start", "boot",
+			 "onset", plan->rule->name, "onset_version", (int)plan->rule->version, "tick_ms",
+			 TICK_MS, "ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS,
+			 "protocol", PROTO_VERSION, "agent", programs, "fill", plan->fill);
 }
 
 static void set_load(json_t *identity, enum method method, const char *workload, const char *interpreter,
@@ -119,6 +163,25 @@ static void add_load(struct cell_list *list, const struct plan *plan, const stru
 			}
 }
 
+/** One cell for each kind of known-answer load. */
+static void add_known(struct cell_list *list, const struct plan *plan, const struct plan_load *load,
+		      const json_t *guest, const char *threshold_key)
+{
+	for (size_t i = 0; i < load->kinds_n; i++) {
+		json_t *identity = json_copy((json_t *)guest);
+		bool is_forked = load->kinds[i] == KNOWN_FORKED_COW;
+		unsigned children = is_forked ? load->children : 0;
+		cleanup_free char *size = xasprintf("%uM", load->mib);
+
+		set_load(identity, METHOD_DISPLACEMENT, known_kind_name(load->kinds[i]), KNOWN_INTERPRETER,
+			 children + 1, is_forked ? "forked" : "independent", size);
+		json_object_set_new(identity, "kib", json_integer((json_int_t)load->mib * 1024));
+		json_object_set_new(identity, "children", json_integer(children));
+		json_object_set_new(identity, "dirty_pct", json_integer(is_forked ? load->dirty_pct : 0));
+		add_cell(list, identity, plan->replicates, threshold_key);
+	}
+}
+
 /** The cells of one guest: its threshold, then each load. Takes over guest. */
 static void add_guest(struct cell_list *list, const struct plan *plan, json_t *guest)
 {
@@ -127,9 +190,9 @@ static void add_guest(struct cell_list *list, const struct plan *plan, json_t *g
 
 	set_load(identity, METHOD_THRESHOLD, "ballast", "-", 1, "-", "-");
 	memcpy(threshold_key, add_cell(list, identity, plan->replicates, NULL), sizeof(threshold_key));
-	if (plan->methods[METHOD_GROWTH])
-		for (size_t i = 0; i < plan->loads_n; i++)
-			add_load(list, plan, &plan->loads[i], guest, threshold_key);
+	for (size_t i = 0; i < plan->loads_n; i++)
+		(plan->loads[i].kinds_n ? add_known : add_load)(list, plan, &plan->loads[i], guest,
+								threshold_key);
 	json_decref(guest);
 }
 

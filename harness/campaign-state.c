@@ -45,7 +45,8 @@ struct search_next campaign_search(const struct cell *threshold_cell, unsigned r
 	for (size_t i = 0; i < n; i++) {
 		const struct probe_record *r = &probes[i];
 
-		if (r->replicate != replicate || !outcome_is_answer(r->outcome) || r->kind == PROBE_GROWTH)
+		if (r->replicate != replicate || !outcome_is_answer(r->outcome) ||
+		    (r->kind != PROBE_RAMP && r->kind != PROBE_FIXED))
 			continue;
 		answers[answers_n++] = (struct search_probe){
 			.is_ramp = r->kind == PROBE_RAMP,
@@ -108,8 +109,14 @@ static struct replicate_state replicate_state(const struct cell *cell, unsigned 
 
 	struct replicate_state state;
 
-	if (strcmp(cell_str(cell, "method"), method_name(METHOD_THRESHOLD)) == 0)
+	if (cell_is(cell, METHOD_THRESHOLD))
 		state = threshold_state(cell, replicate, answers, probes, n);
+	else if (cell_is(cell, METHOD_DISPLACEMENT))
+		/* The ballast goes as far as that of the threshold's ramp would. */
+		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE,
+						  .left = 1,
+						  .kind = PROBE_DISPLACEMENT,
+						  .z_kib = campaign_search_params(cell).hi_kib };
 	else
 		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE,
 						  .left = 1,

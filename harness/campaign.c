@@ -91,7 +91,7 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 {
 	const struct campaign *c = run->campaign;
 	cleanup_free char *name = guest_name(c->name, run->probes_run);
-	cleanup(load_command_deinit) struct load_command command = { { NULL } };
+	cleanup(load_command_deinit) struct load_command command = { .argv = { NULL } };
 	struct probe_spec spec = {
 		.cell_key = cell->key,
 		.replicate = state->replicate,
@@ -104,6 +104,7 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 			.icount = cell_bool(cell, "icount"),
 			.ram_mib = cell_uint(cell, "x_mib"),
 			.swap_mib = cell_uint(cell, "swap_mib"),
+			.scratch_mib = cell_uint(cell, "scratch_mib"),
 			.vcpus = cell_uint(cell, "vcpus"),
 			.seed = probe_seed(c->seed, cell, state),
 		},
@@ -117,12 +118,13 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 		.fill = cell_str(cell, "fill"),
 	};
 
-	if (state->kind == PROBE_GROWTH) {
+	if (state->kind == PROBE_GROWTH || state->kind == PROBE_DISPLACEMENT) {
 		struct err *e = load_command_init(&command, cell, c->image, spec.guest.seed);
 
 		if (e)
 			return e;
 		spec.argv = (const char *const *)command.argv;
+		spec.is_in_image = command.is_in_image;
 	}
 	if (c->events.probe_start)
 		c->events.probe_start(c->events.arg, cell, &spec, run->probes_run, left);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calibrate/known.h"
 #include "calibrate/search.h"
 #include "harness/base/err.h"
 #include "harness/guest.h"
@@ -31,6 +32,12 @@ void campaign_expand(const struct plan *plan, const struct image *image, const c
 const char *cell_str(const struct cell *cell, const char *key);
 unsigned cell_uint(const struct cell *cell, const char *key);
 bool cell_bool(const struct cell *cell, const char *key);
+
+/** Is it a cell of that method? */
+bool cell_is(const struct cell *cell, enum method method);
+
+/** The known-answer load of a cell; false when it has none, or when its numbers make no sense. */
+bool cell_known(const struct cell *cell, struct known_spec *ret);
 
 /** The search for a threshold cell's Z*. */
 struct search_params campaign_search_params(const struct cell *threshold_cell);

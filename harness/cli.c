@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
 
 void cli_start_options(void)
 {
@@ -37,4 +44,19 @@ struct err *cli_one_argument(int argc, char **argv, const char *what, const char
 				    argv[optind + 1], argv[0]);
 	*ret = argv[optind];
 	return NULL;
+}
+
+struct err *cli_write_output(const char *path, const struct strbuf *out)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return file_write_atomic(path, out->data, out->len, 0644);
+
+	/* /dev/stdout, a pipe: to be written to, not replaced by a file. */
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", path);
+	return err_wrap(file_write_all(fd, out->data, out->len), "'%s'", path);
 }

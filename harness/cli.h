@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "harness/base/err.h"
+#include "harness/base/strbuf.h"
 
 /* What the subcommands' option parsers share; argv[0] is the subcommand's name. Errors are of kind ERR_USAGE. */
 
@@ -26,5 +27,8 @@ struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
 
 /** The one argument that is left after the options; what names it in errors, e.g. "FILE". */
 struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret) must_check;
+
+/** Writes what --output names: a regular file gets all of it or stays as it was; anything else is written to. */
+struct err *cli_write_output(const char *path, const struct strbuf *out) must_check;
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/metric.h"
@@ -100,28 +97,13 @@ static struct err *check_output(const struct options *o)
 	return NULL;
 }
 
-static struct err *write_output(const char *path, const struct strbuf *out)
-{
-	struct stat st;
-
-	if (stat(path, &st) || S_ISREG(st.st_mode))
-		return file_write_atomic(path, out->data, out->len, 0644);
-
-	/* /dev/stdout, a pipe: to be written to, not replaced by a file. */
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_errno(errno, "cannot open '%s'", path);
-	return err_wrap(file_write_all(fd, out->data, out->len), "'%s'", path);
-}
-
 static struct err *write_report(const struct options *o, const struct report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	o->write(r, &out);
 	if (o->output)
-		return write_output(o->output, &out);
+		return cli_write_output(o->output, &out);
 	fwrite(out.data, 1, out.len, stdout);
 	return NULL;
 }

@@ -112,10 +112,10 @@ static void print_cells(const struct plan *plan, const char *accel, const struct
 {
 	printf("plan %s: %zu cells, %u replicate(s) each, accelerator %s\n", plan->name, n, plan->replicates,
 	       accel);
-	printf("%-12s  %6s  %-9s  %-10s  %-12s  %9s  %-4s  %s\n", "cell", "X MiB", "method", "workload",
+	printf("%-12s  %6s  %-12s  %-13s  %-12s  %9s  %-7s  %s\n", "cell", "X MiB", "method", "workload",
 	       "interpreter", "processes", "thp", "swappiness");
 	for (size_t i = 0; i < n; i++)
-		printf("%-12.12s  %6u  %-9s  %-10s  %-12s  %9u  %-4s  %u\n", cells[i].key,
+		printf("%-12.12s  %6u  %-12s  %-13s  %-12s  %9u  %-7s  %u\n", cells[i].key,
 		       cell_uint(&cells[i], "x_mib"), cell_str(&cells[i], "method"),
 		       cell_str(&cells[i], "workload"), cell_str(&cells[i], "interpreter"),
 		       cell_uint(&cells[i], "processes"), cell_str(&cells[i], "thp"),

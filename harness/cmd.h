@@ -5,15 +5,18 @@
 #include "harness/base/err.h"
 
 /*
- * Subcommands. Each has a file cmd-NAME.c, parses its own options (argv[0] is its name) and is the only kind of file that prints
- * to stdout. An error's kind becomes the exit code.
+ * Subcommands. Each has a file cmd-NAME.c, parses its own options (argv[0] is its name) and is the only kind
+ * of file that prints to stdout. An error's kind becomes the exit code.
  */
 
 struct err *cmd_doctor(int argc, char **argv) must_check;
 struct err *cmd_export(int argc, char **argv) must_check;
 struct err *cmd_image(int argc, char **argv) must_check;
+struct err *cmd_measure(int argc, char **argv) must_check;
+struct err *cmd_metrics(int argc, char **argv) must_check;
 struct err *cmd_report(int argc, char **argv) must_check;
 struct err *cmd_run(int argc, char **argv) must_check;
 struct err *cmd_status(int argc, char **argv) must_check;
+struct err *cmd_validate(int argc, char **argv) must_check;
 
 #endif

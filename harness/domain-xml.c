@@ -91,9 +91,13 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 {
 	struct err *e = check_name(spec->name);
 	const char *const texts[][2] = {
-		{ "kernel path", spec->kernel },          { "initrd path", spec->initrd },
-		{ "kernel command line", spec->cmdline }, { "root disk path", spec->root_disk },
-		{ "swap disk path", spec->swap_disk },    { "agent socket path", extra->agent_socket },
+		{ "kernel path", spec->kernel },
+		{ "initrd path", spec->initrd },
+		{ "kernel command line", spec->cmdline },
+		{ "root disk path", spec->root_disk },
+		{ "swap disk path", spec->swap_disk },
+		{ "scratch disk path", spec->scratch_disk },
+		{ "agent socket path", extra->agent_socket },
 		{ "console path", extra->console_path },
 	};
 
@@ -114,6 +118,19 @@ static void add_boot(struct strbuf *sb, const struct domain_spec *spec)
 	strbuf_adds(sb, " </os>\n");
 }
 
+/*
+ * unsafe: the disk is worth nothing after the guest's life, so flushes are ignored. stop: a full host disk
+ * shows as a paused guest, not as a load that was killed for a strange reason.
+ */
+static void add_raw_disk(struct strbuf *sb, const char *path, const char *target, const char *serial)
+{
+	strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
+			"   <driver name='qemu' type='raw' cache='unsafe' error_policy='stop'/>\n");
+	add_around(sb, "   <source file='", path, "'/>\n");
+	strbuf_addf(sb, "   <target dev='%s' bus='virtio'/>\n   <serial>%s</serial>\n  </disk>\n", target,
+		    serial);
+}
+
 static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
 {
 	if (spec->root_disk) {
@@ -123,18 +140,10 @@ static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
 		strbuf_adds(sb, "   <target dev='vda' bus='virtio'/>\n   <readonly/>\n"
 				"   <serial>" PROTO_SERIAL_ROOT "</serial>\n  </disk>\n");
 	}
-	if (spec->swap_disk) {
-		/*
-		 * unsafe: the disk is worth nothing after the guest's life, so flushes are ignored. stop: a
-		 * full host disk shows as a paused guest, not as a load that was killed for a strange
-		 * reason.
-		 */
-		strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
-				"   <driver name='qemu' type='raw' cache='unsafe' error_policy='stop'/>\n");
-		add_around(sb, "   <source file='", spec->swap_disk, "'/>\n");
-		strbuf_adds(sb, "   <target dev='" DOMAIN_SWAP_TARGET "' bus='virtio'/>\n"
-				"   <serial>" PROTO_SERIAL_SWAP "</serial>\n  </disk>\n");
-	}
+	if (spec->swap_disk)
+		add_raw_disk(sb, spec->swap_disk, DOMAIN_SWAP_TARGET, PROTO_SERIAL_SWAP);
+	if (spec->scratch_disk)
+		add_raw_disk(sb, spec->scratch_disk, "vdc", PROTO_SERIAL_SCRATCH);
 }
 
 static void add_devices(struct strbuf *sb, const struct domain_spec *spec,

@@ -79,7 +79,8 @@ struct domain_spec {
 	const char *initrd; /**< NULL for none */
 	const char *cmdline;
 	const char *root_disk; /**< qcow2, attached read-only; NULL for none */
-	const char *swap_disk; /**< raw, writable for QEMU's user; NULL for none */
+	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
+	const char *scratch_disk; /**< the same */
 };
 
 struct domain;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The guest programs inside the host program. AGENT and BALLAST are their quoted paths, given by the Makefile.
+ * The guest programs inside the host program. AGENT, BALLAST and KNOWN are their quoted paths, given by the
+ * Makefile.
  */
 
 	.section .rodata
@@ -25,5 +26,6 @@ swapcal_\name\()_len:
 
 	embed agent, AGENT
 	embed ballast, BALLAST
+	embed known, KNOWN
 
 	.section .note.GNU-stack, "", @progbits

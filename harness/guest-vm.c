@@ -9,6 +9,7 @@
 #include "harness/base/clock.h"
 #include "harness/channel.h"
 #include "harness/initramfs.h"
+#include "harness/scratchdisk.h"
 #include "harness/swapdisk.h"
 
 /*
@@ -27,7 +28,7 @@ struct guest_vm_host {
 struct guest {
 	struct domain *domain;
 	struct channel *channel;
-	char *swap_disk;
+	char *swap_disk, *scratch_disk; /* scratch_disk: NULL when there is none */
 };
 
 const char *guest_vm_cmdline(bool icount)
@@ -73,22 +74,36 @@ static void vm_stop(struct guest *g)
 	if (g->domain)
 		domain_stop(g->domain);
 	unlink(g->swap_disk);
+	if (g->scratch_disk)
+		unlink(g->scratch_disk);
 	free(g->swap_disk);
+	free(g->scratch_disk);
 	free(g);
 }
 DEFINE_CLEANUP(cleanup_guest, struct guest *, vm_stop)
+
+static struct err *make_disks(struct guest *g, struct domain_conn *conn, const struct guest_config *config)
+{
+	g->swap_disk = xasprintf("%s/%s.swap", domain_conn_workdir(conn), config->name);
+
+	struct err *e = swapdisk_create(g->swap_disk, config->swap_mib);
+
+	if (!e)
+		e = domain_own_file(conn, g->swap_disk);
+	if (e || !config->scratch_mib)
+		return e;
+	g->scratch_disk = xasprintf("%s/%s.scratch", domain_conn_workdir(conn), config->name);
+	e = scratchdisk_create(g->scratch_disk, config->scratch_mib);
+	return e ? e : domain_own_file(conn, g->scratch_disk);
+}
 
 static struct err *vm_start(void *ctx, const struct guest_config *config, struct guest **ret)
 {
 	struct guest_vm_host *host = ctx;
 	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
 
-	g->swap_disk = xasprintf("%s/%s.swap", domain_conn_workdir(host->conn), config->name);
+	struct err *e = make_disks(g, host->conn, config);
 
-	struct err *e = swapdisk_create(g->swap_disk, config->swap_mib);
-
-	if (!e)
-		e = domain_own_file(host->conn, g->swap_disk);
 	if (e)
 		return e;
 
@@ -103,6 +118,7 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 		.cmdline = guest_vm_cmdline(config->icount),
 		.root_disk = host->root_disk,
 		.swap_disk = g->swap_disk,
+		.scratch_disk = g->scratch_disk,
 	};
 
 	e = domain_start(host->conn, &spec, &g->domain);

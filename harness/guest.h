@@ -21,6 +21,7 @@ struct guest_config {
 	bool icount;       /**< instruction-counted clock: bit-identical lives, TCG only */
 	unsigned ram_mib;
 	unsigned swap_mib;
+	unsigned scratch_mib; /**< room on a writable file system at PROTO_SCRATCH_DIR; 0: there is none */
 	unsigned vcpus;
 	uint64_t seed;
 };

@@ -19,8 +19,8 @@ DEFINE_CLEANUP(cleanup_write, struct archive *, archive_write_free)
 DEFINE_CLEANUP(cleanup_entry, struct archive_entry *, archive_entry_free)
 
 /* See embed.S. */
-extern const unsigned char swapcal_agent[], swapcal_ballast[];
-extern const uint64_t swapcal_agent_len, swapcal_ballast_len;
+extern const unsigned char swapcal_agent[], swapcal_ballast[], swapcal_known[];
+extern const uint64_t swapcal_agent_len, swapcal_ballast_len, swapcal_known_len;
 
 struct initramfs_blob initramfs_agent(void)
 {
@@ -30,6 +30,11 @@ struct initramfs_blob initramfs_agent(void)
 struct initramfs_blob initramfs_ballast(void)
 {
 	return (struct initramfs_blob){ swapcal_ballast, swapcal_ballast_len };
+}
+
+struct initramfs_blob initramfs_known(void)
+{
+	return (struct initramfs_blob){ swapcal_known, swapcal_known_len };
 }
 
 struct cpio {
@@ -103,6 +108,8 @@ static struct err *add_all(struct cpio *cpio, const struct image *image)
 		e = add(cpio, "init", S_IFREG | 0755, 0, swapcal_agent, swapcal_agent_len);
 	if (!e)
 		e = add(cpio, "ballast", S_IFREG | 0755, 0, swapcal_ballast, swapcal_ballast_len);
+	if (!e)
+		e = add(cpio, "known", S_IFREG | 0755, 0, swapcal_known, swapcal_known_len);
 	return e ? e : add_modules(cpio, image);
 }
 

@@ -7,8 +7,8 @@
 
 /**
  * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0644: /init (the agent),
- * /ballast, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs. Agent
- * and ballast are those embedded in this binary. Same input, same bytes.
+ * /ballast, /known, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs.
+ * The programs are those embedded in this binary. Same input, same bytes.
  */
 struct err *initramfs_write(const struct image *image, const char *path) must_check;
 
@@ -19,5 +19,6 @@ struct initramfs_blob {
 };
 struct initramfs_blob initramfs_agent(void);
 struct initramfs_blob initramfs_ballast(void);
+struct initramfs_blob initramfs_known(void);
 
 #endif

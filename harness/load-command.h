@@ -2,6 +2,7 @@
 #ifndef SWAPCAL_LOAD_COMMAND_H
 #define SWAPCAL_LOAD_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/err.h"
@@ -14,6 +15,7 @@
 /** A NULL-terminated command to start in the guest; the strings belong to it. */
 struct load_command {
 	char *argv[LOAD_COMMAND_MAX];
+	bool is_in_image; /**< a program of the image, not of the initramfs */
 };
 
 /**
@@ -23,8 +25,8 @@ struct load_command {
 #define LOAD_STEP_KIB 1024
 
 /**
- * The command of a growth cell's workload; seed makes its content differ from probe to probe. An error when
- * the image lacks the interpreter.
+ * The command of a cell's load; seed makes its content differ from probe to probe. An error when the image
+ * lacks the interpreter.
  */
 struct err *load_command_init(struct load_command *command, const struct cell *cell,
 			      const struct image *image, uint64_t seed) must_check;

@@ -16,6 +16,9 @@ static const struct {
 	{ "run", cmd_run, "run or resume a campaign" },
 	{ "status", cmd_status, "how far a campaign is, what failed and why" },
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
+	{ "validate", cmd_validate, "does one metric predict swapping? a verdict from old results" },
+	{ "metrics", cmd_metrics, "the metrics, what they mean, and what they can ask" },
+	{ "measure", cmd_measure, "memory of a command and its children on this machine" },
 	{ "export", cmd_export, "raw samples and evidence, byte for byte" },
 };
 

@@ -6,14 +6,12 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/datadir.h"
-
-/* A metric is a page of text; more is a mistake. */
-#define FILE_BYTES_MAX 65536
 
 static const struct {
 	const char *key;
@@ -107,34 +105,78 @@ static bool is_name_of_file(const char *name, const char *path)
 	return strcmp(basename(copy), expected) == 0;
 }
 
-static struct err *load(const char *path, struct metric *m)
+static struct err *read_text(const char *path, struct strbuf *text)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	struct err *e = file_read(path, FILE_BYTES_MAX, &text);
+	struct err *e = file_read(path, METRIC_BYTES_MAX, text);
 
 	if (e)
 		return err_wrap(e, "metric");
-	if (strlen(strbuf_str(&text)) != text.len)
+	if (strlen(strbuf_str(text)) != text->len)
 		return err_new_kind(ERR_USAGE, "%s:1: is no text", path);
-	if (text.len == 0)
+	if (text->len == 0)
 		return err_new_kind(ERR_USAGE, "%s:1: is empty", path);
-	e = parse(m, path, text.data);
-	if (e)
-		return e;
+	return NULL;
+}
+
+static struct err *check_name(const struct metric *m)
+{
 	if (*m->name == '\0' || m->name[strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
 		return err_new_kind(ERR_USAGE,
-				    "%s: name '%s' must be lower-case letters, digits and underscores", path,
-				    m->name);
-	if (!is_name_of_file(m->name, path))
-		return err_new_kind(ERR_USAGE, "%s: metric '%s' must be in a file of that name", path,
+				    "%s: name '%s' must be lower-case letters, digits and underscores",
+				    m->path, m->name);
+	if (!is_name_of_file(m->name, m->path))
+		return err_new_kind(ERR_USAGE, "%s: metric '%s' must be in a file of that name", m->path,
 				    m->name);
 	return NULL;
 }
 
-struct err *metric_load(const char *path, struct metric *ret)
+/* "NAME" of "DIR/NAME.sql" */
+static char *name_of_file(const char *path)
+{
+	cleanup_free char *copy = xstrdup(path);
+	char *name = basename(copy), *dot = strrchr(name, '.');
+
+	if (dot && dot != name && strcmp(dot, ".sql") == 0)
+		*dot = '\0';
+	return xstrdup(name);
+}
+
+/* A file that is nothing but a query. */
+static void take_query(struct metric *m, const char *text)
+{
+	m->name = name_of_file(m->path);
+	m->summary = xstrdup("");
+	m->meaning = xstrdup("");
+	m->wrong_when = xstrdup("");
+	m->source = xstrdup("");
+	m->sql = xstrdup(text);
+	m->line = 1;
+}
+
+static bool has_header(const char *text)
+{
+	return strncmp(text, "-- name:", strlen("-- name:")) == 0;
+}
+
+static struct err *load(struct metric *m, bool needs_header)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct err *e = read_text(m->path, &text);
+
+	if (e)
+		return e;
+	if (!needs_header && !has_header(text.data)) {
+		take_query(m, text.data);
+		return NULL;
+	}
+	e = parse(m, m->path, text.data);
+	return e ? e : check_name(m);
+}
+
+static struct err *load_file(const char *path, bool needs_header, struct metric *ret)
 {
 	struct metric m = { .path = xstrdup(path) };
-	struct err *e = load(path, &m);
+	struct err *e = load(&m, needs_header);
 
 	if (e) {
 		metric_deinit(&m);
@@ -142,6 +184,11 @@ struct err *metric_load(const char *path, struct metric *ret)
 	}
 	*ret = m;
 	return NULL;
+}
+
+struct err *metric_load(const char *path, struct metric *ret)
+{
+	return load_file(path, true, ret);
 }
 
 static int is_sql(const struct dirent *entry)
@@ -199,6 +246,51 @@ struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 	struct err *e = datadir_find("calibrate/metrics", &dir);
 
 	return e ? e : metric_load_dir(dir, ret, ret_n);
+}
+
+static bool is_path(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') || (len > 4 && strcmp(name + len - 4, ".sql") == 0);
+}
+
+struct err *metric_find(const char *name, struct metric *ret)
+{
+	cleanup_free char *dir = NULL, *path = NULL;
+	struct err *e = datadir_find("calibrate/metrics", &dir);
+
+	if (e)
+		return e;
+	path = xasprintf("%s/%s.sql", dir, name);
+	if (strchr(name, '/') || access(path, F_OK))
+		return err_new_kind(
+			ERR_USAGE,
+			"no metric '%s'; 'swapcal metrics list' has those there are, and a file of your own "
+			"is given by a path that ends in .sql",
+			name);
+	return metric_load(path, ret);
+}
+
+struct err *metric_load_trial(const char *name_or_path, struct metric **ret, size_t *ret_n)
+{
+	struct metric trial, *metrics;
+	size_t n;
+	struct err *e = is_path(name_or_path) ? load_file(name_or_path, false, &trial)
+					      : metric_find(name_or_path, &trial);
+
+	if (e)
+		return e;
+	e = metric_load_shipped(&metrics, &n);
+	if (e) {
+		metric_deinit(&trial);
+		return e;
+	}
+	metrics = xreallocarray(metrics, n + 1, sizeof(*metrics));
+	metrics[n] = trial;
+	*ret = metrics;
+	*ret_n = n + 1;
+	return NULL;
 }
 
 struct query_text metric_query(const struct metric *m)

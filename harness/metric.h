@@ -7,6 +7,9 @@
 #include "harness/base/err.h"
 #include "harness/query.h"
 
+/** A metric is a page of text; more is a mistake. */
+#define METRIC_BYTES_MAX 65536
+
 /*
  * A metric is one .sql file: a header of comment lines, then one SELECT giving snapshot_id, y_kib.
  *
@@ -37,6 +40,16 @@ struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n)
 
 /** The metrics that come with swapcal, by name. */
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n) must_check;
+
+/** The shipped metric of that name; an error of kind ERR_USAGE when there is none. */
+struct err *metric_find(const char *name, struct metric *ret) must_check;
+
+/**
+ * The shipped metrics, and after them once more, or from its file, the one on trial: the name of a shipped
+ * one, or a path (it has a '/' or ends in ".sql"). The file of a path may go without the header: then all of
+ * it is SQL, and the metric has the name of the file.
+ */
+struct err *metric_load_trial(const char *name_or_path, struct metric **ret, size_t *ret_n) must_check;
 
 void metric_deinit(struct metric *m);
 void metrics_free(struct metric *metrics, size_t n);

@@ -19,7 +19,11 @@
 #define SWAP_MAX_MIB      65536
 #define BALLAST_MIB_S_MAX 4096
 
-static const char *const method_names[] = { "threshold", "growth", NULL };
+/* Of a known-answer load: what guest/known.c can map, and the largest guest can hold. */
+#define KNOWN_MIB_MIN 2
+#define KNOWN_MIB_MAX 65536
+
+static const char *const method_names[] = { "threshold", "growth", "displacement", NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
 static const char *const launch_names[] = { "independent", NULL };
 static const char *const size_names[] = { "small", NULL };
@@ -173,7 +177,7 @@ static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 	return e;
 }
 
-static struct err *parse_load(struct yaml_node node, struct plan_load *ret)
+static struct err *parse_workload(struct yaml_node node, const struct plan *plan, struct plan_load *ret)
 {
 	static const char *const keys[] = { "workload", "interpreter", "processes", "launch", "size", NULL };
 	struct yaml_node workload;
@@ -183,6 +187,10 @@ static struct err *parse_load(struct yaml_node node, struct plan_load *ret)
 		e = yaml_need(node, "workload", &workload);
 	if (!e)
 		e = yaml_str(workload, &ret->workload);
+	if (!e && !plan->methods[METHOD_GROWTH])
+		e = yaml_error(node,
+			       "nothing would run 'workload': method 'growth' does, and 'displacement' needs "
+			       "loads of the form 'ballast'");
 	if (!e)
 		e = get_strings(node, "interpreter", NULL, &ret->interpreters);
 	if (!e)
@@ -194,24 +202,85 @@ static struct err *parse_load(struct yaml_node node, struct plan_load *ret)
 	return e;
 }
 
+static struct err *parse_kinds(struct yaml_node node, struct plan_load *ret)
+{
+	const char *names[KNOWN_COUNT + 1] = { NULL };
+	struct plan_strings list;
+
+	for (int i = 0; i < KNOWN_COUNT; i++)
+		names[i] = known_kind_name((enum known_kind)i);
+
+	struct err *e = get_strings(node, "ballast", names, &list);
+
+	for (size_t i = 0; !e && i < list.n; i++)
+		known_kind_parse(list.v[i], &ret->kinds[ret->kinds_n++]);
+	return e;
+}
+
+/** What only forked processes have. */
+static struct err *parse_forked(struct yaml_node node, struct plan_load *ret)
+{
+	static const char *const only[] = { "children", "dirty_pct" };
+	bool has_forked = false;
+
+	for (size_t i = 0; i < ret->kinds_n; i++)
+		has_forked |= ret->kinds[i] == KNOWN_FORKED_COW;
+	for (size_t i = 0; !has_forked && i < sizeof(only) / sizeof(only[0]); i++)
+		if (yaml_is_present(yaml_get(node, only[i])))
+			return yaml_error(yaml_get(node, only[i]), "only '%s' has '%s'",
+					  known_kind_name(KNOWN_FORKED_COW), only[i]);
+
+	struct err *e = get_uint(node, "children", 1, 64, 4, &ret->children);
+
+	return e ? e : get_uint(node, "dirty_pct", 0, 100, 25, &ret->dirty_pct);
+}
+
+static struct err *parse_known(struct yaml_node node, const struct plan *plan, struct plan_load *ret)
+{
+	static const char *const keys[] = { "ballast", "mib", "children", "dirty_pct", NULL };
+	struct yaml_node mib;
+	struct err *e = yaml_check_keys(node, keys);
+
+	if (!e)
+		e = parse_kinds(node, ret);
+	if (!e)
+		e = yaml_need(node, "mib", &mib);
+	if (!e)
+		e = yaml_uint(mib, KNOWN_MIB_MIN, KNOWN_MIB_MAX, &ret->mib);
+	/* Huge pages and page tables come by 2 MiB. */
+	if (!e && ret->mib % 2)
+		e = yaml_error(mib, "%u is not even", ret->mib);
+	if (!e)
+		e = parse_forked(node, ret);
+	if (!e && !plan->methods[METHOD_DISPLACEMENT])
+		e = yaml_error(node, "nothing would run 'ballast': is method 'displacement' meant too?");
+	return e;
+}
+
 static struct err *parse_loads(struct yaml_node root, struct plan *plan)
 {
 	struct yaml_node loads = yaml_get(root, "loads");
-	size_t n = yaml_count(loads);
+	size_t n = yaml_count(loads), known_n = 0;
+	bool has_use = plan->methods[METHOD_GROWTH] || plan->methods[METHOD_DISPLACEMENT];
+	struct err *e = NULL;
 
-	if (!n && plan->methods[METHOD_GROWTH])
-		return yaml_error(root, "method 'growth' needs 'loads'");
-	if (n && !plan->methods[METHOD_GROWTH])
+	if (n && !has_use)
 		return yaml_error(loads, "method 'threshold' has no use for 'loads': is 'growth' meant too?");
 	plan->loads = xcalloc(n, sizeof(*plan->loads));
 	plan->loads_n = n;
-	for (size_t i = 0; i < n; i++) {
-		struct err *e = parse_load(yaml_at(loads, i), &plan->loads[i]);
+	for (size_t i = 0; !e && i < n; i++) {
+		struct yaml_node load = yaml_at(loads, i);
+		bool is_known = yaml_is_present(yaml_get(load, "ballast"));
 
-		if (e)
-			return e;
+		known_n += is_known;
+		e = is_known ? parse_known(load, plan, &plan->loads[i])
+			     : parse_workload(load, plan, &plan->loads[i]);
 	}
-	return NULL;
+	if (!e && plan->methods[METHOD_GROWTH] && known_n == n)
+		e = yaml_error(root, "method 'growth' needs 'loads' with a 'workload'");
+	if (!e && plan->methods[METHOD_DISPLACEMENT] && !known_n)
+		e = yaml_error(root, "method 'displacement' needs 'loads' with a 'ballast'");
+	return e;
 }
 
 static struct err *parse_methods(struct yaml_node root, struct plan *plan)
@@ -370,6 +439,9 @@ struct err *plan_check_image(const struct plan *plan, const struct image *image)
 	struct yaml_node loads = yaml_get(yaml_root(plan->file), "loads");
 
 	for (size_t i = 0; i < yaml_count(loads); i++) {
+		if (plan->loads[i].kinds_n)
+			continue;
+
 		struct yaml_node interpreters = yaml_get(yaml_at(loads, i), "interpreter");
 		struct err *e = check_workload(yaml_at(loads, i), image);
 

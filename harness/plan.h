@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "calibrate/known.h"
 #include "calibrate/onset.h"
 #include "harness/base/err.h"
 #include "harness/image.h"
@@ -27,13 +28,21 @@ struct plan_strings {
 enum method {
 	METHOD_THRESHOLD,
 	METHOD_GROWTH,
+	METHOD_DISPLACEMENT,
 };
 
 const char *method_name(enum method method);
 
-/** One entry of `loads`: its lists multiply. */
+/** Largest number of methods, for arrays. */
+#define METHOD_COUNT (METHOD_DISPLACEMENT + 1)
+
+/** One entry of `loads`: its lists multiply. Either a workload or, when kinds_n > 0, known-answer loads. */
 struct plan_load {
-	const char *workload;
+	enum known_kind kinds[KNOWN_COUNT];
+	size_t kinds_n;
+	unsigned mib, children, dirty_pct; /**< of known-answer loads; see struct known_spec */
+
+	const char *workload; /**< NULL for known-answer loads */
 	struct plan_strings interpreters;
 	struct plan_uints processes;
 	struct plan_strings launch;
@@ -50,7 +59,7 @@ struct plan {
 	bool mglru[2];
 	size_t mglru_n;
 	unsigned swap_mib, vcpus;
-	bool methods[METHOD_GROWTH + 1];
+	bool methods[METHOD_COUNT];
 	const struct onset_rule *rule;
 	unsigned replicates;
 	unsigned seed;

@@ -5,6 +5,13 @@
 #include "harness/base/strbuf.h"
 #include "harness/probe.h"
 
+/** A process that was started in the guest. */
+struct probe_process {
+	json_int_t pid; /**< 0 before it was started */
+	bool has_exited;
+	int status, signal;
+};
+
 /*
  * Shared by probe.c (the course of a guest life), probe-message.c (what the agent says) and probe-load.c
  * (what is asked of it).
@@ -36,10 +43,9 @@ struct probe {
 	bool is_ballast_full;
 	bool is_verified;
 	uint64_t verified_pages, bad_pages, zero_pages;
-	uint64_t ballast_pages; /**< all that it holds by its own count: verified, or in swap */
-	bool has_exited;
-	int exit_status, exit_signal;
-	json_int_t load_pid;
+	uint64_t ballast_pages;             /**< all that it holds by its own count: verified, or in swap */
+	struct probe_process ballast, load; /**< some probes have one of them, some both */
+	bool is_load_full;                  /**< it has all that it will hold */
 	uint64_t next_sample_seq;
 	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
 	size_t evidence_bytes;
@@ -80,12 +86,17 @@ uint64_t probe_last_sample_us(const struct probe *p);
 /** Swap on, knobs set and verified, caches dropped, baseline taken, sampling started. */
 bool probe_prepare(struct probe *p);
 bool probe_start_ballast(struct probe *p);
-bool probe_start_workload(struct probe *p);
+bool probe_start_load(struct probe *p);
 
 /**
- * The load has exited: ends the probe with what that means. True for a workload that just came to its end.
+ * A process has exited that should not have yet: ends the probe with what that means. True for a workload
+ * that just came to its end in growing.
  */
 bool probe_explain_exit(struct probe *p);
+
+/** Stops all processes of the load, and lets them go on. */
+bool probe_freeze(struct probe *p);
+bool probe_thaw(struct probe *p);
 
 /** Raw evidence of the load and the guest, under that name. */
 bool probe_snapshot(struct probe *p, const char *name);

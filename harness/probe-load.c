@@ -124,7 +124,7 @@ bool probe_prepare(struct probe *p)
 	return probe_call_ok(p, watch);
 }
 
-static bool start(struct probe *p, json_t *argv, bool in_root_image)
+static bool start(struct probe *p, json_t *argv, bool in_root_image, struct probe_process *process)
 {
 	json_t *m = message("start");
 
@@ -136,7 +136,7 @@ static bool start(struct probe *p, json_t *argv, bool in_root_image)
 		return false;
 	if (!p->reply_ok)
 		return probe_end(p, OUTCOME_INVALID, "the load does not start: %s", p->reply_error);
-	p->load_pid = p->reply_pid;
+	process->pid = p->reply_pid;
 	return true;
 }
 
@@ -155,16 +155,16 @@ bool probe_start_ballast(struct probe *p)
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
 	push_option(argv, "--seed", p->spec->guest.seed);
-	return start(p, argv, false);
+	return start(p, argv, false, &p->ballast);
 }
 
-bool probe_start_workload(struct probe *p)
+bool probe_start_load(struct probe *p)
 {
 	json_t *argv = json_array();
 
 	for (const char *const *a = p->spec->argv; *a; a++)
 		json_array_append_new(argv, json_string(*a));
-	return start(p, argv, true);
+	return start(p, argv, p->spec->is_in_image, &p->load);
 }
 
 /** The last line of what the load printed: with interpreters, the one that names the error. */
@@ -185,23 +185,30 @@ static char *last_output_line(const struct probe *p)
 
 bool probe_explain_exit(struct probe *p)
 {
+	bool is_load = p->load.has_exited;
+	const struct probe_process *process = is_load ? &p->load : &p->ballast;
+	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
 	cleanup_free char *line = last_output_line(p);
 	const char *sep = *line ? ": " : "";
 
 	/* The kernel's OOM count may come with the next samples only. */
-	if (p->exit_signal == SIGKILL)
+	if (process->signal == SIGKILL)
 		return probe_end(p, OUTCOME_OOM,
-				 "the load was killed in the guest, as its kernel does when memory and swap "
+				 "the %s was killed in the guest, as its kernel does when memory and swap "
 				 "are full%s%s",
+				 name, sep, line);
+	if (process->signal)
+		return probe_end(p, OUTCOME_INVALID, "the %s died of signal %d%s%s", name, process->signal,
 				 sep, line);
-	if (p->exit_signal)
-		return probe_end(p, OUTCOME_INVALID, "the load died of signal %d%s%s", p->exit_signal, sep,
-				 line);
-	if (p->exit_status)
-		return probe_end(p, OUTCOME_INVALID, "the load failed with status %d%s%s", p->exit_status,
-				 sep, line);
+	if (process->status == PROTO_STATUS_NOT_APPLICABLE && is_load)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "%s",
+				 *line ? line : "the load says that this guest cannot have it");
+	if (process->status)
+		return probe_end(p, OUTCOME_INVALID, "the %s failed with status %d%s%s", name,
+				 process->status, sep, line);
 	if (p->spec->kind != PROBE_GROWTH)
-		return probe_end(p, OUTCOME_INVALID, "the ballast ended by itself%s%s", sep, line);
+		return probe_end(p, OUTCOME_INVALID, "the %s ended by itself%s%s",
+				 is_load ? "load" : "ballast", sep, line);
 	return true;
 }
 
@@ -219,12 +226,21 @@ bool probe_snapshot(struct probe *p, const char *name)
 	return go_on;
 }
 
+bool probe_freeze(struct probe *p)
+{
+	return probe_call_ok(p, message("freeze"));
+}
+
+bool probe_thaw(struct probe *p)
+{
+	return probe_call_ok(p, message("thaw"));
+}
+
 bool probe_verify_ballast(struct probe *p)
 {
-	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) ||
-	    !probe_call_ok(p, message("thaw")))
+	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !probe_thaw(p))
 		return false;
-	while (!p->has_exited)
+	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
 			return false;
 	if (!p->is_verified)

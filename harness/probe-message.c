@@ -111,12 +111,16 @@ static void on_onset(struct probe *p, const struct guest_msg *m)
 static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 {
 	const char *line = get_str(m, "line");
+	json_int_t pid = (json_int_t)get_uint(m, "pid");
 	uint64_t swapped;
 
-	if (p->spec->kind == PROBE_GROWTH) {
+	if (pid != p->ballast.pid && pid != p->load.pid)
+		return;
+	if (p->spec->kind == PROBE_DISPLACEMENT && pid == p->load.pid) {
+		p->is_load_full |= strcmp(line, "full") == 0;
+	} else if (p->spec->kind == PROBE_GROWTH) {
 		/* Nothing is measured at a step in this method: the workload may go on at once. */
-		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid",
-					(json_int_t)get_uint(m, "pid"), "line", "go"));
+		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid", pid, "line", "go"));
 	} else if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64,
 			  &p->rec->ballast_rss_kib, &p->rec->ballast_pte_kib) == 2) {
 		p->is_ballast_full = true;
@@ -137,11 +141,18 @@ static void on_output(struct probe *p, const struct guest_msg *m)
 
 static void on_exit_message(struct probe *p, const struct guest_msg *m)
 {
-	if ((json_int_t)get_uint(m, "pid") != p->load_pid && p->load_pid)
+	json_int_t pid = (json_int_t)get_uint(m, "pid");
+	struct probe_process *process = pid == p->ballast.pid ? &p->ballast
+					: pid == p->load.pid  ? &p->load
+							      : NULL;
+
+	if (!process || !pid) {
+		probe_end(p, OUTCOME_INVALID, "agent told of the end of a process that was not started");
 		return;
-	p->has_exited = true;
-	p->exit_status = (int)get_uint(m, "status");
-	p->exit_signal = (int)get_uint(m, "signal");
+	}
+	process->has_exited = true;
+	process->status = (int)get_uint(m, "status");
+	process->signal = (int)get_uint(m, "signal");
 }
 
 static void on_file(struct probe *p, const struct guest_msg *m)

@@ -245,37 +245,71 @@ static bool boot(struct probe *p)
 	return true;
 }
 
-static bool run_load(struct probe *p)
+/** Has a process ended that should still be there? */
+static bool has_exited(const struct probe *p)
 {
-	bool is_ballast = p->spec->kind != PROBE_GROWTH;
+	return p->load.has_exited || p->ballast.has_exited;
+}
 
-	set_phase(p, PHASE_LOAD);
-	if (!(is_ballast ? probe_start_ballast(p) : probe_start_workload(p)))
-		return false;
-	while (!p->has_onset && !p->is_ballast_full && !p->has_exited)
-		if (!probe_pump(p, 1000))
-			return false;
-	if (p->has_onset)
-		return true;
-	if (p->has_exited)
-		return probe_explain_exit(p);
+/**
+ * Waits for settle_ms of guest time, and longer while swap still moves; less when the guest swaps or a
+ * process ends.
+ */
+static bool rest(struct probe *p)
+{
+	uint64_t start_us = probe_last_sample_us(p);
 
 	set_phase(p, PHASE_SETTLE);
-	uint64_t full_at_us = probe_last_sample_us(p);
-
-	while (!p->has_onset && !p->has_exited) {
-		/*
-		 * A ballast that is full rests for settle_ms of guest time, and longer while swap still
-		 * moves.
-		 */
-		bool rested = probe_last_sample_us(p) - full_at_us >= p->spec->settle_ms * 1000ull;
+	while (!p->has_onset && !has_exited(p)) {
+		bool rested = probe_last_sample_us(p) - start_us >= p->spec->settle_ms * 1000ull;
 
 		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
 			break;
 		if (!probe_pump(p, 1000))
 			return false;
 	}
-	return p->has_onset || !p->has_exited || probe_explain_exit(p);
+	return true;
+}
+
+/** Lets the load of growth, or the ballast, grow until onset, or until it is all there and the guest at rest.
+ */
+static bool grow(struct probe *p)
+{
+	set_phase(p, PHASE_LOAD);
+	if (!(p->spec->kind == PROBE_GROWTH ? probe_start_load(p) : probe_start_ballast(p)))
+		return false;
+	while (!p->has_onset && !p->is_ballast_full && !has_exited(p))
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!p->has_onset && !has_exited(p) && !rest(p))
+		return false;
+	return p->has_onset || !has_exited(p) || probe_explain_exit(p);
+}
+
+/**
+ * Starts the load, waits until it has all that it will hold and the guest is at rest, and takes its evidence.
+ * It rests as long as a fixed ballast, so that what either sets going in the guest has as much time to end.
+ */
+static bool place_load(struct probe *p)
+{
+	set_phase(p, PHASE_LOAD);
+	if (!probe_start_load(p))
+		return false;
+	while (!p->has_onset && !p->is_load_full && !has_exited(p))
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!p->has_onset && !has_exited(p) && !rest(p))
+		return false;
+	if (has_exited(p))
+		return probe_explain_exit(p);
+	set_phase(p, PHASE_EVIDENCE);
+	if (!p->has_onset && (!probe_freeze(p) || !probe_snapshot(p, "load") || !probe_thaw(p)))
+		return false;
+	if (p->has_onset)
+		return probe_end(
+			p, OUTCOME_INVALID,
+			"the load alone made the guest swap: there is no room for a ballast beside it");
+	return true;
 }
 
 /** Bytes that must reach the swap disk for the onset rule to hold. */
@@ -350,10 +384,14 @@ static void live(struct probe *p)
 	if (!boot(p))
 		return;
 	set_phase(p, PHASE_PREPARE);
-	if (!probe_prepare(p) || !run_load(p))
+	if (!probe_prepare(p))
+		return;
+	if (p->spec->kind == PROBE_DISPLACEMENT && !place_load(p))
+		return;
+	if (!grow(p))
 		return;
 
-	bool has_ended = p->has_exited && !p->has_onset;
+	bool has_ended = p->load.has_exited && !p->has_onset;
 
 	set_phase(p, PHASE_EVIDENCE);
 	/*

@@ -15,7 +15,9 @@ struct probe_spec {
 	const char *cell_key;
 	unsigned replicate, seq;
 	enum probe_kind kind;
-	uint64_t z_kib; /**< ballast size: the target of a fixed probe, the end of a ramp; 0 for growth */
+	/** Ballast size: the target of a fixed probe, the end of a ramp (also one beside a load); 0 for
+	 * growth */
+	uint64_t z_kib;
 
 	struct guest_config guest;
 	unsigned swappiness;
@@ -28,7 +30,9 @@ struct probe_spec {
 	unsigned ramp_kib_s; /**< how fast the ballast grows */
 	const char *fill;    /**< of the ballast */
 
-	const char *const *argv; /**< NULL-terminated command of the workload; NULL for the ballast */
+	/** NULL-terminated command of the load; NULL when the ballast is all there is */
+	const char *const *argv;
+	bool is_in_image; /**< the command is a program of the root image, not of the initramfs */
 };
 
 /**

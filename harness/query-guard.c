@@ -146,12 +146,13 @@ static bool is_within(struct query_guard *g)
 {
 	if (clock_ms() > g->deadline_ms)
 		set_why(g,
-			xasprintf("takes more than %d s; are there tables joined without a condition on "
+			xasprintf("takes more than %g s; are there tables joined without a condition on "
 				  "snapshot_id, or a recursion without an end?",
-				  TIME_MS_MAX / 1000),
+				  (double)g->time_ms_max / 1000),
 			NULL);
-	else if (sqlite3_memory_used() - g->memory_bytes > MEMORY_BYTES_MAX)
-		set_why(g, xasprintf("takes more than %lld MiB of memory", (long long)MEMORY_BYTES_MAX >> 20),
+	else if (sqlite3_memory_used() - g->memory_bytes > g->memory_bytes_max)
+		set_why(g,
+			xasprintf("takes more than %lld MiB of memory", (long long)g->memory_bytes_max >> 20),
 			NULL);
 	return !g->why;
 }
@@ -271,6 +272,8 @@ static void set_config(sqlite3 *db)
 
 void query_guard_install(struct query_guard *g, sqlite3 *db)
 {
+	g->time_ms_max = TIME_MS_MAX;
+	g->memory_bytes_max = MEMORY_BYTES_MAX;
 	set_config(db);
 	set_limits(db);
 	sqlite3_progress_handler(db, STEPS, on_progress, g);
@@ -280,10 +283,9 @@ void query_guard_install(struct query_guard *g, sqlite3 *db)
 void query_guard_start(struct query_guard *g)
 {
 	query_guard_deinit(g);
-	*g = (struct query_guard){
-		.deadline_ms = clock_ms() + TIME_MS_MAX,
-		.memory_bytes = sqlite3_memory_used(),
-	};
+	g->read = 0;
+	g->deadline_ms = clock_ms() + g->time_ms_max;
+	g->memory_bytes = sqlite3_memory_used();
 }
 
 void query_guard_deinit(struct query_guard *g)

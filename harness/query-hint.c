@@ -154,12 +154,12 @@ static unsigned distance(const char *wrong, const char *name)
 	return without < whole ? without : whole;
 }
 
-/* A third of the letters may be wrong: more, and short names are all alike. */
+/* A quarter of the letters and one more may be wrong, but not all: short names are all alike. */
 static bool is_near(const char *wrong, unsigned d)
 {
-	size_t third = strlen(wrong) / 3;
+	size_t len = strlen(wrong);
 
-	return d <= (third ? third : 1);
+	return d <= 1 + len / 4 && d < len;
 }
 
 /* --- Names that could have been meant */
@@ -223,8 +223,6 @@ static bool add_nearest(struct strbuf *sb, struct candidates *list, const char *
 {
 	size_t n = 0;
 
-	if (list->n)
-		qsort(list->v, list->n, sizeof(*list->v), by_likeness);
 	for (; n < list->n && n < SUGGESTIONS_MAX && is_near(wrong, list->v[n].distance); n++) {
 		strbuf_adds(sb, n ? ", " : "; did you mean ");
 		strbuf_adds(sb, list->v[n].name);
@@ -260,6 +258,12 @@ static void add_all(struct strbuf *sb, unsigned asked)
 	add_views(sb, VIEWS_ALL);
 }
 
+static void sort_candidates(struct candidates *list)
+{
+	if (list->n)
+		qsort(list->v, list->n, sizeof(*list->v), by_likeness);
+}
+
 static struct candidates column_candidates(const char *name, unsigned asked)
 {
 	struct candidates list = { 0 };
@@ -271,6 +275,7 @@ static struct candidates column_candidates(const char *name, unsigned asked)
 		for (size_t i = 0; i < n; i++)
 			add_candidate(&list, name, columns[i].name, view, asked);
 	}
+	sort_candidates(&list);
 	return list;
 }
 
@@ -278,21 +283,15 @@ char *query_hint_column(const char *sql, const char *name)
 {
 	struct strbuf sb = STRBUF_INIT;
 	const char *dot = strrchr(name, '.'), *bare = dot ? dot + 1 : name;
-	unsigned asked = query_hint_views_in(sql), having = 0;
-
-	for (enum view view = 0; view < VIEW_COUNT; view++)
-		if (view_column_find(view, bare) >= 0)
-			having |= VIEW_BIT(view);
-	if (having) {
-		strbuf_adds(&sb, "; it is a column of ");
-		add_views(&sb, having);
-		return strbuf_steal(&sb);
-	}
-
+	unsigned asked = query_hint_views_in(sql);
 	struct candidates list = column_candidates(bare, asked);
 
-	if (!add_nearest(&sb, &list, bare, true))
+	if (list.n && list.v[0].distance == 0) {
+		strbuf_adds(&sb, "; it is a column of ");
+		add_views(&sb, list.v[0].views);
+	} else if (!add_nearest(&sb, &list, bare, true)) {
 		add_all(&sb, asked);
+	}
 	free(list.v);
 	return strbuf_steal(&sb);
 }
@@ -304,6 +303,7 @@ char *query_hint_view(const char *name)
 
 	for (enum view view = 0; view < VIEW_COUNT; view++)
 		add_candidate(&list, name, view_name(view), view, 0);
+	sort_candidates(&list);
 	if (!add_nearest(&sb, &list, name, false))
 		add_all(&sb, 0);
 	free(list.v);

@@ -16,6 +16,7 @@ DEFINE_CLEANUP(cleanup_stmt, sqlite3_stmt *, sqlite3_finalize)
 
 /** What watches a query, from its text to its last row. */
 struct query_guard {
+	int64_t time_ms_max, memory_bytes_max;
 	unsigned read;        /**< VIEW_BIT()s of what was read */
 	int64_t deadline_ms;  /**< of clock_ms() */
 	int64_t memory_bytes; /**< that SQLite had before */

@@ -22,6 +22,7 @@ static const char *const probe_kind_names[] = {
 	[PROBE_RAMP] = "ramp",
 	[PROBE_FIXED] = "fixed",
 	[PROBE_GROWTH] = "growth",
+	[PROBE_DISPLACEMENT] = "displacement",
 };
 
 static const char *const probe_phase_names[PHASE_COUNT] = {

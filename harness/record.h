@@ -60,6 +60,7 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *
  *   the guest:
  *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
+ *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
  *   - image: its name; image_content (see image_content_hash()); kernel: its release
  *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
  *

@@ -37,7 +37,6 @@ static struct report_field cell_number(const struct cell *cell, const char *key)
 void report_row_fields(const struct report_row *row, struct report_field fields[REPORT_FIELDS])
 {
 	const struct cell *c = row->cell;
-	const struct report_threshold *t = row->threshold;
 	const struct report_field all[REPORT_FIELDS] = {
 		text_field("cell", c->key),
 		cell_number(c, "x_mib"),
@@ -58,9 +57,9 @@ void report_row_fields(const struct report_row *row, struct report_field fields[
 		mib_field("y_mib", row->y_kib),
 		mib_field("y_lo_mib", row->y_lo_kib),
 		mib_field("y_hi_mib", row->y_hi_kib),
-		mib_field("z_mib", t ? t->z_kib : (double)NAN),
-		mib_field("z_lo_mib", t ? t->z_lo_kib : (double)NAN),
-		mib_field("z_hi_mib", t ? t->z_hi_kib : (double)NAN),
+		mib_field("z_mib", row->z_kib),
+		mib_field("z_lo_mib", row->z_lo_kib),
+		mib_field("z_hi_mib", row->z_hi_kib),
 		mib_field("diff_mib", row->diff_kib),
 		number_field("diff_pct", row->diff_pct, 2),
 		number_field("n", row->n, 0),

@@ -100,6 +100,16 @@ json_t *format_json_fixed(double v, int decimals)
 	return decimals ? json_real((double)scaled / (double)powers[decimals]) : json_integer(scaled);
 }
 
+void format_json(struct strbuf *out, json_t *root)
+{
+	/* 15 digits: every double that came from three decimals prints as those. */
+	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+
+	strbuf_adds(out, text ? text : "{}");
+	strbuf_adds(out, "\n");
+	json_decref(root);
+}
+
 const char *const format_settings[] = {
 	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swappiness",
 	"thp",   "mglru",  "start", "onset",  "fill",  NULL,

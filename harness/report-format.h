@@ -30,6 +30,9 @@ json_t *format_json_string(const char *text);
 /** A JSON number of v as format_fixed() shows it, null when that is "": a new reference. */
 json_t *format_json_fixed(double v, int decimals);
 
+/** Appends the document (taken over), indented and with a line end, to out. */
+void format_json(struct strbuf *out, json_t *root);
+
 /**
  * A setting of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing for one that goes
  * without saying (no icount).

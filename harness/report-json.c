@@ -54,6 +54,7 @@ static json_t *row_json(const struct report_row *row)
 	json_object_set_new(object, "mglru", json_boolean(cell_bool(row->cell, "mglru")));
 	json_object_set_new(object, "flags", flags_json(row->flags));
 	json_object_set_new(object, "is_best", json_boolean(row->is_best));
+	set_mib(object, "expected_mib", row->expected_kib);
 	return object;
 }
 
@@ -68,6 +69,7 @@ static json_t *threshold_json(const struct report_threshold *t)
 	set_mib(object, "z_mib", t->z_kib);
 	set_mib(object, "z_lo_mib", t->z_lo_kib);
 	set_mib(object, "z_hi_mib", t->z_hi_kib);
+	set_mib(object, "z_ramp_mib", t->ramp.mean_kib);
 	json_object_set_new(object, "n", json_integer(t->n));
 	json_object_set_new(object, "probes_answered", json_integer(t->answers));
 	json_object_set_new(object, "probes_lost", json_integer(t->lost));
@@ -106,10 +108,5 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "rows", rows);
 	json_object_set_new(root, "not_measured", gaps);
 
-	/* 15 digits: every double that came from three decimals prints as those. */
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-
-	strbuf_adds(out, text ? text : "{}");
-	strbuf_adds(out, "\n");
-	json_decref(root);
+	format_json(out, root);
 }

@@ -137,18 +137,18 @@ static const char *shared_flags(const struct report_row *rows, size_t n)
 static void add_group_head(struct strbuf *out, const struct report *r, const struct report_row *row,
 			   const char *flags)
 {
-	const struct report_threshold *t = row->threshold;
+	const char *z = cell_is(row->cell, METHOD_DISPLACEMENT) ? "Zeq" : "Z*";
 
 	strbuf_adds(out, "\n  ");
 	format_cell(out, row->cell);
 	format_varying(out, row->cell, r->cells, r->cells_n);
-	if (strcmp(cell_str(row->cell, "method"), "threshold") == 0)
+	if (cell_is(row->cell, METHOD_THRESHOLD))
 		strbuf_adds(out, " (control)");
-	if (t && isfinite(t->z_kib)) {
-		strbuf_adds(out, "; Z* ");
-		add_mib(out, 0, t->z_kib);
+	if (isfinite(row->z_kib)) {
+		strbuf_addf(out, "; %s ", z);
+		add_mib(out, 0, row->z_kib);
 		strbuf_adds(out, " ");
-		add_range(out, 0, t->z_lo_kib, t->z_hi_kib);
+		add_range(out, 0, row->z_lo_kib, row->z_hi_kib);
 	}
 	strbuf_adds(out, "\n");
 	if (*flags) {
@@ -156,8 +156,8 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		format_clean(out, flags);
 		strbuf_adds(out, "\n");
 	}
-	strbuf_adds(out,
-		    "    metric                  Y MiB  range               Y - Z* MiB    Y - Z* %   n\n");
+	strbuf_addf(out, "    metric                        Y MiB  range%19s%s MiB%8s%s %%   n\n", "Y - ", z,
+		    "Y - ", z);
 }
 
 static bool looks_equal(double a, double b)
@@ -178,7 +178,7 @@ static bool is_marked(const struct report_row *row, const struct report_row *row
 
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
 {
-	strbuf_addf(out, "  %c %-18s", with_mark ? '*' : ' ', row->metric);
+	strbuf_addf(out, "  %c %-24s", with_mark ? '*' : ' ', row->metric);
 	add_mib(out, 11, row->y_kib);
 	strbuf_adds(out, "  ");
 	/* The range of a single value would look like precision. */
@@ -204,9 +204,14 @@ static size_t group_size(const struct report_row *rows, size_t n)
 
 static void add_rows(struct strbuf *out, const struct report *r)
 {
+	struct known_spec known;
+
 	strbuf_adds(out, "\nY versus Z*, in MiB\n");
 	for (size_t i = 0, n; i < r->rows_n; i += n) {
 		n = group_size(&r->rows[i], r->rows_n - i);
+		/* They have tables of their own. */
+		if (cell_known(r->rows[i].cell, &known))
+			continue;
 
 		const char *flags = shared_flags(&r->rows[i], n);
 
@@ -231,11 +236,11 @@ static struct agreement agreement_of(const struct report *r, const char *metric)
 		const struct report_row *row = &r->rows[i];
 
 		/*
-		 * The ballast is what Z* is made of: it says whether a metric works at all, not which one is
-		 * best.
+		 * The ballast is what Z* is made of, and known-answer loads are made to catch metrics: they
+		 * say whether and where one works, not which one is best.
 		 */
 		if (strcmp(row->metric, metric) != 0 || !isfinite(row->diff_pct) ||
-		    strcmp(cell_str(row->cell, "method"), "threshold") == 0)
+		    cell_is(row->cell, METHOD_THRESHOLD) || cell_is(row->cell, METHOD_DISPLACEMENT))
 			continue;
 		a.worst_pct = fmax(a.worst_pct, fabs(row->diff_pct));
 		a.sum_pct += row->diff_pct;
@@ -258,7 +263,7 @@ static int by_agreement(const void *x, const void *y)
 
 static void add_agreement(struct strbuf *out, const struct agreement *a)
 {
-	strbuf_addf(out, "    %-18s", a->metric);
+	strbuf_addf(out, "    %-24s", a->metric);
 	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, "", " %");
 	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, "+", " %");
 	strbuf_addf(out, "%8u", a->n);
@@ -276,6 +281,15 @@ static void add_closest(struct strbuf *out, const struct agreement *all, size_t 
 	add_number(out, 0, all[0].worst_pct, "", " %\n");
 }
 
+/* Is any load weighed by what it is and not by what was made of it? */
+static bool has_growth(const struct report *r)
+{
+	for (size_t i = 0; i < r->cells_n; i++)
+		if (cell_is(&r->cells[i], METHOD_GROWTH))
+			return true;
+	return false;
+}
+
 static void add_summary(struct strbuf *out, const struct report *r)
 {
 	/* Every cell has a row for each metric, in the same order. */
@@ -291,7 +305,7 @@ static void add_summary(struct strbuf *out, const struct report *r)
 		return;
 	}
 	strbuf_adds(out, "\nAll workloads together (without the ballast)\n\n"
-			 "    metric             worst |Y - Z*|    mean Y - Z*   cells\n");
+			 "    metric                   worst |Y - Z*|    mean Y - Z*   cells\n");
 	for (size_t i = 0; i < n; i++)
 		add_agreement(out, &all[i]);
 	add_closest(out, all, n);
@@ -335,7 +349,9 @@ void report_text(const struct report *r, struct strbuf *out)
 	}
 	add_thresholds(out, r);
 	add_rows(out, r);
-	add_summary(out, r);
+	report_known_text(r, out);
+	if (has_growth(r) || !report_has_known(r))
+		add_summary(out, r);
 	add_gaps(out, r);
 	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest "
 			 "that did not,\nsmallest that did]. Y: what the metric says of the load at that "

@@ -17,7 +17,7 @@ struct metric_values {
 
 static bool is_threshold(const struct cell *cell)
 {
-	return strcmp(cell_str(cell, "method"), "threshold") == 0;
+	return cell_is(cell, METHOD_THRESHOLD);
 }
 
 static int by_probe(const void *a, const void *b)
@@ -123,14 +123,25 @@ static void compute_y(struct report_row *row, const struct probe_record *probes,
 		report_add_flags(&row->flags, has_onset ? "no-value" : "no-onset");
 }
 
+static void set_z(struct report_row *row, const struct probe_record *probes, size_t n)
+{
+	const struct report_threshold *t = row->threshold;
+
+	if (cell_is(row->cell, METHOD_DISPLACEMENT)) {
+		report_displacement_compute(row, probes, n);
+		return;
+	}
+	report_add_flags(&row->flags, t ? t->flags : "z-missing");
+	row->z_kib = t ? t->z_kib : (double)NAN;
+	row->z_lo_kib = t ? t->z_lo_kib : (double)NAN;
+	row->z_hi_kib = t ? t->z_hi_kib : (double)NAN;
+}
+
 static void compare(struct report_row *row)
 {
-	row->diff_kib = row->diff_pct = NAN;
-	report_add_flags(&row->flags, row->threshold ? row->threshold->flags : "z-missing");
-	if (!row->threshold)
-		return;
-	row->diff_kib = row->y_kib - row->threshold->z_kib;
-	row->diff_pct = 100 * row->diff_kib / row->threshold->z_kib;
+	row->diff_kib = row->y_kib - row->z_kib;
+	/* Percent of what may as well be nothing are no number. */
+	row->diff_pct = row->z_kib > row->z_resolution_kib ? 100 * row->diff_kib / row->z_kib : (double)NAN;
 }
 
 /* Equal differences are equally good. */
@@ -169,7 +180,9 @@ static void build_rows(struct report *r, const struct cell *cell, const struct p
 		row->flags = xstrdup("");
 		row->mem_total_kib = total_kib;
 		row->mem_available0_kib = available_kib;
+		row->expected_kib = NAN;
 		compute_y(row, probes, n, &values[i]);
+		set_z(row, probes, n);
 		compare(row);
 	}
 	mark_best(rows, metrics_n);
@@ -194,6 +207,7 @@ static struct err *build_thresholds(struct store *store, struct report *r)
 		struct report_threshold *t = &r->thresholds[r->thresholds_n++];
 
 		report_threshold_compute(&r->cells[i], probes, n, t);
+		report_ramp_compute(probes, n, t);
 		mean_memory(probes, n, &t->mem_total_kib, &t->mem_available0_kib);
 		store_probes_free(probes, n);
 	}
@@ -243,7 +257,9 @@ static struct err *build(struct store *store, struct report *r, const struct met
 		e = build_thresholds(store, r);
 	if (!e)
 		e = read_all_values(store, metrics, values, metrics_n);
-	return e ? e : build_cells(store, r, metrics, values, metrics_n);
+	if (!e)
+		e = build_cells(store, r, metrics, values, metrics_n);
+	return e ? e : report_known_expect(r, metrics, metrics_n);
 }
 
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,

@@ -18,6 +18,12 @@
  * not known are NAN. Sizes are KiB here and MiB in what people read.
  */
 
+/** What n values span. */
+struct report_span {
+	double mean_kib, lo_kib, hi_kib;
+	unsigned n;
+};
+
 /** Z* of one guest, from the searches of its threshold cell. */
 struct report_threshold {
 	const struct cell *cell;
@@ -25,6 +31,7 @@ struct report_threshold {
 	double z_kib;                             /**< mean of the brackets' midpoints */
 	double z_lo_kib, z_hi_kib; /**< smallest lower and largest upper side of the brackets */
 	unsigned n;                /**< searches with both sides of a bracket */
+	struct report_span ramp;   /**< the ballast at onset of the searches' ramps */
 	unsigned answers, lost;    /**< probes that answered, and that did not */
 	char *flags;
 };
@@ -37,9 +44,12 @@ struct report_row {
 	double mem_total_kib, mem_available0_kib;
 	double y_kib, y_lo_kib, y_hi_kib; /**< mean, smallest and largest of n values */
 	unsigned n;
-	double diff_kib, diff_pct; /**< Y - Z*; percent of Z* */
-	bool is_best;              /**< no metric of this cell is nearer to Z* */
-	char *flags;               /**< comma separated names of doubts, "" when none */
+	double z_kib, z_lo_kib, z_hi_kib; /**< what Y is compared with: Z*, or Zeq of a displacement cell */
+	double z_resolution_kib;          /**< a Zeq below this is as good as nothing; 0 for Z* */
+	double diff_kib, diff_pct;        /**< Y - z; percent of z */
+	double expected_kib;              /**< what the metric must say of a known-answer load; else NAN */
+	bool is_best;                     /**< no metric of this cell is nearer to Z* */
+	char *flags;                      /**< comma separated names of doubts, "" when none */
 };
 
 /** Something that was asked for and has no value, or a probe that was lost on the way. */
@@ -77,6 +87,18 @@ DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,
 			      struct report_threshold *ret);
 
+/** t->ramp from a threshold cell's probes. */
+void report_ramp_compute(const struct probe_record *probes, size_t n, struct report_threshold *t);
+
+/** z of a displacement cell's row from its probes and row->threshold; see report-displacement.c. */
+void report_displacement_compute(struct report_row *row, const struct probe_record *probes, size_t n);
+
+/** By how much the ballast grows between two looks at it, in KiB. */
+double report_ramp_step_kib(const struct cell *cell);
+
+/** Sets expected_kib of every row of known-answer cells. */
+struct err *report_known_expect(struct report *r, const struct metric *metrics, size_t metrics_n) must_check;
+
 /** Adds to r->gaps what is missing of a cell. */
 void report_find_gaps(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n);
 
@@ -98,6 +120,10 @@ void report_row_fields(const struct report_row *row, struct report_field fields[
 
 /** The report in one form, appended to out. */
 void report_text(const struct report *r, struct strbuf *out);
+
+/** Its part on known-answer loads; nothing when there are none. */
+void report_known_text(const struct report *r, struct strbuf *out);
+bool report_has_known(const struct report *r);
 void report_csv(const struct report *r, struct strbuf *out);
 void report_json(const struct report *r, struct strbuf *out);
 

@@ -40,6 +40,9 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	case PROBE_GROWTH:
 		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"),
 				 cell_str(cell, "workload"));
+	case PROBE_DISPLACEMENT:
+		return xasprintf("X=%u ballast ramp beside %s %s", x, cell_str(cell, "workload"),
+				 cell_str(cell, "size"));
 	}
 	return xstrdup("?");
 }
@@ -89,9 +92,10 @@ static void on_end(void *arg, const struct cell *cell, const struct probe_record
 	p->run = run;
 	p->left = left;
 
-	cleanup_free char *held = r->kind == PROBE_RAMP && r->onset_t_us >= 0
-					  ? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024)
-					  : xstrdup("");
+	cleanup_free char *held =
+		(r->kind == PROBE_RAMP || r->kind == PROBE_DISPLACEMENT) && r->onset_t_us >= 0
+			? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024)
+			: xstrdup("");
 	cleanup_free char *remaining = eta(p);
 
 	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", run, run + left, what,

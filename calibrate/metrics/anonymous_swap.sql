@@ -3,7 +3,7 @@
 -- meaning: Like anonymous, plus the pages that swapping has taken away by the time of the snapshot.
 -- wrong when: As for anonymous; and a page in swap that forked processes share counts once for each. Shared memory
 --   in swap counts, though resident it does not.
--- source: smaps, Anonymous + Swap
+-- source: smaps_rollup (or smaps), Anonymous + Swap
 SELECT snapshot_id, sum(anonymous_kib + swap_kib) AS y_kib
-FROM mapping
+FROM process
 GROUP BY snapshot_id

@@ -6,6 +6,5 @@
 --   never read count in full, and shared mappings count once per process. It is here as the bad example.
 -- source: smaps, Size; without [vsyscall], which is the kernel's own page
 SELECT snapshot_id, sum(size_kib) AS y_kib
-FROM mapping
-WHERE path <> '[vsyscall]'
+FROM process
 GROUP BY snapshot_id

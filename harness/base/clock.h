@@ -7,4 +7,7 @@
 /** Milliseconds of CLOCK_MONOTONIC: for deadlines and durations. */
 int64_t clock_ms(void);
 
+/** The same in microseconds. */
+int64_t clock_us(void);
+
 #endif

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# swapcal-metrics(7): the metrics that are shipped, and the columns that there are.
+# swapcal-metrics(7): the metrics that are shipped, and the tables and columns that there are.
 . tests/docs/lib.sh
 
 for f in calibrate/metrics/*.sql; do
@@ -8,33 +8,24 @@ for f in calibrate/metrics/*.sql; do
 done > "$dir/code"
 pod_items swapcal-metrics.7.pod 'SHIPPED METRICS' > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-metrics(7) has every shipped metric'
+./swapcal metrics list | cut -d' ' -f1 > "$dir/list"
+same "$dir/list" "$dir/code" 'so has swapcal metrics list'
 
-preprocessed harness/store-tables.c > "$dir/tables.c"
-
-# columns TABLE HEAD: the columns of a table, those of its head first
-columns() {
-	quoted "define $2\\s.*?\n" harness/store-tables.c | tr -d ' ' | tr , '\n'
-	perl -0777 -ne '
-		BEGIN { $table = shift @ARGV }
-		if (/$table\[\] = \{(.*?)\};/s) { my $list = $1; print "$1\n" while $list =~ /\{\s*"\w+",\s*"(\w+)"\s*\}/g }' \
-		"$1" "$dir/tables.c"
-}
-
-columns smaps_fields MAPPING_HEAD > "$dir/code"
-pod_bold swapcal-metrics.7.pod mapping > "$dir/man"
-same "$dir/man" "$dir/code" 'the columns of mapping'
-columns process_fields PROCESS_HEAD > "$dir/code"
-pod_bold swapcal-metrics.7.pod process | grep -vx mapping > "$dir/man"
-same "$dir/man" "$dir/code" 'the columns of process'
-for table in snapshot guest; do
-	perl -0777 -ne '
-		BEGIN { $table = shift @ARGV }
-		s/"\s*"//g;
-		print join("\n", map { /(\w+)/ } split /,/, $1) if /CREATE TEMP TABLE $table \((.*?)\) STRICT/' \
-		$table "$dir/tables.c" > "$dir/code"
-	echo >> "$dir/code"
-	pod_bold swapcal-metrics.7.pod $table > "$dir/man"
+./swapcal metrics columns > "$dir/columns"
+is $? 0 'swapcal metrics columns tells the tables'
+grep -v '^ ' "$dir/columns" > "$dir/tables"
+while read -r table; do
+	sed -n "/^$table\$/,/^[a-z]/s/^  \([a-z_]*\) .*/\1/p" "$dir/columns" > "$dir/code"
+	pod_bold swapcal-metrics.7.pod "$table" > "$dir/man"
 	same "$dir/man" "$dir/code" "the columns of $table"
+done < "$dir/tables"
+grep '^=head2 [a-z]*$' docs/swapcal-metrics.7.pod | cut -d' ' -f2 > "$dir/man"
+same "$dir/man" "$dir/tables" 'swapcal-metrics(7) has every table'
+
+for metric in rss seed_formula; do
+	./swapcal metrics show $metric > "$dir/shown"
+	cmp -s "$dir/shown" calibrate/metrics/$metric.sql
+	ok $? "swapcal metrics show $metric prints its file"
 done
 
 quoted 'fields\[\] = \{.*?\n\}' harness/metric.c > "$dir/code"

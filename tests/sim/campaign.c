@@ -200,6 +200,51 @@ static void test_not_started(void)
 	is_int(s.starts, 3, "which three of them show");
 }
 
+#define WEIGH_PLAN                                                                                           \
+	"name: Weigh\nimage: bookworm\nguest: {ram_mib: 256}\nmethod: displacement\nreplicates: 2\n"         \
+	"loads:\n  - {ballast: [shmem, file-clean, forked-cow], mib: 48, children: 3}\n"
+
+/** Displacement: one probe a replicate, beside the threshold that each guest has. */
+static void test_displacement(void)
+{
+	struct plan *growth = plan;
+	cleanup_free char *plan_path = xasprintf("%s/weigh.yaml", dir);
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	struct known_spec spec = { 0 };
+	struct cell *cells;
+	size_t n;
+	unsigned displaced = 0;
+
+	must(file_write_atomic(plan_path, WEIGH_PLAN, strlen(WEIGH_PLAN), 0600));
+	must(plan_load(plan_path, &plan));
+	campaign_expand(plan, &image, "tcg", &cells, &n);
+	is_int(n, 4, "a threshold and three kinds are 4 cells");
+	ok(!cell_known(&cells[0], &spec), "the threshold is none of them");
+	ok(cell_known(&cells[3], &spec) && spec.kind == KNOWN_FORKED_COW && spec.kib == 48 * 1024 &&
+		   spec.children == 3 && spec.dirty_pct == 25,
+	   "a known-answer cell knows its load");
+	is_int(cell_uint(&cells[3], "processes"), 4, "children and their parent");
+	is_str(cell_str(&cells[3], "launch"), "forked", "are forked");
+	is_str(cell_str(&cells[1], "size"), "48M", "the size is told");
+	is_int(cell_uint(&cells[1], "children"), 0, "others have no children");
+	is_int(cell_uint(&cells[0], "scratch_mib"), 48, "all guests have the disk that one of them needs");
+	is_str(cells[2].threshold_key, cells[0].key, "each refers to its guest's threshold");
+	json_object_set_new(cells[3].identity, "children", json_integer(0));
+	ok(!cell_known(&cells[3], &spec), "a load that makes no sense is none");
+	store_cells_free(cells, n);
+
+	is_int(run("weigh", &s, false), -1, "a campaign of displacement runs to its end");
+	is_int(result.replicates_done, 8, "4 cells with 2 replicates are answered");
+
+	cleanup_free char *got = history("weigh");
+
+	for (const char *at = got; (at = strstr(at, "displacement 0 onset")); at++)
+		displaced++;
+	is_int(displaced, 6, "each load by one probe a replicate");
+	plan_destroy(plan);
+	plan = growth;
+}
+
 static void test_identity(void)
 {
 	struct cell *a, *b;
@@ -242,6 +287,7 @@ int main(void)
 	test_lost();
 	test_not_started();
 	test_identity();
+	test_displacement();
 	plan_destroy(plan);
 	json_decref(image.manifest);
 	free(image.key);

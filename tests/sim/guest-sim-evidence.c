@@ -45,10 +45,9 @@ static void say_file(struct guest *g, json_int_t id, int pid, const char *name, 
 		strbuf_str(text), text->len);
 }
 
-static void say_process(struct guest *g, json_int_t id, const struct proto_sample *s)
+static void say_process(struct guest *g, json_int_t id, int pid, uint64_t held, uint64_t swap_used)
 {
-	uint64_t held = sim_held_kib(g), swap = s->swap_used_kib < held ? s->swap_used_kib : held,
-		 rss = held - swap;
+	uint64_t swap = swap_used < held ? swap_used : held, rss = held - swap;
 	cleanup_strbuf struct strbuf smaps = STRBUF_INIT, rollup = STRBUF_INIT, status = STRBUF_INIT,
 				     statm = STRBUF_INIT;
 
@@ -62,7 +61,7 @@ static void say_process(struct guest *g, json_int_t id, const struct proto_sampl
 	}
 	strbuf_adds(&rollup, "00400000-7fffffffe000 ---p 00000000 00:00 0      [rollup]\n");
 	add_smaps_fields(&rollup, SIM_OVERHEAD_KIB + rss, rss, swap);
-	strbuf_addf(&status, "Name:\tload\nPid:\t%d\n", SIM_LOAD_PID);
+	strbuf_addf(&status, "Name:\tload\nPid:\t%d\n", pid);
 	add_kib(&status, "VmSize", SIM_OVERHEAD_KIB + held);
 	add_kib(&status, "VmRSS", SIM_OVERHEAD_KIB + rss);
 	add_kib(&status, "RssAnon", rss);
@@ -72,10 +71,10 @@ static void say_process(struct guest *g, json_int_t id, const struct proto_sampl
 	strbuf_addf(&statm, "%" PRIu64 " %" PRIu64 " %d %d 0 %" PRIu64 " 0\n", (SIM_OVERHEAD_KIB + held) / 4,
 		    (SIM_OVERHEAD_KIB + rss) / 4, SIM_OVERHEAD_KIB / 4, SIM_OVERHEAD_KIB / 4, held / 4);
 
-	say_file(g, id, SIM_LOAD_PID, "smaps_rollup", &rollup);
-	say_file(g, id, SIM_LOAD_PID, "smaps", &smaps);
-	say_file(g, id, SIM_LOAD_PID, "status", &status);
-	say_file(g, id, SIM_LOAD_PID, "statm", &statm);
+	say_file(g, id, pid, "smaps_rollup", &rollup);
+	say_file(g, id, pid, "smaps", &smaps);
+	say_file(g, id, pid, "status", &status);
+	say_file(g, id, pid, "statm", &statm);
 }
 
 static void say_guest_files(struct guest *g, json_int_t id, const struct proto_sample *s)
@@ -109,6 +108,8 @@ void sim_say_evidence(struct guest *g, json_int_t id)
 
 	sim_take_sample(g, &s);
 	say_guest_files(g, id, &s);
+	if (g->has_fixed)
+		say_process(g, id, SIM_FIXED_PID, sim_fixed_kib(g), 0);
 	if (g->load.is_alive)
-		say_process(g, id, &s);
+		say_process(g, id, SIM_LOAD_PID, sim_held_kib(g), s.swap_used_kib);
 }

@@ -10,8 +10,9 @@
  * do) and guest-sim-evidence.c (the texts of a snapshot).
  */
 
-/** The one load of a guest. */
-#define SIM_LOAD_PID 42
+/** The ballast or workload of a guest, and the load of fixed size that may stand beside it. */
+#define SIM_LOAD_PID  42
+#define SIM_FIXED_PID 41
 
 /** What a load has beside what it holds: its program, stack and libraries. */
 #define SIM_OVERHEAD_KIB 1024
@@ -45,6 +46,7 @@ struct guest {
 	unsigned batches;
 
 	struct load load;
+	bool has_fixed; /* the load of fixed size is alive */
 	uint64_t swapped_pages, zero_pages, oom_kills;
 };
 
@@ -58,6 +60,18 @@ void sim_say(struct guest *g, json_t *json, const void *payload, size_t len);
 
 /** What the load holds, in whole pages. */
 uint64_t sim_held_kib(const struct guest *g);
+
+/** What the load of fixed size holds. */
+uint64_t sim_fixed_kib(const struct guest *g);
+
+/** What the kernel does about what there is now. */
+void sim_reclaim(struct guest *g);
+
+/** A line of a process to its checkpoint fd. */
+void sim_say_line(struct guest *g, int pid, const char *line);
+
+/** The load of fixed size ends. */
+void sim_end_fixed(struct guest *g, int status, int sig);
 
 /** Lets the load grow for that long. */
 void sim_grow(struct guest *g, uint64_t us);

@@ -21,6 +21,11 @@ uint64_t sim_held_kib(const struct guest *g)
 	return g->load.is_alive ? g->load.held_ukib / 4000000 * 4 : 0;
 }
 
+uint64_t sim_fixed_kib(const struct guest *g)
+{
+	return g->has_fixed ? g->params->fixed_kib : 0;
+}
+
 /* Ships the samples taken so far; a lost batch leaves a gap in seq, which counts rows. */
 void sim_ship(struct guest *g)
 {
@@ -41,31 +46,42 @@ void sim_ship(struct guest *g)
 	}
 }
 
-static void say_line(struct guest *g, const char *line)
+void sim_say_line(struct guest *g, int pid, const char *line)
 {
 	sim_ship(g);
-	sim_say(g, json_pack("{s:s, s:i, s:s}", "type", "checkpoint", "pid", SIM_LOAD_PID, "line", line),
+	sim_say(g, json_pack("{s:s, s:i, s:s}", "type", "checkpoint", "pid", pid, "line", line), NULL, 0);
+}
+
+static void say_exit(struct guest *g, int pid, int status, int sig)
+{
+	sim_ship(g);
+	sim_say(g,
+		json_pack("{s:s, s:i, s:i, s:i}", "type", "exit", "pid", pid, "status", status, "signal",
+			  sig),
 		NULL, 0);
 }
 
 void sim_end_load(struct guest *g, int status, int sig)
 {
-	sim_ship(g);
 	g->load.is_alive = false;
-	sim_say(g,
-		json_pack("{s:s, s:i, s:i, s:i}", "type", "exit", "pid", SIM_LOAD_PID, "status", status,
-			  "signal", sig),
-		NULL, 0);
+	say_exit(g, SIM_LOAD_PID, status, sig);
+}
+
+void sim_end_fixed(struct guest *g, int status, int sig)
+{
+	g->has_fixed = false;
+	say_exit(g, SIM_FIXED_PID, status, sig);
 }
 
 void sim_take_sample(const struct guest *g, struct proto_sample *s)
 {
-	uint64_t held = sim_held_kib(g), out = g->swapped_pages + g->zero_pages;
+	uint64_t ballast = sim_held_kib(g), out = g->swapped_pages + g->zero_pages;
+	uint64_t held = ballast + sim_fixed_kib(g);
 	uint64_t resident = held > out * 4 ? held - out * 4 : 0, available = g->params->mem_available_kib;
 
 	*s = (struct proto_sample){
 		.t_us = sim_clock_us,
-		.load_pages = g->load.is_ballast ? held / 4 : 0,
+		.load_pages = g->load.is_ballast ? ballast / 4 : 0,
 		.load_kib = held ? resident + SIM_OVERHEAD_KIB : 0,
 		.swap_used_kib = out * 4,
 		.pswpout = g->swapped_pages,
@@ -128,13 +144,12 @@ static void reach_target(struct guest *g)
 		l->is_waiting = true;
 		line = xasprintf("step-%" PRIu64, ++l->step);
 	}
-	say_line(g, line);
+	sim_say_line(g, SIM_LOAD_PID, line);
 }
 
-/* What the kernel does about a load of this size. */
-static void reclaim(struct guest *g)
+void sim_reclaim(struct guest *g)
 {
-	uint64_t held = sim_held_kib(g);
+	uint64_t held = sim_held_kib(g) + sim_fixed_kib(g);
 
 	if (held <= g->threshold_kib)
 		return;
@@ -165,7 +180,9 @@ void sim_grow(struct guest *g, uint64_t us)
 
 	if (is_there)
 		l->held_ukib = l->target_kib * 1000000;
-	reclaim(g);
+	if (g->has_fixed && g->params->fixed_ends_kib && sim_held_kib(g) >= g->params->fixed_ends_kib)
+		sim_end_fixed(g, 0, SIGSEGV);
+	sim_reclaim(g);
 	if (is_there && l->is_alive)
 		reach_target(g);
 }
@@ -174,6 +191,8 @@ void sim_take_signal(struct guest *g, int sig)
 {
 	struct load *l = &g->load;
 
+	if (g->has_fixed && sig)
+		sim_end_fixed(g, 0, sig == SIGTERM ? 0 : sig);
 	if (!l->is_alive || sig == 0)
 		return;
 	if (!l->is_ballast || sig != SIGTERM) {
@@ -186,6 +205,6 @@ void sim_take_signal(struct guest *g, int sig)
 		xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64 " swapped=0", pages,
 			  g->params->bad_pages, l->is_zero ? pages : 0);
 
-	say_line(g, line);
+	sim_say_line(g, SIM_LOAD_PID, line);
 	sim_end_load(g, g->params->bad_pages > 0, 0);
 }

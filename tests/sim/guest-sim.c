@@ -117,6 +117,7 @@ static void die(struct guest *g, enum guest_state state)
 	g->is_silent = true;
 	g->is_watching = false;
 	g->load.is_alive = false;
+	g->has_fixed = false;
 }
 
 /* Requests. Each handler answers. */
@@ -247,23 +248,48 @@ static void make_wrong(struct guest *g)
 	g->threshold_kib = g->load.target_kib > g->threshold_kib ? UINT64_MAX : g->load.target_kib / 10 * 9;
 }
 
+static void say_output(struct guest *g, int pid, const char *text)
+{
+	sim_say(g, json_pack("{s:s, s:i}", "type", "output", "pid", pid), text, strlen(text));
+}
+
+/* The load of fixed size: all there at once. */
+static void start_fixed(struct guest *g)
+{
+	g->has_fixed = true;
+	if (g->params->not_applicable) {
+		say_output(g, SIM_FIXED_PID, "this guest has no such memory\n");
+		sim_end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
+	} else if (g->params->exit_at_once) {
+		say_output(g, SIM_FIXED_PID, "load: no such module\n");
+		sim_end_fixed(g, 1, 0);
+	} else {
+		sim_reclaim(g);
+		sim_say_line(g, SIM_FIXED_PID, "full");
+	}
+}
+
 static void do_start(struct guest *g, json_t *request)
 {
-	static const char why[] = "load: no such module\n";
 	const struct guest_sim_params *p = g->params;
-	json_t *json = new_reply(request, p->start_error);
+	json_t *json = new_reply(request, p->start_error), *argv = json_object_get(request, "argv");
+	const char *program = json_string_value(json_array_get(argv, 0));
+	bool is_fixed = program && strcmp(program, "/known") == 0;
 
-	json_object_set_new(json, "pid", json_integer(SIM_LOAD_PID));
+	json_object_set_new(json, "pid", json_integer(is_fixed ? SIM_FIXED_PID : SIM_LOAD_PID));
 	sim_say(g, json, NULL, 0);
 	if (p->start_error)
 		return;
-	g->load = new_load(p, json_object_get(request, "argv"));
+	if (is_fixed) {
+		start_fixed(g);
+		return;
+	}
+	g->load = new_load(p, argv);
 	if (g->load.is_ballast && draw(&g->random) % 100 < p->wrong_answer_pct)
 		make_wrong(g);
 	g->is_corrupt = p->corrupt;
 	if (p->exit_at_once) {
-		sim_say(g, json_pack("{s:s, s:i}", "type", "output", "pid", SIM_LOAD_PID), why,
-			sizeof(why) - 1);
+		say_output(g, SIM_LOAD_PID, "load: no such module\n");
 		sim_end_load(g, 1, 0);
 	}
 	if (p->panic_at_start)
@@ -315,10 +341,10 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		const char *type;
 		void (*handle)(struct guest *g, json_t *request);
 	} requests[] = {
-		{ "write", do_write },   { "read", do_read },         { "swapon", do_nothing },
-		{ "watch", do_watch },   { "start", do_start },
-		{ "resume", do_resume }, { "signal", do_signal },     { "freeze", do_freeze },
-		{ "thaw", do_freeze },   { "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+		{ "write", do_write },       { "read", do_read },         { "swapon", do_nothing },
+		{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
+		{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_freeze },
+		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
 	};
 	const char *type = get_str(json, "type");
 

@@ -27,6 +27,9 @@ struct guest_sim_params {
 	uint64_t workload_rate_kib_s;
 	uint64_t workload_max_kib; /**< it exits with status 0 at this size; 0: never */
 
+	/* A load of fixed size (/known), which has all its memory at once. */
+	uint64_t fixed_kib; /**< what it takes of the threshold, whatever its arguments say */
+
 	/* Faults. */
 	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */
 	unsigned lose_samples;     /**< every n-th "samples" message gets lost; 0: none */
@@ -38,6 +41,9 @@ struct guest_sim_params {
 	bool silent;               /**< nothing is heard after the load started */
 	bool corrupt;              /**< the line breaks after the load started */
 	bool exit_at_once;         /**< the load ends with status 1 and a word on why */
+	bool not_applicable;       /**< the load finds that this guest cannot have it */
+	uint64_t fixed_ends_kib;   /**< the fixed load ends when the ballast beside it holds so much; 0: it
+				      stays */
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
@@ -45,12 +51,13 @@ struct guest_sim_params {
 	unsigned lives; /**< guests started so far; counted here by start() */
 };
 
-/** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, and a workload that grows by 1 MiB. */
+/** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, a workload that grows by 1 MiB, a load of
+ * 48 MiB. */
 #define GUEST_SIM_PARAMS_INIT                                                                                \
 	{                                                                                                    \
 		.threshold_kib = 188 * 1024, .seed = 1, .mem_total_kib = 223596,                             \
 		.mem_available_kib = 199724, .workload_base_kib = 8192, .workload_step_kib = 1024,           \
-		.workload_rate_kib_s = 40960,                                                                \
+		.workload_rate_kib_s = 40960, .fixed_kib = 48 * 1024,                                        \
 	}
 
 /** ctx of start() is a struct guest_sim_params that outlives the guest; now_ms(NULL) is the virtual time. */

@@ -47,7 +47,7 @@ static struct probe_record live(enum probe_kind kind)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct guest_ops ops = guest_sim_ops;
-	struct probe_spec spec = make_spec(kind, kind == PROBE_RAMP ? 512 : kind == PROBE_FIXED ? 100 : 0);
+	struct probe_spec spec = make_spec(kind, kind == PROBE_GROWTH ? 0 : kind == PROBE_FIXED ? 100 : 512);
 	struct probe_record r = { 0 };
 
 	ops.recv = evil_recv;
@@ -178,7 +178,7 @@ static void test_lies(void)
 	evil.forge = onset_again;
 	ends(PROBE_RAMP, "invalid", "guest and host disagree", "a second onset");
 	evil.forge = exit_at_boot;
-	ends(PROBE_FIXED, "invalid", "ended by itself", "a load that ends before it was started");
+	ends(PROBE_FIXED, "invalid", "was not started", "a load that ends before it was started");
 	evil.forge = escapes;
 	ends(PROBE_RAMP, "invalid",
 	     "'hello?]0;x?"
@@ -284,7 +284,7 @@ static bool is_printable(const char *s)
 
 static void test_at_random(void)
 {
-	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH };
+	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH, PROBE_DISPLACEMENT };
 	unsigned by_outcome[OUTCOME_NOT_APPLICABLE + 1] = { 0 }, unsafe = 0;
 
 	evil.forge = forge_at_random;
@@ -292,7 +292,7 @@ static void test_at_random(void)
 	for (unsigned i = 0; i < 600; i++) {
 		random_state = i + 1;
 
-		struct probe_record r = live(kinds[i % 3]);
+		struct probe_record r = live(kinds[i % 4]);
 
 		by_outcome[r.outcome]++;
 		unsafe += !is_printable(r.reason) || strlen(r.reason) > 500;

@@ -78,6 +78,44 @@ static void test_growth(void)
 	probe_record_deinit(&r);
 }
 
+static unsigned count_pids(const struct snapshot *s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; s && i < s->files_count; i++)
+		n += s->files[i].pid && strcmp(s->files[i].name, "smaps") == 0;
+	return n;
+}
+
+static void test_displacement(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_record r = run(&params, PROBE_DISPLACEMENT, 512);
+	bool is_ballast_alone = true;
+
+	is_str(outcome_name(r.outcome), "onset", "beside a load of 48 MiB a ballast reaches the onset");
+	is_near((double)r.load_pages * 4 / 1024, 188 - 48, 1.5, "48 MiB earlier");
+	is_int(count_pids(find_snapshot(&r, "load")), 1, "the load is measured before the ballast came");
+	is_int(count_pids(find_snapshot(&r, "onset")), 2, "and with it at onset");
+	for (size_t i = 0; i < r.samples_count; i++)
+		is_ballast_alone &= r.samples[i].load_pages <= r.load_pages;
+	ok(is_ballast_alone, "the series counts the ballast's pages only");
+	ok(r.phase_ms[PHASE_SETTLE] >= 3000, "the load had its time to settle");
+	is_str(r.flags, "", "no doubts");
+	probe_record_deinit(&r);
+
+	params.fixed_kib = 0;
+	r = run(&params, PROBE_DISPLACEMENT, 512);
+	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "a load of nothing displaces nothing");
+	probe_record_deinit(&r);
+
+	params.fixed_kib = 48 * 1024;
+	r = run(&params, PROBE_DISPLACEMENT, 100);
+	is_str(outcome_name(r.outcome), "no-onset", "a ballast that ends too soon is an answer too");
+	is_int((long long)r.load_pages, 100 * 256, "with all that it holds");
+	probe_record_deinit(&r);
+}
+
 /** A fault, the outcome it must have, and words its reason must have. */
 #define FAULT(set, kind, z_mib, want, words)                                                                 \
 	do {                                                                                                 \
@@ -104,6 +142,15 @@ static void test_faults(void)
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
+	FAULT(params.fixed_kib = 190 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
+	      "the load alone made the guest swap");
+	FAULT(params.exit_at_once = true, PROBE_DISPLACEMENT, 512, "invalid",
+	      "the load failed with status 1: load: no such module");
+	FAULT(params.not_applicable = true, PROBE_DISPLACEMENT, 512, "not-applicable",
+	      "this guest has no such memory");
+	FAULT(params.fixed_ends_kib = 50 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
+	      "the load died of signal 11");
+	FAULT(params.bad_pages = 3, PROBE_DISPLACEMENT, 512, "invalid", "3 of the ballast's");
 }
 
 /** A ballast that needs longer than the usual deadline for its own size is no guest that hangs. */
@@ -156,6 +203,7 @@ int main(void)
 	test_ramp();
 	test_fixed();
 	test_growth();
+	test_displacement();
 	test_faults();
 	test_slow_ramp();
 	test_doubts();

@@ -8,6 +8,7 @@
 static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 {
 	static const char *const workload[] = { "/usr/bin/python3", "strings.py", NULL };
+	static const char *const known[] = { "/known", "--kind", "private-dirty", "--kib", "49152", NULL };
 
 	return (struct probe_spec){
 		.cell_key = "0",
@@ -26,7 +27,10 @@ static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 		.settle_ms = 3000,
 		.ramp_kib_s = 32768,
 		.fill = "random",
-		.argv = kind == PROBE_GROWTH ? workload : NULL,
+		.argv = kind == PROBE_GROWTH         ? workload
+			: kind == PROBE_DISPLACEMENT ? known
+						     : NULL,
+		.is_in_image = kind == PROBE_GROWTH,
 	};
 }
 

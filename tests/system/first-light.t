@@ -31,7 +31,7 @@ for x in 160 256; do
 		"X=$x: Z* ($z MiB) is within 15 % of MemAvailable at start ($available KiB)"
 	within "$(value growth $x python3 rss z_lo_mib)" "$(echo "$z" | awk '{ print $1 - 2 }')" "$z" "X=$x: Z* lies in its bracket"
 	for i in python3 pypy3; do
-		for m in vsz rss pss uss private_dirty anonymous anonymous_swap memcg_current; do
+		for m in $("$swapcal" metrics list | cut -d' ' -f1); do
 			within "$(value growth $x $i $m y_mib)" 1 100000 "X=$x $i: a value of $m"
 		done
 		# The workload is one process whose heap is nearly all there is: what every measure but vsz sees of it fills the guest.
@@ -46,6 +46,35 @@ has "$dir/f.txt" '\*' 'the text report marks the best agreement'
 
 "$swapcal" report "$dir/f.swapcal" --format json | head -c 200 > "$dir/f.json"
 has "$dir/f.json" 'tool_version' 'the JSON report begins with the version'
+
+# What was measured can be judged by any metric afterwards, and stays what it is.
+sum=$(sha256sum < "$dir/f.swapcal")
+# judge TEXT: the metric of the file mine.sql
+judge() {
+	echo "$1" > "$dir/mine.sql"
+	"$swapcal" validate "$dir/mine.sql" "$dir/f.swapcal" > "$dir/mine.out" 2> "$dir/mine.err"
+}
+judge 'SELECT snapshot_id, sum(pss_kib) + sum(swap_pss_kib) AS y_kib FROM mapping GROUP BY snapshot_id'
+is $? 0 'PSS and its share of swap predict what one process does'
+has "$dir/mine.out" '^validated: mine is within 5 % of Z in 4 of 4 cells' 'in all four cells'
+sed 's/^/# /' "$dir/mine.out"
+judge 'SELECT snapshot_id, sum(pss_kib) / 2 AS y_kib FROM mapping GROUP BY snapshot_id'
+is $? 4 'half of it does not'
+judge 'SELECT snapshot_id,
+sum(pss_kb) AS y_kib FROM mapping GROUP BY snapshot_id'
+is $? 2 'a column that there is not'
+has "$dir/mine.err" 'mine.sql:2: no such column: pss_kb; did you mean pss_kib' 'is told with its line, and what was meant'
+judge 'DELETE FROM mapping'
+is $? 2 'a query that writes'
+judge 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 1 AS snapshot_id, count(*) AS y_kib FROM n'
+is $? 2 'and one that never ends'
+has "$dir/mine.err" 'mine.sql:1: takes more than' 'are refused'
+is "$(sha256sum < "$dir/f.swapcal")" "$sum" 'the results file is what it was'
+
+"$swapcal" export "$dir/f.swapcal" --tree "$dir/tree" > "$dir/tree.out" 2>&1
+is $? 0 'everything comes out again'
+is "$(find "$dir/tree" -name smaps | wc -l)" \
+	"$(sqlite3 "$dir/f.swapcal" "select count(*) from evidence where name = 'smaps' and error is null")" 'every smaps of it'
 
 before=$(sqlite3 "$dir/f.swapcal" 'select count(*) from probe')
 "$swapcal" run "$dir/plan.yaml" -o "$dir/f.swapcal" 2> "$dir/again.err"

@@ -95,6 +95,14 @@ static void test_variants(void)
 	has_str(kvm, "relabel='no'><label>+1:+2</label>", "a label leaves files alone");
 
 	spec = plain;
+	spec.scratch_disk = "/d/scratch.raw";
+
+	cleanup_free char *scratch = build(&spec, &extra);
+
+	has_str(scratch, "<serial>" PROTO_SERIAL_SCRATCH "</serial>", "a scratch disk has its serial");
+	is_int(count(scratch, "<disk"), 3, "beside the others");
+
+	spec = plain;
 	spec.icount = true;
 
 	cleanup_free char *counted = build(&spec, &extra);
@@ -148,6 +156,8 @@ static void test_refusals(void)
 	spec.cmdline = "quiet\nroot";
 	refuses(&spec, "control character 0x0a", "control characters are refused");
 	spec = plain;
+	spec.scratch_disk = "/d/\x1b[2J";
+	refuses(&spec, "scratch disk path", "the scratch disk's path too");
 	spec.swap_disk = "/d/\x1b[2J";
 	refuses(&spec, "swap disk path", "in every text, by its name");
 }

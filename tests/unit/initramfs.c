@@ -82,6 +82,7 @@ static void test_content(void)
 	       "20600 0:0 0 501 dev/console\n"
 	       "100755 0:0 0 0 init\n"
 	       "100755 0:0 0 0 ballast\n"
+	       "100755 0:0 0 0 known\n"
 	       "100644 0:0 0 0 modules/00-virtio.ko\n"
 	       "100644 0:0 0 0 modules/01-virtio_blk.ko\n",
 	       "its members, in order, each with its mode and without owner and time");

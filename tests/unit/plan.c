@@ -68,6 +68,66 @@ static void test_one_value(void)
 	plan_destroy(plan);
 }
 
+#define WEIGH  "name: n\nimage: bookworm\nguest: {ram_mib: 160}\nmethod: displacement\n"
+#define LOADED "loads:\n  - {ballast: [shmem, forked-cow], mib: 48, children: 3, dirty_pct: 10}\n"
+
+static void test_known(void)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(WEIGH LOADED "  - {ballast: tmpfs, mib: 2}\n", &plan);
+
+	if (!ok(!e, "known-answer loads are read")) {
+		printf("# %s\n", err_message(e));
+		return;
+	}
+	is_int(plan->loads_n, 2, "all entries");
+	is_int(plan->loads[0].kinds_n, 2, "with their kinds");
+	is_int(plan->loads[0].kinds[1], KNOWN_FORKED_COW, "in order");
+	is_int(plan->loads[0].mib, 48, "size");
+	is_int(plan->loads[0].children, 3, "children");
+	is_int(plan->loads[0].dirty_pct, 10, "and what those change");
+	ok(plan->methods[METHOD_DISPLACEMENT] && plan->methods[METHOD_THRESHOLD] &&
+		   !plan->methods[METHOD_GROWTH],
+	   "the ballast is weighed against needs its threshold, and nothing grows");
+	is_int(plan->loads[1].kinds[0], KNOWN_TMPFS, "one kind may stand for a list of one");
+	plan_destroy(plan);
+	e = load("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [growth, displacement]\nloads:\n"
+		 "  - {ballast: shmem, mib: 4}\n  - {workload: strings, interpreter: python3}\n",
+		 &plan);
+	ok(!e, "a plan of both methods has both kinds of load");
+	is_int(plan->loads[1].kinds_n, 0, "each known for what it is");
+	plan_destroy(plan);
+}
+
+static void test_known_refused(void)
+{
+	is_refused(WEIGH, 1, "'displacement' needs 'loads' with a 'ballast'", "displacement without loads");
+	is_refused(WEIGH LOADS, 6, "nothing would run 'workload'", "displacement of a workload");
+	is_refused(HEAD LOADS "  - {ballast: shmem, mib: 4}\n", 7, "nothing would run 'ballast'",
+		   "growth of a known-answer load");
+	is_refused(HEAD "loads:\n  - {ballast: shmem, mib: 4}\n", 6, "nothing would run 'ballast'",
+		   "the same, when there is nothing else");
+	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [growth, displacement]\nloads:\n"
+		   "  - {ballast: shmem, mib: 4}\n",
+		   1, "'growth' needs 'loads' with a 'workload'", "growth without a workload");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, children: 4}\n", 6,
+		   "only 'forked-cow' has 'children'", "children of what does not fork");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, dirty_pct: 4}\n", 6,
+		   "only 'forked-cow' has 'dirty_pct'", "changes of what does not fork");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem}\n", 6, "'mib' is missing", "no size");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "3 is not even", "an odd size");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 0}\n", 6, "out of range: 2 to 65536", "nothing");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 65538}\n", 6, "out of range", "too much");
+	is_refused(WEIGH "loads:\n  - {ballast: forked-cow, mib: 4, dirty_pct: 101}\n", 6, "out of range",
+		   "more than all");
+	is_refused(WEIGH "loads:\n  - {ballast: lead, mib: 4}\n", 6, "'lead' is not known",
+		   "an unknown kind");
+	is_refused(WEIGH "loads:\n  - {ballast: [shmem, shmem], mib: 4}\n", 6, "lists 'shmem' twice",
+		   "a kind twice");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 4, workload: strings}\n", 6,
+		   "unknown key 'workload'", "both forms at once");
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -77,6 +137,8 @@ int main(void)
 	close(fd);
 	test_good();
 	test_one_value();
+	test_known();
+	test_known_refused();
 	is_refused(HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'", "an unknown key");
 	is_refused(HEAD LOADS "  - {workload: strings, interpreter: [python3], proceses: [1]}\n", 7,
 		   "unknown key 'proceses'", "an unknown key of a load, two lines down");

@@ -187,8 +187,8 @@ static void test_complete(void)
 	has_str(strbuf_str(&text), "swappiness 60", "the text names what all cells share");
 	has_str(strbuf_str(&text), "179.5  [179.0, 180.0]", "the text has the bracket of Z*");
 	has_str(strbuf_str(&text), "-8.0 %", "the text has Z* against MemAvailable");
-	has_str(strbuf_str(&text), "\n  * anonymous_swap          178.5  ", "the text marks the best");
-	has_str(strbuf_str(&text), "\n    rss                     177.0  ", "and only the best");
+	has_str(strbuf_str(&text), "\n  * anonymous_swap                178.5  ", "the text marks the best");
+	has_str(strbuf_str(&text), "\n    rss                           177.0  ", "and only the best");
 	has_str(strbuf_str(&text), "Closest: rss: worst difference 6.8 %\n",
 		"and names the best over all workloads");
 	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
@@ -219,8 +219,8 @@ static void test_equal_digits(void)
 	ok(row_of(r, "python3", "anonymous_swap")->is_best && !row_of(r, "python3", "rss")->is_best,
 	   "one metric is best");
 	report_text(r, &text);
-	has_str(strbuf_str(&text), "\n  * anonymous_swap          177.0  ", "the text marks it");
-	has_str(strbuf_str(&text), "\n  * rss                     177.0  ",
+	has_str(strbuf_str(&text), "\n  * anonymous_swap                177.0  ", "the text marks it");
+	has_str(strbuf_str(&text), "\n  * rss                           177.0  ",
 		"and the one that looks the same");
 	has_str(strbuf_str(&text), "Closest: anonymous_swap, rss: worst difference 1.4 %\n",
 		"and names both");

@@ -49,8 +49,10 @@ static struct err *read_all(struct store *store)
 	struct probe_record *probes = NULL;
 	struct cell *cells = NULL;
 	struct proto_sample *samples = NULL;
-	struct metric_value *values = NULL;
-	size_t probes_n = 0, cells_n = 0, n = 0;
+	struct store_piece *pieces = NULL;
+	struct views *views = NULL;
+	size_t probes_n = 0, cells_n = 0, pieces_n = 0, n = 0;
+	cleanup_strbuf struct strbuf content = STRBUF_INIT;
 	json_t *audit = NULL;
 	char *name = NULL, *text = NULL, *status = NULL;
 	struct err *e = store_last_run(store, &audit, &name, &text, &status);
@@ -62,14 +64,16 @@ static struct err *read_all(struct store *store)
 	if (!e && probes_n)
 		e = store_samples(store, probes[0].id, &samples, &n);
 	if (!e)
-		e = store_prepare_metrics(store, "onset");
+		e = store_views(store, VIEWS_ALL, &views);
 	if (!e)
-		e = store_metric(store, "SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY 1",
-				 &values, &n);
+		e = store_pieces(store, &pieces, &pieces_n);
+	for (size_t i = 0; !e && i < pieces_n; i++)
+		e = store_read_piece(store, &pieces[i], &content);
+	views_destroy(views);
+	store_pieces_free(pieces, pieces_n);
 	store_probes_free(probes, probes_n);
 	store_cells_free(cells, cells_n);
 	free(samples);
-	free(values);
 	json_decref(audit);
 	free(name);
 	free(text);
@@ -224,6 +228,8 @@ static void test_content(void)
 		       "a blob that claims too much");
 	check_tampered("UPDATE series SET data = x''", "no zstd frame", "an empty blob");
 	check_tampered("UPDATE evidence SET len = 5", "length it claims", "evidence of another length");
+	check_tampered("UPDATE evidence SET pid = -1", "impossible pid", "a process with a negative pid");
+	check_tampered("UPDATE evidence SET pid = 4294967308", "impossible pid", "a pid beyond 32 bits");
 	check_tampered("UPDATE evidence SET data = NULL", "no zstd frame", "evidence that is not there");
 }
 

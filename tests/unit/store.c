@@ -179,6 +179,7 @@ static void test_reader_beside_writer(void)
 	int64_t run = test_begin_run(writer);
 	struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	size_t n = count_probes(writer);
+	struct views *views;
 
 	test_put(writer, run, test_probe(&cell, 0, 9, PROBE_RAMP, 0, OUTCOME_ONSET));
 	must(file_sha256(path, before));
@@ -186,7 +187,8 @@ static void test_reader_beside_writer(void)
 	struct store *reader = open_store(STORE_READ);
 
 	is_int(count_probes(reader), n + 1, "a reader sees what is committed during a run");
-	must(store_prepare_metrics(reader, "onset"));
+	must(store_views(reader, VIEWS_ALL, &views));
+	views_destroy(views);
 	test_put(writer, run, test_probe(&cell, 0, 10, PROBE_RAMP, 0, OUTCOME_ONSET));
 	is_int(count_probes(reader), n + 1, "and stays at that moment, without hindering the writer");
 	store_close(reader);

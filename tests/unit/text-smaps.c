@@ -347,6 +347,95 @@ static void test_bad_headers(void)
 	ok(s.n == 0 && s.bad == 1, "nor is a cut header");
 }
 
+/* What a line-by-line reader calls back with, as text. */
+struct lines {
+	struct strbuf text;
+};
+
+static void write_mapping(void *arg, const struct text_mapping *m)
+{
+	struct lines *l = arg;
+
+	strbuf_addf(&l->text, "[%.*s] ", (int)m->dev.len, m->dev.ptr);
+}
+
+static void write_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct lines *l = arg;
+
+	strbuf_addf(&l->text, "%.*s=%llu%s ", (int)key.len, key.ptr, (unsigned long long)value,
+		    has_kib ? "k" : "");
+}
+
+static void write_string(void *arg, struct text_span key, struct text_span value)
+{
+	struct lines *l = arg;
+
+	strbuf_addf(&l->text, "%.*s='%.*s' ", (int)key.len, key.ptr, (int)value.len, value.ptr);
+}
+
+static void check_lines(const char *text, size_t want_bad, const char *want, const char *what)
+{
+	struct lines l = { .text = STRBUF_INIT };
+
+	is_int(text_each_smaps_line(text, strlen(text), write_mapping, write_number, write_string, &l),
+	       want_bad, what);
+	is_str(strbuf_str(&l.text), want, what);
+	strbuf_deinit(&l.text);
+}
+
+/* Fields are expected as the mapping before had them; any other order must be read as well. */
+static void test_order(void)
+{
+	check_lines(HEAD "A:   1 kB\nB: 2\nVmFlags: rd  wr \n" HEAD "A:   3 kB\nB: 4\nVmFlags: \n", 0,
+		    "[00:14] A=1k B=2 VmFlags='rd  wr' [00:14] A=3k B=4 VmFlags='' ",
+		    "the same fields again");
+	check_lines(HEAD "A: 1 kB\nB: 2 kB\nC: 3 kB\n" HEAD "A: 4 kB\nC: 5 kB\n" HEAD
+			 "A: 6 kB\nB: 7 kB\nC: 8 kB\n",
+		    0, "[00:14] A=1k B=2k C=3k [00:14] A=4k C=5k [00:14] A=6k B=7k C=8k ",
+		    "a field is missing");
+	check_lines(HEAD "A: 1 kB\nB: 2 kB\n" HEAD "B: 3 kB\nAB: 4 kB\nA: 5 kB\nA: 6 kB\n", 0,
+		    "[00:14] A=1k B=2k [00:14] B=3k AB=4k A=5k A=6k ", "another order, and one twice");
+	check_lines(HEAD "A: 1 kB\nB: 2 kB\n" HEAD "A: 00\nB: x\n" HEAD "A: 1 MB\nB: 12 kBx\n", 0,
+		    "[00:14] A=1k B=2k [00:14] A='00' B='x' [00:14] A='1 MB' B='12 kBx' ",
+		    "values that are none");
+	check_lines(HEAD "A: 1 kB\nB: 2\n" HEAD "A: 18446744073709551616 kB\nB: 18446744073709551615\n", 1,
+		    "[00:14] A=1k B=2 [00:14] B=18446744073709551615 ",
+		    "a number too large, and one that fits");
+	check_lines(HEAD "A: 1 kB\n" HEAD "A: 2 k", 1, "[00:14] A=1k [00:14] ", "a cut line");
+	check_lines(HEAD "A: 1 kB\n" HEAD "A: 2", 1, "[00:14] A=1k [00:14] ", "cut in its number");
+	check_lines(HEAD "A: 1 kB\n" HEAD "bad\nA: 2 kB\n", 2, "[00:14] A=1k [00:14] ", "after a bad line");
+
+	cleanup_strbuf struct strbuf many = STRBUF_INIT, want = STRBUF_INIT;
+
+	for (int m = 0; m < 3; m++) {
+		strbuf_adds(&many, HEAD);
+		strbuf_adds(&want, "[00:14] ");
+		for (int i = 0; i < 100; i++) {
+			strbuf_addf(&many, "K%d: %d kB\n", i, i + m);
+			strbuf_addf(&want, "K%d=%dk ", i, i + m);
+		}
+	}
+	check_lines(strbuf_str(&many), 0, strbuf_str(&want), "more fields than are remembered");
+}
+
+static void test_get_string(void)
+{
+	cleanup_strbuf struct strbuf sb = load("6.1", "status");
+	struct text_span s = { "unset", 5 };
+
+	ok(text_get_string(strbuf_str(&sb), sb.len, "Name", &s) && text_span_is(s, "busybox with sp"),
+	   "Name of status");
+	ok(text_get_string("A: 1\nB:\t x \nB: 2\n", 17, "B", &s) && text_span_is(s, " x "),
+	   "blanks of the value stay; the first counts");
+	ok(text_get_string("B:\n", 3, "B", &s) && s.len == 0, "an empty value");
+	s.len = 5;
+	ok(!text_get_string("B: cut", 6, "B", &s) && !text_get_string("B: a\0b\n", 8, "B", &s) &&
+		   !text_get_string("BB: 1\n", 6, "B", &s) && !text_get_string("", 0, "B", &s),
+	   "a cut line, one with a NUL byte, another key, no text");
+	is_int(s.len, 5, "leave the result alone");
+}
+
 /* A text cut after any byte gives the first numbers of the whole. See the same test in text-numbers.c. */
 static void test_prefixes(const char *kernel)
 {
@@ -428,6 +517,8 @@ int main(void)
 	test_vanished();
 	test_exact_keys();
 	test_bad_headers();
+	test_order();
+	test_get_string();
 	test_prefixes("2.6");
 	test_prefixes("6.1");
 	test_flips();

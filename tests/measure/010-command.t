@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Commands: what they get and give, what belongs to them, and how they end.
+. tests/measure/lib.sh
+
+echo in > "$dir/in"
+measure -- sh -c 'cat; echo error >&2; sleep 0.2' < "$dir/in" > "$dir/out"
+is "$?:$(cat "$dir/out"):$(cat "$dir/err")" '0:in:error' 'standard input, output and error pass through'
+is "$(head -n 1 "$dir/csv")" \
+	'metric,max_kib,avg_kib,baseline_max_kib,baseline_avg_kib,max_over_kib,avg_over_kib,n' 'the CSV has its columns'
+ls calibrate/metrics/*.sql | sed 's/.*\///; s/\.sql//' > "$dir/want"
+sed 1d "$dir/csv" | cut -d, -f1 > "$dir/got"
+same "$dir/got" "$dir/want" 'and a row for each metric'
+is "$(column memcg_current 2)" '' 'a metric without a value has none'
+
+./swapcal measure -- sh -c 'echo first; sleep 0.1' > "$dir/out" 2>&1
+is "$(head -n 1 "$dir/out")" first 'without --output the table comes after what the command prints'
+grep -q '^No value .* memcg_current' "$dir/out"
+ok $? 'and says why a metric has no value'
+
+measure -- sh -c 'sleep 0.1; exit 3'
+is "$?:$(cat "$dir/err")" '1:swapcal: the command failed with exit status 3' "a command's failure is told"
+within "$(column rss 2)" 100 100000 'after what was measured'
+measure -- sh -c 'sleep 0.1; kill -9 $$'
+is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 9 (Killed)' 'so is a signal'
+measure -- "$dir/none"
+is "$?:$(cat "$dir/err")" "1:swapcal: cannot start '$dir/none': No such file or directory" 'a program must be there'
+for bad in '' '--pid 1 true' '--pid 0' '--pid x' '--duration 1 true' '--interval 0 true' '--format xml true' \
+	'--pid 1 --baseline true'; do
+	./swapcal measure $bad > "$dir/out" 2>&1
+	is $? 2 "wrong usage: $bad"
+done
+
+# The memory of a child that its parent has left to itself; the parent lives on.
+measure -- $python -c '
+import os, time
+if os.fork() == 0:
+	if os.fork() == 0:
+		x = bytearray(80 << 20)
+		time.sleep(3)
+		os._exit(0)
+	os._exit(0)
+os.wait()
+time.sleep(3.2)'
+within "$(column uss 2)" 81920 200000 'an orphan belongs to the command'
+measure -- sh -c "sleep 0.3; $python -c 'import time; time.sleep(60)' & echo \$! > $dir/left; sleep 0.5"
+is $? 0 'processes that are left behind do not hold us up'
+kill "$(cat "$dir/left")"
+is $? 0 'and go on'
+
+PYTHONPATH=guest/workloads timeout 60 ./swapcal measure --format json --output "$dir/json" -- $python -c '
+from swapcal_checkpoint import checkpoint
+x = bytearray(60 << 20)
+del x
+print(checkpoint("small"))
+x = bytearray(20 << 20)
+print(checkpoint("large"))
+x = bytearray(60 << 20)
+' > "$dir/out" 2> "$dir/err"
+is "$?:$(tr '\n' ' ' < "$dir/out")" '0:go go ' 'checkpoints are answered'
+$python - "$dir/json" > "$dir/got" <<'END'
+import json, sys
+r = json.load(open(sys.argv[1]))
+rss = [m for m in r["metrics"] if m["metric"] == "uss"][0]
+print(list(r)[:2], r["run"]["basis"], rss["n"], rss["checkpoints"]["n"], rss["max_kib"] == rss["checkpoints"]["max_kib"])
+print(rss["max_kib"], 2 * (rss["max_kib"] - rss["avg_kib"]))
+END
+is "$(head -n 1 "$dir/got")" "['tool_version', 'schema_version'] checkpoints 2 2 True" 'samples are taken at checkpoints'
+set -- $(tail -n 1 "$dir/got")
+within "$1" 20480 40000 'what was there before and after them does not count'
+# 20 MiB and the one page that the allocator adds; the interpreter itself touches some more while it goes on.
+within "$2" 20480 20992 'the average is their mean'
+
+measure -- true
+is $? 0 'the shortest command has a sample'
+
+# A sample is taken at the exit of a traced command: what it holds to its last moment is seen, however short it lives.
+if has_tracing; then
+	measure -- $python -c 'import os; x = bytearray(50 << 20); os._exit(0)'
+	within "$(column uss 2)" 51200 100000 'the last moment of a command is sampled'
+	measure -- sh -c 'exec sh -c "exec true"'
+	is $? 0 'so has a program that becomes another one'
+	./swapcal measure -o "$dir/text" -- sh -c "echo \$\$ > $dir/pid; kill -STOP \$\$; kill -TERM \$\$" 2> "$dir/err" &
+	pid=$!
+	wait_for "$dir/pid"
+	sleep 0.3
+	is "$(cut -d' ' -f3 "/proc/$(cat "$dir/pid")/stat")" t 'a command that stops itself stays stopped'
+	kill -CONT "$(cat "$dir/pid")"
+	wait $pid
+	is "$?:$(cat "$dir/err")" '1:swapcal: the command was ended by signal 15 (Terminated)' '... until it is told to go on'
+else
+	echo '# no right to trace: the first and the last moment are not tested'
+fi
+
+measure --baseline "exec $python -c 'import time; time.sleep(0.3)'" -- \
+	$python -c 'import time; x = bytearray(64 << 20); time.sleep(0.3)'
+is $? 0 'a baseline'
+# 64 MiB and one page; both interpreters differ by where their addresses happen to lie.
+within "$(column uss 6)" 65000 66500 'is taken off'
+measure --baseline 'exit 4' -- true
+is "$?:$(cat "$dir/err")" '1:swapcal: --baseline: the command failed with exit status 4' 'one that fails is an error'
+
+# TERM, not INT: what a shell starts in the background ignores the latter.
+./swapcal measure --output "$dir/text" -- sleep 30 2> "$dir/err" &
+pid=$!
+sleep 0.7
+kill -TERM $pid
+wait $pid
+is $? 130 'an interruption ends the command'
+grep -q '^  rss ' "$dir/text"
+ok $? 'and what was measured is shown'
+pgrep -P $pid > "$dir/left"
+none "$dir/left" 'nothing is left behind'
+
+$python -c 'import time; x = bytearray(30 << 20); time.sleep(2)' &
+pid=$!
+sleep 0.5
+measure --pid $pid --duration 1
+is $? 0 'a process that runs is measured for a time'
+within "$(column uss 2)" 30720 60000 'whole'
+measure --pid $pid
+is "$?:$(cat "$dir/err")" '0:' 'or to its end'
+wait $pid
+measure --pid $pid
+is "$?:$(cat "$dir/err")" "1:swapcal: process $pid: No such process" 'not when it has ended'
+done_testing

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <unistd.h>
+
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+/*
+ * Which evidence of a file becomes rows of views, and pieces of it as they came.
+ */
+
+static char *dir, *path;
+
+static void fail_evidence(struct snapshot *s, unsigned pid, const char *name)
+{
+	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
+
+	f->pid = pid;
+	f->name = xstrdup(name);
+	f->error = xstrdup("No such process");
+}
+
+/* Its heaps tell the snapshots apart: rss is the probe's number, then 1 for load and 2 for onset. */
+static void put(struct store *store, int64_t run, const struct cell *cell, enum probe_kind kind, unsigned n)
+{
+	struct probe_record r = test_probe(cell, n, 0, kind, 0, OUTCOME_ONSET);
+	struct snapshot *s = test_snapshot(&r, "baseline");
+
+	test_heap(s, 5, 4, 0);
+	test_evidence(s, 0, "vmstat", n == 1 ? "pswpout 11\n" : "pswpout 12\n");
+	fail_evidence(s, 0, "meminfo");
+	if (n != 3) {
+		test_heap(test_snapshot(&r, "load"), 20, 10 * n + 1, 0);
+		s = test_snapshot(&r, "onset");
+		test_heap(s, 20, 10 * n + 2, 0);
+		test_heap(s, 21, 1000, 0);
+		test_evidence(s, 0, "vmstat", "pswpout 21\n");
+		test_evidence(s, 0, "console", "\x01 raw\n");
+		if (n == 2)
+			fail_evidence(s, 22, "smaps");
+	}
+	test_put(store, run, r);
+}
+
+static void make_file(void)
+{
+	struct store *store;
+	struct cell growth = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	struct cell displacement = test_cell(1, 256, "displacement", "strings", "python3", NULL);
+
+	must(store_open(path, STORE_WRITE, &store));
+	must(store_put_cell(store, &growth));
+	must(store_put_cell(store, &displacement));
+
+	int64_t run = test_begin_run(store);
+
+	put(store, run, &growth, PROBE_GROWTH, 1);
+	put(store, run, &displacement, PROBE_DISPLACEMENT, 2);
+	put(store, run, &growth, PROBE_GROWTH, 3);
+	put(store, run, &growth, PROBE_RAMP, 2);
+	store_close(store);
+	cell_deinit(&growth);
+	cell_deinit(&displacement);
+}
+
+static struct views *read_views(unsigned set)
+{
+	struct store *store;
+	struct views *views;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_views(store, set, &views));
+	store_close(store);
+	return views;
+}
+
+static int64_t cell(const struct views *v, enum view view, size_t row, const char *column)
+{
+	int i = view_column_find(view, column);
+
+	return i >= 0 && row < views_rows(v, view) ? views_row(v, view, row)[i] : -1;
+}
+
+static const char *text(const struct views *v, enum view view, size_t row, const char *column)
+{
+	return (const char *)(intptr_t)cell(v, view, row, column);
+}
+
+static void test_snapshots(void)
+{
+	struct views *v = read_views(VIEWS_ALL);
+
+	is_int(views_rows(v, VIEW_SNAPSHOT), 3, "a snapshot of each probe that has one");
+	is_int(cell(v, VIEW_SNAPSHOT, 0, "probe_id"), 1, "that of the first probe");
+	is_str(text(v, VIEW_SNAPSHOT, 0, "name"), "onset", "a growth probe is judged at onset");
+	is_str(text(v, VIEW_SNAPSHOT, 1, "name"), "load", "a displacement probe with the load alone");
+	is_int(cell(v, VIEW_SNAPSHOT, 2, "probe_id"), 4, "a probe without evidence gives none");
+	is_int(cell(v, VIEW_SNAPSHOT, 0, "is_incomplete"), 0, "all of it was read");
+	is_int(cell(v, VIEW_SNAPSHOT, 2, "is_incomplete"), 1, "a process that failed is noted");
+	is_int(views_rows(v, VIEW_MAPPING), 5, "mappings of these snapshots alone");
+	is_int(cell(v, VIEW_MAPPING, 0, "rss_kib"), 12, "at onset");
+	is_int(cell(v, VIEW_MAPPING, 2, "rss_kib"), 21, "the load alone");
+	is_int(cell(v, VIEW_MAPPING, 3, "rss_kib"), 22, "at onset again");
+	is_int(views_rows(v, VIEW_GUEST), 2, "the guest's numbers where there are any");
+	is_int(cell(v, VIEW_GUEST, 0, "value"), 21, "as of the snapshot");
+	is_int(views_rows(v, VIEW_BASELINE), 3, "and of the baseline of each");
+	is_int(cell(v, VIEW_BASELINE, 0, "value"), 11, "before the first load");
+	is_int(cell(v, VIEW_BASELINE, 1, "value"), 12, "and the second");
+	views_destroy(v);
+	v = read_views(VIEW_BIT(VIEW_SNAPSHOT) | VIEW_BIT(VIEW_GUEST));
+	ok(views_rows(v, VIEW_GUEST) == 2 && views_rows(v, VIEW_MAPPING) == 0 &&
+		   views_rows(v, VIEW_BASELINE) == 0,
+	   "views that are not asked for stay empty");
+	views_destroy(v);
+}
+
+static const struct store_piece *find(const struct store_piece *pieces, size_t n, int64_t probe_id,
+				      const char *snapshot, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pieces[i].probe_id == probe_id && strcmp(pieces[i].snapshot, snapshot) == 0 &&
+		    strcmp(pieces[i].name, name) == 0)
+			return &pieces[i];
+	must(err_new("no piece '%s' of snapshot '%s'", name, snapshot));
+	return NULL;
+}
+
+static void test_pieces(void)
+{
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
+	const struct store_piece *piece;
+	struct store_piece *pieces;
+	struct store *store;
+	bool is_sorted = true;
+	size_t n;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_pieces(store, &pieces, &n));
+	is_int(n, 8 + 9 + 3 + 9, "all pieces");
+	for (size_t i = 1; i < n; i++)
+		is_sorted &= pieces[i].probe_id > pieces[i - 1].probe_id ||
+			     (pieces[i].probe_id == pieces[i - 1].probe_id &&
+			      pieces[i].snapshot_id >= pieces[i - 1].snapshot_id);
+	ok(is_sorted, "by probe and snapshot");
+	is_str(pieces[0].name, "smaps", "then as they came");
+	is_int(pieces[0].pid, 5, "of that process");
+	piece = find(pieces, n, 1, "onset", "console");
+	must(store_read_piece(store, piece, &sb));
+	ok(sb.len == 6 && piece->len == 6 && memcmp(sb.data, "\x01 raw\n", 6) == 0, "byte for byte");
+	must(store_read_piece(store, find(pieces, n, 1, "baseline", "vmstat"), &sb));
+	is_str(sb.data + 6, "pswpout 11\n", "added to what was there");
+	piece = find(pieces, n, 1, "baseline", "meminfo");
+	is_str(piece->error, "No such process", "one that could not be read says why");
+
+	struct err *e = store_read_piece(store, piece, &sb);
+
+	has_str(e ? err_message(e) : NULL, "'meminfo' of process 0 could not be read", "and has no content");
+	err_free(e);
+	store_pieces_free(pieces, n);
+	store_close(store);
+}
+
+int main(void)
+{
+	dir = test_dir();
+	path = xasprintf("%s/f.swapcal", dir);
+	make_file();
+	test_snapshots();
+	test_pieces();
+	must(file_remove_tree(dir));
+	free(path);
+	free(dir);
+	return tap_done();
+}
