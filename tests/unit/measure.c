@@ -68,7 +68,7 @@ static void test_pace(void)
 	n = simulate(1000, 10, 100000, &part);
 	is_int(n, 100, "a short one is kept from the start");
 
-	struct measure_pace p = { .interval_us = 50000, .spent_us = 59000, .cost_us = 1000 };
+	struct measure_pace p = { .interval_us = 50000, .spent_us = 249000, .cost_us = 1000 };
 
 	ok(measure_pace_may(&p, 0), "within the credit a sample may come at any time");
 	p.spent_us += 100000;
