@@ -139,7 +139,7 @@ static void live(enum probe_kind kind)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct guest_ops ops = guest_sim_ops;
-	struct probe_spec spec = make_spec(kind, kind == PROBE_RAMP ? 512 : kind == PROBE_FIXED ? 100 : 0);
+	struct probe_spec spec = make_spec(kind, kind == PROBE_FIXED ? 100 : kind == PROBE_GROWTH ? 0 : 512);
 	struct probe_record r = { 0 };
 
 	ops.recv = forged_recv;
@@ -153,13 +153,13 @@ static void live(enum probe_kind kind)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH };
+	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH, PROBE_DISPLACEMENT };
 
 	forged.n = forged.next = 0;
 	forged.calls = 0;
 	/* A socket gives bytes as it likes: here as the size happens to be. */
 	read_line(data, size, 1 + size % 4096);
-	live(kinds[size % 3]);
+	live(kinds[size % 4]);
 	while (forged.next < forged.n)
 		guest_msg_destroy(forged.messages[forged.next++]);
 	return 0;

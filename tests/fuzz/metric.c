@@ -9,10 +9,17 @@
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 
+static char dir[] = "/tmp/swapcal-fuzz-XXXXXX", path[64];
+
+static void remove_dir(void)
+{
+	unlink(path);
+	rmdir(dir);
+}
+
 /* A metric's name is that of its file, so this one always has the same: a link to the file in memory. */
 static const char *metric_file(const uint8_t *data, size_t size)
 {
-	static char dir[] = "/tmp/swapcal-fuzz-XXXXXX", path[64];
 	const char *file = fuzz_file(data, size);
 
 	if (*path)
@@ -20,7 +27,7 @@ static const char *metric_file(const uint8_t *data, size_t size)
 	if (!mkdtemp(dir))
 		exit(1);
 	snprintf(path, sizeof(path), "%s/m.sql", dir);
-	if (symlink(file, path))
+	if (symlink(file, path) || atexit(remove_dir))
 		exit(1);
 	return path;
 }
