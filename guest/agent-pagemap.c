@@ -23,7 +23,7 @@
 #define WINDOWS       512
 #define KINDS_MAX     256
 
-/* Half a minute of walking under an emulator; a guest's loads have no use for a part of it. */
+/* 64 Mi entries: far above what loads map, and a walk that ends. */
 #define MAPPED_BYTES_MAX (256ull << 30)
 
 /* Above are mappings of the kernel ([vsyscall]), of which there is no pagemap. */

@@ -3,8 +3,7 @@
  * For the benchmark: what a snapshot of 8 PyPy processes of some 20 MiB each costs beside one listing by smem
  * in the same guest. `evidence ROUNDS` prints a line a round, microseconds, tab separated: smem, evidence,
  * frozen. smem is timed by the host's clock from the order to start it until its end is reported; the rest is
- * what the agent says. `evidence sparse` prints evidence and frozen of one process that has touched a page in
- * each 2 MiB of 12 GiB.
+ * what the agent says.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,12 +27,6 @@
 	"time.sleep(1e6)\n"
 
 static const char heap_program[] = "l = [(b'%8d' % i) * 128 for i in range(19 << 10)]\n" SAY_READY;
-
-/* 0x4000: MAP_NORESERVE, without which the kernel refuses more than it has. */
-static const char sparse_program[] =
-	"import mmap\n"
-	"m = mmap.mmap(-1, 12 << 30, flags=0x4022)\n"
-	"for i in range(0, 12 << 30, 2 << 20): m[i] = b'x' if str is bytes else 120\n" SAY_READY;
 
 struct bench {
 	struct guest *guest;
@@ -186,18 +179,7 @@ static struct err *compare(struct bench *b, int rounds)
 	return e;
 }
 
-static struct err *time_sparse(struct bench *b)
-{
-	struct err *e = start_loads(b, 1, sparse_program);
-
-	if (!e)
-		e = time_snapshot(b);
-	if (!e)
-		printf("%" PRIu64 "\t%" PRIu64 "\n", b->evidence_us, b->frozen_us);
-	return e;
-}
-
-static struct err *run(const char *what)
+static struct err *run(int rounds)
 {
 	cleanup(cleanup_image_) struct image *image = NULL;
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
@@ -220,7 +202,7 @@ static struct err *run(const char *what)
 		return e;
 	e = wait_for(&b, "hello", NULL);
 	if (!e)
-		e = strcmp(what, "sparse") == 0 ? time_sparse(&b) : compare(&b, atoi(what));
+		e = compare(&b, rounds);
 	guest_vm_ops.stop(b.guest);
 	return e;
 }
@@ -228,12 +210,12 @@ static struct err *run(const char *what)
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
-		fprintf(stderr, "usage: evidence ROUNDS | sparse\n");
+		fprintf(stderr, "usage: evidence ROUNDS\n");
 		return 2;
 	}
 	cancel_install();
 
-	struct err *e = run(argv[1]);
+	struct err *e = run(atoi(argv[1]));
 
 	if (!e)
 		return 0;
