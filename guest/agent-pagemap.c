@@ -16,11 +16,11 @@
 
 /*
  * Asking about a frame is the dearest part, and processes share frames: what was read of a frame and its
- * neighbours is kept for a whole snapshot, as a byte, the number of its kind. 512 windows of 32 frames are
- * 64 MiB of RAM in 18 KiB.
+ * neighbours is kept for a whole snapshot, as a byte, the number of its kind. 256 windows of 128 frames are
+ * 128 MiB of RAM in 33 KiB. Small windows ask too often: a question costs as much as 100 frames.
  */
-#define WINDOW_FRAMES 32
-#define WINDOWS       512
+#define WINDOW_FRAMES 128
+#define WINDOWS       256
 #define KINDS_MAX     256
 
 /* 64 Mi entries: far above what loads map, and a walk that ends. */
