@@ -16,6 +16,7 @@
 #define OVERHEAD_PER_MIB   32
 #define MAKE_TIMEOUT_S     60
 #define UUID_OF_EVERY_DISK "73776170-6361-4c20-8000-000000000001"
+#define EXTENDED_OPTIONS   "lazy_itable_init=0,hash_seed=" UUID_OF_EVERY_DISK
 
 static struct err *make_file(const char *path, unsigned size_mib)
 {
@@ -56,7 +57,7 @@ static struct err *make_ext4(const char *path)
 				     "-O",
 				     "^has_journal",
 				     "-E",
-				     "lazy_itable_init=0,hash_seed=" UUID_OF_EVERY_DISK,
+				     EXTENDED_OPTIONS,
 				     "-U",
 				     UUID_OF_EVERY_DISK,
 				     "-b",
