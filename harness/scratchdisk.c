@@ -16,7 +16,6 @@
 #define OVERHEAD_PER_MIB   32
 #define MAKE_TIMEOUT_S     60
 #define UUID_OF_EVERY_DISK "73776170-6361-4c20-8000-000000000001"
-#define EXTENDED_OPTIONS   "lazy_itable_init=0,hash_seed=" UUID_OF_EVERY_DISK
 
 static struct err *make_file(const char *path, unsigned size_mib)
 {
@@ -49,6 +48,7 @@ static struct err *make_ext4(const char *path)
 	 * No journal, which would be kernel memory and writes of its own; nothing left to be initialised in
 	 * the background; few inodes, no room kept for root.
 	 */
+	static const char options[] = "lazy_itable_init=0,hash_seed=" UUID_OF_EVERY_DISK;
 	const char *const argv[] = { find_mke2fs(),
 				     "-q",
 				     "-F",
@@ -57,7 +57,7 @@ static struct err *make_ext4(const char *path)
 				     "-O",
 				     "^has_journal",
 				     "-E",
-				     EXTENDED_OPTIONS,
+				     options,
 				     "-U",
 				     UUID_OF_EVERY_DISK,
 				     "-b",
