@@ -61,17 +61,19 @@
 /* Addresses of processes end below this, also with five levels of page tables. */
 #define ADDRESS_END (1ull << 56)
 
-/* Pages of one process: 256 GiB, which is also where the agent gives up. It bounds the time a bad piece
- * costs. */
-#define PROCESS_PAGES_MAX (1u << 26)
+/*
+ * Pages that the processes of one snapshot map, added up: 256 GiB, which is also where the agent gives up for
+ * a single one. It bounds the time a bad file costs to a second or two a snapshot.
+ */
+#define SNAPSHOT_PAGES_MAX (1u << 26)
 
 /*
- * Pages are kept in chunks by number: 4 TiB of RAM or of one swap area in all, of which 1 TiB may have pages
- * of the set in it. A chunk is 512 KiB, of which only what is touched takes memory.
+ * Pages are kept in chunks by number: 4 TiB of RAM or of one swap area in all, of which 256 GiB may have
+ * pages of the set in it. A chunk is 512 KiB, so that a bad file costs 1 GiB at the most.
  */
 #define CHUNK_PAGES     (1u << 15)
 #define CHUNKS          (1u << 15)
-#define CHUNKS_USED_MAX (1u << 13)
+#define CHUNKS_USED_MAX (1u << 11)
 
 /* The sort of a page: backing in two bits, and one bit for each question. */
 enum { BACKING_ANON, BACKING_SHMEM, BACKING_FILE, BACKING_ZERO, BACKING_COUNT };
@@ -119,6 +121,7 @@ struct pages {
 	struct space spaces[1 + ENTRY_TYPES_SWAP]; /* RAM first */
 	size_t chunks_used;
 	uint32_t serial, first_serial; /* of the process at hand, and of the snapshot's first */
+	uint64_t mapped;               /* pages of the snapshot so far */
 	bool is_spoilt;
 	struct range *ranges;
 	size_t ranges_n, ranges_cap;
@@ -151,6 +154,7 @@ void pages_begin(struct pages *p)
 {
 	p->first_serial = p->serial + 1;
 	p->ranges_n = 0;
+	p->mapped = 0;
 	p->is_spoilt = false;
 }
 
@@ -308,12 +312,12 @@ static bool is_valid_run(const struct proto_page_run *r, uint64_t address)
 static bool add_runs(struct pages *p, const char *data, size_t len)
 {
 	struct proto_page_run r;
-	uint64_t address = 0, pages = 0;
+	uint64_t address = 0;
 
 	for (; len > 0; data += sizeof(r), len -= sizeof(r)) {
 		memcpy(&r, data, sizeof(r));
-		pages += r.pages;
-		if (!is_valid_run(&r, address) || pages > PROCESS_PAGES_MAX)
+		p->mapped += r.pages;
+		if (!is_valid_run(&r, address) || p->mapped > SNAPSHOT_PAGES_MAX)
 			return false;
 		address = r.address + (uint64_t)r.pages * PAGE_BYTES;
 
@@ -395,7 +399,30 @@ static int64_t text(struct views *v, const char *s)
 	return views_text(v, s, strlen(s));
 }
 
-static void add_row(struct views *v, const struct sum *s)
+/* Fewer than these may all be merged. */
+#define KSM_PAGES_MIN 64
+
+/*
+ * Linux 6.12 sets the flag on every anonymous page, merged or not: it means something only while some page
+ * goes without. The stack of a process is never merged as a whole.
+ */
+static bool tells_ksm(const struct pages *p)
+{
+	uint64_t flagged = 0;
+
+	for (size_t i = 0; i < p->sums_n; i++) {
+		uint64_t key = p->sums[i].key;
+
+		if ((key & SORT_SWAPPED) || (key & SORT_BACKING) != BACKING_ANON)
+			continue;
+		if (!(key & SORT_KSM))
+			return true;
+		flagged += p->sums[i].pages;
+	}
+	return flagged < KSM_PAGES_MIN;
+}
+
+static void add_row(struct views *v, const struct sum *s, bool has_ksm)
 {
 	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
 	int64_t *row = views_add_row(v, VIEW_PAGES);
@@ -405,7 +432,8 @@ static void add_row(struct views *v, const struct sum *s)
 	row[PAGES_BACKING] = text(v, backings[s->key & SORT_BACKING]);
 	row[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY);
 	row[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE);
-	row[PAGES_IS_KSM] = !!(s->key & SORT_KSM);
+	if (has_ksm)
+		row[PAGES_IS_KSM] = !!(s->key & SORT_KSM);
 	row[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE);
 	row[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED);
 	if (!is_swapped)
@@ -425,6 +453,9 @@ void pages_end(struct pages *p, struct views *v)
 	p->sums_n = 0;
 	for (size_t i = 0; i < p->ranges_n; i++)
 		count_range(p, &p->ranges[i], done);
+
+	bool has_ksm = tells_ksm(p);
+
 	for (size_t i = 0; i < p->sums_n; i++)
-		add_row(v, &p->sums[i]);
+		add_row(v, &p->sums[i], has_ksm);
 }

@@ -353,7 +353,34 @@ static void test_too_many(void)
 	for (size_t i = 0; i < n; i++)
 		runs[i] = run(1 + i * 65535, 1 + i, ANON, 1, 65535, 0);
 	is_bad(runs, n * sizeof(*runs), "more than 256 GiB of one process");
+
+	struct views *v = begin();
+
+	views_add(v, 7, "pagemap", (const char *)runs, n / 2 * sizeof(*runs));
+	views_add(v, 8, "pagemap", (const char *)runs, n / 2 * sizeof(*runs));
+	views_end(v);
+	ok(views_rows(v, VIEW_PAGES) == 0 && cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1,
+	   "or of several together");
+	views_destroy(v);
 	free(runs);
+}
+
+/* Linux 6.12 calls every anonymous page merged. */
+static void test_ksm(void)
+{
+	struct views *v = begin();
+
+	ADD(v, 7, run(1, 100, ANON | BIT(21), 1, 64, 1), run(100, 500, BIT(5), 1, 8, 1));
+	views_end(v);
+	is_int(views_rows(v, VIEW_PAGES), 2, "a row of memory, a row of a file");
+	ok(cell(v, VIEW_PAGES, 0, "is_ksm") == VIEW_NULL && cell(v, VIEW_PAGES, 1, "is_ksm") == VIEW_NULL,
+	   "whose flag says nothing when all have it");
+	views_begin(v, 8, 3, "onset");
+	ADD(v, 7, run(1, 100, ANON | BIT(21), 1, 64, 1), run(100, 500, ANON, 1, 8, 1));
+	views_end(v);
+	is_int(cell(v, VIEW_PAGES, 2, "is_ksm") + cell(v, VIEW_PAGES, 3, "is_ksm"), 1,
+	       "and tells them apart when one goes without");
+	views_destroy(v);
 }
 
 /* Every bit of a run turned: nothing breaks. */
@@ -434,6 +461,7 @@ int main(void)
 	test_model();
 	test_hostile();
 	test_too_many();
+	test_ksm();
 	test_flips();
 	test_missing();
 	return tap_done();
