@@ -57,8 +57,8 @@ static const char *text_of(sqlite3_stmt *row, int column)
 /* One row of: name, len, error, data. */
 static struct err *add_baseline_piece(struct fill *f)
 {
-	const char *name = text_of(f->baseline, 0), *data;
-	size_t len;
+	const char *name = text_of(f->baseline, 0), *data = NULL;
+	size_t len = 0;
 
 	if (sqlite3_column_type(f->baseline, 2) != SQLITE_NULL || !views_want_baseline(f->views, name))
 		return NULL;
@@ -106,9 +106,9 @@ static struct err *begin_snapshot(struct fill *f, int64_t id, int64_t probe_id, 
 static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
 {
 	int64_t id = sqlite3_column_int64(row, 0);
-	const char *name, *data;
+	const char *name, *data = NULL;
 	unsigned pid = 0;
-	size_t len;
+	size_t len = 0;
 	struct err *e = NULL;
 
 	if (!f->has_snapshot || id != f->snapshot_id)
