@@ -40,6 +40,7 @@ static struct err *run(unsigned ram_mib, const char *const *argv)
 		.tick_ms = 20,
 		.settle_ms = 1000,
 		.argv = argv,
+		.is_in_image = true,
 	};
 
 	e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
