@@ -35,6 +35,18 @@ struct err *cli_parse_format(const char *value, bool *ret_is_json)
 	return NULL;
 }
 
+struct err *cli_parse_any_format(const char *value, enum cli_format *ret)
+{
+	static const char *const names[] = { [CLI_TEXT] = "text", [CLI_CSV] = "csv", [CLI_JSON] = "json" };
+
+	for (int i = CLI_TEXT; i < CLI_FORMATS; i++)
+		if (strcmp(names[i], value) == 0) {
+			*ret = (enum cli_format)i;
+			return NULL;
+		}
+	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", value);
+}
+
 struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret)
 {
 	if (optind == argc)

@@ -8,14 +8,15 @@
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 
-/* What the subcommands' option parsers share; argv[0] is the subcommand's name. Errors are of kind ERR_USAGE. */
+/* What the subcommands' option parsers share; argv[0] is the subcommand's name. Errors are of kind ERR_USAGE.
+ */
 
 /** Before the first cli_next_option() of a command line: programs, and tests, may parse several. */
 void cli_start_options(void);
 
 /**
- * The next option as getopt_long() gives it, -1 at the end; '?' or ':' for a wrong one, about which nothing is printed. short_options
- * begin with ':'.
+ * The next option as getopt_long() gives it, -1 at the end; '?' or ':' for a wrong one, about which nothing
+ * is printed. short_options begin with ':'.
  */
 int cli_next_option(int argc, char **argv, const char *short_options, const struct option *long_options);
 
@@ -25,10 +26,15 @@ struct err *cli_option_error(int c, char **argv) must_check;
 /** The value of --format where it is "text" or "json". */
 struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
 
+/** The value of --format where it is one of all three; CLI_FORMAT_NONE stands for no option. */
+enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
+struct err *cli_parse_any_format(const char *value, enum cli_format *ret) must_check;
+
 /** The one argument that is left after the options; what names it in errors, e.g. "FILE". */
 struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret) must_check;
 
-/** Writes what --output names: a regular file gets all of it or stays as it was; anything else is written to. */
+/** Writes what --output names: a regular file gets all of it or stays as it was; anything else is written to.
+ */
 struct err *cli_write_output(const char *path, const struct strbuf *out) must_check;
 
 #endif

@@ -33,29 +33,13 @@ static const char usage[] =
 	"  swapcal export night.swapcal --series --probe 12 > samples.csv\n"
 	"  swapcal export night.swapcal --piece 24/105/smaps\n";
 
-enum format { FORMAT_DEFAULT, FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
-
 struct options {
 	const char *file;
-	enum format format;
+	enum cli_format format;
 	bool is_series, help;
 	int64_t probe; /* 0: all */
 	const char *piece, *runs, *tree;
 };
-
-static struct err *parse_format(const char *value, enum format *ret)
-{
-	static const char *const names[] = {
-		[FORMAT_TEXT] = "text", [FORMAT_CSV] = "csv", [FORMAT_JSON] = "json"
-	};
-
-	for (int i = FORMAT_TEXT; i <= FORMAT_JSON; i++)
-		if (strcmp(names[i], value) == 0) {
-			*ret = (enum format)i;
-			return NULL;
-		}
-	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", value);
-}
 
 static struct err *parse_probe(const char *value, int64_t *ret)
 {
@@ -86,7 +70,7 @@ static struct err *parse_option(int c, struct options *o)
 		o->tree = optarg;
 		return NULL;
 	case 'F':
-		return parse_format(optarg, &o->format);
+		return cli_parse_any_format(optarg, &o->format);
 	default:
 		o->help = true;
 		return NULL;
@@ -102,7 +86,7 @@ static struct err *check_options(const struct options *o)
 		return err_new_kind(ERR_USAGE, "--probe goes with --series");
 	if (o->format && (o->piece || o->runs || o->tree))
 		return err_new_kind(ERR_USAGE, "--format goes with the list of pieces and with --series");
-	if (o->format == FORMAT_TEXT && o->is_series)
+	if (o->format == CLI_TEXT && o->is_series)
 		return err_new_kind(ERR_USAGE, "--series comes as 'csv' or 'json'");
 	return NULL;
 }
@@ -176,7 +160,7 @@ static void print_series_head(bool is_json)
 /* Probe by probe: all series together may be large. */
 static struct err *print_series(struct store *store, const struct export *x, const struct options *o)
 {
-	bool is_json = o->format == FORMAT_JSON, is_first = true;
+	bool is_json = o->format == CLI_JSON, is_first = true;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct err *e = NULL;
 
@@ -199,13 +183,13 @@ static struct err *print_series(struct store *store, const struct export *x, con
 	return e;
 }
 
-static void print_list(const struct export *x, enum format format)
+static void print_list(const struct export *x, enum cli_format format)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
-	if (format == FORMAT_JSON)
+	if (format == CLI_JSON)
 		export_list_json(x, &out);
-	else if (format == FORMAT_CSV)
+	else if (format == CLI_CSV)
 		export_list_csv(x, &out);
 	else
 		export_list_text(x, &out);

@@ -41,32 +41,18 @@ static const char usage[] =
 	"Exit status: 0 measured, 1 failed or the command failed, 2 wrong usage, 130 interrupted; what was\n"
 	"measured until then is printed in the last case too, and when the command failed.\n";
 
-static const struct {
-	const char *name;
-	void (*write)(const struct measure_report *r, struct strbuf *out);
-} formats[] = {
-	{ "text", measure_text },
-	{ "csv", measure_csv },
-	{ "json", measure_json },
+static void (*const writers[CLI_FORMATS])(const struct measure_report *r, struct strbuf *out) = {
+	[CLI_TEXT] = measure_text,
+	[CLI_CSV] = measure_csv,
+	[CLI_JSON] = measure_json,
 };
 
 struct options {
 	struct measure_target target;
 	const char *baseline, *output;
-	void (*write)(const struct measure_report *r, struct strbuf *out);
+	enum cli_format format;
 	bool is_help;
 };
-
-static struct err *parse_format(const char *name, struct options *o)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (strcmp(formats[i].name, name) == 0) {
-			o->write = formats[i].write;
-			return NULL;
-		}
-	}
-	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", name);
-}
 
 static struct err *parse_number(const char *option, const char *text, long max, long *ret)
 {
@@ -108,7 +94,7 @@ static struct err *take_option(int c, char **argv, struct options *o)
 		o->target.duration_ms = n * 1000;
 		return e;
 	case OPT_FORMAT:
-		return parse_format(optarg, o);
+		return cli_parse_any_format(optarg, &o->format);
 	case 'o':
 		o->output = optarg;
 		return NULL;
@@ -207,7 +193,7 @@ static struct err *show(const struct options *o, const struct measure_report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
-	o->write(r, &out);
+	writers[o->format](r, &out);
 	if (o->output)
 		return cli_write_output(o->output, &out);
 	fwrite(out.data, 1, out.len, stdout);
@@ -238,7 +224,7 @@ static struct err *measure(const struct options *o, const struct measure_metrics
 
 struct err *cmd_measure(int argc, char **argv)
 {
-	struct options o = { .target.interval_ms = 50, .write = measure_text };
+	struct options o = { .target.interval_ms = 50, .format = CLI_TEXT };
 	struct err *e = parse_options(argc, argv, &o);
 
 	if (e)

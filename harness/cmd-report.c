@@ -25,32 +25,18 @@ static const char usage[] = "usage: swapcal report FILE [--format text|csv|json]
 			    "Example:\n"
 			    "  swapcal report night.swapcal --format csv --output night.csv\n";
 
-static const struct {
-	const char *name;
-	void (*write)(const struct report *r, struct strbuf *out);
-} formats[] = {
-	{ "text", report_text },
-	{ "csv", report_csv },
-	{ "json", report_json },
+static void (*const writers[CLI_FORMATS])(const struct report *r, struct strbuf *out) = {
+	[CLI_TEXT] = report_text,
+	[CLI_CSV] = report_csv,
+	[CLI_JSON] = report_json,
 };
 
 struct options {
 	const char *file;
 	const char *output;
-	void (*write)(const struct report *r, struct strbuf *out);
+	enum cli_format format;
 	bool help;
 };
-
-static struct err *parse_format(const char *name, struct options *o)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (strcmp(formats[i].name, name) == 0) {
-			o->write = formats[i].write;
-			return NULL;
-		}
-	}
-	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", name);
-}
 
 static struct err *parse_options(int argc, char **argv, struct options *o)
 {
@@ -65,7 +51,7 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	cli_start_options();
 	for (int c; !e && (c = cli_next_option(argc, argv, ":o:h", longopts)) != -1;) {
 		if (c == 'F')
-			e = parse_format(optarg, o);
+			e = cli_parse_any_format(optarg, &o->format);
 		else if (c == 'o')
 			o->output = optarg;
 		else if (c == 'h')
@@ -101,7 +87,7 @@ static struct err *write_report(const struct options *o, const struct report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
-	o->write(r, &out);
+	writers[o->format](r, &out);
 	if (o->output)
 		return cli_write_output(o->output, &out);
 	fwrite(out.data, 1, out.len, stdout);
@@ -110,7 +96,7 @@ static struct err *write_report(const struct options *o, const struct report *r)
 
 struct err *cmd_report(int argc, char **argv)
 {
-	struct options o = { .write = report_text };
+	struct options o = { .format = CLI_TEXT };
 	struct metric *metrics;
 	size_t n;
 	struct err *e = parse_options(argc, argv, &o);
