@@ -144,17 +144,18 @@ static char *map_aligned(uint64_t bytes)
 {
 	char *memory = map_private(bytes + HUGE_BYTES);
 	uint64_t before = -(uintptr_t)memory % HUGE_BYTES;
+	char *start = memory + before;
 
 	if (before)
-		munmap(memory, before);
-	munmap(memory + before + bytes, HUGE_BYTES - before);
-	return memory + before;
+		munmap(start - before, before);
+	munmap(start + bytes, HUGE_BYTES - before);
+	return start;
 }
 
 static void read_pages(const volatile char *memory, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
-		memory[at];
+		(void)memory[at];
 }
 
 static void write_file(int fd, uint64_t bytes, uint64_t seed)

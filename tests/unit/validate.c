@@ -46,6 +46,8 @@ static void set_z(size_t cell, double lo_mib, double hi_mib)
 /* Cell 0 is the ballast's own, 1 and 2 grow in the same guest, 3 in another one. Z* 100 and 200. */
 static void make_report(void)
 {
+	for (size_t i = 0; i < CELLS; i++)
+		cell_deinit(&cells[i]);
 	cells[0] = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	cells[1] = test_cell(1, 128, "growth", "strings", "python3", &cells[0]);
 	cells[2] = test_cell(2, 128, "growth", "strings", "pypy3", &cells[0]);
@@ -183,5 +185,7 @@ int main(void)
 	test_no_value();
 	test_weightless();
 	test_formats();
+	for (size_t i = 0; i < CELLS; i++)
+		cell_deinit(&cells[i]);
 	return tap_done();
 }
