@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CALIBRATE_DISTRIBUTION_H
+#define SWAPCAL_CALIBRATE_DISTRIBUTION_H
+
+#include <stdbool.h>
+
+/*
+ * Quantiles and tail probabilities, by GSL (<gsl/gsl_cdf.h>). GSL ends the program on a value outside of its
+ * domain; here that is NAN.
+ */
+
+/** From lo to hi; both NAN when it is not defined. Either may be infinite. */
+struct interval {
+	double lo, hi;
+};
+
+#define INTERVAL_NONE ((struct interval){ NAN, NAN })
+
+static inline bool interval_has(struct interval i, double x)
+{
+	return x >= i.lo && x <= i.hi;
+}
+
+/** The x below which a share p of the distribution lies; 0 < p < 1, df > 0. */
+double dist_normal_quantile(double p);
+double dist_t_quantile(double p, double df);
+double dist_chi2_quantile(double p, double df);
+
+/** The share of the distribution above x. */
+double dist_normal_upper(double x);
+double dist_t_upper(double x, double df);
+double dist_chi2_upper(double x, double df);
+
+#endif
