@@ -12,48 +12,71 @@
  */
 #define FAILURES_MAX 2
 
-/* Z* is bracketed to 1 MiB; each side of the final bracket is asked twice, in guests of their own. */
-#define RESOLUTION_KIB 1024
-#define VERIFY         2
-#define PROBES_MAX     24
+/*
+ * Z* is wanted within so much either way: half a MiB, which is what thresholds differ by from boot to boot in
+ * small guests, and 0.2 % of RAM in larger ones, where finer differences have no use.
+ */
+#define PRECISION_MIN_KIB 512
+#define PRECISION_OF_RAM  512
+
+/* Enough for a share of wrong answers of one in ten; who needs more is told that the threshold is unstable.
+ */
+#define PROBES_MAX 40
 
 /* Probes one search usually takes (see the search's tests): only for the ETA. */
-#define PROBES_TYPICAL 8
+#define PROBES_TYPICAL 11
 
 struct search_params campaign_search_params(const struct cell *threshold_cell)
 {
 	uint64_t ram_kib = (uint64_t)cell_uint(threshold_cell, "x_mib") * 1024;
 	uint64_t swap_kib = (uint64_t)cell_uint(threshold_cell, "swap_mib") * 1024;
 
+	uint64_t precision_kib = ram_kib / PRECISION_OF_RAM / 4 * 4;
+
+	if (precision_kib < PRECISION_MIN_KIB)
+		precision_kib = PRECISION_MIN_KIB;
 	/* A ballast of all RAM and half the swap swaps in any guest, and leaves it room to live on. */
 	return (struct search_params){
 		.lo_kib = 0,
-		.hi_kib = (ram_kib + swap_kib / 2) / RESOLUTION_KIB * RESOLUTION_KIB,
-		.resolution_kib = RESOLUTION_KIB,
-		.verify = VERIFY,
+		.hi_kib = (ram_kib + swap_kib / 2) / precision_kib * precision_kib,
+		.precision_kib = precision_kib,
 		.max_probes = PROBES_MAX,
 	};
+}
+
+static bool has_search_answer(const struct probe_record *r)
+{
+	return outcome_is_answer(r->outcome) && (r->kind == PROBE_RAMP || r->kind == PROBE_FIXED);
+}
+
+struct search_probe *campaign_search_probes(unsigned replicate, const struct probe_record *probes, size_t n,
+					    size_t *ret_n)
+{
+	struct search_probe *answers = xcalloc(n, sizeof(*answers));
+
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct probe_record *r = &probes[i];
+
+		if (!has_search_answer(r) ||
+		    (replicate != CAMPAIGN_EVERY_REPLICATE && r->replicate != replicate))
+			continue;
+		answers[(*ret_n)++] = (struct search_probe){
+			.is_ramp = r->kind == PROBE_RAMP,
+			.z_kib = r->kind == PROBE_RAMP ? r->load_pages * 4 : r->z_kib,
+			.swapped = r->outcome == OUTCOME_ONSET,
+		};
+	}
+	return answers;
 }
 
 struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
 				   const struct probe_record *probes, size_t n)
 {
 	struct search_params params = campaign_search_params(threshold_cell);
-	cleanup_free struct search_probe *answers = xcalloc(n, sizeof(*answers));
-	size_t answers_n = 0;
+	size_t answers_n;
+	cleanup_free struct search_probe *answers = campaign_search_probes(replicate, probes, n, &answers_n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct probe_record *r = &probes[i];
-
-		if (r->replicate != replicate || !outcome_is_answer(r->outcome) ||
-		    (r->kind != PROBE_RAMP && r->kind != PROBE_FIXED))
-			continue;
-		answers[answers_n++] = (struct search_probe){
-			.is_ramp = r->kind == PROBE_RAMP,
-			.z_kib = r->kind == PROBE_RAMP ? r->load_pages * 4 : r->z_kib,
-			.swapped = r->outcome == OUTCOME_ONSET,
-		};
-	}
 	return search_decide(&params, answers, answers_n);
 }
 

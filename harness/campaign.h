@@ -2,6 +2,7 @@
 #ifndef SWAPCAL_CAMPAIGN_H
 #define SWAPCAL_CAMPAIGN_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,10 +43,17 @@ bool cell_known(const struct cell *cell, struct known_spec *ret);
 /** The search for a threshold cell's Z*. */
 struct search_params campaign_search_params(const struct cell *threshold_cell);
 
+/** Stands for all replicates together. */
+#define CAMPAIGN_EVERY_REPLICATE UINT_MAX
+
 /**
- * What the search says about one replicate of a threshold cell, from its probes among n. Probes that are no
- * answers do not count.
+ * The answers to the search of one replicate of a threshold cell, or of every replicate, among its n probes;
+ * freed with free(). Probes that are no answers are left out.
  */
+struct search_probe *campaign_search_probes(unsigned replicate, const struct probe_record *probes, size_t n,
+					    size_t *ret_n);
+
+/** What these answers say; of every replicate together only the estimate makes sense. */
 struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
 				   const struct probe_record *probes, size_t n);
 

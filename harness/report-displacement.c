@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 #include "harness/report.h"
@@ -48,7 +49,14 @@ static void add_onsets(struct report_span *span, const struct probe_record *prob
 
 void report_ramp_compute(const struct probe_record *probes, size_t n, struct report_threshold *t)
 {
+	cleanup_free double *onsets_kib = xcalloc(n, sizeof(*onsets_kib));
+	size_t onsets_n = 0;
+
 	add_onsets(&t->ramp, probes, n, PROBE_RAMP);
+	for (size_t i = 0; i < n; i++)
+		if (probes[i].kind == PROBE_RAMP && probes[i].outcome == OUTCOME_ONSET)
+			onsets_kib[onsets_n++] = (double)probes[i].load_pages * 4;
+	t->ramps = threshold_ramps(onsets_kib, onsets_n, report_ramp_step_kib(t->cell));
 }
 
 void report_displacement_compute(struct report_row *row, const struct probe_record *probes, size_t n)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,25 @@ static json_t *row_json(const struct report_row *row)
 	return object;
 }
 
+/* A side of the bracket; NAN when it has none. */
+static double bracket_end(uint64_t kib, uint64_t none)
+{
+	return kib == none ? (double)NAN : (double)kib;
+}
+
+/* How the answers lie; null where there is no Z*. */
+static json_t *check_json(const struct report_threshold *t)
+{
+	static const char *const names[] = { [QUANTAL_OVERLAP] = "overlap",
+					     [QUANTAL_COMPLETE] = "complete",
+					     [QUANTAL_ONE_SIDED] = "one-sided" };
+
+	return isfinite(t->z_kib) ? json_string(names[t->check.separation]) : json_null();
+}
+
 static json_t *threshold_json(const struct report_threshold *t)
 {
+	const struct search_estimate *e = &t->estimate;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "cell", cell_id(t->cell));
@@ -69,7 +87,22 @@ static json_t *threshold_json(const struct report_threshold *t)
 	set_mib(object, "z_mib", t->z_kib);
 	set_mib(object, "z_lo_mib", t->z_lo_kib);
 	set_mib(object, "z_hi_mib", t->z_hi_kib);
+	set_mib(object, "bracket_lo_mib", bracket_end(e->bracket_lo_kib, 0));
+	set_mib(object, "bracket_hi_mib", bracket_end(e->bracket_hi_kib, UINT64_MAX));
+	json_object_set_new(object, "contradictions", json_integer(e->contradictions));
+	set_mib(object, "spread_mib", e->spread_kib);
+	set_mib(object, "spread_hi_mib", e->spread_hi_kib);
+	json_object_set_new(object, "wrong_answers_pct", format_json_fixed(100 * e->wrong, 2));
+	json_object_set_new(object, "separation", check_json(t));
+	set_mib(object, "z_logistic_mib", t->check.logistic.ed50);
+	set_mib(object, "z_logistic_lo_mib", t->check.logistic.profile.lo);
+	set_mib(object, "z_logistic_hi_mib", t->check.logistic.profile.hi);
+	set_mib(object, "z_isotonic_mib", t->check.isotonic.ed50);
+	set_mib(object, "z_isotonic_lo_mib", t->check.isotonic.ci.lo);
+	set_mib(object, "z_isotonic_hi_mib", t->check.isotonic.ci.hi);
 	set_mib(object, "z_ramp_mib", t->ramp.mean_kib);
+	set_mib(object, "ramp_sd_between_boots_mib", t->ramps.between_boots_kib);
+	set_mib(object, "ramp_sd_within_boot_mib", t->ramps.within_boot_kib);
 	json_object_set_new(object, "n", json_integer(t->n));
 	json_object_set_new(object, "probes_answered", json_integer(t->answers));
 	json_object_set_new(object, "probes_lost", json_integer(t->lost));

@@ -113,15 +113,54 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 	end_line(out, t->flags);
 }
 
+/* An estimate with its interval: "188.3 [188.0, 188.6]". */
+static void add_estimate(struct strbuf *out, const char *name, double kib, struct interval ci_kib)
+{
+	strbuf_addf(out, "%s ", name);
+	add_mib(out, 0, kib);
+	strbuf_adds(out, " ");
+	add_range(out, 0, ci_kib.lo, ci_kib.hi);
+}
+
+/* What stands behind a Z*: the bracket, what other estimators say, and what thresholds differ by. */
+static void add_details(struct strbuf *out, const struct report_threshold *t)
+{
+	const struct search_estimate *e = &t->estimate;
+
+	strbuf_addf(out, "%7u  bracket ", cell_uint(t->cell, "x_mib"));
+	add_range(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
+	strbuf_addf(out, ", %u of %u answers on its wrong side; ", e->contradictions, e->answers);
+	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
+	add_estimate(out, ", isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
+	strbuf_adds(out, "\n         from boot to boot: sd ");
+	add_mib(out, 0, e->spread_kib);
+	strbuf_adds(out, ", at most ");
+	add_mib(out, 0, e->spread_hi_kib);
+	if (t->check.separation == QUANTAL_COMPLETE)
+		strbuf_adds(out, " (answers do not overlap: it may be 0)");
+	if (isfinite(t->ramps.sd_kib)) {
+		strbuf_adds(out, "; of ramps ");
+		add_mib(out, 0, t->ramps.between_boots_kib);
+		strbuf_adds(out, " between boots, ");
+		add_mib(out, 0, t->ramps.within_boot_kib);
+		strbuf_adds(out, " within (a tick)");
+	}
+	strbuf_adds(out, "\n");
+}
+
 static void add_thresholds(struct strbuf *out, const struct report *r)
 {
 	strbuf_adds(out,
 		    "\nSwap thresholds (ballast), in MiB\n\n"
-		    "      X  MemTotal  MemAvailable       Z*  bracket         Z*-MemAvail.  probes   n\n");
+		    "      X  MemTotal  MemAvailable       Z*  95 % interval   Z*-MemAvail.  probes   n\n");
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		add_threshold(out, r, &r->thresholds[i]);
 	if (!r->thresholds_n)
 		strbuf_adds(out, "      none was asked for\n");
+	strbuf_adds(out, "\n");
+	for (size_t i = 0; i < r->thresholds_n; i++)
+		if (isfinite(r->thresholds[i].z_kib))
+			add_details(out, &r->thresholds[i]);
 }
 
 /* The doubts that all rows of a cell share, so that they are said once; "" when there are none. */

@@ -35,14 +35,14 @@ void report_add_flags(char **flags, const char *names)
 	}
 }
 
-static bool has_lo(const struct search_next *s)
+static bool has_lo(const struct search_estimate *e)
 {
-	return s->lo_kib > 0;
+	return e->bracket_lo_kib > 0;
 }
 
-static bool has_hi(const struct search_next *s)
+static bool has_hi(const struct search_estimate *e)
 {
-	return s->hi_kib < UINT64_MAX;
+	return e->bracket_hi_kib < UINT64_MAX;
 }
 
 static const char *flags_of(const struct search_next *s)
@@ -51,18 +51,9 @@ static const char *flags_of(const struct search_next *s)
 		return "no-threshold";
 	if (s->step == SEARCH_UNSTABLE)
 		return "unstable-threshold";
-	if (!has_lo(s) || !has_hi(s))
+	if (!has_lo(&s->estimate) || !has_hi(&s->estimate))
 		return "z-open";
 	return s->step == SEARCH_DONE ? "" : "z-unfinished";
-}
-
-/* Widens [*lo, *hi] (NAN: nothing yet) by the sides that a search has. */
-static void widen(double *lo, double *hi, const struct search_next *s)
-{
-	if (has_lo(s))
-		*lo = fmin(*lo, (double)s->lo_kib);
-	if (has_hi(s))
-		*hi = fmax(*hi, (double)s->hi_kib);
 }
 
 /* Has anything been answered in this replicate? */
@@ -74,42 +65,60 @@ static bool has_answer(unsigned replicate, const struct probe_record *probes, si
 	return false;
 }
 
-void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,
-			      struct report_threshold *ret)
+/* What the single searches came to: their flags, and how many found both sides. */
+static void judge_searches(const struct cell *cell, const struct probe_record *probes, size_t n,
+			   struct report_threshold *t)
 {
-	double sum = 0, open_lo = NAN, open_hi = NAN;
-
-	ret->cell = cell;
-	ret->z_kib = ret->z_lo_kib = ret->z_hi_kib = NAN;
-	ret->flags = xstrdup("");
-	for (size_t i = 0; i < n; i++)
-		*(outcome_is_answer(probes[i].outcome) ? &ret->answers : &ret->lost) += 1;
 	for (unsigned i = 0; i < cell->replicates; i++) {
 		if (!has_answer(i, probes, n))
 			continue;
 
 		struct search_next s = campaign_search(cell, i, probes, n);
 
-		report_add_flags(&ret->flags, flags_of(&s));
-		if (s.step == SEARCH_NO_THRESHOLD)
-			continue;
-		if (!has_lo(&s) || !has_hi(&s)) {
-			widen(&open_lo, &open_hi, &s);
-			continue;
-		}
-		widen(&ret->z_lo_kib, &ret->z_hi_kib, &s);
-		sum += ((double)s.lo_kib + (double)s.hi_kib) / 2;
-		ret->n++;
+		report_add_flags(&t->flags, flags_of(&s));
+		t->n += s.step != SEARCH_NO_THRESHOLD && has_lo(&s.estimate) && has_hi(&s.estimate);
 	}
-	if (ret->n) {
-		ret->z_kib = sum / ret->n;
-	} else {
+}
+
+static void check(const struct probe_record *probes, size_t n, struct report_threshold *t)
+{
+	size_t answers_n;
+	cleanup_free struct search_probe *answers =
+		campaign_search_probes(CAMPAIGN_EVERY_REPLICATE, probes, n, &answers_n);
+
+	threshold_check(answers, answers_n, &t->estimate, REPORT_SEED, &t->check);
+	if (t->check.is_contrary)
+		report_add_flags(&t->flags, "estimators-disagree");
+}
+
+/*
+ * All searches together: each Z was asked in a guest of its own, so their answers are of one kind. What the
+ * searches differ by is among what the estimate takes as the spread from boot to boot.
+ */
+void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,
+			      struct report_threshold *t)
+{
+	t->cell = cell;
+	t->z_kib = t->z_lo_kib = t->z_hi_kib = NAN;
+	t->check.logistic.ed50 = t->check.isotonic.ed50 = NAN;
+	t->check.logistic.profile = t->check.isotonic.ci = INTERVAL_NONE;
+	t->flags = xstrdup("");
+	for (size_t i = 0; i < n; i++)
+		*(outcome_is_answer(probes[i].outcome) ? &t->answers : &t->lost) += 1;
+	judge_searches(cell, probes, n, t);
+	t->estimate = campaign_search(cell, CAMPAIGN_EVERY_REPLICATE, probes, n).estimate;
+	if (t->n) {
+		t->z_kib = t->estimate.z_kib;
+		t->z_lo_kib = t->estimate.ci_kib.lo;
+		t->z_hi_kib = t->estimate.ci_kib.hi;
+		check(probes, n, t);
+	} else if (!strstr(t->flags, "no-threshold")) {
 		/* One side is better than none, and the flag says what it is. */
-		ret->z_lo_kib = open_lo;
-		ret->z_hi_kib = open_hi;
+		t->z_lo_kib = has_lo(&t->estimate) ? (double)t->estimate.bracket_lo_kib : (double)NAN;
+		t->z_hi_kib = has_hi(&t->estimate) ? (double)t->estimate.bracket_hi_kib : (double)NAN;
 	}
-	if (!*ret->flags && !ret->n)
-		report_add_flags(&ret->flags, "z-missing");
+	if (!*t->flags && !t->n)
+		report_add_flags(&t->flags, "z-missing");
 }
 
 static struct report_gap *add_gap(struct report *r, const struct cell *cell, unsigned replicate,
@@ -143,7 +152,11 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 		break;
 	case SEARCH_UNSTABLE:
 		add_gap(r, cell, replicate, "unstable",
-			xasprintf("%u answers contradict the bracket", s.contradictions));
+			xasprintf(
+				"after %u probes Z* is known within %.1f MiB only: %u answers contradict the "
+				"bracket; more replicates ask again",
+				s.estimate.answers, (s.estimate.ci_kib.hi - s.estimate.ci_kib.lo) / 2 / 1024,
+				s.estimate.contradictions));
 		break;
 	}
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calibrate/search.h"
+#include "calibrate/threshold.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
@@ -24,15 +26,22 @@ struct report_span {
 	unsigned n;
 };
 
+/** Seed of every bootstrap of a report: the same file gives the same report. */
+#define REPORT_SEED 1
+
 /** Z* of one guest, from the searches of its threshold cell. */
 struct report_threshold {
 	const struct cell *cell;
 	double mem_total_kib, mem_available0_kib; /**< means over the cell's probes */
-	double z_kib;                             /**< mean of the brackets' midpoints */
-	double z_lo_kib, z_hi_kib; /**< smallest lower and largest upper side of the brackets */
+	double z_kib;                             /**< from all answers of all searches */
+	double z_lo_kib, z_hi_kib; /**< 95 % interval of z_kib; without a z_kib, the one side of the bracket
+				      that is known */
 	unsigned n;                /**< searches with both sides of a bracket */
-	struct report_span ramp;   /**< the ballast at onset of the searches' ramps */
-	unsigned answers, lost;    /**< probes that answered, and that did not */
+	struct search_estimate estimate; /**< all there is to z_kib, with bracket, spread, contradictions */
+	struct threshold_check check;    /**< second opinions; only where there is a z_kib */
+	struct report_span ramp;         /**< the ballast at onset of the searches' ramps */
+	struct threshold_ramps ramps;    /**< and what they differ by */
+	unsigned answers, lost;          /**< probes that answered, and that did not */
 	char *flags;
 };
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The search for Z* against guests whose threshold is known, beside two simpler designs: bisection with every
+ * Z asked three times, and up-and-down. With the argument `--table SEEDS` it prints the table of
+ * swapcal-statistics(7).
+ *
+ * What it cannot show: guests here answer independently, by a logistic curve and a share of wrong answers,
+ * which is also what the search assumes. Real guests may do otherwise: real spreads are measured by `make
+ * steepness`.
+ */
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "calibrate/search.h"
+#include "tests/tap.h"
+
+#define MIB         1024.0
+#define PRECISION   512
+#define ANSWERS_MAX 200
+
+static const struct search_params params = { .hi_kib = 512 * 1024,
+					     .precision_kib = PRECISION,
+					     .max_probes = 40 };
+
+struct scenario {
+	const char *name;
+	double spread_mib;        /* of the threshold, logistic, drawn anew for each life */
+	double wrong;             /* share of lives that answer the opposite */
+	double ramp_off, ramp_sd; /* the ramp's onset: threshold * (1 + off + sd * normal) */
+};
+
+static const struct scenario scenarios[] = {
+	{ "sharp", 0, 0, 0.004, 0.002 },
+	{ "as steep as real guests", 0.2, 0, 0.004, 0.002 },
+	{ "the same, ramp 5 % off", 0.2, 0, 0.05, 0.002 },
+	{ "the same, 5 % wrong answers", 0.2, 0.05, 0.004, 0.002 },
+	{ "the same, 15 % wrong answers", 0.2, 0.15, 0.004, 0.002 },
+	{ "spread of 1 MiB", 1, 0, 0.004, 0.002 },
+};
+
+#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+struct guest {
+	const struct scenario *scenario;
+	double threshold_kib;
+	gsl_rng *rng;
+};
+
+static bool swaps_at(const struct guest *g, double z_kib)
+{
+	/* The standard deviation of the standard logistic distribution is pi / sqrt(3). */
+	double scale = g->scenario->spread_mib * MIB * sqrt(3) / M_PI;
+	double threshold = g->threshold_kib + (scale > 0 ? gsl_ran_logistic(g->rng, scale) : 0);
+
+	return (z_kib > threshold) != (gsl_rng_uniform(g->rng) < g->scenario->wrong);
+}
+
+static double ramp_of(const struct guest *g)
+{
+	const struct scenario *s = g->scenario;
+
+	return g->threshold_kib * (1 + s->ramp_off + gsl_ran_gaussian(g->rng, s->ramp_sd));
+}
+
+/* What a design came to. */
+struct result {
+	double z_kib;
+	struct interval ci;
+	unsigned probes;
+	bool is_done; /* and did not give up */
+};
+
+static struct result search_up_to(const struct guest *g, unsigned max_probes)
+{
+	struct search_probe probes[ANSWERS_MAX + 1] = { { true, (uint64_t)ramp_of(g), true } };
+	struct search_params p = params;
+	struct search_next next;
+	size_t n = 1;
+
+	p.max_probes = max_probes;
+	while ((next = search_decide(&p, probes, n)).step == SEARCH_PROBE)
+		probes[n++] = (struct search_probe){ false, next.z_kib, swaps_at(g, (double)next.z_kib) };
+	return (struct result){ next.estimate.z_kib, next.estimate.ci_kib, (unsigned)n - 1,
+				next.step == SEARCH_DONE };
+}
+
+static struct result search(const struct guest *g)
+{
+	return search_up_to(g, params.max_probes);
+}
+
+static struct result search_10(const struct guest *g)
+{
+	return search_up_to(g, 10);
+}
+
+static bool majority(const struct guest *g, double z, struct result *r)
+{
+	unsigned yes = 0;
+
+	for (int i = 0; i < 3; i++)
+		yes += swaps_at(g, z);
+	r->probes += 3;
+	return yes >= 2;
+}
+
+/* Steps that double away from the ramp's onset until both sides are there, then bisection to the same
+ * precision. */
+static struct result bisect(const struct guest *g)
+{
+	struct result r = { .is_done = true };
+	double lo = ramp_of(g), hi = lo, step = 2 * MIB;
+
+	if (majority(g, hi, &r))
+		for (; (lo = hi - step) > 0 && majority(g, lo, &r); step *= 2)
+			hi = lo;
+	else
+		for (; !majority(g, hi = lo + step, &r) && hi < (double)params.hi_kib; step *= 2)
+			lo = hi;
+	while (hi - lo > 2 * PRECISION)
+		*(majority(g, (lo + hi) / 2, &r) ? &hi : &lo) = (lo + hi) / 2;
+	r.z_kib = (lo + hi) / 2;
+	r.ci = (struct interval){ lo, hi };
+	return r;
+}
+
+/*
+ * Dixon & Mood (1948): one step down after a yes, one up after a no, as many probes as the search may have;
+ * mean and standard error from the rarer answer.
+ */
+static struct result up_and_down(const struct guest *g)
+{
+	double z = ramp_of(g), step = MIB, sum[2] = { 0 }, squares[2] = { 0 };
+	unsigned n[2] = { 0 };
+
+	for (unsigned i = 0; i < params.max_probes; i++) {
+		bool yes = swaps_at(g, z);
+
+		n[yes]++;
+		sum[yes] += z;
+		squares[yes] += z * z;
+		z += yes ? -step : step;
+	}
+
+	bool rarer = n[1] < n[0];
+	double mean = sum[rarer] / n[rarer];
+	double sd = 1.62 * step * ((squares[rarer] / n[rarer] - mean * mean) / (step * step) + 0.029);
+	double estimate = mean + (rarer ? -step / 2 : step / 2), half = 1.96 * sd / sqrt(n[rarer]);
+
+	return (struct result){ estimate, { estimate - half, estimate + half }, params.max_probes, true };
+}
+
+static const struct {
+	const char *name;
+	struct result (*run)(const struct guest *g);
+} designs[] = { { "search", search },
+		{ "search, 10", search_10 },
+		{ "bisection x 3", bisect },
+		{ "up and down", up_and_down } };
+
+struct summary {
+	unsigned runs, covered, near, done, probes_most;
+	double probes, bias_mib, rms_mib;
+};
+
+static struct summary simulate(const struct scenario *scenario, struct result (*run)(const struct guest *g),
+			       unsigned seeds)
+{
+	struct summary s = { .runs = seeds };
+	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+
+	for (unsigned seed = 1; seed <= seeds; seed++) {
+		gsl_rng_set(rng, seed);
+
+		struct guest g = { scenario, (150 + 100 * gsl_rng_uniform(rng)) * MIB, rng };
+		struct result r = run(&g);
+		double error_mib = (r.z_kib - g.threshold_kib) / MIB;
+
+		s.covered += interval_has(r.ci, g.threshold_kib);
+		s.near += fabs(error_mib) <= 0.5;
+		s.done += r.is_done;
+		s.probes += (double)r.probes / seeds;
+		s.probes_most = r.probes > s.probes_most ? r.probes : s.probes_most;
+		s.bias_mib += error_mib / seeds;
+		s.rms_mib += error_mib * error_mib / seeds;
+	}
+	s.rms_mib = sqrt(s.rms_mib);
+	gsl_rng_free(rng);
+	return s;
+}
+
+static double pct(unsigned part, const struct summary *s)
+{
+	return 100.0 * part / s->runs;
+}
+
+static void print_row(const char *prefix, const char *design, const struct summary *s)
+{
+	printf("%s%-14s %6.1f %5u %+7.2f %6.2f %7.1f %8.1f %6.1f\n", prefix, design, s->probes,
+	       s->probes_most, s->bias_mib, s->rms_mib, pct(s->near, s), pct(s->covered, s), pct(s->done, s));
+}
+
+static int print_table(unsigned seeds)
+{
+	printf(" %-14s %6s %5s %7s %6s %7s %8s %6s\n", "design", "probes", "most", "bias", "rms", "within",
+	       "coverage", "ended");
+	for (size_t i = 0; i < SCENARIOS; i++) {
+		printf(" -- %s\n", scenarios[i].name);
+		for (size_t d = 0; d < sizeof(designs) / sizeof(designs[0]); d++) {
+			struct summary s = simulate(&scenarios[i], designs[d].run, seeds);
+
+			print_row(" ", designs[d].name, &s);
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--table") == 0)
+		return print_table((unsigned)atoi(argv[2]));
+	return tap_done();
+}
