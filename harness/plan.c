@@ -23,6 +23,9 @@
 #define KNOWN_MIB_MIN 2
 #define KNOWN_MIB_MAX 65536
 
+/* The margin people ask about first; reports say which was used. */
+#define MARGIN_DEFAULT_PCT 5
+
 static const char *const method_names[] = { "threshold", "growth", "displacement", NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
 static const char *const launch_names[] = { "independent", NULL };
@@ -345,6 +348,14 @@ static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 	return e;
 }
 
+static struct err *parse_margin(struct yaml_node root, double *ret)
+{
+	struct yaml_node node = yaml_get(root, "margin_pct");
+
+	*ret = MARGIN_DEFAULT_PCT;
+	return yaml_is_present(node) ? yaml_double(node, 0.01, 100, ret) : NULL;
+}
+
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
 	static const char *const keys[] = { "name",    "image",       "guest",      "method", "start",
@@ -374,8 +385,8 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 		e = parse_onset(root, plan);
 	if (!e)
 		e = get_uint(root, "replicates", 1, 1000, 1, &plan->replicates);
-	if (!e && yaml_is_present(yaml_get(root, "margin_pct")))
-		e = yaml_double(yaml_get(root, "margin_pct"), 0.01, 100, &plan->margin_pct);
+	if (!e)
+		e = parse_margin(root, &plan->margin_pct);
 	if (!e)
 		e = get_uint(root, "seed", 0, 4294967295UL, 1, &plan->seed);
 	if (!e)
@@ -394,8 +405,6 @@ struct err *plan_load(const char *path, struct plan **ret)
 	struct plan *plan = xcalloc(1, sizeof(*plan));
 	struct err *e = yaml_open(path, &plan->file);
 
-	/* 5 %: the margin people ask about first; reports say which was used. */
-	plan->margin_pct = 5;
 	if (!e)
 		e = parse_plan(yaml_root(plan->file), plan);
 	if (e) {
@@ -405,6 +414,20 @@ struct err *plan_load(const char *path, struct plan **ret)
 	plan->text = yaml_text(plan->file);
 	*ret = plan;
 	return NULL;
+}
+
+double plan_text_margin_pct(const char *text)
+{
+	double margin_pct = MARGIN_DEFAULT_PCT;
+	struct yaml_file *file;
+	struct err *e = yaml_parse("plan", text ? text : "", &file);
+
+	if (!e) {
+		e = parse_margin(yaml_root(file), &margin_pct);
+		yaml_close(file);
+	}
+	err_free(e);
+	return margin_pct;
 }
 
 void plan_destroy(struct plan *plan)

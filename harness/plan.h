@@ -77,6 +77,12 @@ struct plan {
  */
 struct err *plan_load(const char *path, struct plan **ret) must_check;
 
+/**
+ * The margin_pct of a plan by its text alone, as a results file keeps it, whatever else is in it; the default
+ * when it has none that makes sense. text may be NULL.
+ */
+double plan_text_margin_pct(const char *text);
+
 /** Checks a plan against the image it names: interpreters and workloads must be in it. */
 struct err *plan_check_image(const struct plan *plan, const struct image *image) must_check;
 

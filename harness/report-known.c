@@ -7,6 +7,7 @@
 #include "harness/campaign.h"
 #include "harness/report-format.h"
 #include "harness/report.h"
+#include "harness/table.h"
 
 /*
  * Known-answer loads in the text report: what they weigh, and two matrices that set each metric against what
@@ -55,13 +56,6 @@ static void add_difference(struct strbuf *out, double y_kib, double z_kib, doubl
 	strbuf_addf(out, "%*s%c", CELL_WIDTH - 1, text, is_within(y_kib, z_kib, allowed_kib) ? '=' : ' ');
 }
 
-static void end_line(struct strbuf *out)
-{
-	while (out->len && out->data[out->len - 1] == ' ')
-		out->data[--out->len] = '\0';
-	strbuf_adds(out, "\n");
-}
-
 /* The two lines of a column's heading: "file" over "clean", a long word in two halves. */
 static void split_name(const char *name, char top[CELL_WIDTH + 1], char bottom[CELL_WIDTH + 1])
 {
@@ -82,7 +76,7 @@ static void add_matrix_head(struct strbuf *out, const struct column *columns, si
 		strbuf_addf(out, "  %-*s", NAME_WIDTH, line ? "metric" : "");
 		for (size_t i = 0; i < n; i++)
 			strbuf_addf(out, "%*s", CELL_WIDTH, names[i][line]);
-		end_line(out);
+		table_end_line(out, "");
 	}
 }
 
@@ -98,16 +92,8 @@ static void add_matrix(struct strbuf *out, const struct column *columns, size_t 
 			add_difference(out, row->y_kib, is_expected ? row->expected_kib : row->z_kib,
 				       RIGHT_KIB + (is_expected ? 0 : row->z_resolution_kib));
 		}
-		end_line(out);
+		table_end_line(out, "");
 	}
-}
-
-static void add_mib(struct strbuf *out, int width, double kib)
-{
-	char number[32];
-
-	format_fixed(number, kib / 1024, 1);
-	strbuf_addf(out, "%*s", width, *number ? number : "-");
 }
 
 /* What a load is, what it must weigh, and what it was seen to. */
@@ -115,19 +101,18 @@ static void add_weight(struct strbuf *out, const struct column *column)
 {
 	const struct report_row *row = column->rows;
 	double weight_kib = (double)known_weight_kib(&column->spec);
-	char name[32], lo[32], hi[32], range[80] = "-";
+	char name[32];
 
 	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind),
 		 cell_str(row->cell, "size"));
 	strbuf_addf(out, "  %-*s", LOAD_WIDTH, name);
-	add_mib(out, 7, weight_kib);
-	add_mib(out, 8, row->z_kib);
-	if (*format_fixed(lo, row->z_lo_kib / 1024, 1) && *format_fixed(hi, row->z_hi_kib / 1024, 1))
-		snprintf(range, sizeof(range), "[%.12s, %.12s]", lo, hi);
-	strbuf_addf(out, "  %-16s", range);
+	table_mib(out, 7, weight_kib);
+	table_mib(out, 8, row->z_kib);
+	strbuf_adds(out, "  ");
+	table_range_mib(out, 16, row->z_lo_kib, row->z_hi_kib);
 	add_difference(out, row->z_kib, weight_kib, RIGHT_KIB + row->z_resolution_kib);
 	strbuf_addf(out, " %s", known_kind_summary(column->spec.kind));
-	end_line(out);
+	table_end_line(out, "");
 }
 
 static void add_weights(struct strbuf *out, const struct column *columns, size_t n)

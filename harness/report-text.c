@@ -7,54 +7,9 @@
 #include "harness/campaign.h"
 #include "harness/report-format.h"
 #include "harness/report.h"
+#include "harness/table.h"
 
-/* Tables for a person, in 100 columns. "-" is what is not known. */
-
-/* Of all numbers shown: a tenth of a MiB is finer than the bracket of any Z*. */
-#define DECIMALS 1
-
-/* Right-aligned in width columns: sign is "" or "+" for a plus sign before what is not negative. */
-static void add_number(struct strbuf *out, int width, double v, const char *sign, const char *unit)
-{
-	char buf[32], all[64];
-
-	if (!*format_fixed(buf, v, DECIMALS))
-		snprintf(all, sizeof(all), "-%*s", (int)strlen(unit), "");
-	else
-		snprintf(all, sizeof(all), "%s%s%s", buf[0] == '-' ? "" : sign, buf, unit);
-	strbuf_addf(out, "%*s", width, all);
-}
-
-static void add_mib(struct strbuf *out, int width, double kib)
-{
-	add_number(out, width, kib / 1024, "", "");
-}
-
-/* "[lo, hi]" in MiB, left-aligned in width columns. */
-static void add_range(struct strbuf *out, int width, double lo_kib, double hi_kib)
-{
-	char lo[32], hi[32], all[80];
-
-	format_fixed(lo, lo_kib / 1024, DECIMALS);
-	format_fixed(hi, hi_kib / 1024, DECIMALS);
-	if (*lo || *hi)
-		snprintf(all, sizeof(all), "[%s, %s]", *lo ? lo : "?", *hi ? hi : "?");
-	else
-		snprintf(all, sizeof(all), "-");
-	strbuf_addf(out, "%-*s", width, all);
-}
-
-/* The end of a table's line: doubts, or nothing. */
-static void end_line(struct strbuf *out, const char *flags)
-{
-	if (*flags) {
-		strbuf_adds(out, "  ");
-		format_clean(out, flags);
-	}
-	while (out->len && out->data[out->len - 1] == ' ')
-		out->data[--out->len] = '\0';
-	strbuf_adds(out, "\n");
-}
+/* Tables for a person, in 100 columns. */
 
 /* Words with ", " between them, wrapped before column 100. */
 static void add_wrapped(struct strbuf *out, size_t *column, const char *word)
@@ -100,26 +55,26 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
 	strbuf_addf(out, "%7u", cell_uint(t->cell, "x_mib"));
-	add_mib(out, 10, t->mem_total_kib);
-	add_mib(out, 14, t->mem_available0_kib);
-	add_mib(out, 9, t->z_kib);
+	table_mib(out, 10, t->mem_total_kib);
+	table_mib(out, 14, t->mem_available0_kib);
+	table_mib(out, 9, t->z_kib);
 	strbuf_adds(out, "  ");
-	add_range(out, 16, t->z_lo_kib, t->z_hi_kib);
-	add_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %");
+	table_range_mib(out, 16, t->z_lo_kib, t->z_hi_kib);
+	table_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %");
 	strbuf_addf(out, "%8u%4u", t->answers + t->lost, t->n);
 	format_varying(&varying, t->cell, r->cells, r->cells_n);
 	if (varying.len)
 		strbuf_addf(out, "  %s", varying.data + strlen(", "));
-	end_line(out, t->flags);
+	table_end_line(out, t->flags);
 }
 
 /* An estimate with its interval: "188.3 [188.0, 188.6]". */
 static void add_estimate(struct strbuf *out, const char *name, double kib, struct interval ci_kib)
 {
 	strbuf_addf(out, "%s ", name);
-	add_mib(out, 0, kib);
+	table_mib(out, 0, kib);
 	strbuf_adds(out, " ");
-	add_range(out, 0, ci_kib.lo, ci_kib.hi);
+	table_range_mib(out, 0, ci_kib.lo, ci_kib.hi);
 }
 
 /* What stands behind a Z*: the bracket, what other estimators say, and what thresholds differ by. */
@@ -128,21 +83,21 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 	const struct search_estimate *e = &t->estimate;
 
 	strbuf_addf(out, "%7u  bracket ", cell_uint(t->cell, "x_mib"));
-	add_range(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
+	table_range_mib(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
 	strbuf_addf(out, ", %u of %u answers on its wrong side; ", e->contradictions, e->answers);
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
 	add_estimate(out, ", isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
 	strbuf_adds(out, "\n         from boot to boot: sd ");
-	add_mib(out, 0, e->spread_kib);
+	table_mib(out, 0, e->spread_kib);
 	strbuf_adds(out, ", at most ");
-	add_mib(out, 0, e->spread_hi_kib);
+	table_mib(out, 0, e->spread_hi_kib);
 	if (t->check.separation == QUANTAL_COMPLETE)
 		strbuf_adds(out, " (answers do not overlap: it may be 0)");
 	if (isfinite(t->ramps.sd_kib)) {
 		strbuf_adds(out, "; of ramps ");
-		add_mib(out, 0, t->ramps.between_boots_kib);
+		table_mib(out, 0, t->ramps.between_boots_kib);
 		strbuf_adds(out, " between boots, ");
-		add_mib(out, 0, t->ramps.within_boot_kib);
+		table_mib(out, 0, t->ramps.within_boot_kib);
 		strbuf_adds(out, " within (a tick)");
 	}
 	strbuf_adds(out, "\n");
@@ -185,9 +140,9 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		strbuf_adds(out, " (control)");
 	if (isfinite(row->z_kib)) {
 		strbuf_addf(out, "; %s ", z);
-		add_mib(out, 0, row->z_kib);
+		table_mib(out, 0, row->z_kib);
 		strbuf_adds(out, " ");
-		add_range(out, 0, row->z_lo_kib, row->z_hi_kib);
+		table_range_mib(out, 0, row->z_lo_kib, row->z_hi_kib);
 	}
 	strbuf_adds(out, "\n");
 	if (*flags) {
@@ -203,7 +158,7 @@ static bool looks_equal(double a, double b)
 {
 	char a_text[32], b_text[32];
 
-	return strcmp(format_fixed(a_text, a, DECIMALS), format_fixed(b_text, b, DECIMALS)) == 0;
+	return strcmp(format_fixed(a_text, a, TABLE_DECIMALS), format_fixed(b_text, b, TABLE_DECIMALS)) == 0;
 }
 
 /* Is it shown as near to Z* as the best of its cell? */
@@ -218,17 +173,17 @@ static bool is_marked(const struct report_row *row, const struct report_row *row
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
 {
 	strbuf_addf(out, "  %c %-24s", with_mark ? '*' : ' ', row->metric);
-	add_mib(out, 11, row->y_kib);
+	table_mib(out, 11, row->y_kib);
 	strbuf_adds(out, "  ");
 	/* The range of a single value would look like precision. */
 	if (row->n > 1)
-		add_range(out, 18, row->y_lo_kib, row->y_hi_kib);
+		table_range_mib(out, 18, row->y_lo_kib, row->y_hi_kib);
 	else
 		strbuf_addf(out, "%-18s", "-");
-	add_number(out, 12, row->diff_kib / 1024, "+", "");
-	add_number(out, 12, row->diff_pct, "+", " %");
+	table_number(out, 12, row->diff_kib / 1024, "+", "");
+	table_number(out, 12, row->diff_pct, "+", " %");
 	strbuf_addf(out, "%4u", row->n);
-	end_line(out, with_flags ? row->flags : "");
+	table_end_line(out, with_flags ? row->flags : "");
 }
 
 /* Rows from the first one on that are of the same cell. */
@@ -258,96 +213,6 @@ static void add_rows(struct strbuf *out, const struct report *r)
 		for (size_t j = i; j < i + n; j++)
 			add_row(out, &r->rows[j], is_marked(&r->rows[j], &r->rows[i], n), !*flags);
 	}
-}
-
-/* One metric over all workloads. */
-struct agreement {
-	const char *metric;
-	double worst_pct, sum_pct;
-	unsigned n;
-};
-
-static struct agreement agreement_of(const struct report *r, const char *metric)
-{
-	struct agreement a = { .metric = metric };
-
-	for (size_t i = 0; i < r->rows_n; i++) {
-		const struct report_row *row = &r->rows[i];
-
-		/*
-		 * The ballast is what Z* is made of, and known-answer loads are made to catch metrics: they
-		 * say whether and where one works, not which one is best.
-		 */
-		if (strcmp(row->metric, metric) != 0 || !isfinite(row->diff_pct) ||
-		    cell_is(row->cell, METHOD_THRESHOLD) || cell_is(row->cell, METHOD_DISPLACEMENT))
-			continue;
-		a.worst_pct = fmax(a.worst_pct, fabs(row->diff_pct));
-		a.sum_pct += row->diff_pct;
-		a.n++;
-	}
-	return a;
-}
-
-/* Who was compared in more cells comes first, then who is less wrong at worst. */
-static int by_agreement(const void *x, const void *y)
-{
-	const struct agreement *a = x, *b = y;
-
-	if (a->n != b->n)
-		return a->n > b->n ? -1 : 1;
-	if (a->worst_pct != b->worst_pct)
-		return a->worst_pct < b->worst_pct ? -1 : 1;
-	return strcmp(a->metric, b->metric);
-}
-
-static void add_agreement(struct strbuf *out, const struct agreement *a)
-{
-	strbuf_addf(out, "    %-24s", a->metric);
-	add_number(out, 15, a->n ? a->worst_pct : (double)NAN, "", " %");
-	add_number(out, 15, a->n ? a->sum_pct / a->n : (double)NAN, "+", " %");
-	strbuf_addf(out, "%8u", a->n);
-	end_line(out, "");
-}
-
-/* The first of them, and those that look as good. */
-static void add_closest(struct strbuf *out, const struct agreement *all, size_t n)
-{
-	strbuf_addf(out, "\n  Closest: %s", all[0].metric);
-	for (size_t i = 1; i < n; i++)
-		if (all[i].n == all[0].n && looks_equal(all[i].worst_pct, all[0].worst_pct))
-			strbuf_addf(out, ", %s", all[i].metric);
-	strbuf_adds(out, ": worst difference ");
-	add_number(out, 0, all[0].worst_pct, "", " %\n");
-}
-
-/* Is any load weighed by what it is and not by what was made of it? */
-static bool has_growth(const struct report *r)
-{
-	for (size_t i = 0; i < r->cells_n; i++)
-		if (cell_is(&r->cells[i], METHOD_GROWTH))
-			return true;
-	return false;
-}
-
-static void add_summary(struct strbuf *out, const struct report *r)
-{
-	/* Every cell has a row for each metric, in the same order. */
-	size_t n = group_size(r->rows, r->rows_n);
-	cleanup_free struct agreement *all = xcalloc(n, sizeof(*all));
-
-	for (size_t i = 0; i < n; i++)
-		all[i] = agreement_of(r, r->rows[i].metric);
-	if (n)
-		qsort(all, n, sizeof(*all), by_agreement);
-	if (!n || !all[0].n) {
-		strbuf_adds(out, "\nNo workload could be compared with a Z* yet.\n");
-		return;
-	}
-	strbuf_adds(out, "\nAll workloads together (without the ballast)\n\n"
-			 "    metric                   worst |Y - Z*|    mean Y - Z*   cells\n");
-	for (size_t i = 0; i < n; i++)
-		add_agreement(out, &all[i]);
-	add_closest(out, all, n);
 }
 
 static void add_gaps(struct strbuf *out, const struct report *r)
@@ -389,8 +254,7 @@ void report_text(const struct report *r, struct strbuf *out)
 	add_thresholds(out, r);
 	add_rows(out, r);
 	report_known_text(r, out);
-	if (has_growth(r) || !report_has_known(r))
-		add_summary(out, r);
+	report_agreement_text(r, out);
 	add_gaps(out, r);
 	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest "
 			 "that did not,\nsmallest that did]. Y: what the metric says of the load at that "

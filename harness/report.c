@@ -8,6 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
+#include "harness/plan.h"
 
 /* The values of one metric over the whole file, by probe. */
 struct metric_values {
@@ -100,6 +101,7 @@ static void compute_y(struct report_row *row, const struct probe_record *probes,
 	bool has_onset = false;
 
 	row->y_kib = row->y_lo_kib = row->y_hi_kib = NAN;
+	row->values_kib = xcalloc(n, sizeof(*row->values_kib));
 	for (size_t i = 0; i < n; i++) {
 		const struct metric_value *v;
 
@@ -115,7 +117,7 @@ static void compute_y(struct report_row *row, const struct probe_record *probes,
 		row->y_lo_kib = fmin(row->y_lo_kib, v->y_kib);
 		row->y_hi_kib = fmax(row->y_hi_kib, v->y_kib);
 		sum += v->y_kib;
-		row->n++;
+		row->values_kib[row->n++] = v->y_kib;
 	}
 	if (row->n)
 		row->y_kib = sum / row->n;
@@ -239,6 +241,8 @@ static struct err *read_run(struct store *store, struct report *r)
 	struct err *e = store_last_run(store, &audit, &r->plan_name, &plan_text, &r->run_status);
 
 	json_decref(audit);
+	if (!e && isnan(r->margin_pct))
+		r->margin_pct = plan_text_margin_pct(plan_text);
 	if (!e && !r->plan_name)
 		r->plan_name = xstrdup("");
 	if (!e && !r->run_status)
@@ -259,16 +263,22 @@ static struct err *build(struct store *store, struct report *r, const struct met
 		e = read_all_values(store, metrics, values, metrics_n);
 	if (!e)
 		e = build_cells(store, r, metrics, values, metrics_n);
-	return e ? e : report_known_expect(r, metrics, metrics_n);
+	if (!e)
+		e = report_known_expect(r, metrics, metrics_n);
+	if (!e)
+		report_agree(r, metrics_n);
+	return e;
 }
 
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
-			 struct report **ret)
+			 double margin_pct, struct report **ret)
 {
 	cleanup(cleanup_report_) struct report *r = xcalloc(1, sizeof(*r));
 	struct metric_values *values = xcalloc(metrics_n, sizeof(*values));
-	struct err *e = build(store, r, metrics, values, metrics_n);
+	struct err *e;
 
+	r->margin_pct = margin_pct;
+	e = build(store, r, metrics, values, metrics_n);
 	for (size_t i = 0; i < metrics_n; i++)
 		free(values[i].v);
 	free(values);
@@ -286,8 +296,11 @@ void report_destroy(struct report *r)
 		free(r->gaps[i].reason);
 	for (size_t i = 0; i < r->rows_n; i++)
 		free(r->rows[i].flags);
+	for (size_t i = 0; i < r->rows_n; i++)
+		free(r->rows[i].values_kib);
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		free(r->thresholds[i].flags);
+	free(r->agreements);
 	free(r->gaps);
 	free(r->rows);
 	free(r->thresholds);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calibrate/agreement.h"
 #include "calibrate/search.h"
 #include "calibrate/threshold.h"
 #include "harness/base/cleanup.h"
@@ -52,6 +53,7 @@ struct report_row {
 	const char *metric;
 	double mem_total_kib, mem_available0_kib;
 	double y_kib, y_lo_kib, y_hi_kib; /**< mean, smallest and largest of n values */
+	double *values_kib;               /**< these values, one a probe */
 	unsigned n;
 	double z_kib, z_lo_kib, z_hi_kib; /**< what Y is compared with: Z*, or Zeq of a displacement cell */
 	double z_resolution_kib;          /**< a Zeq below this is as good as nothing; 0 for Z* */
@@ -70,6 +72,18 @@ struct report_gap {
 	char *reason;
 };
 
+/** One metric over all workloads that have a Z, in percent of Z: see calibrate/agreement.h. */
+struct report_agreement {
+	const char *metric;
+	struct agreement agreement;
+	/**
+	 * The largest error that is likely, in percent: of its limits of agreement the one further from 0. Of
+	 * a single cell, for which there are no limits, its error. NAN without a value.
+	 */
+	double error_pct;
+	size_t no_value; /**< cells in which it has none */
+};
+
 struct report {
 	char *plan_name;  /**< of the latest run; "" when there was none */
 	char *run_status; /**< see store_last_run() */
@@ -79,16 +93,25 @@ struct report {
 	size_t thresholds_n;
 	struct report_row *rows; /**< by cell, then metric */
 	size_t rows_n;
+	double margin_pct;                   /**< of the verdicts */
+	struct report_agreement *agreements; /**< of each metric, best first; none when no workload has a Z */
+	size_t agreements_n;
+	/**
+	 * The best one was picked by the data that it is then judged by: the confidence that makes up for it,
+	 * and what is left of its agreement.
+	 */
+	double picked_confidence;
+	struct agreement picked;
 	struct report_gap *gaps;
 	size_t gaps_n, gaps_cap;
 };
 
 /**
  * Reads and computes everything about the current cells; metrics' names are borrowed for the life of the
- * report.
+ * report. margin_pct NAN: that of the plan.
  */
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
-			 struct report **ret) must_check;
+			 double margin_pct, struct report **ret) must_check;
 void report_destroy(struct report *r);
 DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 
@@ -104,6 +127,15 @@ void report_displacement_compute(struct report_row *row, const struct probe_reco
 
 /** By how much the ballast grows between two looks at it, in KiB. */
 double report_ramp_step_kib(const struct cell *cell);
+
+/** Is the row's Y compared with a Z that a load of unknown size came to: no ballast, and no known answer? */
+bool report_is_compared(const struct report_row *row);
+
+/** Sets the agreements from the rows: cell by cell, each with all metrics in their order. */
+void report_agree(struct report *r, size_t metrics_n);
+
+/** What the ranking, its verdicts and its warnings say; nothing when there is none. */
+void report_agreement_text(const struct report *r, struct strbuf *out);
 
 /** Sets expected_kib of every row of known-answer cells. */
 struct err *report_known_expect(struct report *r, const struct metric *metrics, size_t metrics_n) must_check;

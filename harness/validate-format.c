@@ -5,6 +5,7 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/report-format.h"
+#include "harness/table.h"
 #include "harness/validate.h"
 
 static const char *const state_names[] = {
@@ -13,31 +14,19 @@ static const char *const state_names[] = {
 	[VALIDATE_NO_VALUE] = "no-value",
 };
 
-/* A number with one decimal, right-aligned; "-" when it is not known. */
-static void add_number(struct strbuf *out, int width, double v, const char *sign)
-{
-	char buf[32], all[40];
-	const char *text = format_fixed(buf, v, 1);
-
-	snprintf(all, sizeof(all), "%s%s", *text && *text != '-' ? sign : "", *text ? text : "-");
-	strbuf_addf(out, "%*s", width, all);
-}
-
 static void add_cell(struct strbuf *out, const struct report *r, const struct validate_cell *cell)
 {
 	const struct report_row *row = cell->row;
-	char lo[32], hi[32], bracket[80];
 
-	snprintf(bracket, sizeof(bracket), "[%s, %s]", format_fixed(lo, row->z_lo_kib / 1024, 1),
-		 format_fixed(hi, row->z_hi_kib / 1024, 1));
 	strbuf_addf(out, "  %-8s", state_names[cell->state]);
-	add_number(out, 9, row->y_kib / 1024, "");
-	add_number(out, 9, row->z_kib / 1024, "");
-	strbuf_addf(out, "  %-16s", bracket);
-	add_number(out, 9, row->diff_kib / 1024, "+");
-	add_number(out, 9, row->diff_pct, "+");
+	table_mib(out, 9, row->y_kib);
+	table_mib(out, 9, row->z_kib);
+	strbuf_adds(out, "  ");
+	table_range_mib(out, 16, row->z_lo_kib, row->z_hi_kib);
+	table_number(out, 9, row->diff_kib / 1024, "+", "");
+	table_number(out, 9, row->diff_pct, "+", "");
 	if (cell->best)
-		add_number(out, 10, cell->best->y_kib / 1024, "");
+		table_mib(out, 10, cell->best->y_kib);
 	strbuf_adds(out, "  ");
 	format_cell(out, row->cell);
 	format_varying(out, row->cell, r->cells, r->cells_n);
@@ -49,23 +38,62 @@ static void add_cell(struct strbuf *out, const struct report *r, const struct va
 	strbuf_adds(out, "\n");
 }
 
+static void add_agreement(struct strbuf *out, const struct validation *v)
+{
+	const struct agreement *a = &v->agreement->agreement;
+
+	strbuf_addf(out, "\nOver %zu cells of workloads, %zu values, in percent of Z:\n", a->cells, a->n);
+	strbuf_adds(out, "  mean error ");
+	table_number(out, 0, a->pct.bias, "+", " %");
+	strbuf_adds(out, ", 95 % interval ");
+	table_range(out, 0, a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+");
+	strbuf_adds(out, "\n  95 % of errors lie in ");
+	table_range(out, 0, a->pct.loa.lo, a->pct.loa.hi, "+");
+	strbuf_adds(out, ", surely within ");
+	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
+	strbuf_adds(out, "\n");
+}
+
+/* Why the verdict is what it is. */
+static void add_reason(struct strbuf *out, const struct validation *v)
+{
+	const struct agreement *a = v->agreement ? &v->agreement->agreement : NULL;
+	size_t more = a && a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
+
+	if (!v->cells_n)
+		strbuf_adds(out, "no workload of this file has a Z to compare with yet");
+	else if (v->no_value)
+		strbuf_addf(out, "it has no value in %zu of %zu cells", v->no_value, v->cells_n);
+	else if (v->known_off)
+		strbuf_addf(out, "it is off in %zu of %zu cells with known answers", v->known_off, v->known);
+	else if (!a)
+		strbuf_addf(out, "it is right in all %zu cells with known answers; no workload was run", v->known);
+	else if (v->verdict == AGREEMENT_VALIDATED)
+		strbuf_adds(out, "95 % of its errors lie within the margin, at 95 % confidence");
+	else if (v->verdict == AGREEMENT_REJECTED)
+		strbuf_adds(out, "fewer than 95 % of its errors lie within the margin, at 95 % confidence");
+	else if (*a->verdict_reason)
+		strbuf_adds(out, a->verdict_reason);
+	else if (more)
+		strbuf_addf(out, "about %zu more cells like these (%.0f probes) would decide", more,
+			    ceil((double)more * a->replicates_mean));
+	else
+		strbuf_adds(out, "no number of cells like these would decide, it lies on the margin");
+}
+
 static void add_verdict(struct strbuf *out, const struct validation *v)
 {
 	char margin[32];
 
 	format_fixed(margin, v->margin_pct, v->margin_pct == floor(v->margin_pct) ? 0 : 2);
-	if (!v->cells_n) {
-		strbuf_adds(out, "\nnot validated: no workload of this file has a Z to compare with yet\n");
-		return;
-	}
 	if (v->best)
-		strbuf_addf(out, "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells\n",
-			    v->best->name, margin, v->best_within, v->cells_n);
-	strbuf_addf(out, "%s: %s is within %s %% of Z in %zu of %zu cells",
-		    v->is_validated ? "validated" : "not validated", v->metric->name, margin, v->within,
-		    v->cells_n);
-	if (v->no_value)
-		strbuf_addf(out, ", without a value in %zu", v->no_value);
+		strbuf_addf(out, "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells; %s in %zu\n",
+			    v->best->name, margin, v->best_within, v->cells_n, v->metric->name, v->within);
+	if (v->agreement)
+		add_agreement(out, v);
+	strbuf_addf(out, "\n%s: %s at a margin of %s %%: ", agreement_verdict_name(v->verdict), v->metric->name,
+		    margin);
+	add_reason(out, v);
 	strbuf_adds(out, "\n");
 }
 
@@ -75,7 +103,7 @@ void validate_text(const struct report *r, const struct validation *v, struct st
 	format_clean(out, *v->metric->summary ? v->metric->summary : v->metric->path);
 	strbuf_adds(out, "\n\n");
 	if (v->cells_n) {
-		strbuf_adds(out, "              Y MiB    Z MiB  bracket of Z       Y - Z  Y - Z %");
+		strbuf_adds(out, "              Y MiB    Z MiB  interval of Z      Y - Z  Y - Z %");
 		if (v->best)
 			strbuf_addf(out, "    best Y");
 		strbuf_adds(out, "  cell\n");
@@ -116,7 +144,9 @@ static json_t *cell_json(const struct validate_cell *cell)
 void validate_json(const struct report *r, const struct validation *v, struct strbuf *out)
 {
 	json_t *root = json_object(), *cells = json_array();
+	cleanup_strbuf struct strbuf reason = STRBUF_INIT;
 
+	add_reason(&reason, v);
 	for (size_t i = 0; i < v->cells_n; i++)
 		json_array_append_new(cells, cell_json(&v->cells[i]));
 	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
@@ -125,7 +155,10 @@ void validate_json(const struct report *r, const struct validation *v, struct st
 	json_object_set_new(root, "metric", format_json_string(v->metric->name));
 	json_object_set_new(root, "file", format_json_string(v->metric->path));
 	json_object_set_new(root, "margin_pct", json_real(v->margin_pct));
-	json_object_set_new(root, "is_validated", json_boolean(v->is_validated));
+	json_object_set_new(root, "verdict", json_string(agreement_verdict_name(v->verdict)));
+	json_object_set_new(root, "reason", json_string(strbuf_str(&reason)));
+	json_object_set_new(root, "is_validated", json_boolean(v->verdict == AGREEMENT_VALIDATED));
+	json_object_set_new(root, "agreement", v->agreement ? report_agreement_json(v->agreement) : json_null());
 	json_object_set_new(root, "within", json_integer((json_int_t)v->within));
 	json_object_set_new(root, "off", json_integer((json_int_t)v->off));
 	json_object_set_new(root, "no_value", json_integer((json_int_t)v->no_value));

@@ -8,7 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/campaign.h"
 
-/* How far Y is from the bracket of Z, in KiB; 0 inside, NAN when one of them is not known. */
+/* How far Y is from the interval of Z, in KiB; 0 inside, NAN when one of them is not known. */
 static double distance_kib(const struct report_row *row)
 {
 	if (!isfinite(row->y_kib) || !isfinite(row->z_lo_kib) || !isfinite(row->z_hi_kib))
@@ -111,26 +111,39 @@ static int by_distance(const void *a, const void *b)
 static void judge_cell(struct validation *v, const struct report_row *row, const struct report_row *best)
 {
 	struct validate_cell *cell = &v->cells[v->cells_n++];
+	struct known_spec known;
 
 	cell->row = row;
 	cell->best = best;
 	cell->state = state_of(row, v->margin_pct);
 	cell->distance_pct = distance_pct(row);
+	cell->is_known = cell_known(row->cell, &known);
+	v->known += cell->is_known;
+	v->known_off += cell->is_known && cell->state == VALIDATE_OFF;
 	v->within += cell->state == VALIDATE_WITHIN;
 	v->off += cell->state == VALIDATE_OFF;
 	v->no_value += cell->state == VALIDATE_NO_VALUE;
 }
 
-void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n, double margin_pct,
+static enum agreement_verdict verdict_of(const struct validation *v)
+{
+	if (v->no_value || v->known_off)
+		return AGREEMENT_REJECTED;
+	if (v->agreement)
+		return v->agreement->agreement.verdict;
+	return v->known ? AGREEMENT_VALIDATED : AGREEMENT_UNDECIDED;
+}
+
+void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n,
 		    struct validation *ret)
 {
 	struct score score;
-	size_t best = find_best(r, metrics_n, margin_pct, &score);
+	size_t best = find_best(r, metrics_n, r->margin_pct, &score);
 	struct validation v = {
 		.metric = &metrics[metrics_n - 1],
 		.best = best < metrics_n - 1 ? &metrics[best] : NULL,
 		.best_within = score.within,
-		.margin_pct = margin_pct,
+		.margin_pct = r->margin_pct,
 		.cells = xcalloc(r->cells_n, sizeof(*v.cells)),
 	};
 
@@ -139,7 +152,10 @@ void validate_judge(const struct report *r, const struct metric *metrics, size_t
 			judge_cell(&v, &r->rows[i + metrics_n - 1], v.best ? &r->rows[i + best] : NULL);
 	if (v.cells_n)
 		qsort(v.cells, v.cells_n, sizeof(*v.cells), by_distance);
-	v.is_validated = v.cells_n > 0 && v.within == v.cells_n;
+	for (size_t i = 0; i < r->agreements_n; i++)
+		if (strcmp(r->agreements[i].metric, v.metric->name) == 0)
+			v.agreement = &r->agreements[i];
+	v.verdict = verdict_of(&v);
 	*ret = v;
 }
 

@@ -9,10 +9,14 @@
 #include "harness/report.h"
 
 /*
- * Does one metric predict swapping? It does in a cell when its Y lies within the bracket of Z, widened by the
- * margin: z_lo - margin % to z_hi + margin %. Z is what swapping says: Z* where a load grew until the guest
- * swapped, its weight Z* - Z_fill where it was displaced. The ballast's own cells are no part of it: Z* is
- * made of them.
+ * Does one metric predict swapping? Z is what swapping says: Z* where a load grew until the guest swapped, its weight Zeq
+ * where it was displaced. The ballast's own cells are no part of it: Z* is made of them.
+ *
+ * Over the workloads the verdict is that of the agreement (calibrate/agreement.h): `validated` when 95 % of the errors
+ * that cells like these would show lie within the margin, and `rejected` when they do not, each at 95 % confidence;
+ * else `undecided`. Two things reject a metric whatever its agreement: a known-answer load in whose cell Y lies
+ * outside of Z's interval, widened by the margin, for such a load is a counterexample and no sample; and a
+ * cell where it has no value. Where known-answer loads are all there is, their cells decide alone.
  */
 
 struct validate_cell {
@@ -23,7 +27,8 @@ struct validate_cell {
 		VALIDATE_OFF,
 		VALIDATE_NO_VALUE, /**< it says nothing where the others are asked */
 	} state;
-	/** distance from the bracket of Z, percent of the guest's Z*; infinite without a value */
+	bool is_known; /**< a known-answer load */
+	/** distance from the interval of Z, percent of the guest's Z*; infinite without a value */
 	double distance_pct;
 };
 
@@ -33,15 +38,17 @@ struct validation {
 	struct validate_cell *cells; /**< those with a Z, worst first */
 	size_t cells_n;
 	size_t within, off, no_value;
-	size_t best_within; /**< cells in which the best shipped metric is */
-	bool is_validated;  /**< within in every cell, and there is one */
+	size_t known, known_off; /**< cells with known answers, and those where it is off */
+	size_t best_within;      /**< cells in which the best shipped metric is */
+	const struct report_agreement *agreement; /**< of the report, over the workloads; NULL without any */
+	enum agreement_verdict verdict;
 };
 
 /**
- * Judges metrics[metrics_n - 1] by a report over these metrics, which outlive the result as the report does.
+ * Judges metrics[metrics_n - 1] by a report over these metrics, and with its margin; both outlive the result.
  * The others are candidates for the best.
  */
-void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n, double margin_pct,
+void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n,
 		    struct validation *ret);
 void validation_deinit(struct validation *v);
 

@@ -24,6 +24,45 @@ static struct err *parser_error(const char *path, const yaml_parser_t *parser)
 			    parser->problem ? parser->problem : "unknown problem");
 }
 
+/* The document of the parser's input, which must be the only one. */
+static struct err *load(const char *path, yaml_parser_t *parser, yaml_document_t *ret)
+{
+	yaml_document_t more;
+	struct err *e = NULL;
+
+	if (!yaml_parser_load(parser, ret))
+		return parser_error(path, parser);
+	if (!yaml_document_get_root_node(ret))
+		return err_new_kind(ERR_USAGE, "%s:1: the file is empty", path);
+	if (!yaml_parser_load(parser, &more))
+		return parser_error(path, parser);
+	if (yaml_document_get_root_node(&more))
+		e = err_new_kind(ERR_USAGE, "%s: more than one document", path);
+	yaml_document_delete(&more);
+	return e;
+}
+
+struct err *yaml_parse(const char *path, const char *text, struct yaml_file **ret)
+{
+	struct yaml_file *file = xcalloc(1, sizeof(*file));
+	yaml_parser_t parser;
+	struct err *e;
+
+	file->path = xstrdup(path);
+	file->text = xstrdup(text);
+	if (!yaml_parser_initialize(&parser))
+		abort();
+	yaml_parser_set_input_string(&parser, (const unsigned char *)file->text, strlen(file->text));
+	e = load(path, &parser, &file->document);
+	yaml_parser_delete(&parser);
+	if (e) {
+		yaml_close(file);
+		return e;
+	}
+	*ret = file;
+	return NULL;
+}
+
 struct err *yaml_open(const char *path, struct yaml_file **ret)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
@@ -32,37 +71,9 @@ struct err *yaml_open(const char *path, struct yaml_file **ret)
 
 	if (e)
 		return err_set_kind(e, ERR_USAGE);
-
-	struct yaml_file *file = xcalloc(1, sizeof(*file));
-	yaml_parser_t parser;
-
-	file->path = xstrdup(path);
-	if (!yaml_parser_initialize(&parser))
-		abort();
-	yaml_parser_set_input_string(&parser, (const unsigned char *)strbuf_str(&text), text.len);
-	if (!yaml_parser_load(&parser, &file->document)) {
-		e = parser_error(path, &parser);
-	} else if (!yaml_document_get_root_node(&file->document)) {
-		e = err_new_kind(ERR_USAGE, "%s:1: the file is empty", path);
-	} else {
-		yaml_document_t more;
-
-		if (!yaml_parser_load(&parser, &more)) {
-			e = parser_error(path, &parser);
-		} else {
-			if (yaml_document_get_root_node(&more))
-				e = err_new_kind(ERR_USAGE, "%s: more than one document", path);
-			yaml_document_delete(&more);
-		}
-	}
-	yaml_parser_delete(&parser);
-	if (e) {
-		yaml_close(file);
-		return e;
-	}
-	file->text = strbuf_steal(&text);
-	*ret = file;
-	return NULL;
+	if (strlen(strbuf_str(&text)) != text.len)
+		return err_new_kind(ERR_USAGE, "%s: not valid YAML: it has a NUL byte", path);
+	return yaml_parse(path, strbuf_str(&text), ret);
 }
 
 void yaml_close(struct yaml_file *file)

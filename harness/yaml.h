@@ -23,6 +23,9 @@ struct yaml_node {
 
 /** Reads a file of at most 1 MiB holding one document. */
 struct err *yaml_open(const char *path, struct yaml_file **ret) must_check;
+
+/** The same of a text; path stands for it in errors. */
+struct err *yaml_parse(const char *path, const char *text, struct yaml_file **ret) must_check;
 void yaml_close(struct yaml_file *file);
 
 /** The file's text as it is on disk. Borrowed. */

@@ -134,8 +134,8 @@ static void test_threshold(void)
 		for (unsigned r = 0; r < 2; r++) {
 			struct search_next next = campaign_search(&cells[i], r, probes, probes_n);
 
-			right += next.step == SEARCH_DONE && next.lo_kib == 188 * 1024 &&
-				 next.hi_kib == 189 * 1024;
+			right += next.step == SEARCH_DONE && next.estimate.bracket_lo_kib == 188 * 1024 &&
+				 next.estimate.bracket_hi_kib == 188 * 1024 + 512;
 		}
 		store_probes_free(probes, probes_n);
 	}

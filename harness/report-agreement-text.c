@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "harness/campaign.h"
+#include "harness/report-format.h"
+#include "harness/report.h"
+#include "harness/table.h"
+
+/* The end of a text report: which metric, how good, how sure, and what to do where that is not enough. */
+
+static void add_margin(struct strbuf *out, double margin_pct)
+{
+	char text[32];
+
+	strbuf_adds(out, format_fixed(text, margin_pct, margin_pct == floor(margin_pct) ? 0 : 2));
+	strbuf_adds(out, " %");
+}
+
+static void add_row(struct strbuf *out, const struct report_agreement *a)
+{
+	const struct agreement_limits *pct = &a->agreement.pct;
+
+	strbuf_addf(out, "  %-24s", a->metric);
+	table_number(out, 9, a->error_pct, "", " %");
+	table_number(out, 10, pct->bias, "+", " %");
+	strbuf_adds(out, "  ");
+	table_range(out, 17, pct->loa.lo, pct->loa.hi, "+");
+	table_range(out, 17, pct->outer.lo, pct->outer.hi, "+");
+	strbuf_addf(out, "%5zu  %s", a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
+	if (a->no_value)
+		strbuf_addf(out, ", no value in %zu", a->no_value);
+	table_end_line(out, "");
+}
+
+/* Of an undecided one: what would decide it. */
+static void add_needed(struct strbuf *out, const char *metric, const struct agreement *a)
+{
+	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
+
+	strbuf_addf(out, "  %s is undecided: ", metric);
+	if (*a->verdict_reason)
+		strbuf_adds(out, a->verdict_reason);
+	else if (more)
+		strbuf_addf(out, "about %zu more cells like these (%.0f probes) would decide", more,
+			    ceil((double)more * a->replicates_mean));
+	else
+		strbuf_adds(out, "no number of cells like these would decide, it lies on the margin");
+	strbuf_adds(out, "\n");
+}
+
+static void add_picked(struct strbuf *out, const struct report *r)
+{
+	const struct agreement *a = &r->picked;
+	char confidence[32];
+
+	strbuf_addf(out, "\n  Smallest likely error: %s. ", r->agreements[0].metric);
+	if (!isfinite(a->pct.outer.lo)) {
+		strbuf_addf(out, "One cell tells nothing about others.\n");
+		return;
+	}
+	strbuf_addf(out, "For having been picked of %zu by these data, its bounds at %s %%:\n  ",
+		    r->agreements_n, format_fixed(confidence, 100 * r->picked_confidence, 2));
+	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
+	strbuf_addf(out, " %%: %s within ", agreement_verdict_name(a->verdict));
+	add_margin(out, r->margin_pct);
+	strbuf_adds(out, ".\n");
+}
+
+static void add_ranking(struct strbuf *out, const struct report *r)
+{
+	size_t decided = 0;
+
+	strbuf_adds(out, "\nAgreement over all workloads, Y - Z in percent of Z; margin ");
+	add_margin(out, r->margin_pct);
+	strbuf_adds(
+		out,
+		"\n\n  metric                      error      mean  95 % of errors   surely within    cells  "
+		"verdict\n");
+	for (size_t i = 0; i < r->agreements_n; i++)
+		add_row(out, &r->agreements[i]);
+	add_picked(out, r);
+	/* Who is far behind need not be decided. */
+	for (size_t i = 0; i < r->agreements_n && decided < 3; i++)
+		if (r->agreements[i].agreement.verdict == AGREEMENT_UNDECIDED) {
+			add_needed(out, r->agreements[i].metric, &r->agreements[i].agreement);
+			decided++;
+		}
+}
+
+static void add_warning(struct strbuf *out, const struct report *r, const struct report_threshold *t)
+{
+	const struct search_estimate *e = &t->estimate;
+	double half_kib = (t->z_hi_kib - t->z_lo_kib) / 2, wanted_kib;
+
+	wanted_kib = (double)campaign_search_params(t->cell).precision_kib;
+	strbuf_adds(out, "  warning: ");
+	format_cell(out, t->cell);
+	format_varying(out, t->cell, r->cells, r->cells_n);
+	strbuf_adds(out, ": Z* is known within ");
+	table_mib(out, 0, half_kib);
+	strbuf_adds(out, " MiB, wanted ");
+	table_mib(out, 0, wanted_kib);
+	strbuf_addf(out,
+		    ", after %u probes (%u contradict). Add to `replicates` of the plan by one and\n"
+		    "  `swapcal run PLAN -o FILE` asks %u more at most.\n",
+		    e->answers, e->contradictions, campaign_search_params(t->cell).max_probes);
+}
+
+void report_agreement_text(const struct report *r, struct strbuf *out)
+{
+	size_t warnings = 0;
+
+	if (r->agreements_n)
+		add_ranking(out, r);
+	else if (!report_has_known(r))
+		strbuf_adds(out, "\nNo workload could be compared with a Z* yet.\n");
+	for (size_t i = 0; i < r->thresholds_n; i++) {
+		const struct report_threshold *t = &r->thresholds[i];
+
+		if (!strstr(t->flags, "unstable-threshold") || !isfinite(t->z_kib))
+			continue;
+		if (!warnings++)
+			strbuf_adds(out, "\n");
+		add_warning(out, r, t);
+	}
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calibrate/ranking.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/campaign.h"
+#include "harness/report.h"
+
+/*
+ * How well each metric agrees with swapping over all workloads, best first. A cell counts once, its
+ * replicates together; Z of a cell is the same for all of them. The ballast's own cells take no part, since
+ * Z* is made of them, nor do known-answer loads, which are made to catch metrics: they are no sample of what
+ * people run.
+ */
+
+/* Of each bound of a verdict; together with the other side 90 %, as in a test for equivalence. */
+#define CONFIDENCE 0.95
+
+bool report_is_compared(const struct report_row *row)
+{
+	struct known_spec known;
+
+	return isfinite(row->z_kib) && row->z_kib > row->z_resolution_kib && row->threshold &&
+	       !cell_is(row->cell, METHOD_THRESHOLD) && !cell_known(row->cell, &known);
+}
+
+/*
+ * What all cells of a guest have in common is the error of its Z*: the standard uncertainty of the mean
+ * difference that comes from it, in percent, when each guest has its share of the cells.
+ */
+static double z_uncertainty_pct(const struct report *r, size_t metrics_n)
+{
+	double variance = 0;
+	size_t cells = 0;
+
+	for (size_t i = 0; i < r->rows_n; i += metrics_n)
+		cells += report_is_compared(&r->rows[i]);
+	for (size_t t = 0; t < r->thresholds_n; t++) {
+		const struct report_threshold *threshold = &r->thresholds[t];
+		size_t here = 0;
+
+		for (size_t i = 0; i < r->rows_n; i += metrics_n)
+			here += report_is_compared(&r->rows[i]) && r->rows[i].threshold == threshold;
+		if (here)
+			variance += pow((double)here / (double)cells * 100 * threshold->estimate.se_kib /
+						threshold->z_kib,
+					2);
+	}
+	return sqrt(variance);
+}
+
+/* All values of a metric with their Z; the number of the row is that of the cell. */
+static struct agreement_pair *collect(const struct report *r, size_t metric, size_t metrics_n, size_t *ret_n)
+{
+	struct agreement_pair *pairs = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = metric; i < r->rows_n; i += metrics_n)
+		for (unsigned k = 0; report_is_compared(&r->rows[i]) && k < r->rows[i].n; k++)
+			*array_push(pairs, n, cap) = (struct agreement_pair){ .z = r->rows[i].z_kib,
+									      .y = r->rows[i].values_kib[k],
+									      .cell = i };
+	*ret_n = n;
+	return pairs;
+}
+
+static void judge(const struct report *r, size_t metric, size_t metrics_n, double confidence,
+		  struct agreement *ret)
+{
+	struct agreement_params params = {
+		.margin_pct = r->margin_pct,
+		.z_uncertainty_pct = z_uncertainty_pct(r, metrics_n),
+		.confidence = confidence,
+		.seed = REPORT_SEED,
+	};
+	size_t n;
+	cleanup_free struct agreement_pair *pairs = collect(r, metric, metrics_n, &n);
+
+	agreement_compare(pairs, n, &params, ret);
+}
+
+static double error_of(const struct agreement *a)
+{
+	if (a->cells < 2)
+		return fabs(a->pct.bias);
+	return fmax(fabs(a->pct.loa.lo), fabs(a->pct.loa.hi));
+}
+
+static size_t count_no_value(const struct report *r, size_t metric, size_t metrics_n)
+{
+	size_t count = 0;
+
+	for (size_t i = metric; i < r->rows_n; i += metrics_n)
+		count += report_is_compared(&r->rows[i]) && !r->rows[i].n;
+	return count;
+}
+
+/* Who has a value in more cells comes first, then whose likely error is smaller. */
+static int by_error(const void *x, const void *y)
+{
+	const struct report_agreement *a = x, *b = y;
+
+	if (a->no_value != b->no_value)
+		return a->no_value < b->no_value ? -1 : 1;
+	if (a->error_pct < b->error_pct || a->error_pct > b->error_pct)
+		return a->error_pct < b->error_pct ? -1 : 1;
+	return strcmp(a->metric, b->metric);
+}
+
+/* The mean difference in percent of every metric that has a value everywhere, in each cell: one metric after
+ * another. */
+static double *differences(const struct report *r, size_t metrics_n, size_t *ret_metrics, size_t *ret_cells)
+{
+	double *diffs = xcalloc(r->rows_n, sizeof(*diffs));
+	size_t n = 0;
+
+	*ret_metrics = *ret_cells = 0;
+	for (size_t m = 0; m < metrics_n; m++) {
+		if (count_no_value(r, m, metrics_n))
+			continue;
+		for (size_t i = m; i < r->rows_n; i += metrics_n)
+			if (report_is_compared(&r->rows[i]))
+				diffs[n++] = r->rows[i].diff_pct;
+		++*ret_metrics;
+		*ret_cells = n / *ret_metrics;
+	}
+	return diffs;
+}
+
+static size_t index_of(const struct report *r, const char *metric, size_t metrics_n)
+{
+	size_t i = 0;
+
+	while (i + 1 < metrics_n && strcmp(r->rows[i].metric, metric) != 0)
+		i++;
+	return i;
+}
+
+static void judge_picked(struct report *r, size_t metrics_n)
+{
+	size_t metrics, cells;
+	cleanup_free double *diffs = differences(r, metrics_n, &metrics, &cells);
+
+	r->picked_confidence = ranking_confidence(diffs, metrics, cells, CONFIDENCE, REPORT_SEED);
+	judge(r, index_of(r, r->agreements[0].metric, metrics_n), metrics_n, r->picked_confidence,
+	      &r->picked);
+}
+
+void report_agree(struct report *r, size_t metrics_n)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < r->rows_n; i++)
+		is_any |= report_is_compared(&r->rows[i]) && r->rows[i].n;
+	if (!is_any)
+		return;
+	r->agreements = xcalloc(metrics_n, sizeof(*r->agreements));
+	r->agreements_n = metrics_n;
+	for (size_t m = 0; m < metrics_n; m++) {
+		struct report_agreement *a = &r->agreements[m];
+
+		a->metric = r->rows[m].metric;
+		a->no_value = count_no_value(r, m, metrics_n);
+		judge(r, m, metrics_n, CONFIDENCE, &a->agreement);
+		a->error_pct = error_of(&a->agreement);
+	}
+	qsort(r->agreements, metrics_n, sizeof(*r->agreements), by_error);
+	judge_picked(r, metrics_n);
+}
