@@ -21,7 +21,8 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 CFLAGS ?= -O2 -g
 # Recursive, so that a target that needs no library (help, deps, clean) never runs pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm)$(PKG_LIBS)
+# libcsv has no file for pkg-config.
+PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lcsv -lm)$(PKG_LIBS)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread -DSWAPCAL_VERSION='"$(VERSION)"'
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_VERSION='"$(VERSION)"'
 
@@ -161,7 +162,7 @@ $B/man/%: docs/%.pod
 .PHONY: install
 install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is honoured)
 	install -D -m 755 swapcal $(DESTDIR)$(BINDIR)/swapcal
-	for f in vm-images/*.yaml guest/workloads/*.py calibrate/metrics/*.sql examples/*.yaml; do \
+	for f in vm-images/*.yaml guest/workloads/*.py calibrate/metrics/*.sql examples/*.yaml examples/*.csv; do \
 		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
 	for f in $(MAN_PAGES); do \
 		install -D -m 644 $$f $(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/} || exit 1; done

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,20 @@ struct err *cli_parse_any_format(const char *value, enum cli_format *ret)
 			return NULL;
 		}
 	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", value);
+}
+
+struct err *cli_parse_margin(const char *value, double *ret_pct)
+{
+	char *end;
+	double pct = strtod(value, &end);
+
+	if (end != value && *end == '%')
+		end++;
+	/* What is off by half is no measure any more, and NaN fails here too. */
+	if (end == value || *end || !(pct >= 0 && pct <= 50))
+		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0 to 50", value);
+	*ret_pct = pct;
+	return NULL;
 }
 
 struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret)

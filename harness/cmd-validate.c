@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "harness/base/cleanup.h"
 #include "harness/cli.h"
 #include "harness/cmd.h"
 #include "harness/metric.h"
 #include "harness/validate.h"
-
-/* Percent: what people ask about first. */
-#define MARGIN_DEFAULT_PCT 5
 
 static const char usage[] =
 	"usage: swapcal validate METRIC FILE [--margin PCT] [--format text|json]\n"
@@ -40,20 +35,6 @@ struct options {
 	bool is_json, help;
 };
 
-static struct err *parse_margin(const char *text, double *ret)
-{
-	char *end;
-	double pct = strtod(text, &end);
-
-	if (end != text && *end == '%')
-		end++;
-	/* What is off by half is no measure any more, and NaN fails here too. */
-	if (end == text || *end || !(pct >= 0 && pct <= 50))
-		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0 to 50", text);
-	*ret = pct;
-	return NULL;
-}
-
 static struct err *parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
@@ -67,7 +48,7 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	cli_start_options();
 	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
 		if (c == 'm')
-			e = parse_margin(optarg, &o->margin_pct);
+			e = cli_parse_margin(optarg, &o->margin_pct);
 		else if (c == 'F')
 			e = cli_parse_format(optarg, &o->is_json);
 		else if (c == 'h')
@@ -112,7 +93,7 @@ static struct err *validate(const struct options *o, const struct metric *metric
 
 struct err *cmd_validate(int argc, char **argv)
 {
-	struct options o = { .margin_pct = MARGIN_DEFAULT_PCT };
+	struct options o = { .margin_pct = CLI_MARGIN_DEFAULT_PCT };
 	struct metric *metrics;
 	size_t n;
 	struct err *e = parse_options(argc, argv, &o);

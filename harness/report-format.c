@@ -100,14 +100,29 @@ json_t *format_json_fixed(double v, int decimals)
 	return decimals ? json_real((double)scaled / (double)powers[decimals]) : json_integer(scaled);
 }
 
-void format_json(struct strbuf *out, json_t *root)
+json_t *format_json_number(double v)
 {
-	/* 15 digits: every double that came from three decimals prints as those. */
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static void add_json(struct strbuf *out, json_t *root, size_t digits)
+{
+	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
 
 	strbuf_adds(out, text ? text : "{}");
 	strbuf_adds(out, "\n");
 	json_decref(root);
+}
+
+void format_json(struct strbuf *out, json_t *root)
+{
+	/* Every double that came from three decimals prints as those. */
+	add_json(out, root, 15);
+}
+
+void format_json_exact(struct strbuf *out, json_t *root)
+{
+	add_json(out, root, 17);
 }
 
 const char *const format_settings[] = {

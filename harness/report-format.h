@@ -30,8 +30,14 @@ json_t *format_json_string(const char *text);
 /** A JSON number of v as format_fixed() shows it, null when that is "": a new reference. */
 json_t *format_json_fixed(double v, int decimals);
 
+/** A JSON number of all of v, null when it is not finite: a new reference. */
+json_t *format_json_number(double v);
+
 /** Appends the document (taken over), indented and with a line end, to out. */
 void format_json(struct strbuf *out, json_t *root);
+
+/** The same with every digit of its numbers, so that a reader gets the very doubles. */
+void format_json_exact(struct strbuf *out, json_t *root);
 
 /**
  * A setting of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing for one that goes

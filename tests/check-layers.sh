@@ -41,6 +41,7 @@ check 'the host may include guest/proto.h only of guest/' \
 check 'libvirt belongs in domain*' library 'harness/domain[a-z-]*\.[ch]' 'libvirt/.*'
 check 'libguestfs belongs in one file' library 'harness/rootdisk\.c' 'guestfs\.h'
 check 'SQLite belongs in store* and query*' library 'harness/(store|query)[a-z-]*\.[ch]' 'sqlite3\.h'
+check 'libcsv belongs in one file' library 'harness/pairs\.c' 'csv\.h'
 check 'GSL belongs in calibrate/' library 'calibrate/[a-z-]*\.[ch]' 'gsl/.*'
 check 'calibrate/ does no I/O and has no clock' \
 	grep -rnE '\b(fopen|open|read|write|printf|clock_gettime|time|getenv)\(' --include='*.c' calibrate

@@ -12,7 +12,33 @@
 #include <sys/stat.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+
+struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb)
+{
+	char buf[16384];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		if (n < 0 && errno == EINTR) {
+			/* A terminal or a pipe may never say more. */
+			if (cancel_requested())
+				return cancel_error();
+			continue;
+		}
+		if (n < 0)
+			return err_errno(errno, "cannot read '%s'", name);
+		if (n == 0)
+			return NULL;
+		total += (size_t)n;
+		if (total > max_bytes)
+			return err_new("'%s' is larger than %zu bytes", name, max_bytes);
+		strbuf_add(sb, buf, (size_t)n);
+	}
+}
 
 struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb)
 {
@@ -20,24 +46,7 @@ struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb)
 
 	if (fd < 0)
 		return err_errno(errno, "cannot open '%s'", path);
-
-	char buf[16384];
-	size_t total = 0;
-
-	for (;;) {
-		ssize_t n = read(fd, buf, sizeof(buf));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(errno, "cannot read '%s'", path);
-		if (n == 0)
-			return NULL;
-		total += (size_t)n;
-		if (total > max_bytes)
-			return err_new("'%s' is larger than %zu bytes", path, max_bytes);
-		strbuf_add(sb, buf, (size_t)n);
-	}
+	return file_read_fd(fd, path, max_bytes, sb);
 }
 
 struct err *file_write_all(int fd, const void *data, size_t len)

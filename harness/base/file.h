@@ -13,6 +13,12 @@
 /** The whole file appended to sb; fails when it is larger than max_bytes. */
 struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb) must_check;
 
+/**
+ * The same of what is open already, up to its end; name is for errors. Of kind ERR_INTERRUPTED when the user asks to
+ * stop meanwhile.
+ */
+struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb) must_check;
+
 /** Writes len bytes to path so that it has the old or the new content, never a part. */
 struct err *file_write_atomic(const char *path, const void *data, size_t len, mode_t mode) must_check;
 

@@ -61,6 +61,7 @@ vmstat)
 	;;
 frame) frames $corpus/* ;;
 agent) lines $corpus/* ;;
+pairs) take examples/*.csv $corpus/* ;;
 plan) take examples/*.yaml $corpus/* ;;
 recipe) take vm-images/*.yaml $corpus/* ;;
 pagemap) runs $corpus/* ;;

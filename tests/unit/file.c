@@ -46,6 +46,21 @@ static void test_copy(const char *to_dir, const char *what)
 	   "a file that is there is not copied over");
 }
 
+static void test_pipe(void)
+{
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
+	int ends[2];
+
+	if (!ok(pipe(ends) == 0, "a pipe"))
+		return;
+	ok(!failed(file_write_all(ends[1], "12345", 5)), "with something in it");
+	close(ends[1]);
+	ok(!failed(file_read_fd(ends[0], "pipe", 5, &sb)), "is read to its end");
+	is_str(strbuf_str(&sb), "12345", "and all of it arrives");
+	close(ends[0]);
+	ok(failed(file_read_fd(ends[0], "pipe", 5, &sb)), "what is closed is an error");
+}
+
 static void test_limits(void)
 {
 	cleanup_free char *path = xasprintf("%s/limit", dir);
@@ -64,6 +79,7 @@ int main(void)
 	test_copy(dir, "is copied within a file system");
 	if (mkdtemp(other_dir))
 		test_copy(other_dir, "and to another one, which kernels may refuse to do themselves");
+	test_pipe();
 	test_limits();
 	ok(!failed(file_remove_tree(dir)) && !file_exists(dir), "a tree is removed");
 	err_free(file_remove_tree(other_dir));

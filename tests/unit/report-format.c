@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 
+#include <stdlib.h>
+
 #include "harness/report-format.h"
 #include "harness/report.h"
 #include "tests/tap.h"
@@ -42,6 +44,23 @@ static void test_numbers(void)
 	check_fixed((double)NAN, 1, "");
 	check_fixed((double)INFINITY, 1, "");
 	check_fixed(-1e300, 1, "");
+}
+
+static void test_exact(void)
+{
+	cleanup_strbuf struct strbuf rounded = STRBUF_INIT, exact = STRBUF_INIT;
+	double third = 1.0 / 3;
+
+	format_json(&rounded, json_pack("{s:o}", "v", format_json_number(third)));
+	format_json_exact(&exact, json_pack("{s:o}", "v", format_json_number(third)));
+	is_str(rounded.data, "{\n  \"v\": 0.333333333333333\n}\n", "JSON for reading");
+	ok(strtod(strchr(exact.data, ':') + 1, NULL) == third, "JSON with every digit");
+
+	json_t *none = format_json_number(NAN), *infinite = format_json_number(-INFINITY);
+
+	ok(json_is_null(none) && json_is_null(infinite), "which has no number for what is none");
+	json_decref(none);
+	json_decref(infinite);
 }
 
 static void test_texts(void)
@@ -101,6 +120,7 @@ static void test_cells(void)
 int main(void)
 {
 	test_numbers();
+	test_exact();
 	test_texts();
 	test_flags();
 	test_cells();

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A CSV file of pairs as anybody may have it. */
+#include <math.h>
+#include <string.h>
+
+#include "harness/pairs.h"
+#include "tests/fuzz/file.h"
+#include "tests/fuzz/fuzz.h"
+
+static bool is_number(double v)
+{
+	return v == 0 || (fabs(v) >= PAIRS_NUMBER_MIN && fabs(v) <= PAIRS_NUMBER_MAX);
+}
+
+static void check_pairs(const struct pairs *p)
+{
+	size_t seen = 0;
+
+	must_hold(p->n >= PAIRS_ROWS_MIN && p->n <= PAIRS_ROWS_MAX && p->cells >= 1 && p->cells <= p->n);
+	must_hold(p->has_cells || p->cells == p->n);
+	for (size_t i = 0; i < p->n; i++) {
+		must_hold(is_number(p->pairs[i].z) && is_number(p->pairs[i].y));
+		/* Numbered as they appear. */
+		must_hold(p->pairs[i].cell <= seen);
+		seen += p->pairs[i].cell == seen;
+	}
+	must_hold(seen == p->cells);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *path = fuzz_file(data, size);
+	struct pairs pairs = { 0 };
+	struct err *e = pairs_load(path, &pairs);
+
+	must_hold(!e || (err_get_kind(e) == ERR_USAGE && !pairs.pairs));
+	/* What is wrong with the content is told with the line. */
+	must_hold(!e ||
+		  (strncmp(err_message(e), path, strlen(path)) == 0 && err_message(e)[strlen(path)] == ':'));
+	if (!e)
+		check_pairs(&pairs);
+	pairs_deinit(&pairs);
+	err_free(e);
+	return 0;
+}
