@@ -6,7 +6,8 @@
  * Schemper (Statistics in Medicine 21, 2002, 2409-2419) do the same to a likelihood with Firth's penalty.
  *
  * The unpenalised likelihood is log-concave, so what is not rejected is one interval, and the profile can be
- * walked outward from its top. With the penalty that is not proven but was never seen otherwise.
+ * walked outward from its top. With the penalty nobody has proven that; an interval then ends where the
+ * profile is first rejected.
  */
 #include <math.h>
 
@@ -15,74 +16,107 @@
 /* Standardised doses are within some units of 0; an ED50 out there is as good as none. */
 #define FARTHEST 1e6
 
-/* The first 40 of the 52 binary digits of a double are more than enough. */
-#define HALVINGS 40
-
 /* Standardised: where the walk outward begins, below the width of any interval worth having. */
 #define FIRST_STEP 0.01
 
-static double slope_score(const struct logit_data *d, double e, double b, double *ret_objective)
+/* Of a root; some 8 steps are usual. */
+#define TOLERANCE 1e-10
+#define MAX_STEPS 100
+
+struct context {
+	const struct logit_data *d;
+	double ed50;         /* of the top */
+	double direction;    /* 1 or -1: the end looked for */
+	double target;       /* the lowest likelihood that is not rejected */
+	double slope;        /* of the top, where to look for others */
+	double e, objective; /* the ED50 of a profile, and the likelihood at the slope asked last */
+};
+
+typedef double function(struct context *c, double x);
+
+/*
+ * The root of f between lo, where f is above 0, and hi, where it is not: regula falsi in its Illinois variant
+ * (Dowell & Jarratt, BIT 11, 1971, 168-174), which halves the value of an end that stays.
+ */
+static double find_root(struct context *c, function *f, double lo, double f_lo, double hi, double f_hi)
+{
+	double x = lo;
+	int stayed = 0;
+
+	for (int i = 0; i < MAX_STEPS && hi - lo > TOLERANCE * hi; i++) {
+		double last = x;
+
+		x = (lo * f_hi - hi * f_lo) / (f_hi - f_lo);
+
+		double f_x = f(c, x);
+
+		if (f_x > 0) {
+			f_hi /= stayed == 1 ? 2 : 1;
+			stayed = 1;
+			lo = x;
+			f_lo = f_x;
+		} else {
+			f_lo /= stayed == -1 ? 2 : 1;
+			stayed = -1;
+			hi = x;
+			f_hi = f_x;
+		}
+		if (fabs(x - last) <= TOLERANCE * x)
+			break;
+	}
+	return x;
+}
+
+/* The derivative of the likelihood by the slope b, with ED50 = e. */
+static double slope_score(struct context *c, double b)
 {
 	struct logit_terms t;
 
-	logit_evaluate(d, -b * e, b, &t);
-	*ret_objective = t.objective;
-	return t.score_b - e * t.score_a;
+	logit_evaluate(c->d, -b * c->e, b, &t);
+	c->objective = t.objective;
+	return t.score_b - c->e * t.score_a;
 }
 
-/* The highest likelihood with ED50 = e, over b >= 0. near is where to look first. */
-static double profile(const struct logit_data *d, double e, double near)
+/* How far the profile at that distance from its top is above the target. */
+static double excess(struct context *c, double distance)
 {
-	double lo = 0, hi = near, objective;
+	double lo = 0, hi = c->slope, f_lo, f_hi;
 
-	/* Rises no more from b = 0 on: a half is likeliest everywhere. */
-	if (slope_score(d, e, 0, &objective) <= 0)
-		return objective;
-	while (slope_score(d, e, hi, &objective) > 0 && isfinite(hi)) {
+	c->e = c->ed50 + c->direction * distance;
+	f_lo = slope_score(c, 0);
+	/* Falls from b = 0 on: with this ED50, a half everywhere is likeliest. */
+	if (f_lo <= 0)
+		return c->objective - c->target;
+	while ((f_hi = slope_score(c, hi)) > 0) {
 		lo = hi;
+		f_lo = f_hi;
 		hi *= 2;
 	}
-	for (int i = 0; i < HALVINGS; i++) {
-		double middle = (lo + hi) / 2;
-
-		if (slope_score(d, e, middle, &objective) > 0)
-			lo = middle;
-		else
-			hi = middle;
-	}
-	return objective;
+	find_root(c, slope_score, lo, f_lo, hi, f_hi);
+	return c->objective - c->target;
 }
 
-/* From the top to one side: where the profile falls below the target. */
-static double find_end(const struct logit_data *d, double e, double b, double target, double direction)
+static double find_end(struct context *c, double direction)
 {
-	double near = 0, far = FIRST_STEP;
+	double near = 0, far = FIRST_STEP, f_near = dist_chi2_quantile(0.95, 1) / 2, f_far;
 
-	while (profile(d, e + direction * far, b) >= target) {
+	c->direction = direction;
+	while ((f_far = excess(c, far)) > 0) {
 		near = far;
+		f_near = f_far;
 		far *= 2;
 		if (far > FARTHEST)
 			return direction * (double)INFINITY;
 	}
-	for (int i = 0; i < HALVINGS; i++) {
-		double middle = (near + far) / 2;
-
-		if (profile(d, e + direction * middle, b) >= target)
-			near = middle;
-		else
-			far = middle;
-	}
-	return e + direction * (near + far) / 2;
+	return c->ed50 + direction * find_root(c, excess, near, f_near, far, f_far);
 }
 
 struct interval logit_profile_interval(const struct logit_data *d, double a, double b)
 {
-	double e = -a / b;
+	struct context c = { .d = d, .ed50 = -a / b, .slope = b };
 	struct logit_terms top;
 
 	logit_evaluate(d, a, b, &top);
-
-	double target = top.objective - dist_chi2_quantile(0.95, 1) / 2;
-
-	return (struct interval){ find_end(d, e, b, target, -1), find_end(d, e, b, target, 1) };
+	c.target = top.objective - dist_chi2_quantile(0.95, 1) / 2;
+	return (struct interval){ find_end(&c, -1), find_end(&c, 1) };
 }
