@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,13 +11,16 @@
 #include "harness/report.h"
 #include "harness/store.h"
 
-static const char usage[] = "usage: swapcal report FILE [--format text|csv|json] [--output PATH]\n"
+static const char usage[] = "usage: swapcal report FILE [--margin PCT] [--format text|csv|json] [--output PATH]\n"
 			    "\n"
 			    "The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
-			    "and what each metric says at that moment (Y). Works during a run too, and\n"
-			    "never changes the file.\n"
+			    "and what each metric says at that moment (Y); at the end all metrics, ranked by\n"
+			    "the largest error that is likely, each with a verdict: is it within the margin?\n"
+			    "Works during a run too, and never changes the file.\n"
 			    "\n"
 			    "Options:\n"
+			    "  -m, --margin PCT   the largest error that does not matter, in percent of Z\n"
+			    "                     (default: margin_pct of the plan)\n"
 			    "      --format FMT   text for reading (the default), csv with a row per cell\n"
 			    "                     and metric, or json with everything\n"
 			    "  -o, --output PATH  write to PATH instead of standard output\n"
@@ -35,12 +39,14 @@ struct options {
 	const char *file;
 	const char *output;
 	enum cli_format format;
+	double margin_pct; /* NAN: that of the plan */
 	bool help;
 };
 
 static struct err *parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
+		{ "margin", required_argument, NULL, 'm' },
 		{ "format", required_argument, NULL, 'F' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
@@ -49,9 +55,11 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	struct err *e = NULL;
 
 	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":o:h", longopts)) != -1;) {
+	for (int c; !e && (c = cli_next_option(argc, argv, ":m:o:h", longopts)) != -1;) {
 		if (c == 'F')
 			e = cli_parse_any_format(optarg, &o->format);
+		else if (c == 'm')
+			e = cli_parse_margin(optarg, &o->margin_pct);
 		else if (c == 'o')
 			o->output = optarg;
 		else if (c == 'h')
@@ -64,12 +72,12 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	return cli_one_argument(argc, argv, "FILE", &o->file);
 }
 
-static struct err *build_report(const char *file, struct metric *metrics, size_t n, struct report **ret)
+static struct err *build_report(const struct options *o, struct metric *metrics, size_t n, struct report **ret)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
-	struct err *e = store_open(file, STORE_READ, &store);
+	struct err *e = store_open(o->file, STORE_READ, &store);
 
-	return e ? e : report_build(store, metrics, n, ret);
+	return e ? e : report_build(store, metrics, n, o->margin_pct, ret);
 }
 
 /* A report in place of what it was made from could not be made again. */
@@ -96,7 +104,7 @@ static struct err *write_report(const struct options *o, const struct report *r)
 
 struct err *cmd_report(int argc, char **argv)
 {
-	struct options o = { .format = CLI_TEXT };
+	struct options o = { .format = CLI_TEXT, .margin_pct = NAN };
 	struct metric *metrics;
 	size_t n;
 	struct err *e = parse_options(argc, argv, &o);
@@ -115,7 +123,7 @@ struct err *cmd_report(int argc, char **argv)
 
 	cleanup(cleanup_report_) struct report *r = NULL;
 
-	e = build_report(o.file, metrics, n, &r);
+	e = build_report(&o, metrics, n, &r);
 	if (!e)
 		e = write_report(&o, r);
 	metrics_free(metrics, n);

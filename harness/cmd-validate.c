@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdio.h>
 
 #include "harness/base/cleanup.h"
@@ -16,12 +17,15 @@ static const char usage[] =
 	"that gives snapshot_id and y_kib; swapcal-metrics(7) tells what it can ask. The\n"
 	"query can read those tables and do nothing else; the results file stays as it is.\n"
 	"\n"
-	"A metric is validated when Y lies within the bracket of Z, widened by the margin,\n"
-	"in every cell. The exit status is 0 then, 4 when it is not, 2 when the query is\n"
-	"wrong.\n"
+	"Over the workloads of the file the metric is 'validated' when 95 % of its errors lie\n"
+	"within the margin, 'rejected' when they do not, each at 95 % confidence, and else\n"
+	"'undecided', with how many more probes would decide. A known-answer load where Y is\n"
+	"off, or a cell where the metric has no value, rejects it. The exit status is 0 when\n"
+	"validated, 4 when not, 2 when the query is wrong.\n"
 	"\n"
 	"Options:\n"
-	"  -m, --margin PCT  how far Y may be off, in percent of Z (default 5%)\n"
+	"  -m, --margin PCT  how far Y may be off, in percent of Z (default: margin_pct of\n"
+	"                    the plan)\n"
 	"      --format FMT  text for reading (the default), or json with everything\n"
 	"  -h, --help        show this text\n"
 	"\n"
@@ -70,14 +74,16 @@ static struct err *print_verdict(const struct options *o, const struct report *r
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	cleanup(validation_deinit) struct validation v = { 0 };
 
-	validate_judge(r, metrics, n, o->margin_pct, &v);
+	validate_judge(r, metrics, n, &v);
 	if (o->is_json)
 		validate_json(r, &v, &out);
 	else
 		validate_text(r, &v, &out);
 	fwrite(out.data, 1, out.len, stdout);
-	return v.is_validated ? NULL
-			      : err_new_kind(ERR_UNSTABLE, "metric '%s' is not validated", v.metric->name);
+	return v.verdict == AGREEMENT_VALIDATED
+		       ? NULL
+		       : err_new_kind(ERR_UNSTABLE, "metric '%s' is %s", v.metric->name,
+				      agreement_verdict_name(v.verdict));
 }
 
 static struct err *validate(const struct options *o, const struct metric *metrics, size_t n)
@@ -87,13 +93,13 @@ static struct err *validate(const struct options *o, const struct metric *metric
 	struct err *e = store_open(o->file, STORE_READ, &store);
 
 	if (!e)
-		e = report_build(store, metrics, n, &r);
+		e = report_build(store, metrics, n, o->margin_pct, &r);
 	return e ? e : print_verdict(o, r, metrics, n);
 }
 
 struct err *cmd_validate(int argc, char **argv)
 {
-	struct options o = { .margin_pct = CLI_MARGIN_DEFAULT_PCT };
+	struct options o = { .margin_pct = NAN };
 	struct metric *metrics;
 	size_t n;
 	struct err *e = parse_options(argc, argv, &o);

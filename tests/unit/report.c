@@ -40,7 +40,7 @@ static struct report *finish(struct store *store, int64_t run)
 	must(store_end_run(store, run, "done"));
 	store_close(store);
 	must(store_open(path, STORE_READ, &store));
-	must(report_build(store, metrics, 2, &r));
+	must(report_build(store, metrics, 2, NAN, &r));
 	store_close(store);
 	return r;
 }
