@@ -2,7 +2,7 @@
 #ifndef SWAPCAL_CALIBRATE_RANKING_H
 #define SWAPCAL_CALIBRATE_RANKING_H
 
-#include <gsl/gsl_rng.h>
+#include <stdint.h>
 #include <stddef.h>
 
 /**

@@ -11,23 +11,24 @@
 #include "harness/report.h"
 #include "harness/store.h"
 
-static const char usage[] = "usage: swapcal report FILE [--margin PCT] [--format text|csv|json] [--output PATH]\n"
-			    "\n"
-			    "The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
-			    "and what each metric says at that moment (Y); at the end all metrics, ranked by\n"
-			    "the largest error that is likely, each with a verdict: is it within the margin?\n"
-			    "Works during a run too, and never changes the file.\n"
-			    "\n"
-			    "Options:\n"
-			    "  -m, --margin PCT   the largest error that does not matter, in percent of Z\n"
-			    "                     (default: margin_pct of the plan)\n"
-			    "      --format FMT   text for reading (the default), csv with a row per cell\n"
-			    "                     and metric, or json with everything\n"
-			    "  -o, --output PATH  write to PATH instead of standard output\n"
-			    "  -h, --help         show this text\n"
-			    "\n"
-			    "Example:\n"
-			    "  swapcal report night.swapcal --format csv --output night.csv\n";
+static const char usage[] =
+	"usage: swapcal report FILE [--margin PCT] [--format text|csv|json] [--output PATH]\n"
+	"\n"
+	"The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
+	"and what each metric says at that moment (Y); at the end all metrics, ranked by\n"
+	"the largest error that is likely, each with a verdict: is it within the margin?\n"
+	"Works during a run too, and never changes the file.\n"
+	"\n"
+	"Options:\n"
+	"  -m, --margin PCT   the largest error that does not matter, in percent of Z\n"
+	"                     (default: margin_pct of the plan)\n"
+	"      --format FMT   text for reading (the default), csv with a row per cell\n"
+	"                     and metric, or json with everything\n"
+	"  -o, --output PATH  write to PATH instead of standard output\n"
+	"  -h, --help         show this text\n"
+	"\n"
+	"Example:\n"
+	"  swapcal report night.swapcal --format csv --output night.csv\n";
 
 static void (*const writers[CLI_FORMATS])(const struct report *r, struct strbuf *out) = {
 	[CLI_TEXT] = report_text,
@@ -72,7 +73,8 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	return cli_one_argument(argc, argv, "FILE", &o->file);
 }
 
-static struct err *build_report(const struct options *o, struct metric *metrics, size_t n, struct report **ret)
+static struct err *build_report(const struct options *o, struct metric *metrics, size_t n,
+				struct report **ret)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
 	struct err *e = store_open(o->file, STORE_READ, &store);

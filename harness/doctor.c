@@ -226,8 +226,7 @@ static void check_build_tools(struct doctor *d)
 	struct err *e = accel_find_boot_kernel(&kernel);
 
 	tell(d, "libguestfs", "libguestfs can make its appliance", supermin && !e ? CHECK_PASS : CHECK_FAIL,
-	     "images cannot be built: install libguestfs-dev and linux-image-cloud-amd64 ('make deps')",
-	     "%s",
+	     "images cannot be built: install libguestfs-dev and linux-image-cloud-amd64 ('make deps')", "%s",
 	     !supermin ? "supermin not found"
 	     : e       ? err_message(e)
 		       : kernel);

@@ -78,7 +78,7 @@ struct domain_spec {
 	const char *kernel; /**< paths that QEMU's user can read */
 	const char *initrd; /**< NULL for none */
 	const char *cmdline;
-	const char *root_disk; /**< qcow2, attached read-only; NULL for none */
+	const char *root_disk;    /**< qcow2, attached read-only; NULL for none */
 	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
 	const char *scratch_disk; /**< the same */
 };

@@ -13,8 +13,8 @@ const char *image_kernel_release(const struct image *image);
 
 /**
  * SHA-256 of what can differ in guests of this image: kernel, installed packages with their versions, and the
- * build's key (recipe and workloads). Images built at two times or places from the same packages have the same;
- * their files have not.
+ * build's key (recipe and workloads). Images built at two times or places from the same packages have the
+ * same; their files have not.
  */
 void image_content_hash(const struct image *image, char hex[65]);
 

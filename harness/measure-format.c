@@ -148,7 +148,8 @@ static void text_run(const char *name, const struct measure_run *run, struct str
 	strbuf_addf(out, ", %.1f ms each\n", run->sample_ms);
 	if (run->peak_rss_kib)
 		strbuf_addf(out,
-			    "  Peak RSS of the first process, as the kernel tells it: %llu KiB; what is larger than rss "
+			    "  Peak RSS of the first process, as the kernel tells it: %llu KiB; what is "
+			    "larger than rss "
 			    "here\n  came and went between two samples\n",
 			    (unsigned long long)run->peak_rss_kib);
 	if (run->unreadable)

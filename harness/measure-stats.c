@@ -6,8 +6,8 @@
 
 /*
  * Samples may take this part of the time, and so much on top of it, so that a command that lives for 80 ms
- * is seen a dozen times (a sample of 50 MiB takes 10 ms when its page frames are read), and one that lives for
- * hours is not held up.
+ * is seen a dozen times (a sample of 50 MiB takes 10 ms when its page frames are read), and one that lives
+ * for hours is not held up.
  */
 #define PACE_PART      25 /* 4 % */
 #define PACE_CREDIT_US 250000

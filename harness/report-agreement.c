@@ -52,7 +52,7 @@ static double z_uncertainty_pct(const struct report *r, size_t metrics_n)
 	return sqrt(variance);
 }
 
-/* All values of a metric with their Z; the number of the row is that of the cell. */
+/* All values of a metric with their Z, in MiB; the number of the row is that of the cell. */
 static struct agreement_pair *collect(const struct report *r, size_t metric, size_t metrics_n, size_t *ret_n)
 {
 	struct agreement_pair *pairs = NULL;
@@ -60,9 +60,9 @@ static struct agreement_pair *collect(const struct report *r, size_t metric, siz
 
 	for (size_t i = metric; i < r->rows_n; i += metrics_n)
 		for (unsigned k = 0; report_is_compared(&r->rows[i]) && k < r->rows[i].n; k++)
-			*array_push(pairs, n, cap) = (struct agreement_pair){ .z = r->rows[i].z_kib,
-									      .y = r->rows[i].values_kib[k],
-									      .cell = i };
+			*array_push(pairs, n, cap) = (struct agreement_pair){
+				.z = r->rows[i].z_kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
+			};
 	*ret_n = n;
 	return pairs;
 }

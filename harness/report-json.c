@@ -6,6 +6,7 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
+#include "harness/compare.h"
 #include "harness/report-format.h"
 #include "harness/report.h"
 
@@ -111,6 +112,20 @@ static json_t *threshold_json(const struct report_threshold *t)
 	return object;
 }
 
+/* The best metric, judged by the confidence that makes up for having been picked. */
+static json_t *picked_json(const struct report *r)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "metric", format_json_string(r->agreements[0].metric));
+	json_object_set_new(object, "confidence", format_json_fixed(r->picked_confidence, 3));
+	json_object_set_new(object, "outer_pct",
+			    json_pack("[o, o]", format_json_number(r->picked.pct.outer.lo),
+				      format_json_number(r->picked.pct.outer.hi)));
+	json_object_set_new(object, "verdict", json_string(agreement_verdict_name(r->picked.verdict)));
+	return object;
+}
+
 static json_t *gap_json(const struct report_gap *gap)
 {
 	json_t *object = json_object();
@@ -123,9 +138,21 @@ static json_t *gap_json(const struct report_gap *gap)
 	return object;
 }
 
+json_t *report_agreement_json(const struct report_agreement *a)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "metric", format_json_string(a->metric));
+	json_object_set_new(object, "error_pct", format_json_fixed(a->error_pct, 3));
+	json_object_set_new(object, "no_value", json_integer((json_int_t)a->no_value));
+	compare_json_members(object, &a->agreement);
+	return object;
+}
+
 void report_json(const struct report *r, struct strbuf *out)
 {
-	json_t *root = json_object(), *thresholds = json_array(), *rows = json_array(), *gaps = json_array();
+	json_t *root = json_object(), *thresholds = json_array(), *rows = json_array(), *gaps = json_array(),
+	       *agreements = json_array();
 
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		json_array_append_new(thresholds, threshold_json(&r->thresholds[i]));
@@ -138,6 +165,11 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "plan", format_json_string(r->plan_name));
 	json_object_set_new(root, "run_status", format_json_string(r->run_status));
 	json_object_set_new(root, "thresholds", thresholds);
+	json_object_set_new(root, "margin_pct", json_real(r->margin_pct));
+	for (size_t i = 0; i < r->agreements_n; i++)
+		json_array_append_new(agreements, report_agreement_json(&r->agreements[i]));
+	json_object_set_new(root, "agreement", agreements);
+	json_object_set_new(root, "picked", r->agreements_n ? picked_json(r) : json_null());
 	json_object_set_new(root, "rows", rows);
 	json_object_set_new(root, "not_measured", gaps);
 

@@ -84,21 +84,22 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 
 	strbuf_addf(out, "%7u  bracket ", cell_uint(t->cell, "x_mib"));
 	table_range_mib(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
-	strbuf_addf(out, ", %u of %u answers on its wrong side; ", e->contradictions, e->answers);
+	strbuf_addf(out, ", %u of %u answers contradict; ", e->contradictions, e->answers);
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
-	add_estimate(out, ", isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
-	strbuf_adds(out, "\n         from boot to boot: sd ");
+	strbuf_adds(out, ",\n         ");
+	add_estimate(out, "isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
+	strbuf_adds(out, "; from boot to boot sd ");
 	table_mib(out, 0, e->spread_kib);
 	strbuf_adds(out, ", at most ");
 	table_mib(out, 0, e->spread_hi_kib);
 	if (t->check.separation == QUANTAL_COMPLETE)
-		strbuf_adds(out, " (answers do not overlap: it may be 0)");
+		strbuf_adds(out, " (separated: perhaps 0)");
 	if (isfinite(t->ramps.sd_kib)) {
-		strbuf_adds(out, "; of ramps ");
+		strbuf_adds(out, ";\n         ramps: sd ");
 		table_mib(out, 0, t->ramps.between_boots_kib);
 		strbuf_adds(out, " between boots, ");
 		table_mib(out, 0, t->ramps.within_boot_kib);
-		strbuf_adds(out, " within (a tick)");
+		strbuf_adds(out, " within a boot (one tick)");
 	}
 	strbuf_adds(out, "\n");
 }
@@ -256,9 +257,19 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_known_text(r, out);
 	report_agreement_text(r, out);
 	add_gaps(out, r);
-	strbuf_adds(out, "\nZ*: the ballast at which this guest starts to swap, as the middle of [largest "
-			 "that did not,\nsmallest that did]. Y: what the metric says of the load at that "
-			 "moment, mean of n.\n*: nearest to Z*, as far as these digits tell.\n");
+	strbuf_adds(
+		out,
+		"\nZ*: the ballast at which half of such guests start to swap. bracket: the largest that did "
+		"not, the\nsmallest that did. Y: what the metric says of the load at that moment, mean of n. "
+		"*: "
+		"nearest to\nZ*, as far as these digits tell.\n");
+	if (r->agreements_n)
+		strbuf_adds(out, "error: the largest that is likely, the end of \"95 % of errors\" further "
+				 "from 0. surely "
+				 "within: neither\nend is further out, at 95 % confidence each. validated: "
+				 "that is within "
+				 "the margin; rejected: 95 %\nof errors are not, at the same confidence. See "
+				 "swapcal-statistics(7).\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
 }

@@ -65,10 +65,13 @@ static bool has_answer(unsigned replicate, const struct probe_record *probes, si
 	return false;
 }
 
-/* What the single searches came to: their flags, and how many found both sides. */
+/* What the single searches came to: their flags, how many found both sides, and whether they mean the same
+ * Z*. */
 static void judge_searches(const struct cell *cell, const struct probe_record *probes, size_t n,
 			   struct report_threshold *t)
 {
+	struct interval common = { -INFINITY, INFINITY };
+
 	for (unsigned i = 0; i < cell->replicates; i++) {
 		if (!has_answer(i, probes, n))
 			continue;
@@ -76,8 +79,14 @@ static void judge_searches(const struct cell *cell, const struct probe_record *p
 		struct search_next s = campaign_search(cell, i, probes, n);
 
 		report_add_flags(&t->flags, flags_of(&s));
-		t->n += s.step != SEARCH_NO_THRESHOLD && has_lo(&s.estimate) && has_hi(&s.estimate);
+		if (s.step == SEARCH_NO_THRESHOLD || !has_lo(&s.estimate) || !has_hi(&s.estimate))
+			continue;
+		t->n++;
+		common.lo = fmax(common.lo, s.estimate.ci_kib.lo);
+		common.hi = fmin(common.hi, s.estimate.ci_kib.hi);
 	}
+	if (common.lo > common.hi)
+		report_add_flags(&t->flags, "searches-disagree");
 }
 
 static void check(const struct probe_record *probes, size_t n, struct report_threshold *t)

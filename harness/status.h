@@ -45,7 +45,7 @@ struct status {
 	uint64_t agent_rss_kib;       /**< largest of all probes; 0 when none told */
 	double sample_cpu_us;         /**< guest CPU time of one sample, mean over probes; 0 when none told */
 	uint64_t ballast_rss_kib, ballast_pte_kib; /**< largest overheads of a full ballast beside Z */
-	double eta_s;                 /**< for the probes left, one at a time; NAN before the first probe */
+	double eta_s; /**< for the probes left, one at a time; NAN before the first probe */
 
 	struct status_failure *failures;
 	size_t failures_n, failures_cap;

@@ -15,8 +15,8 @@
 
 /*
  * The results file: SQLite, one writer, any number of readers beside it. What store_put_probe() returned from
- * is durable. Only store*.c and query*.c include <sqlite3.h>. A store is used by one thread at a time. What is read is
- * checked: the file may be someone else's.
+ * is durable. Only store*.c and query*.c include <sqlite3.h>. A store is used by one thread at a time. What
+ * is read is checked: the file may be someone else's.
  */
 
 /** Version of the schema; a file of another version is refused with a clear error. */
@@ -116,8 +116,8 @@ struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *
 void store_pieces_free(struct store_piece *pieces, size_t n);
 
 /**
- * Appends the content of a piece, byte for byte as the guest sent it, to sb. A piece that could not be read in
- * the guest has none, which is an error.
+ * Appends the content of a piece, byte for byte as the guest sent it, to sb. A piece that could not be read
+ * in the guest has none, which is an error.
  */
 struct err *store_read_piece(struct store *store, const struct store_piece *piece,
 			     struct strbuf *sb) must_check;

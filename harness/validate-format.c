@@ -67,7 +67,8 @@ static void add_reason(struct strbuf *out, const struct validation *v)
 	else if (v->known_off)
 		strbuf_addf(out, "it is off in %zu of %zu cells with known answers", v->known_off, v->known);
 	else if (!a)
-		strbuf_addf(out, "it is right in all %zu cells with known answers; no workload was run", v->known);
+		strbuf_addf(out, "it is right in all %zu cells with known answers; no workload was run",
+			    v->known);
 	else if (v->verdict == AGREEMENT_VALIDATED)
 		strbuf_adds(out, "95 % of its errors lie within the margin, at 95 % confidence");
 	else if (v->verdict == AGREEMENT_REJECTED)
@@ -87,12 +88,13 @@ static void add_verdict(struct strbuf *out, const struct validation *v)
 
 	format_fixed(margin, v->margin_pct, v->margin_pct == floor(v->margin_pct) ? 0 : 2);
 	if (v->best)
-		strbuf_addf(out, "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells; %s in %zu\n",
+		strbuf_addf(out,
+			    "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells; %s in %zu\n",
 			    v->best->name, margin, v->best_within, v->cells_n, v->metric->name, v->within);
 	if (v->agreement)
 		add_agreement(out, v);
-	strbuf_addf(out, "\n%s: %s at a margin of %s %%: ", agreement_verdict_name(v->verdict), v->metric->name,
-		    margin);
+	strbuf_addf(out, "\n%s: %s at a margin of %s %%: ", agreement_verdict_name(v->verdict),
+		    v->metric->name, margin);
 	add_reason(out, v);
 	strbuf_adds(out, "\n");
 }
@@ -158,7 +160,8 @@ void validate_json(const struct report *r, const struct validation *v, struct st
 	json_object_set_new(root, "verdict", json_string(agreement_verdict_name(v->verdict)));
 	json_object_set_new(root, "reason", json_string(strbuf_str(&reason)));
 	json_object_set_new(root, "is_validated", json_boolean(v->verdict == AGREEMENT_VALIDATED));
-	json_object_set_new(root, "agreement", v->agreement ? report_agreement_json(v->agreement) : json_null());
+	json_object_set_new(root, "agreement",
+			    v->agreement ? report_agreement_json(v->agreement) : json_null());
 	json_object_set_new(root, "within", json_integer((json_int_t)v->within));
 	json_object_set_new(root, "off", json_integer((json_int_t)v->off));
 	json_object_set_new(root, "no_value", json_integer((json_int_t)v->no_value));

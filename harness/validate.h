@@ -9,14 +9,15 @@
 #include "harness/report.h"
 
 /*
- * Does one metric predict swapping? Z is what swapping says: Z* where a load grew until the guest swapped, its weight Zeq
- * where it was displaced. The ballast's own cells are no part of it: Z* is made of them.
+ * Does one metric predict swapping? Z is what swapping says: Z* where a load grew until the guest swapped,
+ * its weight Zeq where it was displaced. The ballast's own cells are no part of it: Z* is made of them.
  *
- * Over the workloads the verdict is that of the agreement (calibrate/agreement.h): `validated` when 95 % of the errors
- * that cells like these would show lie within the margin, and `rejected` when they do not, each at 95 % confidence;
- * else `undecided`. Two things reject a metric whatever its agreement: a known-answer load in whose cell Y lies
- * outside of Z's interval, widened by the margin, for such a load is a counterexample and no sample; and a
- * cell where it has no value. Where known-answer loads are all there is, their cells decide alone.
+ * Over the workloads the verdict is that of the agreement (calibrate/agreement.h): `validated` when 95 % of
+ * the errors that cells like these would show lie within the margin, and `rejected` when they do not, each at
+ * 95 % confidence; else `undecided`. Two things reject a metric whatever its agreement: a known-answer load
+ * in whose cell Y lies outside of Z's interval, widened by the margin, for such a load is a counterexample
+ * and no sample; and a cell where it has no value. Where known-answer loads are all there is, their cells
+ * decide alone.
  */
 
 struct validate_cell {
@@ -38,8 +39,8 @@ struct validation {
 	struct validate_cell *cells; /**< those with a Z, worst first */
 	size_t cells_n;
 	size_t within, off, no_value;
-	size_t known, known_off; /**< cells with known answers, and those where it is off */
-	size_t best_within;      /**< cells in which the best shipped metric is */
+	size_t known, known_off;                  /**< cells with known answers, and those where it is off */
+	size_t best_within;                       /**< cells in which the best shipped metric is */
 	const struct report_agreement *agreement; /**< of the report, over the workloads; NULL without any */
 	enum agreement_verdict verdict;
 };
