@@ -217,8 +217,9 @@ static double bisect(struct pb_slopes *s, uint64_t rank)
 		if (c->count >= rank && c->key < found)
 			found = c->key;
 	}
-	while (found - below > 1) {
-		int64_t key = below + (found - below) / 2;
+	/* From below -1 to infinity it is further than an int64_t reaches. */
+	while (below < found - 1) {
+		int64_t key = below + (int64_t)(((uint64_t)found - (uint64_t)below) / 2);
 		uint64_t count = count_slopes(s, of_key(key), true) - s->count_excluded;
 
 		if (count >= rank)

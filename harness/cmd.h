@@ -9,6 +9,7 @@
  * of file that prints to stdout. An error's kind becomes the exit code.
  */
 
+struct err *cmd_compare(int argc, char **argv) must_check;
 struct err *cmd_doctor(int argc, char **argv) must_check;
 struct err *cmd_export(int argc, char **argv) must_check;
 struct err *cmd_image(int argc, char **argv) must_check;

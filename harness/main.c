@@ -19,6 +19,7 @@ static const struct {
 	{ "validate", cmd_validate, "does one metric predict swapping? a verdict from old results" },
 	{ "metrics", cmd_metrics, "the metrics, what they mean, and what they can ask" },
 	{ "measure", cmd_measure, "memory of a command and its children on this machine" },
+	{ "compare", cmd_compare, "do two methods of measurement agree? of any CSV file with pairs" },
 	{ "export", cmd_export, "raw samples and evidence, byte for byte" },
 };
 

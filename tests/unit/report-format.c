@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-
 #include <stdlib.h>
 
 #include "harness/report-format.h"
