@@ -15,6 +15,10 @@
 
 #include <math.h>
 
+/* 95 % of a normal distribution lie within so many standard deviations: the number that Bland and Altman use.
+ */
+#define LIMITS_SD 1.96
+
 static double square(double x)
 {
 	return x * x;
@@ -92,11 +96,10 @@ static struct interval sd_bounds(const struct limits_moments *m, double confiden
 
 static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
 {
-	double quantile = dist_normal_quantile(0.975);
 	double bias = dist_t_quantile(confidence, m->k - 1) * limits_bias_se(m);
 	struct interval sd = sd_bounds(m, confidence);
-	double outwards = hypot(bias, quantile * (sd.hi - ret->sd));
-	double inwards = hypot(bias, quantile * (ret->sd - sd.lo));
+	double outwards = hypot(bias, LIMITS_SD * (sd.hi - ret->sd));
+	double inwards = hypot(bias, LIMITS_SD * (ret->sd - sd.lo));
 
 	ret->outer = (struct interval){ ret->loa.lo - outwards, ret->loa.hi + outwards };
 	ret->inner = (struct interval){ ret->loa.lo + inwards, ret->loa.hi - inwards };
@@ -131,7 +134,7 @@ void limits_compute(const struct limits_moments *m, double confidence, struct ag
 	if (!isnan(m->variance_within))
 		shared = (1 - m->within_share) * m->variance_within;
 	ret->sd_between = sqrt(fmax(0, m->variance_cells - shared));
-	ret->loa = around(m->bias, dist_normal_quantile(0.975) * ret->sd);
+	ret->loa = around(m->bias, LIMITS_SD * ret->sd);
 	ret->loa_lo_ci = around(ret->loa.lo, t * limit_se(m, ret->sd));
 	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd));
 	compute_bounds(m, confidence, ret);

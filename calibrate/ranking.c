@@ -7,6 +7,7 @@
 #include "calibrate/ranking.h"
 
 #include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
@@ -47,75 +48,45 @@ static void standardise(double *x, size_t n)
 }
 
 /*
- * Turns the units, so that they have as many coordinates as there are of them, and keep their products: Gram
- * and Schmidt's way, with coordinates along the directions instead of those of cells.
- */
-static void turn(const double *units, size_t n, size_t cells, double *turned)
-{
-	cleanup_free double *rest = xcalloc(n * cells, sizeof(*rest));
-
-	for (size_t m = 0; m < n; m++) {
-		double *own = rest + m * cells, length = 0;
-
-		for (size_t c = 0; c < cells; c++)
-			own[c] = units[m * cells + c];
-		for (size_t j = 0; j < m; j++) {
-			const double *direction = rest + j * cells;
-			double along = 0;
-
-			for (size_t c = 0; c < cells; c++)
-				along += own[c] * direction[c];
-			for (size_t c = 0; c < cells; c++)
-				own[c] -= along * direction[c];
-			turned[m * n + j] = along;
-		}
-		for (size_t c = 0; c < cells; c++)
-			length += own[c] * own[c];
-		length = sqrt(length);
-		turned[m * n + m] = length;
-		/* What depends on others has no direction of its own but rounding. */
-		for (size_t c = 0; c < cells; c++)
-			own[c] = length > 1e-10 ? own[c] / length : 0;
-	}
-}
-
-/*
  * The largest |t| of all metrics: their means are normal with the products of units as correlations, since
  * all of them have the same multipliers; the common chi makes them a multivariate t.
  */
-static double draw_largest(const double *units, size_t n, size_t width, double *multipliers, double df,
+static double draw_largest(const double *units, size_t n, size_t cells, double *multipliers, double df,
 			   gsl_rng *rng)
 {
 	double largest = 0;
 
-	for (size_t c = 0; c < width; c++)
+	for (size_t c = 0; c < cells; c++)
 		multipliers[c] = gsl_ran_gaussian_ziggurat(rng, 1);
 	for (size_t m = 0; m < n; m++) {
 		double sum = 0;
 
-		for (size_t c = 0; c < width; c++)
-			sum += multipliers[c] * units[m * width + c];
+		for (size_t c = 0; c < cells; c++)
+			sum += multipliers[c] * units[m * cells + c];
 		largest = fmax(largest, fabs(sum));
 	}
 	return largest / sqrt(gsl_ran_chisq(rng, df) / df);
 }
 
 /* The share of draws whose largest |t| lies below the quantile is that of all intervals holding together. */
-static double largest_quantile(const double *units, size_t n, size_t width, double df, double share,
-			       gsl_rng *rng)
+static double largest_quantile(const double *units, size_t n, size_t cells, double df, double share,
+			       uint64_t seed)
 {
-	double wanted = WORK_MAX / ((double)n * (double)width);
+	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+	double wanted = WORK_MAX / ((double)n * (double)cells);
 	size_t draws = (size_t)fmin(DRAWS_MAX, fmax(DRAWS_MIN, wanted));
 	cleanup_free double *largest = xcalloc(draws, sizeof(*largest));
-	cleanup_free double *multipliers = xcalloc(width, sizeof(*multipliers));
+	cleanup_free double *multipliers = xcalloc(cells, sizeof(*multipliers));
 
+	gsl_rng_set(rng, seed);
 	for (size_t i = 0; i < draws; i++)
-		largest[i] = draw_largest(units, n, width, multipliers, df, rng);
+		largest[i] = draw_largest(units, n, cells, multipliers, df, rng);
+	gsl_rng_free(rng);
 	gsl_sort(largest, 1, draws);
 	return gsl_stats_quantile_from_sorted_data(largest, 1, draws, share);
 }
 
-double ranking_confidence(const double *diffs, size_t metrics, size_t cells, double confidence, gsl_rng *rng)
+double ranking_confidence(const double *diffs, size_t metrics, size_t cells, double confidence, uint64_t seed)
 {
 	cleanup_free double *units = xcalloc(metrics * cells + 1, sizeof(*units));
 	size_t n = 0;
@@ -132,15 +103,9 @@ double ranking_confidence(const double *diffs, size_t metrics, size_t cells, dou
 	if (n < 2)
 		return confidence;
 
-	cleanup_free double *turned = xcalloc(n * n, sizeof(*turned));
-	bool is_turned = cells > n;
-	double df = (double)cells - 1, t, joint, bonferroni = 1 - (1 - confidence) / (double)n;
-
-	if (is_turned)
-		turn(units, n, cells, turned);
-	t = largest_quantile(is_turned ? turned : units, n, is_turned ? n : cells, df, 2 * confidence - 1,
-			     rng);
-	joint = 1 - dist_t_upper(t, df);
+	double df = (double)cells - 1;
+	double t = largest_quantile(units, n, cells, df, 2 * confidence - 1, seed);
+	double joint = 1 - dist_t_upper(t, df), bonferroni = 1 - (1 - confidence) / (double)n;
 
 	/* What is beyond these is an error of sampling. */
 	return fmin(bonferroni, fmax(confidence, joint));

@@ -80,18 +80,10 @@ static void set_lines(json_t *o, const struct agreement *a)
 	set_number(o, "linearity_p", a->linearity_p);
 }
 
-void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out)
+void compare_json_members(const struct agreement *a, json_t *o)
 {
-	json_t *o = json_object();
-
-	json_object_set_new(o, "tool_version", json_string(SWAPCAL_VERSION));
-	json_object_set_new(o, "schema_version", json_integer(COMPARE_SCHEMA_VERSION));
-	json_object_set_new(o, "file", format_json_string(s->name));
 	json_object_set_new(o, "n", json_integer((json_int_t)a->n));
 	json_object_set_new(o, "cells", json_integer((json_int_t)a->cells));
-	set_number(o, "margin_pct", s->params.margin_pct);
-	set_number(o, "confidence", s->params.confidence);
-	json_object_set_new(o, "seed", json_integer((json_int_t)s->params.seed));
 	set_differences(o, a);
 	set_lines(o, a);
 	set_number(o, "ccc", a->ccc);
@@ -100,5 +92,18 @@ void compare_json(const struct agreement *a, const struct compare_subject *s, st
 	json_object_set_new(o, "verdict", json_string(agreement_verdict_name(a->verdict)));
 	json_object_set_new(o, "verdict_reason", json_string(a->verdict_reason));
 	json_object_set_new(o, "cells_needed", json_integer((json_int_t)a->cells_needed));
+}
+
+void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "tool_version", json_string(SWAPCAL_VERSION));
+	json_object_set_new(o, "schema_version", json_integer(COMPARE_SCHEMA_VERSION));
+	json_object_set_new(o, "file", format_json_string(s->name));
+	set_number(o, "margin_pct", s->params.margin_pct);
+	set_number(o, "confidence", s->params.confidence);
+	json_object_set_new(o, "seed", json_integer((json_int_t)s->params.seed));
+	compare_json_members(a, o);
 	format_json_exact(out, o);
 }

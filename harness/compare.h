@@ -2,6 +2,7 @@
 #ifndef SWAPCAL_COMPARE_H
 #define SWAPCAL_COMPARE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "calibrate/agreement.h"
@@ -30,5 +31,8 @@ void compare_text(const struct agreement *a, const struct compare_subject *s, st
 
 /** Appends a JSON object. Numbers have all their digits; what is not defined or not finite is null. */
 void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out);
+
+/** Puts all of an agreement into a JSON object: what compare_json() has but for the subject. */
+void compare_json_members(const struct agreement *a, json_t *o);
 
 #endif

@@ -145,7 +145,7 @@ json_t *report_agreement_json(const struct report_agreement *a)
 	json_object_set_new(object, "metric", format_json_string(a->metric));
 	json_object_set_new(object, "error_pct", format_json_fixed(a->error_pct, 3));
 	json_object_set_new(object, "no_value", json_integer((json_int_t)a->no_value));
-	compare_json_members(object, &a->agreement);
+	compare_json_members(&a->agreement, object);
 	return object;
 }
 
