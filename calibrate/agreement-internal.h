@@ -132,8 +132,9 @@ double pb_slopes_select(struct pb_slopes *s, uint64_t rank);
 
 /**
  * Lin's concordance coefficient of all pairs (Lin 1989), and its 95 % interval: by Fisher's z transform (Lin
- * 1989, corrected 2000), or with replicates by resampling cells.
+ * 1989, corrected 2000), or with replicates by the jackknife over cells. NAN for
+ * fewer than 3.
  */
-void ccc_compute(const struct agreement_data *d, uint64_t seed, double *ccc, struct interval *ci);
+void ccc_compute(const struct agreement_data *d, double *ccc, struct interval *ci);
 
 #endif

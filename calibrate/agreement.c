@@ -195,5 +195,5 @@ void agreement_compare(const struct agreement_pair *pairs, size_t n, const struc
 	compare_absolute(&d, params, ret);
 	compare_percents(&d, params, ret);
 	compare_lines(&d, ret);
-	ccc_compute(&d, params->seed, &ret->ccc, &ret->ccc_ci);
+	ccc_compute(&d, &ret->ccc, &ret->ccc_ci);
 }

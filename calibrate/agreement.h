@@ -29,7 +29,8 @@ struct agreement_limits {
 	double sd;                            /**< of one difference: sqrt(between^2 + within^2) */
 	double sd_between, sd_within;         /**< of cells' true differences; of replicates. Within NAN without any */
 	struct interval loa;                  /**< bias -+ 1.96 sd: 95 % of differences lie here */
-	struct interval loa_lo_ci, loa_hi_ci; /**< of each limit */
+	/** Of each limit, as in Bland & Altman 1999. A little too short for few cells (92 % with 8); the bounds below are not */
+	struct interval loa_lo_ci, loa_hi_ci;
 	/**
 	 * Tolerance bounds for the verdict, each one-sided at the confidence asked for: the limits are not further out than
 	 * `outer`, and not further in than `inner` (MOVER, Zou 2013).
@@ -61,7 +62,7 @@ struct agreement_params {
 	double z_uncertainty_pct;
 	/** One-sided confidence of outer, inner and the verdict: 0.95, or more for the best of several (ranking.h) */
 	double confidence;
-	uint64_t seed; /**< of the bootstrap */
+	uint64_t seed; /**< for estimators that resample; at present none does */
 };
 
 struct agreement {

@@ -6,26 +6,25 @@
  */
 #include "calibrate/agreement-internal.h"
 
-#include <gsl/gsl_rng.h>
-#include <gsl/gsl_sort.h>
-#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Usual for ends of an interval. Fewer for very many cells, whose interval is narrow anyway. */
-#define RESAMPLES_MAX 2000
-#define RESAMPLES_MIN 200
-#define WORK_MAX      2e7
-
-DEFINE_CLEANUP(cleanup_rng, gsl_rng *, gsl_rng_free)
-
 static double ccc_of(const struct line_moments *m)
 {
 	double shift = m->mean_z - m->mean_y, spread = m->zz + m->yy + m->n * shift * shift;
 
-	return spread > 0 ? 2 * m->zy / spread : (double)NAN;
+	/* Rounding may lead beyond 1. */
+	return spread > 0 ? fmax(-1, fmin(1, 2 * m->zy / spread)) : (double)NAN;
+}
+
+/* half is on Fisher's scale. */
+static struct interval around(double ccc, double half)
+{
+	struct interval i = { tanh(atanh(ccc) - half), tanh(atanh(ccc) + half) };
+
+	return isnan(half) ? INTERVAL_NONE : i;
 }
 
 /*
@@ -39,62 +38,65 @@ static struct interval transform_interval(const struct line_moments *m, double c
 	double r = m->zy / sqrt(m->zz) / sqrt(m->yy), cb = 2 * sz * sy / spread;
 	double u2 = shift * shift / (sz * sy), u2_cb = 2 * shift * shift / spread, p2 = ccc * ccc;
 
-	if (fabs(ccc) >= 1)
-		return (struct interval){ ccc, ccc };
-
 	double variance =
 		(1 - r * r) * cb * cb * (1 - p2) + 2 * p2 * (1 - ccc) * u2_cb - p2 * u2_cb * u2 * cb / 2;
 	double half = dist_normal_quantile(0.975) * sqrt(fmax(0, variance) / (m->n - 2)) / (1 - p2);
 
-	return (struct interval){ tanh(atanh(ccc) - half), tanh(atanh(ccc) + half) };
+	return around(ccc, half);
 }
 
-static double resample(const struct line_moments *cells, size_t k, gsl_rng *rng)
+static struct line_moments cell_moments(const struct agreement_data *d, size_t c)
 {
-	struct line_moments m = { 0 };
+	size_t first = d->start[c];
 
-	for (size_t i = 0; i < k; i++)
-		m = line_moments_merge(&m, &cells[gsl_rng_uniform_int(rng, k)]);
-	return ccc_of(&m);
+	return line_moments_of(d->z + first, d->y + first, d->start[c + 1] - first);
 }
 
-/* Percentiles of whole cells drawn with replacement. They are the same on Fisher's scale, which keeps order.
+/*
+ * The jackknife over cells, on Fisher's scale, where the distribution is nearer to normal. Percentiles of
+ * resampled cells, which are more usual, hold the truth far too seldom with few cells (79 to 92 % instead of
+ * 95 % for 8 to 20), as they do not know that a few cells show too little of the spread; BCa is not much
+ * better, and Student's bootstrap no better than this.
  */
-static struct interval bootstrap_interval(const struct agreement_data *d, uint64_t seed)
+static struct interval jackknife_interval(const struct agreement_data *d, double ccc)
 {
-	double wanted = fmin(RESAMPLES_MAX, fmax(RESAMPLES_MIN, WORK_MAX / (double)d->k));
-	cleanup_free struct line_moments *cells = xcalloc(d->k, sizeof(*cells));
-	cleanup_free double *found = xcalloc((size_t)wanted, sizeof(*found));
-	cleanup(cleanup_rng_) gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	size_t n = 0;
+	cleanup_free struct line_moments *before = xcalloc(d->k + 1, sizeof(*before));
+	cleanup_free double *without = xcalloc(d->k, sizeof(*without));
+	struct line_moments after = { 0 };
+	double k = (double)d->k, squares = 0;
 
-	gsl_rng_set(rng, seed);
 	for (size_t c = 0; c < d->k; c++) {
-		size_t first = d->start[c];
+		struct line_moments cell = cell_moments(d, c);
 
-		cells[c] = line_moments_of(d->z + first, d->y + first, d->start[c + 1] - first);
+		before[c + 1] = line_moments_merge(&before[c], &cell);
 	}
-	for (size_t i = 0; i < (size_t)wanted; i++) {
-		found[n] = resample(cells, d->k, rng);
-		n += isfinite(found[n]);
+	for (size_t c = d->k; c-- > 0;) {
+		struct line_moments cell = cell_moments(d, c), rest = line_moments_merge(&before[c], &after);
+
+		without[c] = atanh(ccc_of(&rest));
+		after = line_moments_merge(&after, &cell);
 	}
-	if (n == 0)
-		return INTERVAL_NONE;
-	gsl_sort(found, 1, n);
-	return (struct interval){ gsl_stats_quantile_from_sorted_data(found, 1, n, 0.025),
-				  gsl_stats_quantile_from_sorted_data(found, 1, n, 0.975) };
+
+	double mean = agreement_mean(without, d->k);
+
+	for (size_t c = 0; c < d->k; c++)
+		squares += (without[c] - mean) * (without[c] - mean);
+
+	return around(ccc, dist_t_quantile(0.975, k - 1) * sqrt((k - 1) / k * squares));
 }
 
-void ccc_compute(const struct agreement_data *d, uint64_t seed, double *ccc, struct interval *ci)
+void ccc_compute(const struct agreement_data *d, double *ccc, struct interval *ci)
 {
 	struct line_moments m = line_moments_of(d->z, d->y, d->n);
 
 	*ccc = ccc_of(&m);
 	*ci = INTERVAL_NONE;
-	if (isnan(*ccc) || d->k < 2)
+	if (d->k < 3)
 		return;
-	if (d->n > d->k)
-		*ci = bootstrap_interval(d, seed);
-	else if (d->n > 2)
+	if (fabs(*ccc) >= 1)
+		*ci = (struct interval){ *ccc, *ccc };
+	else if (d->n > d->k)
+		*ci = jackknife_interval(d, *ccc);
+	else
 		*ci = transform_interval(&m, *ccc);
 }

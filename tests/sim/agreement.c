@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Do intervals hold what they say they hold? Data with a known truth are made again and again, and it is
+ * counted how often an interval has the truth in it. It cannot show how they do with errors of another shape
+ * than those made here: normal, independent from cell to cell, and of the same spread in all cells or in
+ * proportion to the value.
+ */
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "calibrate/agreement.h"
+#include "tests/tap.h"
+
+#define SEEDS     200
+#define PAIRS_MAX 400
+
+/* How the pairs of one experiment come about. */
+struct truth {
+	size_t cells;
+	unsigned replicates_min, replicates_max;
+	double z_lo, z_hi;   /* true values */
+	double bias, slope;  /* of y */
+	double sd_z, sd_y;   /* errors of each pair */
+	double sd_cell;      /* what is particular to a cell, in y */
+	double cv;           /* errors of both in proportion to the value */
+	double shared_z_pct; /* error of z common to all pairs */
+	double margin_pct;
+};
+
+/* One pair for each cell, and a slope of 1. */
+#define SINGLE .replicates_min = 1, .replicates_max = 1, .slope = 1
+
+/* True values of what is estimated. */
+struct targets {
+	double bias, lo, hi, ccc;
+};
+
+static struct targets targets_of(const struct truth *t)
+{
+	double width = t->z_hi - t->z_lo, spread = width * width / 12, between = t->sd_cell * t->sd_cell;
+	double zz = t->sd_z * t->sd_z, yy = t->sd_y * t->sd_y;
+	double sd = sqrt(between + zz + yy), limit = dist_normal_quantile(0.975) * sd;
+
+	return (struct targets){
+		.bias = t->bias,
+		.lo = t->bias - limit,
+		.hi = t->bias + limit,
+		.ccc = 2 * spread / (2 * spread + zz + yy + between + t->bias * t->bias),
+	};
+}
+
+static size_t make(const struct truth *t, gsl_rng *rng, struct agreement_pair *pairs)
+{
+	double shared = 1 + gsl_ran_gaussian(rng, t->shared_z_pct / 100);
+	size_t n = 0;
+
+	for (size_t c = 0; c < t->cells; c++) {
+		unsigned range = t->replicates_max - t->replicates_min + 1;
+		unsigned replicates = t->replicates_min + (unsigned)gsl_rng_uniform_int(rng, range);
+		double value = gsl_ran_flat(rng, t->z_lo, t->z_hi), own = gsl_ran_gaussian(rng, t->sd_cell);
+
+		for (unsigned i = 0; i < replicates; i++) {
+			double z = value * shared + gsl_ran_gaussian(rng, t->sd_z);
+			double y = t->slope * value + t->bias + own + gsl_ran_gaussian(rng, t->sd_y);
+
+			z += gsl_ran_gaussian(rng, t->cv * value);
+			y += gsl_ran_gaussian(rng, t->cv * t->slope * value);
+			pairs[n++] = (struct agreement_pair){ z, y, c };
+		}
+	}
+	return n;
+}
+
+enum count {
+	BIAS,
+	LIMIT_LO,
+	LIMIT_HI,
+	OUTER_LO,
+	OUTER_HI,
+	INNER_LO,
+	INNER_HI,
+	DEMING,
+	WEIGHTED,
+	PASSING,
+	CCC,
+	PROPORTIONAL,
+	BIAS_PCT,
+	VALIDATED,
+	REJECTED,
+	LINE_DOUBTED,
+	COUNTS
+};
+
+/* How many of SEEDS experiments each is true of. */
+struct counts {
+	unsigned of[COUNTS];
+};
+
+static void add(struct counts *n, const struct agreement *a, const struct truth *t,
+		const struct targets *want)
+{
+	const bool is[COUNTS] = {
+		[BIAS] = interval_has(a->abs.bias_ci, want->bias),
+		[LIMIT_LO] = interval_has(a->abs.loa_lo_ci, want->lo),
+		[LIMIT_HI] = interval_has(a->abs.loa_hi_ci, want->hi),
+		[OUTER_LO] = a->abs.outer.lo <= want->lo,
+		[OUTER_HI] = a->abs.outer.hi >= want->hi,
+		[INNER_LO] = a->abs.inner.lo >= want->lo,
+		[INNER_HI] = a->abs.inner.hi <= want->hi,
+		[DEMING] = interval_has(a->deming.slope_ci, t->slope),
+		[WEIGHTED] = interval_has(a->weighted_deming.slope_ci, t->slope),
+		[PASSING] = interval_has(a->passing_bablok.slope_ci, t->slope),
+		[CCC] = interval_has(a->ccc_ci, want->ccc),
+		[PROPORTIONAL] = interval_has(a->proportional_ci, 0),
+		[BIAS_PCT] = interval_has(a->pct.bias_ci, 100 * t->bias / t->z_lo),
+		[VALIDATED] = a->verdict == AGREEMENT_VALIDATED,
+		[REJECTED] = a->verdict == AGREEMENT_REJECTED,
+		[LINE_DOUBTED] = a->linearity_p < 0.05,
+	};
+
+	for (size_t i = 0; i < COUNTS; i++)
+		n->of[i] += is[i];
+}
+
+static struct counts experiment(const struct truth *t)
+{
+	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
+	struct agreement_params params = { .margin_pct = t->margin_pct > 0 ? t->margin_pct : 5,
+					   .z_uncertainty_pct = t->shared_z_pct,
+					   .confidence = 0.95 };
+	struct agreement_pair pairs[PAIRS_MAX];
+	struct targets want = targets_of(t);
+	struct counts n = { 0 };
+
+	gsl_rng_set(rng, 1);
+	for (unsigned seed = 0; seed < SEEDS; seed++) {
+		struct agreement a;
+
+		params.seed = seed;
+		agreement_compare(pairs, make(t, rng, pairs), &params, &a);
+		add(&n, &a, t, &want);
+	}
+	gsl_rng_free(rng);
+	return n;
+}
+
+/* A share between 0.90 and 0.99: what 95 % are in 200 experiments, but for one time in some hundred. */
+static void covers(const struct counts *n, enum count which, const char *what)
+{
+	bool is_right = n->of[which] >= SEEDS * 90 / 100 && n->of[which] <= SEEDS * 99 / 100;
+
+	if (!ok(is_right, what))
+		printf("# %u of %d\n", n->of[which], SEEDS);
+	else
+		printf("#   %.1f %%\n", 100. * n->of[which] / SEEDS);
+}
+
+static void is_at_least(const struct counts *n, enum count which, unsigned pct, const char *what)
+{
+	ok(n->of[which] >= SEEDS * pct / 100, what);
+	printf("#   %.1f %%\n", 100. * n->of[which] / SEEDS);
+}
+
+static void is_at_most(const struct counts *n, enum count which, unsigned pct, const char *what)
+{
+	ok(n->of[which] <= SEEDS * pct / 100, what);
+	printf("#   %.1f %%\n", 100. * n->of[which] / SEEDS);
+}
+
+static void cover_bounds(const struct counts *n)
+{
+	covers(n, BIAS, "bias");
+	is_at_least(n, OUTER_LO, 90, "the lower limit is not beyond its outer bound");
+	is_at_least(n, OUTER_HI, 90, "nor is the upper one");
+	is_at_least(n, INNER_LO, 90, "the lower limit is not within its inner bound");
+	is_at_least(n, INNER_HI, 90, "nor is the upper one");
+}
+
+static void cover_limits(const struct counts *n)
+{
+	covers(n, LIMIT_LO, "lower limit");
+	covers(n, LIMIT_HI, "upper limit");
+	cover_bounds(n);
+}
+
+static void cover_lines(const struct counts *n)
+{
+	covers(n, DEMING, "Deming's slope");
+	covers(n, PASSING, "Passing and Bablok's slope");
+	covers(n, PROPORTIONAL, "proportional slope");
+	covers(n, CCC, "Lin's concordance");
+	is_at_most(n, LINE_DOUBTED, 6, "a line is seldom doubted");
+}
+
+static void test_single(void)
+{
+	struct counts n = experiment(&(struct truth){
+		.cells = 40, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5, SINGLE });
+
+	printf("# 40 cells of one pair, errors of SD 5 in both\n");
+	cover_limits(&n);
+	cover_lines(&n);
+}
+
+static void test_few(void)
+{
+	struct counts n = experiment(&(struct truth){
+		.cells = 10, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5, SINGLE });
+
+	printf("# 10 cells of one pair\n");
+	/*
+	 * The textbook's intervals of limits are as long inwards as outwards, though an SD may be much larger
+	 * than what few cells show, but not much smaller: of many experiments with 8 cells 92 % hold the
+	 * limit.
+	 */
+	is_at_least(&n, LIMIT_LO, 86, "lower limit");
+	is_at_least(&n, LIMIT_HI, 86, "upper limit");
+	cover_bounds(&n);
+	cover_lines(&n);
+}
+
+static void test_replicates(void)
+{
+	struct truth t = { .cells = 20,
+			   .replicates_min = 1,
+			   .replicates_max = 4,
+			   .z_lo = 100,
+			   .z_hi = 300,
+			   .slope = 1,
+			   .bias = 3,
+			   .sd_z = 3,
+			   .sd_y = 5,
+			   .sd_cell = 8 };
+	struct counts n = experiment(&t);
+
+	printf("# 20 cells of 1 to 4 pairs, SD between cells 8, of replicates 5.8\n");
+	cover_limits(&n);
+	covers(&n, CCC, "Lin's concordance");
+
+	t.cells = 8;
+	t.replicates_min = t.replicates_max = 10;
+	t.sd_cell = 2;
+	n = experiment(&t);
+	printf("# 8 cells of 10 pairs, SD between cells 2\n");
+	cover_limits(&n);
+	covers(&n, CCC, "Lin's concordance");
+
+	t.cells = 30;
+	t.replicates_min = t.replicates_max = 3;
+	t.sd_cell = 0;
+	n = experiment(&t);
+	printf("# 30 cells of 3 pairs, nothing particular to a cell\n");
+	cover_limits(&n);
+	covers(&n, DEMING, "Deming's slope with an error ratio found from replicates");
+	covers(&n, CCC, "Lin's concordance");
+}
+
+static void test_proportional_errors(void)
+{
+	struct truth t = { .cells = 40, .z_lo = 50, .z_hi = 500, .cv = 0.04, SINGLE };
+	struct counts n = experiment(&t);
+
+	printf("# 40 cells, errors of 4 %% of the value in both\n");
+	covers(&n, WEIGHTED, "weighted Deming slope");
+	covers(&n, PASSING, "Passing and Bablok's slope");
+	t.slope = 1.3;
+	n = experiment(&t);
+	covers(&n, WEIGHTED, "weighted Deming slope where it is 1.3");
+}
+
+static void test_shared_uncertainty(void)
+{
+	struct counts n = experiment(&(struct truth){
+		.cells = 30, .z_lo = 100, .z_hi = 100, .sd_y = 2, .shared_z_pct = 1, SINGLE });
+
+	printf("# 30 cells whose z have an error of 1 %% in common\n");
+	covers(&n, BIAS_PCT, "bias in percent, with the uncertainty of z given");
+	is_at_most(&n, BIAS, 80, "and seldom without");
+}
+
+/* z is 100 without error, so that differences are percents. The upper limit is where the margin is. */
+static void test_border(void)
+{
+	struct truth t = { .cells = 20, .z_lo = 100, .z_hi = 100, .bias = 2, .sd_y = 1.5, SINGLE };
+	struct counts n;
+
+	t.margin_pct = targets_of(&t).hi;
+	n = experiment(&t);
+	printf("# the upper limit is at the margin, the lower one inside\n");
+	is_at_most(&n, VALIDATED, 8, "what is not true is seldom validated");
+	is_at_most(&n, REJECTED, 8, "or rejected");
+
+	t.sd_cell = t.sd_y = 1;
+	t.replicates_max = 5;
+	t.margin_pct = targets_of(&t).hi;
+	n = experiment(&t);
+	printf("# and with 1 to 5 replicates\n");
+	is_at_most(&n, VALIDATED, 8, "what is not true is seldom validated");
+	is_at_most(&n, REJECTED, 8, "or rejected");
+
+	t.bias = 0;
+	t.margin_pct = targets_of(&t).hi;
+	n = experiment(&t);
+	printf("# both limits are at the margin\n");
+	is_at_most(&n, VALIDATED, 2, "then hardly ever");
+	is_at_most(&n, REJECTED, 14, "each of them has its own chance to be rejected");
+
+	t.margin_pct *= 2;
+	n = experiment(&t);
+	is_at_least(&n, VALIDATED, 95, "a margin twice as wide is validated");
+	t.margin_pct /= 4;
+	n = experiment(&t);
+	is_at_least(&n, REJECTED, 95, "one half as wide rejected");
+}
+
+int main(void)
+{
+	test_single();
+	test_few();
+	test_replicates();
+	test_proportional_errors();
+	test_shared_uncertainty();
+	test_border();
+	return tap_done();
+}
