@@ -59,8 +59,8 @@ static void add_picked(struct strbuf *out, const struct report *r)
 		strbuf_addf(out, "One cell tells nothing about others.\n");
 		return;
 	}
-	strbuf_addf(out, "For having been picked of %zu by these data, its bounds at %s %%:\n  ",
-		    r->agreements_n, format_fixed(confidence, 100 * r->picked_confidence, 2));
+	strbuf_addf(out, "Since it was picked of %zu, its bounds at %s %%:\n  ", r->agreements_n,
+		    format_fixed(confidence, 100 * r->picked_confidence, 2));
 	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
 	strbuf_addf(out, " %%: %s within ", agreement_verdict_name(a->verdict));
 	add_margin(out, r->margin_pct);

@@ -88,12 +88,12 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
 	strbuf_adds(out, ",\n         ");
 	add_estimate(out, "isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
-	strbuf_adds(out, "; from boot to boot sd ");
+	strbuf_adds(out, "; boot to boot sd ");
 	table_mib(out, 0, e->spread_kib);
 	strbuf_adds(out, ", at most ");
 	table_mib(out, 0, e->spread_hi_kib);
 	if (t->check.separation == QUANTAL_COMPLETE)
-		strbuf_adds(out, " (separated: perhaps 0)");
+		strbuf_adds(out, " (separated: maybe 0)");
 	if (isfinite(t->ramps.sd_kib)) {
 		strbuf_adds(out, ";\n         ramps: sd ");
 		table_mib(out, 0, t->ramps.between_boots_kib);
@@ -265,10 +265,10 @@ void report_text(const struct report *r, struct strbuf *out)
 		"nearest to\nZ*, as far as these digits tell.\n");
 	if (r->agreements_n)
 		strbuf_adds(out, "error: the largest that is likely, the end of \"95 % of errors\" further "
-				 "from 0. surely "
-				 "within: neither\nend is further out, at 95 % confidence each. validated: "
-				 "that is within "
-				 "the margin; rejected: 95 %\nof errors are not, at the same confidence. See "
+				 "from 0. surely:\n"
+				 "neither end is further out, at 95 % confidence each. validated: that is "
+				 "within the margin;\n"
+				 "rejected: 95 % of errors are not, at the same confidence. See "
 				 "swapcal-statistics(7).\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");

@@ -209,7 +209,7 @@ static void test_complete(void)
 	report_text(r, &text);
 	has_str(strbuf_str(&text), "swappiness 60", "the text names what all cells share");
 	has_str(strbuf_str(&text), "bracket [179.5, 180.0], 0 of ", "the text has the bracket of Z*");
-	has_str(strbuf_str(&text), "(separated: perhaps 0)", "and that the answers do not overlap");
+	has_str(strbuf_str(&text), "(separated: maybe 0)", "and that the answers do not overlap");
 	has_str(strbuf_str(&text), "-7.8 %", "the text has Z* against MemAvailable");
 	has_str(strbuf_str(&text), "\n  * anonymous_swap                178.5  ", "the text marks the best");
 	has_str(strbuf_str(&text), "\n    rss                           177.0  ", "and only the best");
