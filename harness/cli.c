@@ -55,9 +55,12 @@ struct err *cli_parse_margin(const char *value, double *ret_pct)
 
 	if (end != value && *end == '%')
 		end++;
-	/* What is off by half is no measure any more, and NaN fails here too. */
-	if (end == value || *end || !(pct >= 0 && pct <= 50))
-		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0 to 50", value);
+	/*
+	 * No two measurements are the same, and what is off by half is no measure any more. NaN fails here
+	 * too, as does what is so small that it must be a mistake.
+	 */
+	if (end == value || *end || !(pct >= 0.01 && pct <= 50))
+		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0.01 to 50", value);
 	*ret_pct = pct;
 	return NULL;
 }

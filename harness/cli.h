@@ -33,7 +33,7 @@ struct err *cli_parse_any_format(const char *value, enum cli_format *ret) must_c
 /** What --margin is when it is not given, in percent: what people ask about first. */
 #define CLI_MARGIN_DEFAULT_PCT 5
 
-/** The value of --margin: a number from 0 to 50, with or without a percent sign. */
+/** The value of --margin: a number from 0.01 to 50, with or without a percent sign. */
 struct err *cli_parse_margin(const char *value, double *ret_pct) must_check;
 
 /** The one argument that is left after the options; what names it in errors, e.g. "FILE". */

@@ -53,20 +53,6 @@ struct options {
 	bool is_json, help;
 };
 
-/* A margin of 0 is for metrics, which have a bracket; no measurement is the same twice. */
-static struct err *parse_margin(const char *value, double *ret_pct)
-{
-	double pct;
-	struct err *e = cli_parse_margin(value, &pct);
-
-	if (!e && pct == 0)
-		e = err_new_kind(ERR_USAGE,
-				 "--margin: '%s' leaves no room for any difference; give more than 0", value);
-	if (!e)
-		*ret_pct = pct;
-	return e;
-}
-
 static struct err *parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
@@ -80,7 +66,7 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	cli_start_options();
 	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
 		if (c == 'm')
-			e = parse_margin(optarg, &o->margin_pct);
+			e = cli_parse_margin(optarg, &o->margin_pct);
 		else if (c == 'F')
 			e = cli_parse_format(optarg, &o->is_json);
 		else if (c == 'h')

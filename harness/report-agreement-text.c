@@ -33,20 +33,15 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 	table_end_line(out, "");
 }
 
-/* Of an undecided one: what would decide it. */
-static void add_needed(struct strbuf *out, const char *metric, const struct agreement *a)
+void report_undecided_text(const struct agreement *a, struct strbuf *out)
 {
 	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
 
-	strbuf_addf(out, "  %s is undecided: ", metric);
-	if (*a->verdict_reason)
-		strbuf_adds(out, a->verdict_reason);
-	else if (more)
+	if (more)
 		strbuf_addf(out, "about %zu more cells like these (%.0f probes) would decide", more,
 			    ceil((double)more * a->replicates_mean));
 	else
-		strbuf_adds(out, "no number of cells like these would decide, it lies on the margin");
-	strbuf_adds(out, "\n");
+		strbuf_adds(out, a->verdict_reason);
 }
 
 static void add_picked(struct strbuf *out, const struct report *r)
@@ -83,7 +78,9 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 	/* Who is far behind need not be decided. */
 	for (size_t i = 0; i < r->agreements_n && decided < 3; i++)
 		if (r->agreements[i].agreement.verdict == AGREEMENT_UNDECIDED) {
-			add_needed(out, r->agreements[i].metric, &r->agreements[i].agreement);
+			strbuf_addf(out, "  %s is undecided: ", r->agreements[i].metric);
+			report_undecided_text(&r->agreements[i].agreement, out);
+			strbuf_adds(out, "\n");
 			decided++;
 		}
 }

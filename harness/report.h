@@ -137,6 +137,9 @@ void report_agree(struct report *r, size_t metrics_n);
 /** What the ranking, its verdicts and its warnings say; nothing when there is none. */
 void report_agreement_text(const struct report *r, struct strbuf *out);
 
+/** Of an undecided one: what would decide it, without a line end. */
+void report_undecided_text(const struct agreement *a, struct strbuf *out);
+
 /** One of them as JSON: a new reference. */
 json_t *report_agreement_json(const struct report_agreement *a);
 

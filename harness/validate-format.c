@@ -57,29 +57,21 @@ static void add_agreement(struct strbuf *out, const struct validation *v)
 /* Why the verdict is what it is. */
 static void add_reason(struct strbuf *out, const struct validation *v)
 {
-	const struct agreement *a = v->agreement ? &v->agreement->agreement : NULL;
-	size_t more = a && a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
-
 	if (!v->cells_n)
 		strbuf_adds(out, "no workload of this file has a Z to compare with yet");
 	else if (v->no_value)
 		strbuf_addf(out, "it has no value in %zu of %zu cells", v->no_value, v->cells_n);
 	else if (v->known_off)
 		strbuf_addf(out, "it is off in %zu of %zu cells with known answers", v->known_off, v->known);
-	else if (!a)
+	else if (!v->agreement)
 		strbuf_addf(out, "it is right in all %zu cells with known answers; no workload was run",
 			    v->known);
 	else if (v->verdict == AGREEMENT_VALIDATED)
 		strbuf_adds(out, "95 % of its errors lie within the margin, at 95 % confidence");
 	else if (v->verdict == AGREEMENT_REJECTED)
 		strbuf_adds(out, "fewer than 95 % of its errors lie within the margin, at 95 % confidence");
-	else if (*a->verdict_reason)
-		strbuf_adds(out, a->verdict_reason);
-	else if (more)
-		strbuf_addf(out, "about %zu more cells like these (%.0f probes) would decide", more,
-			    ceil((double)more * a->replicates_mean));
 	else
-		strbuf_adds(out, "no number of cells like these would decide, it lies on the margin");
+		report_undecided_text(&v->agreement->agreement, out);
 }
 
 static void add_verdict(struct strbuf *out, const struct validation *v)

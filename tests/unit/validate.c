@@ -5,7 +5,8 @@
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
-/* Verdicts over made-up reports: which cells count, what is within the margin, which metric is best. */
+/* Verdicts over made-up reports: which cells count, what is within the margin, which metric is best. How sure
+ * verdicts are is for tests/sim/agreement.c to show. */
 
 #define METRICS 3 /* near, far, and the one on trial */
 #define CELLS   4
@@ -19,6 +20,7 @@ static struct metric metrics[METRICS] = {
 static struct cell cells[CELLS];
 static struct report_threshold thresholds[2];
 static struct report_row rows[METRICS * CELLS];
+static double values[METRICS * CELLS];
 static struct report report = { .plan_name = (char *)"night", .run_status = (char *)"done" };
 
 static void set_row(size_t cell, size_t metric, double y_mib)
@@ -28,7 +30,9 @@ static void set_row(size_t cell, size_t metric, double y_mib)
 	row->y_kib = y_mib * 1024;
 	row->diff_kib = row->y_kib - row->z_kib;
 	row->diff_pct = 100 * row->diff_kib / row->z_kib;
-	row->n = 1;
+	row->n = isfinite(y_mib);
+	values[cell * METRICS + metric] = row->y_kib;
+	row->values_kib = &values[cell * METRICS + metric];
 }
 
 /* Z is the bracket's middle; NAN: not known. */
@@ -69,6 +73,8 @@ static void make_report(void)
 		set_row(cell, 1, z * 1.2);
 		set_row(cell, 2, z);
 	}
+	report.thresholds = thresholds;
+	report.thresholds_n = 2;
 	report.cells = cells;
 	report.cells_n = CELLS;
 	report.rows = rows;
@@ -79,7 +85,12 @@ static struct validation judge(double margin_pct)
 {
 	struct validation v;
 
-	validate_judge(&report, metrics, METRICS, margin_pct, &v);
+	free(report.agreements);
+	report.agreements = NULL;
+	report.agreements_n = 0;
+	report.margin_pct = margin_pct;
+	report_agree(&report, METRICS);
+	validate_judge(&report, metrics, METRICS, &v);
 	return v;
 }
 
@@ -90,23 +101,41 @@ static void test_verdict(void)
 	make_report();
 	set_row(0, 2, 300);
 	v = judge(5);
-	ok(v.is_validated && v.cells_n == 3 && v.within == 3, "right in every workload's cell is validated");
+	ok(v.verdict == AGREEMENT_VALIDATED && v.cells_n == 3 && v.within == 3,
+	   "right in every workload's cell is validated");
 	ok(v.best == &metrics[0] && v.best_within == 3, "the best shipped metric stands beside it");
+	ok(v.agreement && v.agreement->agreement.n == 3,
+	   "by the agreement over these cells, without the ballast's own");
+	validation_deinit(&v);
+
+	/* Errors of 0, 1 and 2 %: sd 1, of which three cells tell little. */
+	set_row(2, 2, 101);
+	set_row(3, 2, 204);
+	v = judge(5);
+	ok(v.verdict == AGREEMENT_UNDECIDED && v.within == 3,
+	   "three cells within are no proof that 95 % are");
+	ok(v.agreement->agreement.cells_needed > 3, "it is told how many would be one");
+	validation_deinit(&v);
+	v = judge(50);
+	ok(v.verdict == AGREEMENT_VALIDATED, "for a wide margin they are enough");
+	validation_deinit(&v);
+	v = judge(0.1);
+	ok(v.verdict == AGREEMENT_REJECTED && v.off == 2 && v.within == 1,
+	   "and for a narrow one to reject it");
 	validation_deinit(&v);
 
 	set_row(2, 2, 105.4);
 	v = judge(5);
-	ok(v.is_validated, "the margin is added to the upper side of the bracket");
+	ok(v.off == 0, "of a single cell the margin is added to the upper side of the interval");
 	validation_deinit(&v);
 	set_row(2, 2, 105.6);
 	v = judge(5);
-	ok(!v.is_validated && v.off == 1 && v.within == 2, "beyond it the metric is off");
+	ok(v.off == 1 && v.within == 2, "beyond it the metric is off");
 	ok(v.cells[0].row == &rows[2 * METRICS + 2] && v.cells[0].state == VALIDATE_OFF, "worst first");
-	ok(fabs(v.cells[0].distance_pct - 5.1) < 1e-9, "by the distance from the bracket, in percent of Z*");
+	ok(fabs(v.cells[0].distance_pct - 5.1) < 1e-9, "by the distance from the interval, in percent of Z*");
 	validation_deinit(&v);
 
-	v = judge(0);
-	ok(v.within == 2 && v.best_within == 0, "without a margin only the bracket is right");
+	v = judge(0.01);
 	ok(v.best == &metrics[0], "of two that are never right the nearer one is best");
 	validation_deinit(&v);
 }
@@ -119,7 +148,8 @@ static void test_no_value(void)
 	set_row(1, 2, NAN);
 	set_row(3, 2, 240);
 	v = judge(5);
-	ok(!v.is_validated && v.no_value == 1 && v.off == 1 && v.within == 1, "to say nothing is no way out");
+	ok(v.verdict == AGREEMENT_REJECTED && v.no_value == 1 && v.off == 1 && v.within == 1,
+	   "to say nothing is no way out");
 	ok(v.cells[0].state == VALIDATE_NO_VALUE && v.cells[1].state == VALIDATE_OFF,
 	   "and is worse than to be wrong");
 	validation_deinit(&v);
@@ -132,22 +162,51 @@ static void test_no_value(void)
 	for (size_t cell = 1; cell < CELLS; cell++)
 		set_z(cell, NAN, 100);
 	v = judge(5);
-	ok(v.cells_n == 0 && !v.is_validated, "no cell, no verdict");
+	ok(v.cells_n == 0 && v.verdict == AGREEMENT_UNDECIDED && !v.agreement, "no cell, no verdict");
 	validation_deinit(&v);
 }
 
+/* Turns a cell into one with a known answer. */
+static void make_known(size_t cell)
+{
+	json_t *identity = cells[cell].identity;
+
+	json_object_set_new(identity, "method", json_string("displacement"));
+	json_object_set_new(identity, "workload", json_string("shmem"));
+	json_object_set_new(identity, "interpreter", json_string("ballast"));
+	json_object_set_new(identity, "kib", json_integer(48 * 1024));
+	json_object_set_new(identity, "children", json_integer(0));
+	json_object_set_new(identity, "dirty_pct", json_integer(0));
+}
+
 /* A load that weighs nothing: Z is 0, and percents of it mean nothing. */
-static void test_weightless(void)
+static void test_known(void)
 {
 	struct validation v;
 
 	make_report();
+	make_known(1);
 	set_z(1, -1.3, 1.3);
 	set_row(1, 2, 1);
 	set_row(1, 0, 60);
 	v = judge(5);
-	ok(v.is_validated, "around Z = 0 the bracket alone decides");
+	ok(v.known == 1 && v.known_off == 0 && v.verdict == AGREEMENT_VALIDATED,
+	   "around Z = 0 the interval alone decides");
 	ok(v.best_within == 2 && v.best == &metrics[0], "for the others, too");
+	is_int(v.agreement->agreement.cells, 2, "it is no part of the agreement");
+	validation_deinit(&v);
+
+	set_row(1, 2, 60);
+	v = judge(5);
+	ok(v.verdict == AGREEMENT_REJECTED && v.known_off == 1, "one wrong answer is a counterexample");
+	validation_deinit(&v);
+
+	make_known(2);
+	make_known(3);
+	set_row(1, 2, 0);
+	v = judge(5);
+	ok(!v.agreement && v.known == 3 && v.verdict == AGREEMENT_VALIDATED,
+	   "where there is nothing else they decide alone");
 	validation_deinit(&v);
 }
 
@@ -158,11 +217,13 @@ static void test_formats(void)
 	json_error_t error;
 
 	make_report();
-	set_row(3, 2, 240);
+	set_row(3, 2, 213);
 	v = judge(5);
 	validate_text(&report, &v, &text);
-	ok(strstr(strbuf_str(&text), "not validated: trial is within 5 % of Z in 2 of 3 cells"),
-	   "the text ends with the verdict");
+	has_str(strbuf_str(&text), "within 5 % in 3 of 3 cells; trial in 2\n", "the text counts cells");
+	has_str(strbuf_str(&text), "\nundecided: trial at a margin of 5 %: about ",
+		"and ends with the verdict");
+	has_str(strbuf_str(&text), " probes) would decide\n", "and what to do about it");
 	validate_json(&report, &v, &json_text);
 
 	json_t *json = json_loads(strbuf_str(&json_text), 0, &error);
@@ -172,7 +233,11 @@ static void test_formats(void)
 	is_int(json_array_size(json_object_get(json, "cells")), 3, "and has every cell");
 	is_str(json_string_value(json_object_get(json_array_get(json_object_get(json, "cells"), 0), "state")),
 	       "off", "with its state");
-	ok(json_is_false(json_object_get(json, "is_validated")), "and the verdict");
+	ok(json_is_false(json_object_get(json, "is_validated")), "and whether it is validated");
+	is_str(json_string_value(json_object_get(json, "verdict")), "undecided", "and the verdict");
+	has_str(json_string_value(json_object_get(json, "reason")), " would decide", "with its reason");
+	ok(json_is_array(json_object_get(json_object_get(json, "agreement"), "loa_pct")),
+	   "and all of the agreement");
 	json_decref(json);
 	validation_deinit(&v);
 	strbuf_deinit(&text);
@@ -183,8 +248,9 @@ int main(void)
 {
 	test_verdict();
 	test_no_value();
-	test_weightless();
+	test_known();
 	test_formats();
+	free(report.agreements);
 	for (size_t i = 0; i < CELLS; i++)
 		cell_deinit(&cells[i]);
 	return tap_done();
