@@ -214,6 +214,10 @@ bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a
 	tests/bench/evidence.sh
 	tests/bench/rejudge.sh
 
+.PHONY: designs
+designs: $B/tests/sim/designs.t ## the search for Z* beside simpler designs: the table of swapcal-statistics(7)
+	@$< --table 1000
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do \

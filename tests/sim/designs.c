@@ -217,9 +217,53 @@ static int print_table(unsigned seeds)
 	return 0;
 }
 
+/* Of 200 runs 180 to 198 are 90 to 99 %. */
+#define SEEDS 200
+
+static void test_coverage(size_t scenario, unsigned covered_min, unsigned near_min, double probes_max)
+{
+	const struct scenario *s = &scenarios[scenario];
+	struct summary r = simulate(s, search, SEEDS);
+
+	printf("# %s:\n", s->name);
+	print_row("# ", "search", &r);
+	ok(r.covered >= covered_min, "the 95 % interval holds the threshold as often as it says");
+	ok(r.near >= near_min, "Z* is found within half a MiB");
+	ok(r.probes <= probes_max, "in so many probes on average");
+	ok(fabs(r.bias_mib) < 3 * r.rms_mib / sqrt(SEEDS) + 0.02, "without a bias beyond chance");
+}
+
+static void test_wrong_answers(void)
+{
+	struct summary r = simulate(&scenarios[4], search, SEEDS), b = simulate(&scenarios[4], bisect, SEEDS);
+
+	ok(r.covered >= 180 && r.covered <= 198, "15 % wrong answers: nominal coverage, 90 to 99 %");
+	ok(r.near > b.near + 30, "where bisection with a majority of three is led astray");
+}
+
+static void test_ten_probes(void)
+{
+	struct summary sharp = simulate(&scenarios[0], search, SEEDS),
+		       real = simulate(&scenarios[1], search_10, SEEDS);
+
+	ok(sharp.probes_most <= 10 && sharp.near == SEEDS,
+	   "sharp onset: within half a MiB in at most 10 probes");
+	ok(real.near >= 190, "as steep as real guests: after at most 10 probes 95 % are within half a MiB");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--table") == 0)
 		return print_table((unsigned)atoi(argv[2]));
+	/*
+	 * With a steep onset the interval is never narrower than what two neighbouring questions leave open,
+	 * so it holds more often than it says; with 15 % wrong answers and with a wide spread it is as often.
+	 */
+	test_coverage(0, 190, 200, 9);
+	test_coverage(1, 190, 190, 12);
+	test_coverage(2, 190, 190, 17);
+	test_coverage(5, 180, 176, 30);
+	test_wrong_answers();
+	test_ten_probes();
 	return tap_done();
 }
