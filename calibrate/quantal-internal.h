@@ -33,12 +33,16 @@ struct logit_data {
 	bool is_penalised;
 };
 
-/** The likelihood at one (a, b). */
+/**
+ * The likelihood at one (a, b), about the mean dose weighted with the information: where a steep curve lets
+ * only doses close to each other count, sums about 0 would lose what distinguishes them.
+ */
 struct logit_terms {
-	double objective;        /**< log likelihood, penalised if it is to be; may be -INFINITY */
-	double score_a, score_b; /**< its gradient */
-	double i_aa, i_ab, i_bb; /**< Fisher's information */
-	double det;              /**< of the information */
+	double objective;  /**< log likelihood, penalised if it is to be; may be -INFINITY */
+	double x_mean;     /**< that mean */
+	double i_aa, i_bb; /**< Fisher's information of the curve's height at x_mean, and of its slope */
+	double score_a, score_b; /**< the derivatives by them */
+	double c_aa, c_ab, c_bb; /**< how fast the scores fall; with a penalty that is not the information */
 };
 
 void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret);

@@ -14,13 +14,21 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Maximum likelihood needs about 8 steps. Fisher scoring is not Newton's method for the penalised one:
- * some 30. */
+/* Some 10 steps are usual. */
 #define MAX_STEPS    500
 #define MAX_HALVINGS 50
 
-/* Stop when a step would move the estimate by this share of its standard error, squared. */
-#define CONVERGED_DECREMENT 1e-20
+/*
+ * What a step promises, in units of the log likelihood; its root is about the way to the top in standard
+ * errors. Done when that is 1e-10, or 1e-6 when rounding allows no more. Below NEAR, the likelihood's own
+ * digits cannot tell higher from lower, but scores can.
+ */
+#define PROMISE_DONE   1e-20
+#define PROMISE_ENOUGH 1e-12
+#define PROMISE_NEAR   1e-9
+
+/* A step must keep this share of its promise; one to the top of a parabola keeps a half. */
+#define KEPT 0.1
 
 /* log P(yes) of a logit, without overflow. */
 static double log_share(double logit)
@@ -39,36 +47,85 @@ static double weight(double n, double logit)
 	return n * share(logit) * share(-logit);
 }
 
-void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret)
+/* The likelihood, its scores, and the mean dose. */
+static void sum_answers(const struct logit_data *d, double a, double b, struct logit_terms *t)
 {
-	struct logit_terms t = { 0 };
+	double mean_residual = 0;
 
 	for (size_t i = 0; i < d->n; i++) {
 		const struct quantal_point *p = &d->points[i];
 		double logit = a + b * p->dose, w = weight(p->n, logit);
+		/* Without a difference of numbers near 1. */
+		double residual = p->yes * share(-logit) - (p->n - p->yes) * share(logit);
 
-		t.objective += p->yes * log_share(logit) + (p->n - p->yes) * log_share(-logit);
-		t.i_aa += w;
-		t.i_ab += w * p->dose;
-		t.i_bb += w * p->dose * p->dose;
+		t->objective += p->yes * log_share(logit) + (p->n - p->yes) * log_share(-logit);
+		t->score_a += residual;
+		mean_residual += residual * p->dose;
+		t->i_aa += w;
+		t->x_mean += w * p->dose;
 	}
-	t.det = t.i_aa * t.i_bb - t.i_ab * t.i_ab;
-	if (d->is_penalised)
-		t.objective += t.det > 0 ? 0.5 * log(t.det) : -(double)INFINITY;
+	/* So steep that all shares are 0 or 1 in a double: any mean will do. */
+	t->x_mean = t->i_aa > 0 ? t->x_mean / t->i_aa : 0;
+	t->score_b = mean_residual - t->x_mean * t->score_a;
+}
 
+/* Sums over doses of their weights' derivatives by the logit, times powers of the distance from the mean
+ * dose. */
+struct moments {
+	double w[5], w1[5], w2[5];
+};
+
+static void sum_moments(const struct logit_data *d, double a, double b, double x_mean, struct moments *m)
+{
 	for (size_t i = 0; i < d->n; i++) {
-		const struct quantal_point *p = &d->points[i];
-		double x = p->dose, logit = a + b * x, residual = p->yes - p->n * share(logit);
+		double dx = d->points[i].dose - x_mean, logit = a + b * d->points[i].dose;
+		double p = share(logit), q = share(-logit), power = d->points[i].n * p * q;
 
-		/* Firth: the leverage h of a dose is divided among a yes and a no. */
-		if (d->is_penalised && t.det > 0) {
-			double h = weight(p->n, logit) * (t.i_bb - 2 * x * t.i_ab + x * x * t.i_aa) / t.det;
-
-			residual += h * (0.5 - share(logit));
+		for (int k = 0; k < 5; k++) {
+			m->w[k] += power;
+			m->w1[k] += power * (q - p);
+			m->w2[k] += power * (1 - 6 * p * q);
+			power *= dx;
 		}
-		t.score_a += residual;
-		t.score_b += residual * x;
 	}
+}
+
+/*
+ * Adds Firth's penalty, (log D) / 2 with D the determinant of the information, and its derivatives. About
+ * x_mean the information has no element off the diagonal, so D = S0 S2 with Sk the sum of w dx^k; its
+ * derivatives have other elements too.
+ */
+static void add_penalty(const struct moments *m, struct logit_terms *t)
+{
+	double s0 = m->w[0], s2 = m->w[2], s02 = s0 * s2;
+	const double *w1 = m->w1, *w2 = m->w2;
+	double by_a = w1[0] / s0 + w1[2] / s2, by_b = w1[1] / s0 + w1[3] / s2;
+	double by_aa = w2[0] / s0 + w2[2] / s2 + 2 * (w1[0] * w1[2] - w1[1] * w1[1]) / s02;
+	double by_ab = w2[1] / s0 + w2[3] / s2 + (w1[0] * w1[3] - w1[1] * w1[2]) / s02;
+	double by_bb = w2[2] / s0 + w2[4] / s2 + 2 * (w1[1] * w1[3] - w1[2] * w1[2]) / s02;
+
+	t->objective += (log(s0) + log(s2)) / 2;
+	t->score_a += by_a / 2;
+	t->score_b += by_b / 2;
+	t->c_aa -= (by_aa - by_a * by_a) / 2;
+	t->c_ab -= (by_ab - by_a * by_b) / 2;
+	t->c_bb -= (by_bb - by_b * by_b) / 2;
+}
+
+void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret)
+{
+	struct logit_terms t = { 0 };
+	struct moments m = { 0 };
+
+	sum_answers(d, a, b, &t);
+	sum_moments(d, a, b, t.x_mean, &m);
+	t.i_bb = m.w[2];
+	t.c_aa = t.i_aa;
+	t.c_bb = t.i_bb;
+	if (d->is_penalised && t.i_aa * t.i_bb > 0)
+		add_penalty(&m, &t);
+	else if (d->is_penalised)
+		t.objective = -(double)INFINITY;
 	*ret = t;
 }
 
@@ -78,36 +135,83 @@ struct logit_fit {
 	double var_a, var_b, cov;
 };
 
-/* From (0, 0), Fisher scoring; a step is halved until it climbs. */
+struct step {
+	double a, b;
+	double promise;
+};
+
+/*
+ * Newton's. Where the penalised likelihood is not concave, which it need not be away from its top, Fisher's,
+ * which always leads upwards.
+ */
+static struct step find_step(const struct logit_terms *t)
+{
+	bool is_concave = t->c_aa > 0 && t->c_aa * t->c_bb > t->c_ab * t->c_ab;
+	double c_aa = is_concave ? t->c_aa : t->i_aa, c_bb = is_concave ? t->c_bb : t->i_bb;
+	double c_ab = is_concave ? t->c_ab : 0, det = c_aa * c_bb - c_ab * c_ab;
+	double mean = (c_bb * t->score_a - c_ab * t->score_b) / det;
+	double b = (c_aa * t->score_b - c_ab * t->score_a) / det;
+
+	return (struct step){ mean - b * t->x_mean, b, mean * t->score_a + b * t->score_b };
+}
+
+/* The size of the scores by a measure that does not depend on the unit of the dose. */
+static double score_size(const struct logit_terms *t, const struct logit_terms *unit)
+{
+	return t->score_a * t->score_a / unit->i_aa + t->score_b * t->score_b / unit->i_bb;
+}
+
+static bool is_better(const struct logit_terms *t, const struct logit_terms *next, double promise)
+{
+	if (promise > PROMISE_NEAR)
+		return next->objective >= t->objective + KEPT * promise;
+	return score_size(next, t) < score_size(t, t);
+}
+
+/* Takes the step, halved until it is one upwards. */
+static bool climb(const struct logit_data *d, struct step step, double *a, double *b, struct logit_terms *t)
+{
+	for (int i = 0; i < MAX_HALVINGS; i++) {
+		struct logit_terms next;
+
+		logit_evaluate(d, *a + step.a, *b + step.b, &next);
+		if (is_better(t, &next, step.promise)) {
+			*a += step.a;
+			*b += step.b;
+			*t = next;
+			return true;
+		}
+		step = (struct step){ step.a / 2, step.b / 2, step.promise / 2 };
+	}
+	return false;
+}
+
+static struct logit_fit describe(double a, double b, const struct logit_terms *t)
+{
+	return (struct logit_fit){
+		.a = a,
+		.b = b,
+		.var_a = 1 / t->i_aa + t->x_mean * t->x_mean / t->i_bb,
+		.var_b = 1 / t->i_bb,
+		.cov = -t->x_mean / t->i_bb,
+	};
+}
+
 static bool maximize(const struct logit_data *d, struct logit_fit *ret)
 {
 	double a = 0, b = 0;
 	struct logit_terms t;
 
 	logit_evaluate(d, a, b, &t);
-	for (int i = 0; i < MAX_STEPS && t.det > 0; i++) {
-		double step_a = (t.i_bb * t.score_a - t.i_ab * t.score_b) / t.det;
-		double step_b = (t.i_aa * t.score_b - t.i_ab * t.score_a) / t.det;
-		double decrement = step_a * t.score_a + step_b * t.score_b;
-		struct logit_terms next;
+	for (int i = 0; i < MAX_STEPS && t.i_bb > 0; i++) {
+		struct step step = find_step(&t);
 
-		if (decrement < CONVERGED_DECREMENT) {
-			*ret = (struct logit_fit){ a, b, t.i_bb / t.det, t.i_aa / t.det, -t.i_ab / t.det };
-			return true;
-		}
-		for (int k = 0;; k++) {
-			logit_evaluate(d, a + step_a, b + step_b, &next);
-			/* Near the top the sum's last digits do not climb any more. */
-			if (next.objective >= t.objective - 1e-13 * fabs(t.objective))
-				break;
-			if (k == MAX_HALVINGS)
-				return false;
-			step_a /= 2;
-			step_b /= 2;
-		}
-		a += step_a;
-		b += step_b;
-		t = next;
+		if (step.promise >= PROMISE_DONE && climb(d, step, &a, &b, &t))
+			continue;
+		if (!(step.promise < PROMISE_ENOUGH))
+			return false;
+		*ret = describe(a, b, &t);
+		return true;
 	}
 	return false;
 }

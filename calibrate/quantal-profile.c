@@ -16,10 +16,10 @@
 /* Standardised doses are within some units of 0; an ED50 out there is as good as none. */
 #define FARTHEST 1e6
 
-/* Standardised: where the walk outward begins, below the width of any interval worth having. */
-#define FIRST_STEP 0.01
+/* The walk outward begins where the logit differs by this: less than any interval worth having. */
+#define FIRST_LOGIT 0.1
 
-/* Of a root; some 8 steps are usual. */
+/* Of a root; some 10 steps are usual. */
 #define TOLERANCE 1e-10
 #define MAX_STEPS 100
 
@@ -36,20 +36,22 @@ typedef double function(struct context *c, double x);
 
 /*
  * The root of f between lo, where f is above 0, and hi, where it is not: regula falsi in its Illinois variant
- * (Dowell & Jarratt, BIT 11, 1971, 168-174), which halves the value of an end that stays.
+ * (Dowell & Jarratt, BIT 11, 1971, 168-174), which halves the value of an end that stays. Each third step is
+ * a bisection, so that no shape of f takes many.
  */
 static double find_root(struct context *c, function *f, double lo, double f_lo, double hi, double f_hi)
 {
 	double x = lo;
 	int stayed = 0;
 
-	for (int i = 0; i < MAX_STEPS && hi - lo > TOLERANCE * hi; i++) {
-		double last = x;
-
-		x = (lo * f_hi - hi * f_lo) / (f_hi - f_lo);
+	for (int i = 1; i <= MAX_STEPS && hi - lo > TOLERANCE * hi; i++) {
+		x = i % 3 ? (lo * f_hi - hi * f_lo) / (f_hi - f_lo) : lo + (hi - lo) / 2;
 
 		double f_x = f(c, x);
 
+		/* Not a number either: there is nothing to find. */
+		if (!(fabs(f_x) > 0))
+			break;
 		if (f_x > 0) {
 			f_hi /= stayed == 1 ? 2 : 1;
 			stayed = 1;
@@ -61,8 +63,6 @@ static double find_root(struct context *c, function *f, double lo, double f_lo, 
 			hi = x;
 			f_hi = f_x;
 		}
-		if (fabs(x - last) <= TOLERANCE * x)
-			break;
 	}
 	return x;
 }
@@ -74,13 +74,14 @@ static double slope_score(struct context *c, double b)
 
 	logit_evaluate(c->d, -b * c->e, b, &t);
 	c->objective = t.objective;
-	return t.score_b - c->e * t.score_a;
+	return t.score_b + (t.x_mean - c->e) * t.score_a;
 }
 
 /* How far the profile at that distance from its top is above the target. */
 static double excess(struct context *c, double distance)
 {
-	double lo = 0, hi = c->slope, f_lo, f_hi;
+	/* Of an ED50 far away, b is so small that logits among the doses are some units. */
+	double lo = 0, hi = fmin(c->slope, 1 / distance), f_lo, f_hi;
 
 	c->e = c->ed50 + c->direction * distance;
 	f_lo = slope_score(c, 0);
@@ -98,7 +99,7 @@ static double excess(struct context *c, double distance)
 
 static double find_end(struct context *c, double direction)
 {
-	double near = 0, far = FIRST_STEP, f_near = dist_chi2_quantile(0.95, 1) / 2, f_far;
+	double near = 0, far = FIRST_LOGIT / c->slope, f_near = dist_chi2_quantile(0.95, 1) / 2, f_far;
 
 	c->direction = direction;
 	while ((f_far = excess(c, far)) > 0) {
