@@ -30,6 +30,12 @@ for x in 160 256; do
 	within "$(echo "$z $available" | awk '{ print $1 / ($2 / 1024) }')" 0.85 1.15 \
 		"X=$x: Z* ($z MiB) is within 15 % of MemAvailable at start ($available KiB)"
 	within "$(value growth $x python3 rss z_lo_mib)" "$(echo "$z" | awk '{ print $1 - 2 }')" "$z" "X=$x: Z* lies in its bracket"
+	# The search ends when it knows Z* within half a MiB.
+	within "$(echo "$(value growth $x python3 rss z_hi_mib) $(value growth $x python3 rss z_lo_mib)" | awk '{ print $1 - $2 }')" 0 1 \
+		"X=$x: the interval of Z* is at most 1 MiB wide"
+	within "$(sqlite3 "$dir/f.swapcal" "select count(*) from probe where kind = 'fixed' and cell_key =
+		(select key from cell where identity ->> 'method' = 'threshold' and identity ->> 'x_mib' = $x)")" 5 20 \
+		"X=$x: found with some fixed probes"
 	for i in python3 pypy3; do
 		for m in $("$swapcal" metrics list | cut -d' ' -f1); do
 			within "$(value growth $x $i $m y_mib)" 1 100000 "X=$x $i: a value of $m"
@@ -43,6 +49,8 @@ done
 "$swapcal" report "$dir/f.swapcal" > "$dir/f.txt"
 sed 's/^/# /' "$dir/f.txt"
 has "$dir/f.txt" '\*' 'the text report marks the best agreement'
+has "$dir/f.txt" '^  Smallest likely error: ' 'and ends with a ranking'
+has "$dir/f.txt" '^  vsz .* rejected$' 'in which address space is rejected'
 
 "$swapcal" report "$dir/f.swapcal" --format json | head -c 200 > "$dir/f.json"
 has "$dir/f.json" 'tool_version' 'the JSON report begins with the version'
@@ -56,10 +64,18 @@ judge() {
 }
 judge 'SELECT snapshot_id, sum(pss_kib) + sum(swap_pss_kib) AS y_kib FROM mapping GROUP BY snapshot_id'
 is $? 0 'PSS and its share of swap predict what one process does'
-has "$dir/mine.out" '^validated: mine is within 5 % of Z in 4 of 4 cells' 'in all four cells'
+has "$dir/mine.out" '^validated: mine at a margin of 5 %: 95 % of its errors lie within the margin' 'with 95 % confidence'
+has "$dir/mine.out" '^Over 4 cells of workloads, 4 values' 'in all four cells'
 sed 's/^/# /' "$dir/mine.out"
 judge 'SELECT snapshot_id, sum(pss_kib) / 2 AS y_kib FROM mapping GROUP BY snapshot_id'
 is $? 4 'half of it does not'
+has "$dir/mine.out" '^rejected: mine' 'and is rejected'
+"$swapcal" validate rss "$dir/f.swapcal" --margin 1% > "$dir/rss1.out" 2>&1
+is $? 4 'rss is not within 1 %'
+"$swapcal" validate rss "$dir/f.swapcal" --margin 20% > "$dir/rss20.out" 2>&1
+is $? 0 'but within 20 %'
+has "$dir/rss1.out" X
+has "$dir/rss20.out" '^validated: rss at a margin of 20 %' 'with their margins'
 judge 'SELECT snapshot_id,
 sum(pss_kb) AS y_kib FROM mapping GROUP BY snapshot_id'
 is $? 2 'a column that there is not'
