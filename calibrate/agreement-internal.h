@@ -6,6 +6,10 @@
 
 /* For the files of agreement.h and their tests alone. */
 
+/* 95 % of a normal distribution lie within so many standard deviations: the number that Bland and Altman use.
+ */
+#define LIMITS_SD 1.96
+
 /**
  * Pairs in an order that depends on nothing but their values. Values are divided by a power of two so that
  * none is above 1: this is exact, and neither squares nor their products overflow.

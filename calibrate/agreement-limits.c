@@ -15,10 +15,6 @@
 
 #include <math.h>
 
-/* 95 % of a normal distribution lie within so many standard deviations: the number that Bland and Altman use.
- */
-#define LIMITS_SD 1.96
-
 static double square(double x)
 {
 	return x * x;
