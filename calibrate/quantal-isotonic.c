@@ -5,8 +5,11 @@
  * mean of its doses, weighted with n, and straight lines join the pools. Equal shares are pooled too, so that
  * the curve rises strictly, but not shares of 0 and 1: there nothing says that the response rises.
  *
- * What it cannot show: anything between two doses but that the response does not fall there. The bootstrap
- * takes doses as given, and the curve for the truth.
+ * What it cannot show: anything between two doses but that the response does not fall there. The line between
+ * them is a guess that the interval does not doubt: where nearly all of the rise is between two doses and
+ * many answers make sure of both shares, it holds the truth too seldom (tests/sim/quantal.c). Nor does the
+ * gap between separated answers know how few they are. Elsewhere the interval is rather too wide, since
+ * resampling smooths a jagged curve.
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_statistics_double.h>

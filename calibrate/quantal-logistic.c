@@ -4,7 +4,9 @@
  * regression: Heinze & Schemper, Statistics in Medicine 21, 2002, 2409-2419).
  *
  * What it cannot show: that the curve is logistic. The deviance says so only with many answers a dose, and
- * intervals by Fieller's theorem and by the delta method are right only for many answers.
+ * intervals by Fieller's theorem and by the delta method are right only for many answers. Firth's penalty
+ * likes curves that are so flat that doses far from ED50 still carry information: of a dozen answers, of
+ * which some are far away, it makes wide intervals rather than wrong ones.
  */
 #include <assert.h>
 #include <math.h>
