@@ -63,8 +63,9 @@ void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_
 struct quantal_isotonic {
 	double ed50;
 	/**
-	 * 95 % by parametric bootstrap of the fitted curve, within the range of doses; under complete
-	 * separation the gap between the answers, however few they are
+	 * 95 % by parametric bootstrap of the fitted curve, within the range of doses, and no narrower than
+	 * the gap between two of them; under complete separation the gap between the answers, however few
+	 * they are
 	 */
 	struct interval ci;
 };

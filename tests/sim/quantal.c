@@ -101,13 +101,12 @@ static void test_fixed(gsl_rng *rng)
 	}
 	/*
 	 * Nearly all answers change between two doses, and many subjects make sure of both shares. Where a
-	 * half is between them only a curve's form can tell: the straight line is wrong, and its interval
-	 * does not know.
+	 * half is between them only a curve's form can tell, and the isotonic interval becomes the whole gap.
 	 */
 	tally_fixed(rng, 30, 3.75, 4, &t);
 	tell("8 doses of 30, slope 4 a dose", &t);
 	ok(is_covering(t.firth), "a steep curve: Firth's profile interval");
-	ok(t.isotonic < SEEDS * 90 / 100, "the isotonic one holds less often than it says, as documented");
+	ok(t.isotonic >= SEEDS * 90 / 100, "the isotonic one, not too seldom");
 }
 
 /* A guest that swaps when asked to hold more than a threshold, which each life draws anew. */
