@@ -49,7 +49,9 @@ struct curve_prediction {
 
 /**
  * The interval is that of Student's t with n - 2 degrees of freedom, from the line's uncertainty at x, the
- * scatter, and an uncertainty of the new threshold like that of the points.
+ * scatter, and an uncertainty of the new threshold like that of the points. Where that uncertainty alone
+ * explains how the points lie, the interval is wider than it need be: a scatter of 0 is an estimate from few
+ * points, too, and with more degrees of freedom it would be too narrow whenever it is wrong.
  */
 struct curve_prediction curve_predict(const struct curve *c, double x_mib);
 

@@ -47,6 +47,9 @@ struct logit_terms {
 
 void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret);
 
+/** Twice what the unpenalised log likelihood is below that of one share for each dose. */
+double logit_deviance(const struct logit_data *d, double a, double b);
+
 /**
  * 95 % interval of ED50 = -a / b by its profile likelihood: all that a likelihood ratio test with b > 0 does
  * not reject. a and b are where the likelihood is highest; b > 0.

@@ -5,8 +5,9 @@
  * mean of its doses, weighted with n, and straight lines join the pools. Equal shares are pooled too, so that
  * the curve rises strictly, but not shares of 0 and 1: there nothing says that the response rises.
  *
- * What it cannot show: anything between two doses but that the response does not fall there. The bootstrap
- * takes doses as given, and the curve for the truth.
+ * What it cannot show: anything between two doses but that the response does not fall there. The gap between
+ * separated answers does not know how few they are. Elsewhere the interval is rather too wide, since
+ * resampling smooths a jagged curve.
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_statistics_double.h>
@@ -153,6 +154,21 @@ static struct interval bootstrap(const struct quantal_data *d, struct quantal_po
 				  gsl_stats_quantile_from_sorted_data(halves, 1, RESAMPLES, 0.975) };
 }
 
+/*
+ * An interval with no dose in it is narrower than anything that was asked: only the straight line makes it
+ * so. It becomes the gap between the doses around it, as it is when answers are separated.
+ */
+static struct interval widened(const struct quantal_data *d, struct interval ci)
+{
+	size_t i = 0;
+
+	while (i < d->n && d->points[i].dose < ci.lo)
+		i++;
+	if (i == 0 || i == d->n || d->points[i].dose <= ci.hi)
+		return ci;
+	return (struct interval){ d->points[i - 1].dose, d->points[i].dose };
+}
+
 void quantal_fit_isotonic(const struct quantal_point *points, size_t n, gsl_rng *rng,
 			  struct quantal_isotonic *ret)
 {
@@ -173,5 +189,5 @@ void quantal_fit_isotonic(const struct quantal_point *points, size_t n, gsl_rng 
 	if (!isfinite(half))
 		return;
 	ret->ed50 = half;
-	ret->ci = bootstrap(&d, pools, n_pools, rng);
+	ret->ci = widened(&d, bootstrap(&d, pools, n_pools, rng));
 }

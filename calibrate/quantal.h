@@ -17,7 +17,7 @@
  * be whole.
  *
  * What they cannot show: doses were chosen by a search that looked at earlier answers, and both take them as
- * given.
+ * given. How often their intervals then hold the truth is in tests/sim/quantal.c.
  */
 
 struct quantal_point {
@@ -62,14 +62,18 @@ void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_
 /** ED50 by centred isotonic regression. */
 struct quantal_isotonic {
 	double ed50;
-	/** 95 % by parametric bootstrap of the fitted curve; under complete separation the gap between the
-	 * answers */
+	/**
+	 * 95 % by parametric bootstrap of the fitted curve, within the range of doses, and no narrower than
+	 * the gap between two of them; under complete separation the gap between the answers, however few
+	 * they are
+	 */
 	struct interval ci;
 };
 
 /**
  * Centred isotonic regression (Oron & Flournoy 2017): pool adjacent violators, put each pool at the weighted
- * mean of its doses, interpolate linearly.
+ * mean of its doses, interpolate linearly. NAN when the curve does not reach a half, or begins above it.
+ * Draws from rng only when answers overlap.
  */
 void quantal_fit_isotonic(const struct quantal_point *points, size_t n, gsl_rng *rng,
 			  struct quantal_isotonic *ret);
