@@ -123,27 +123,27 @@ static double swaps(double z, double threshold, double scale)
 	return 1 / (1 + exp((threshold - z) / scale));
 }
 
-/* Multiplies a likelihood, kept as the logarithm of what left the range of numbers and a product: logs are
- * dear. */
-static void multiply(double *log_part, double *product, double by)
+/*
+ * A number that may be too small for a double: product * exp(log_part). Logarithms are dear, and taken only
+ * when the product comes near the smallest number, which takes some hundred answers.
+ */
+struct tiny {
+	double product, log_part;
+};
+
+static void multiply(struct tiny *t, double by)
 {
-	*product *= by;
-	if (*product < 1e-200) {
-		*log_part += log(*product);
-		*product = 1;
+	t->product *= by;
+	if (t->product < 1e-200) {
+		t->log_part += log(t->product);
+		t->product = 1;
 	}
 }
 
-/* Log likelihood of all answers for each share of wrong ones. */
-static void likelihood(const struct posterior_answer *answers, size_t n, double threshold, double scale,
-		       double ret[WRONGS])
+/* The likelihood of all answers for each share of wrong ones, times what is there already. */
+static void multiply_likelihood(const struct posterior_answer *answers, size_t n, double threshold,
+				double scale, struct tiny ret[WRONGS])
 {
-	double product[WRONGS];
-
-	for (int w = 0; w < WRONGS; w++) {
-		ret[w] = 0;
-		product[w] = 1;
-	}
 	for (size_t i = 0; i < n; i++) {
 		double right = swaps(answers[i].z_kib, threshold, scale);
 
@@ -151,47 +151,54 @@ static void likelihood(const struct posterior_answer *answers, size_t n, double 
 			double yes = wrongs[w] + (1 - 2 * wrongs[w]) * right;
 
 			for (unsigned k = 0; k < answers[i].yes; k++)
-				multiply(&ret[w], &product[w], yes);
+				multiply(&ret[w], yes);
 			for (unsigned k = 0; k < answers[i].no; k++)
-				multiply(&ret[w], &product[w], 1 - yes);
+				multiply(&ret[w], 1 - yes);
 		}
 	}
-	for (int w = 0; w < WRONGS; w++)
-		ret[w] += log(product[w]);
 }
 
-/* Log of prior and likelihood on the whole grid; the largest is returned. */
-static double fill(const struct posterior *p, const struct posterior_params *params,
-		   const struct posterior_answer *answers, size_t n, double *log_joint)
+/* Prior times likelihood on the whole grid. */
+static struct tiny *make_joint(const struct posterior *p, const struct posterior_params *params,
+			       const struct posterior_answer *answers, size_t n)
+{
+	struct tiny *joint = xcalloc(p->n * SPREADS * WRONGS, sizeof(*joint));
+
+	for (size_t i = 0; i < p->n; i++) {
+		double prior = prior_of(p, params, i);
+
+		for (int s = 0; s < SPREADS; s++) {
+			struct tiny *at = &joint[(i * SPREADS + (size_t)s) * WRONGS];
+
+			for (int w = 0; w < WRONGS; w++)
+				at[w].product = prior * spread_prior[s] * wrong_prior[w];
+			multiply_likelihood(answers, n, middle_of(p, i), p->scales[s], at);
+		}
+	}
+	return joint;
+}
+
+static double largest_part(const struct tiny *joint, size_t n)
 {
 	double largest = -INFINITY;
 
-	for (size_t i = 0; i < p->n; i++) {
-		double prior = log(prior_of(p, params, i));
-
-		for (int s = 0; s < SPREADS; s++) {
-			double *at = &log_joint[(i * SPREADS + (size_t)s) * WRONGS];
-
-			likelihood(answers, n, middle_of(p, i), p->scales[s], at);
-			for (int w = 0; w < WRONGS; w++) {
-				at[w] += prior + log(spread_prior[s] * wrong_prior[w]);
-				largest = fmax(largest, at[w]);
-			}
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		largest = fmax(largest, joint[i].log_part);
 	return largest;
 }
 
-/* Probabilities from logarithms, summed over what is asked for. */
-static void normalise(struct posterior *p, const double *log_joint, double largest)
+/* Probabilities, summed over what is asked for. */
+static void normalise(struct posterior *p, const struct tiny *joint)
 {
-	double sum = 0;
+	double largest = largest_part(joint, p->n * SPREADS * WRONGS), sum = 0;
 
 	for (size_t i = 0; i < p->n * SPREADS; i++) {
 		double wrong = 0;
 
 		for (int w = 0; w < WRONGS; w++) {
-			double probability = exp(log_joint[i * WRONGS + (size_t)w] - largest);
+			const struct tiny *t = &joint[i * WRONGS + (size_t)w];
+			double probability =
+				t->product * (t->log_part < largest ? exp(t->log_part - largest) : 1);
 
 			p->joint[i] += probability;
 			wrong += probability * wrongs[w];
@@ -219,9 +226,9 @@ struct posterior *posterior_create(const struct posterior_params *params,
 	for (int s = 0; s < SPREADS; s++)
 		p->scales[s] = spread_precisions[s] * params->precision_kib * sqrt(3) / M_PI;
 
-	cleanup_free double *log_joint = xcalloc(p->n * SPREADS * WRONGS, sizeof(*log_joint));
+	cleanup_free struct tiny *joint = make_joint(p, params, answers, n);
 
-	normalise(p, log_joint, fill(p, params, answers, n, log_joint));
+	normalise(p, joint);
 	return p;
 }
 
