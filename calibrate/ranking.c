@@ -14,8 +14,8 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Gives the confidence, of 0.95, to 0.0015. */
-#define DRAWS_MAX 10000
+/* Gives the confidence, of 0.95, to 0.001. */
+#define DRAWS_MAX 20000
 
 /* Of very many metrics fewer draws, so that time is bounded: this many products. */
 #define DRAWS_MIN 1000
