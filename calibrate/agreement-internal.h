@@ -121,7 +121,8 @@ struct pb_point {
 /** The slopes of all pairs of points but those of -1 and those of identical points. */
 struct pb_slopes;
 
-/** The points are by z, then y. */
+/** The points are by z, then y; values small enough for slopes times them to be numbers, as those of
+ * agreement_data. */
 struct pb_slopes *pb_slopes_create(const struct pb_point *points, size_t k, bool is_enumerated);
 void pb_slopes_destroy(struct pb_slopes *s);
 

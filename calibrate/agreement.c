@@ -131,8 +131,8 @@ static const char *percents(const struct agreement_data *d, double *pct)
 		if (!(d->z[i] > 0))
 			return "percents need z above 0";
 		pct[i] = 100 * (d->y[i] - d->z[i]) / d->z[i];
-		/* Squares and sums of such percents are no numbers any more. */
-		if (!(fabs(pct[i]) < 1e100))
+		/* Fourth powers of such percents, and sums of them, are no numbers any more. */
+		if (!(fabs(pct[i]) < 1e60))
 			return "percents are too large";
 	}
 	return NULL;

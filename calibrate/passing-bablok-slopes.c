@@ -11,6 +11,7 @@
 #include "calibrate/agreement-internal.h"
 
 #include <assert.h>
+#include <float.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <string.h>
@@ -42,7 +43,9 @@ struct pb_slopes {
 	const struct pb_point *points;
 	size_t k;
 	struct exact *e, *scratch;
-	uint64_t count_excluded; /* of slope -1 */
+	uint64_t count_identical; /* pairs of points that have no slope */
+	uint64_t count_excluded;  /* of slope -1 */
+	uint64_t count_finite;    /* not upright */
 	struct counted counted[COUNTED_MAX];
 	size_t counted_n;
 };
@@ -87,17 +90,13 @@ static uint64_t sort_inversions(struct exact *e, struct exact *scratch, size_t n
 	return count;
 }
 
-/* Pairs of points one above the other whose residuals are the same: identical ones, or too near for this
- * slope. */
-static uint64_t count_upright(const struct pb_slopes *s)
+/* Pairs of points with the same z; only those that are identical. */
+static uint64_t count_same(const struct pb_point *p, size_t k, bool is_identical)
 {
 	uint64_t count = 0, run = 0;
 
-	for (size_t i = 1; i < s->k; i++) {
-		bool is_same = s->points[i].z == s->points[i - 1].z && s->e[i].hi == s->e[i - 1].hi &&
-			       s->e[i].lo == s->e[i - 1].lo;
-
-		run = is_same ? run + 1 : 0;
+	for (size_t i = 1; i < k; i++) {
+		run = p[i].z == p[i - 1].z && (!is_identical || p[i].y == p[i - 1].y) ? run + 1 : 0;
 		count += run;
 	}
 	return count;
@@ -106,24 +105,10 @@ static uint64_t count_upright(const struct pb_slopes *s)
 /* Slopes of pairs that are less than this one, or not above it when has_equal; with those of -1. */
 static uint64_t count_slopes(struct pb_slopes *s, double slope, bool has_equal)
 {
-	uint64_t upright = 0;
-
 	for (size_t i = 0; i < s->k; i++)
 		s->e[i] = residual(s->points[i], slope);
-	if (has_equal)
-		upright = count_upright(s);
-	return sort_inversions(s->e, s->scratch, s->k, has_equal) - upright;
-}
-
-static uint64_t count_identical(const struct pb_point *p, size_t k)
-{
-	uint64_t count = 0, run = 0;
-
-	for (size_t i = 1; i < k; i++) {
-		run = p[i].z == p[i - 1].z && p[i].y == p[i - 1].y ? run + 1 : 0;
-		count += run;
-	}
-	return count;
+	/* Identical points have the same residual and no slope. */
+	return sort_inversions(s->e, s->scratch, s->k, has_equal) - (has_equal ? s->count_identical : 0);
 }
 
 /* The order of these is that of the numbers. */
@@ -144,15 +129,39 @@ static double of_key(int64_t key)
 	return x;
 }
 
+/* No slope but upright ones is above this. */
+static double highest_slope(const struct pb_point *p, size_t k)
+{
+	double lowest = p[0].y, highest = p[0].y, narrowest = INFINITY;
+
+	for (size_t i = 1; i < k; i++) {
+		lowest = fmin(lowest, p[i].y);
+		highest = fmax(highest, p[i].y);
+		if (p[i].z > p[i - 1].z)
+			narrowest = fmin(narrowest, p[i].z - p[i - 1].z);
+	}
+	return fmin(DBL_MAX, 2 * ((highest - lowest) / narrowest));
+}
+
+static void add_counted(struct pb_slopes *s, int64_t key, uint64_t count)
+{
+	if (s->counted_n < COUNTED_MAX)
+		s->counted[s->counted_n++] = (struct counted){ key, count };
+}
+
 static void start_counting(struct pb_slopes *s, uint64_t pairs)
 {
+	uint64_t upright = count_same(s->points, s->k, false);
+
 	s->e = xcalloc(s->k, sizeof(*s->e));
 	s->scratch = xcalloc(s->k, sizeof(*s->scratch));
+	s->count_identical = count_same(s->points, s->k, true);
 	s->count_below = count_slopes(s, -1, false);
 	s->count_excluded = count_slopes(s, -1, true) - s->count_below;
-	s->count = pairs - count_identical(s->points, s->k) - s->count_excluded;
-	s->counted[s->counted_n++] = (struct counted){ key_of(-1), s->count_below };
-	s->counted[s->counted_n++] = (struct counted){ key_of(INFINITY), s->count };
+	s->count = pairs - s->count_identical - s->count_excluded;
+	s->count_finite = pairs - upright - s->count_excluded;
+	add_counted(s, key_of(-1), s->count_below);
+	add_counted(s, key_of(highest_slope(s->points, s->k)), s->count_finite);
 }
 
 static void enumerate(struct pb_slopes *s, uint64_t pairs)
@@ -205,9 +214,10 @@ uint64_t pb_slopes_count_below(const struct pb_slopes *s)
 	return s->count_below;
 }
 
+/* What was counted at the start has a slope below the rank and one that is not. */
 static double bisect(struct pb_slopes *s, uint64_t rank)
 {
-	int64_t below = key_of(-1), found = key_of(INFINITY);
+	int64_t below = INT64_MIN, found = INT64_MAX;
 
 	for (size_t i = 0; i < s->counted_n; i++) {
 		const struct counted *c = &s->counted[i];
@@ -217,8 +227,8 @@ static double bisect(struct pb_slopes *s, uint64_t rank)
 		if (c->count >= rank && c->key < found)
 			found = c->key;
 	}
-	/* From below -1 to infinity it is further than an int64_t reaches. */
-	while (below < found - 1) {
+	/* From -1 to the largest is farther than signed numbers reach. */
+	while ((uint64_t)found - (uint64_t)below > 1) {
 		int64_t key = below + (int64_t)(((uint64_t)found - (uint64_t)below) / 2);
 		uint64_t count = count_slopes(s, of_key(key), true) - s->count_excluded;
 
@@ -226,8 +236,7 @@ static double bisect(struct pb_slopes *s, uint64_t rank)
 			found = key;
 		else
 			below = key;
-		if (s->counted_n < COUNTED_MAX)
-			s->counted[s->counted_n++] = (struct counted){ key, count };
+		add_counted(s, key, count);
 	}
 	return of_key(found);
 }
@@ -235,5 +244,7 @@ static double bisect(struct pb_slopes *s, uint64_t rank)
 double pb_slopes_select(struct pb_slopes *s, uint64_t rank)
 {
 	assert(rank > s->count_below && rank <= s->count);
-	return s->all ? gsl_stats_select(s->all, 1, s->count, rank - 1) : bisect(s, rank);
+	if (s->all)
+		return gsl_stats_select(s->all, 1, s->count, rank - 1);
+	return rank > s->count_finite ? (double)INFINITY : bisect(s, rank);
 }

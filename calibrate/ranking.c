@@ -14,7 +14,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Gives the confidence, of 0.95, to 0.002.. */
+/* Gives the confidence, of 0.95, to 0.002. */
 #define DRAWS_MAX 10000
 
 /* Of very many metrics fewer draws, so that time is bounded: this many products. */

@@ -12,8 +12,8 @@
 #include "tests/tap.h"
 
 #define SEEDS   200
-#define METRICS 12
-#define CELLS   16
+#define METRICS 10
+#define CELLS   24
 #define BIAS    2.
 #define SD      1.5
 
@@ -92,8 +92,7 @@ static void check(double correlation, unsigned plain_max_pct)
 
 int main(void)
 {
-	check(0, 75);
-	check(0.5, 80);
+	check(0.3, 75);
 	check(0.9, 90);
 	return tap_done();
 }
