@@ -10,11 +10,9 @@
 #include "harness/image-query.h"
 
 /*
- * Bounds of a plan. RAM: a Debian cloud kernel does not unpack below 32 MiB. Swap: the rule for onset needs
+ * Bounds of a plan. Swap: the rule for onset needs
  * room to happen and the guest needs room to go on a little until it is frozen.
  */
-#define RAM_MIN_MIB       32
-#define RAM_MAX_MIB       65536
 #define SWAP_MIN_MIB      64
 #define SWAP_MAX_MIB      65536
 #define BALLAST_MIB_S_MAX 4096
@@ -160,7 +158,7 @@ static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 	if (!e)
 		e = yaml_need(guest, "ram_mib", &ram);
 	if (!e)
-		e = get_uints(guest, "ram_mib", RAM_MIN_MIB, RAM_MAX_MIB, 0, &plan->ram_mib);
+		e = get_uints(guest, "ram_mib", PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB, 0, &plan->ram_mib);
 	if (!e)
 		e = get_uint(guest, "swap_mib", 1, SWAP_MAX_MIB, 512, &plan->swap_mib);
 	if (!e && plan->swap_mib < SWAP_MIN_MIB)

@@ -14,6 +14,10 @@
 /** Largest number of values one key of a plan may list. */
 #define PLAN_LIST_MAX 64
 
+/** Bounds of ram_mib: a Debian cloud kernel does not unpack below the lower one. */
+#define PLAN_RAM_MIN_MIB 32
+#define PLAN_RAM_MAX_MIB 65536
+
 struct plan_uints {
 	unsigned v[PLAN_LIST_MAX];
 	size_t n;

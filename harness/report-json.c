@@ -112,6 +112,63 @@ static json_t *threshold_json(const struct report_threshold *t)
 	return object;
 }
 
+/* What distinguishes the guests of a curve from those of others. */
+static json_t *varying_json(const struct report *r, const struct cell *cell)
+{
+	json_t *object = json_object();
+
+	for (const char *const *key = format_settings; *key; key++)
+		if (!format_is_shared(r->cells, r->cells_n, *key))
+			json_object_set(object, *key, json_object_get(cell->identity, *key));
+	return object;
+}
+
+static json_t *point_json(const struct report_curve *c, size_t i)
+{
+	const struct report_threshold *t = c->points[i];
+	json_t *object = json_object();
+
+	json_object_set_new(object, "cell", cell_id(t->cell));
+	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
+	set_mib(object, "z_mib", t->z_kib);
+	set_mib(object, "residual_mib", report_curve_residual_kib(c, i));
+	return object;
+}
+
+static json_t *prediction_json(const struct report_prediction *p)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "x_mib", json_integer(p->x_mib));
+	set_mib(object, "z_mib", p->at.z_kib);
+	set_mib(object, "z_pi_lo_mib", p->at.z_pi_kib.lo);
+	set_mib(object, "z_pi_hi_mib", p->at.z_pi_kib.hi);
+	json_object_set_new(object, "is_extrapolated", json_boolean(p->is_extrapolated));
+	return object;
+}
+
+static json_t *curve_json(const struct report *r, const struct report_curve *c)
+{
+	json_t *object = json_object(), *points = json_array(), *predictions = json_array();
+
+	for (size_t i = 0; i < c->n; i++)
+		json_array_append_new(points, point_json(c, i));
+	for (size_t i = 0; i < c->predictions_n; i++)
+		json_array_append_new(predictions, prediction_json(&c->predictions[i]));
+	json_object_set_new(object, "settings", varying_json(r, c->points[0]->cell));
+	json_object_set_new(object, "n", json_integer((json_int_t)c->fit.n));
+	/* Times an X, three decimals would be MiB. */
+	json_object_set_new(object, "slope", format_json_number(c->fit.slope_kib_per_mib / 1024));
+	set_mib(object, "intercept_mib", c->fit.intercept_kib);
+	set_mib(object, "scatter_mib", c->fit.scatter_kib);
+	json_object_set_new(object, "x_lo_mib", format_json_fixed(c->fit.x_lo_mib, 0));
+	json_object_set_new(object, "x_hi_mib", format_json_fixed(c->fit.x_hi_mib, 0));
+	json_object_set_new(object, "available_ratio", format_json_fixed(c->fit.available_ratio, 3));
+	json_object_set_new(object, "points", points);
+	json_object_set_new(object, "predictions", predictions);
+	return object;
+}
+
 /* The best metric, judged by the confidence that makes up for having been picked. */
 static json_t *picked_json(const struct report *r)
 {
@@ -152,10 +209,12 @@ json_t *report_agreement_json(const struct report_agreement *a)
 void report_json(const struct report *r, struct strbuf *out)
 {
 	json_t *root = json_object(), *thresholds = json_array(), *rows = json_array(), *gaps = json_array(),
-	       *agreements = json_array();
+	       *agreements = json_array(), *curves = json_array();
 
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		json_array_append_new(thresholds, threshold_json(&r->thresholds[i]));
+	for (size_t i = 0; i < r->curves_n; i++)
+		json_array_append_new(curves, curve_json(r, &r->curves[i]));
 	for (size_t i = 0; i < r->rows_n; i++)
 		json_array_append_new(rows, row_json(&r->rows[i]));
 	for (size_t i = 0; i < r->gaps_n; i++)
@@ -165,6 +224,7 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "plan", format_json_string(r->plan_name));
 	json_object_set_new(root, "run_status", format_json_string(r->run_status));
 	json_object_set_new(root, "thresholds", thresholds);
+	json_object_set_new(root, "curves", curves);
 	json_object_set_new(root, "margin_pct", json_real(r->margin_pct));
 	for (size_t i = 0; i < r->agreements_n; i++)
 		json_array_append_new(agreements, report_agreement_json(&r->agreements[i]));

@@ -253,6 +253,7 @@ void report_text(const struct report *r, struct strbuf *out)
 		return;
 	}
 	add_thresholds(out, r);
+	report_curves_text(r, out);
 	add_rows(out, r);
 	report_known_text(r, out);
 	report_agreement_text(r, out);

@@ -260,6 +260,8 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = build_thresholds(store, r);
 	if (!e)
+		report_curves_compute(r);
+	if (!e)
 		e = read_all_values(store, metrics, values, metrics_n);
 	if (!e)
 		e = build_cells(store, r, metrics, values, metrics_n);
@@ -300,6 +302,7 @@ void report_destroy(struct report *r)
 		free(r->rows[i].values_kib);
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		free(r->thresholds[i].flags);
+	report_curves_free(r);
 	free(r->agreements);
 	free(r->gaps);
 	free(r->rows);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "calibrate/agreement.h"
+#include "calibrate/curve.h"
 #include "calibrate/search.h"
 #include "calibrate/threshold.h"
 #include "harness/base/cleanup.h"
@@ -84,6 +85,22 @@ struct report_agreement {
 	size_t no_value; /**< cells in which it has none */
 };
 
+/** Z* of a guest of some X, as a curve has it. */
+struct report_prediction {
+	unsigned x_mib;
+	struct curve_prediction at;
+	bool is_extrapolated; /**< outside of the X that were measured */
+};
+
+/** Z*(X) of guests that differ in X only, of which there are at least two. */
+struct report_curve {
+	const struct report_threshold **points; /**< smallest X first */
+	size_t n;
+	struct curve fit;
+	struct report_prediction *predictions; /**< see report_predict() */
+	size_t predictions_n;
+};
+
 struct report {
 	char *plan_name;  /**< of the latest run; "" when there was none */
 	char *run_status; /**< see store_last_run() */
@@ -91,6 +108,8 @@ struct report {
 	size_t cells_n;
 	struct report_threshold *thresholds;
 	size_t thresholds_n;
+	struct report_curve *curves; /**< in the order of their first thresholds */
+	size_t curves_n;
 	struct report_row *rows; /**< by cell, then metric */
 	size_t rows_n;
 	double margin_pct;                   /**< of the verdicts */
@@ -127,6 +146,19 @@ void report_displacement_compute(struct report_row *row, const struct probe_reco
 
 /** By how much the ballast grows between two looks at it, in KiB. */
 double report_ramp_step_kib(const struct cell *cell);
+
+/**
+ * Sets the curves from the thresholds. Those whose flags say that a search is open, or found no threshold,
+ * take no part.
+ */
+void report_curves_compute(struct report *r);
+void report_curves_free(struct report *r);
+
+/** Z* of the point less that of the line. */
+double report_curve_residual_kib(const struct report_curve *c, size_t point);
+
+/** Predicts Z* of guests of these X by every curve. ERR_FAILED when there is none. */
+struct err *report_predict(struct report *r, const unsigned *x_mib, size_t n) must_check;
 
 /** Is the row's Y compared with a Z that a load of unknown size came to: no ballast, and no known answer? */
 bool report_is_compared(const struct report_row *row);
@@ -167,6 +199,9 @@ void report_row_fields(const struct report_row *row, struct report_field fields[
 
 /** The report in one form, appended to out. */
 void report_text(const struct report *r, struct strbuf *out);
+
+/** Its part on Z*(X); nothing when there is no curve. */
+void report_curves_text(const struct report *r, struct strbuf *out);
 
 /** Its part on known-answer loads; nothing when there are none. */
 void report_known_text(const struct report *r, struct strbuf *out);

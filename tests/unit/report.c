@@ -45,35 +45,6 @@ static struct report *finish(struct store *store, int64_t run)
 	return r;
 }
 
-/*
- * A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on.
- */
-static void put_search(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
-		       uint64_t z_mib)
-{
-	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
-
-	r.load_pages = z_mib * 256;
-	if (z_mib > 4096)
-		r.outcome = OUTCOME_NO_ONSET;
-	test_put(store, run, r);
-	for (unsigned seq = 1;; seq++) {
-		struct probe_record *probes;
-		size_t n;
-
-		must(store_probes(store, cell->key, &probes, &n));
-
-		struct search_next next = campaign_search(cell, replicate, probes, n);
-
-		store_probes_free(probes, n);
-		if (next.step != SEARCH_PROBE)
-			return;
-		test_put(store, run,
-			 test_probe(cell, replicate, seq, PROBE_FIXED, next.z_kib,
-				    next.z_kib >= z_mib * 1024 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
-	}
-}
-
 static void put_growth(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
 		       unsigned long anonymous_kib, unsigned long swap_kib, const char *flags)
 {
@@ -169,7 +140,7 @@ static void test_complete(void)
 	must(store_put_cell(store, &z));
 	must(store_put_cell(store, &g1));
 	must(store_put_cell(store, &g3));
-	put_search(store, run, &z, 0, 180);
+	test_search(store, run, &z, 0, 180);
 	put_growth(store, run, &g1, 0, 177 * 1024, 1536, "");
 	for (unsigned i = 0; i < 3; i++)
 		put_growth(store, run, &g3, i, (190 + i * i) * 1024, 512,
@@ -235,7 +206,7 @@ static void test_equal_digits(void)
 
 	must(store_put_cell(store, &z));
 	must(store_put_cell(store, &g));
-	put_search(store, run, &z, 0, 180);
+	test_search(store, run, &z, 0, 180);
 	put_growth(store, run, &g, 0, 177 * 1024, 4, "");
 
 	struct report *r = finish(store, run);
@@ -287,8 +258,8 @@ static void test_two_searches(void)
 
 	z.replicates = 3;
 	must(store_put_cell(store, &z));
-	put_search(store, run, &z, 0, 180);
-	put_search(store, run, &z, 1, 184);
+	test_search(store, run, &z, 0, 180);
+	test_search(store, run, &z, 1, 184);
 	test_put(store, run, test_probe(&z, 0, 20, PROBE_FIXED, 150 * 1024, OUTCOME_AGENT_LOST));
 
 	struct report *r = finish(store, run);
@@ -363,7 +334,7 @@ static void test_missing_thresholds(void)
 
 	store = begin(&run);
 	must(store_put_cell(store, &z));
-	put_search(store, run, &z, 0, 100000);
+	test_search(store, run, &z, 0, 100000);
 	r = report_with_growth(store, run, &z);
 	check_no_z(r, "no-threshold", "a guest that does not swap");
 	is_str(r->gaps[0].reason, "nothing swapped up to 512 MiB", "with the range that was tried");
@@ -405,7 +376,7 @@ static void test_no_onset(void)
 
 	must(store_put_cell(store, &z));
 	must(store_put_cell(store, &g));
-	put_search(store, run, &z, 0, 180);
+	test_search(store, run, &z, 0, 180);
 	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_NO_ONSET));
 
 	struct report *r = finish(store, run);

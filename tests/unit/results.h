@@ -9,6 +9,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
+#include "harness/campaign.h"
 #include "harness/store.h"
 
 /*
@@ -135,6 +136,35 @@ __attribute__((unused)) static void test_put(struct store *store, int64_t run_id
 {
 	must(store_put_probe(store, run_id, &r));
 	probe_record_deinit(&r);
+}
+
+/**
+ * A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on.
+ */
+__attribute__((unused)) static void test_search(struct store *store, int64_t run, const struct cell *cell,
+						unsigned replicate, uint64_t z_mib)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	r.load_pages = z_mib * 256;
+	if (z_mib > 4096)
+		r.outcome = OUTCOME_NO_ONSET;
+	test_put(store, run, r);
+	for (unsigned seq = 1;; seq++) {
+		struct probe_record *probes;
+		size_t n;
+
+		must(store_probes(store, cell->key, &probes, &n));
+
+		struct search_next next = campaign_search(cell, replicate, probes, n);
+
+		store_probes_free(probes, n);
+		if (next.step != SEARCH_PROBE)
+			return;
+		test_put(store, run,
+			 test_probe(cell, replicate, seq, PROBE_FIXED, next.z_kib,
+				    next.z_kib >= z_mib * 1024 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+	}
 }
 
 #endif
