@@ -75,7 +75,7 @@ static double limit_se(const struct limits_moments *m, double sd)
 	return sqrt(square(limits_bias_se(m)) + (sd > 0 ? 2 / square(sd) * spread : 0));
 }
 
-/* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 5 and 6). */
+/* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013). */
 static struct interval sd_bounds(const struct limits_moments *m, double confidence)
 {
 	double df_cells = m->k - 1, df_within = m->n - m->k, within = added_within(m);
