@@ -83,7 +83,7 @@ size_t limits_cells_needed(const struct limits_moments *pct, const struct agreem
 
 /**
  * Deming's line with error ratio Var(error of z) / Var(error of y). Maximum likelihood for normal errors
- * (Fuller 1987, Measurement error models, 1.3.2). NAN when z is constant or no line is better than another.
+ * (Fuller 1987, Measurement error models, 1.3). NAN when z is constant or no line is better than another.
  */
 void deming_fit(const double *z, const double *y, size_t k, double ratio, struct agreement_line *ret);
 
@@ -121,8 +121,10 @@ struct pb_point {
 /** The slopes of all pairs of points but those of -1 and those of identical points. */
 struct pb_slopes;
 
-/** The points are by z, then y; values small enough for slopes times them to be numbers, as those of
- * agreement_data. */
+/**
+ * The points are by z, then y, and stay the caller's. Their values are small enough for slopes times them to
+ * be numbers, as those of agreement_data are.
+ */
 struct pb_slopes *pb_slopes_create(const struct pb_point *points, size_t k, bool is_enumerated);
 void pb_slopes_destroy(struct pb_slopes *s);
 

@@ -55,7 +55,7 @@ double dist_chi2_quantile(double p, double df)
 }
 
 /* Points of the integral below: a smooth function over 20 standard deviations. */
-#define POINTS 200
+#define POINTS 400
 
 /*
  * The distribution of s = sqrt(chi2 / df) as points with probabilities, by Simpson's rule where there is any:

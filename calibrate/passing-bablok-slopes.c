@@ -132,12 +132,12 @@ static double of_key(int64_t key)
 /* No slope but upright ones is above this. */
 static double highest_slope(const struct pb_point *p, size_t k)
 {
-	double lowest = p[0].y, highest = p[0].y, narrowest = INFINITY;
+	double lowest = INFINITY, highest = -INFINITY, narrowest = INFINITY;
 
-	for (size_t i = 1; i < k; i++) {
+	for (size_t i = 0; i < k; i++) {
 		lowest = fmin(lowest, p[i].y);
 		highest = fmax(highest, p[i].y);
-		if (p[i].z > p[i - 1].z)
+		if (i > 0 && p[i].z > p[i - 1].z)
 			narrowest = fmin(narrowest, p[i].z - p[i - 1].z);
 	}
 	return fmin(DBL_MAX, 2 * ((highest - lowest) / narrowest));

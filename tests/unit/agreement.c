@@ -94,7 +94,8 @@ static void test_pefr_lines(void)
 	is_figure(b.passing_bablok.slope_ci.lo, 1 / a.passing_bablok.slope_ci.hi, "and its interval");
 	is_figure(b.weighted_deming.slope, 1 / a.weighted_deming.slope, "and the weighted one");
 	is_figure(b.proportional_slope, -a.proportional_slope, "the proportional slope changes its sign");
-	ok(a.linearity_p > 0.05 && a.linearity_p <= 1, "the relation is a line");
+	/* 8 points above, 8 below, at most 2 apart along the line: h = 2 / sqrt(8 + 1). */
+	is_figure(a.linearity_p, 0.765763, "the relation is a line");
 }
 
 /* The errors of x have 4 times the variance of those of y. */
@@ -116,6 +117,15 @@ static void test_ncss_deming(void)
 	is_near(line.slope, 0.8906, 5e-5, "the ratio the wrong way round is another line");
 	deming_fit(y, x, 10, 0.25, &line);
 	is_figure(line.slope, 1 / 1.001194, "and both the other way round are the same line");
+
+	/* Recomputed by searching for the least weighted sum of squares, again and again. */
+	deming_fit_weighted(x, y, 10, 1, &line);
+	is_figure(line.slope, 0.926223, "weighted: the slope for equal errors");
+	deming_fit_weighted(x, y, 10, 4, &line);
+	is_figure(line.slope, 1.031228, "the slope");
+	is_figure(line.intercept, -0.328376, "the intercept");
+	is_figure((line.slope_ci.hi - line.slope) / t, 0.220204, "its standard error");
+	is_figure((line.intercept_ci.hi - line.intercept) / t, 1.974338, "and that of the intercept");
 }
 
 /* The example of methcomp, which R's mcr agrees with. */

@@ -130,6 +130,12 @@ static void test_by_hand(void)
 	ok(isinf(pb.line.slope_ci.lo) && isinf(pb.line.slope_ci.hi), "four points leave the slope open");
 	ok(isinf(pb.line.intercept_ci.lo) && isinf(pb.line.intercept_ci.hi), "and the intercept");
 
+	/* Slopes 1, 1, 1, 1.25, 1.5, 2. */
+	static const double y1[] = { 0, 2, 3, 5 };
+
+	passing_bablok_fit(z, y1, 4, 10, &pb);
+	is_near(pb.line.slope, sqrt(1.25), 1e-15, "the middle of 1 and 1.25 is their geometric mean");
+
 	/* Slopes 1, -1 (left out), upright, 0 / 0 (left out): 1 and two upright ones of either sign. */
 	static const double z2[] = { 0, 1, 1, 1 }, y2[] = { 0, 1, -1, 1 };
 

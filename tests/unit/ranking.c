@@ -98,6 +98,15 @@ static void test_properties(void)
 	}
 	is_near(confidence_of(other, 5, 20, 0.95), confidence_of(diffs, 3, 20, 0.95), 1e-12,
 		"metrics that are never different are left out");
+
+	/* What makes one mean too high makes the other as much too low; but both SDs too large. */
+	for (size_t c = 0; c < 20; c++)
+		other[20 + c] = -(other[c] = diffs[c]);
+
+	double mirrored = confidence_of(other, 2, 20, 0.95);
+
+	ok(mirrored > 0.965 && mirrored < 0.975,
+	   "a metric and its mirror image have the same |mean|, not the same limits");
 	free(diffs);
 	free(other);
 }
