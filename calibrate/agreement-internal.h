@@ -2,6 +2,8 @@
 #ifndef SWAPCAL_CALIBRATE_AGREEMENT_INTERNAL_H
 #define SWAPCAL_CALIBRATE_AGREEMENT_INTERNAL_H
 
+#include <stdint.h>
+
 #include "calibrate/agreement.h"
 
 /* For the files of agreement.h and their tests alone. */

@@ -75,41 +75,35 @@ static double limit_se(const struct limits_moments *m, double sd)
 	return sqrt(square(limits_bias_se(m)) + (sd > 0 ? 2 / square(sd) * spread : 0));
 }
 
+/* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 5 and 6). */
+static struct interval sd_bounds(const struct limits_moments *m, double confidence)
+{
+	double df_cells = m->k - 1, df_within = m->n - m->k, within = added_within(m);
+	double sum = m->variance_cells + within, below, above;
+
+	below = square(m->variance_cells * (1 - df_cells / dist_chi2_quantile(confidence, df_cells)));
+	above = square(m->variance_cells * (df_cells / dist_chi2_quantile(1 - confidence, df_cells) - 1));
+	if (within > 0) {
+		below += square(within * (1 - df_within / dist_chi2_quantile(confidence, df_within)));
+		above += square(within * (df_within / dist_chi2_quantile(1 - confidence, df_within) - 1));
+	}
+	return (struct interval){ sqrt(fmax(0, sum - sqrt(below))), sqrt(sum + sqrt(above)) };
+}
+
+static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
+{
+	double bias = dist_t_quantile(confidence, m->k - 1) * limits_bias_se(m);
+	struct interval sd = sd_bounds(m, confidence);
+	double outwards = hypot(bias, LIMITS_SD * (sd.hi - ret->sd));
+	double inwards = hypot(bias, LIMITS_SD * (ret->sd - sd.lo));
+
+	ret->outer = (struct interval){ ret->loa.lo - outwards, ret->loa.hi + outwards };
+	ret->inner = (struct interval){ ret->loa.lo + inwards, ret->loa.hi - inwards };
+}
+
 static struct interval around(double middle, double half)
 {
 	return (struct interval){ middle - half, middle + half };
-}
-
-/* Degrees of freedom of sd^2, a sum of two mean squares: Satterthwaite 1946, Biometrics Bulletin 2:110. */
-static double degrees_of_freedom(const struct limits_moments *m, double sd)
-{
-	double within = added_within(m), spread = square(m->variance_cells) / (m->k - 1);
-
-	if (within > 0)
-		spread += square(within) / (m->n - m->k);
-	return square(square(sd)) / spread;
-}
-
-/*
- * One-sided tolerance bounds (Owen 1968, Technometrics 10:445; Carkeet 2015, Optom. Vis. Sci. 92:e71): bias
- * + 1.96 sd of a normal distribution lies below the mean of n plus k times their standard deviation with that
- * confidence, where k sqrt(n) is the quantile of noncentral t with noncentrality 1.96 sqrt(n). Exact where
- * each pair is a cell of its own. With replicates, or a shared uncertainty, n is what the bias is as well
- * known as by so many differences (Vangel 1992, Technometrics 34:176).
- */
-static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
-{
-	double se = limits_bias_se(m), n = square(ret->sd / se), df = degrees_of_freedom(m, ret->sd);
-	double far = dist_noncentral_t_quantile(confidence, df, LIMITS_SD * sqrt(n)) * se;
-	double near = dist_noncentral_t_quantile(1 - confidence, df, LIMITS_SD * sqrt(n)) * se;
-
-	/* All differences are the same: there is nothing but what all cells share. */
-	if (!(ret->sd > 0)) {
-		far = dist_normal_quantile(confidence) * se;
-		near = -far;
-	}
-	ret->outer = around(m->bias, far);
-	ret->inner = around(m->bias, near);
 }
 
 void limits_compute(const struct limits_moments *m, double confidence, struct agreement_limits *ret)

@@ -3,7 +3,6 @@
 #define SWAPCAL_CALIBRATE_AGREEMENT_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "calibrate/distribution.h"
 
@@ -37,7 +36,7 @@ struct agreement_limits {
 	struct interval loa_lo_ci, loa_hi_ci;
 	/**
 	 * Tolerance bounds for the verdict, each one-sided at the confidence asked for: the limits are not
-	 * further out than `outer`, and not further in than `inner`, exactly so where each pair is a cell of its own.
+	 * further out than `outer`, and not further in than `inner` (MOVER, Zou 2013).
 	 */
 	struct interval outer, inner;
 };
@@ -69,7 +68,6 @@ struct agreement_params {
 	 * several (ranking.h).
 	 */
 	double confidence;
-	uint64_t seed; /**< for estimators that resample; at present none does */
 };
 
 struct agreement {

@@ -26,12 +26,6 @@ double dist_normal_quantile(double p);
 double dist_t_quantile(double p, double df);
 double dist_chi2_quantile(double p, double df);
 
-/**
- * The same of the noncentral t distribution with noncentrality delta: of (Z + delta) / sqrt(chi2 / df), Z
- * standard normal. Takes about a millisecond.
- */
-double dist_noncentral_t_quantile(double p, double df, double delta);
-
 /** The share of the distribution above x. */
 double dist_normal_upper(double x);
 double dist_t_upper(double x, double df);

@@ -10,8 +10,6 @@
 
 /* Of each side of the verdict. */
 #define CONFIDENCE 0.95
-/* Of the bootstrap: fixed, so that a file has one answer. */
-#define SEED 1
 
 static const char usage[] =
 	"usage: swapcal compare PAIRS.csv [--margin PCT] [--format text|json]\n"
@@ -85,7 +83,7 @@ static struct err *print_comparison(const struct options *o, const struct pairs 
 	const struct compare_subject subject = {
 		.name = pairs_name(o->path),
 		.has_cells = pairs->has_cells,
-		.params = { .margin_pct = o->margin_pct, .confidence = CONFIDENCE, .seed = SEED },
+		.params = { .margin_pct = o->margin_pct, .confidence = CONFIDENCE },
 	};
 	struct agreement a;
 

@@ -103,7 +103,6 @@ void compare_json(const struct agreement *a, const struct compare_subject *s, st
 	json_object_set_new(o, "file", format_json_string(s->name));
 	set_number(o, "margin_pct", s->params.margin_pct);
 	set_number(o, "confidence", s->params.confidence);
-	json_object_set_new(o, "seed", json_integer((json_int_t)s->params.seed));
 	compare_json_members(a, o);
 	format_json_exact(out, o);
 }

@@ -51,10 +51,11 @@ static void add_picked(struct strbuf *out, const struct report *r)
 
 	strbuf_addf(out, "\n  Smallest likely error: %s. ", r->agreements[0].metric);
 	if (!isfinite(a->pct.outer.lo)) {
-		strbuf_addf(out, "One cell tells nothing about others.\n");
+		strbuf_adds(out, "One cell tells nothing about others.\n");
 		return;
 	}
-	strbuf_addf(out, "Since it was picked of %zu, its bounds at %s %%:\n  ", r->agreements_n,
+	strbuf_addf(out, "When cells are drawn anew it comes first in %.0f %%.\n", 100 * r->picked_share);
+	strbuf_addf(out, "  Since it was picked of %zu, its bounds at %s %%: ", r->agreements_n,
 		    format_fixed(confidence, 100 * r->picked_confidence, 2));
 	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
 	strbuf_addf(out, " %%: %s within ", agreement_verdict_name(a->verdict));

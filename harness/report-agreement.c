@@ -74,7 +74,6 @@ static void judge(const struct report *r, size_t metric, size_t metrics_n, doubl
 		.margin_pct = r->margin_pct,
 		.z_uncertainty_pct = z_uncertainty_pct(r, metrics_n),
 		.confidence = confidence,
-		.seed = REPORT_SEED,
 	};
 	size_t n;
 	cleanup_free struct agreement_pair *pairs = collect(r, metric, metrics_n, &n);
@@ -110,11 +109,21 @@ static int by_error(const void *x, const void *y)
 	return strcmp(a->metric, b->metric);
 }
 
-/* The mean difference in percent of every metric that has a value everywhere, in each cell: one metric after
- * another. */
-static double *differences(const struct report *r, size_t metrics_n, size_t *ret_metrics, size_t *ret_cells)
+/* What a row says of its cell, in percent of Z. */
+static struct ranking_cell cell_of(const struct report_row *row)
 {
-	double *diffs = xcalloc(r->rows_n, sizeof(*diffs));
+	struct ranking_cell c = { .mean = row->diff_pct, .n = row->n };
+
+	for (unsigned i = 0; i < row->n; i++)
+		c.squares += pow(100 * (row->values_kib[i] - row->y_kib) / row->z_kib, 2);
+	return c;
+}
+
+/* Every metric that has a value everywhere, in each cell: one metric after another. */
+static struct ranking_cell *collect_cells(const struct report *r, size_t metrics_n, size_t *ret_metrics,
+					  size_t *ret_cells)
+{
+	struct ranking_cell *data = xcalloc(r->rows_n, sizeof(*data));
 	size_t n = 0;
 
 	*ret_metrics = *ret_cells = 0;
@@ -123,11 +132,11 @@ static double *differences(const struct report *r, size_t metrics_n, size_t *ret
 			continue;
 		for (size_t i = m; i < r->rows_n; i += metrics_n)
 			if (report_is_compared(&r->rows[i]))
-				diffs[n++] = r->rows[i].diff_pct;
+				data[n++] = cell_of(&r->rows[i]);
 		++*ret_metrics;
 		*ret_cells = n / *ret_metrics;
 	}
-	return diffs;
+	return data;
 }
 
 static size_t index_of(const struct report *r, const char *metric, size_t metrics_n)
@@ -141,12 +150,15 @@ static size_t index_of(const struct report *r, const char *metric, size_t metric
 
 static void judge_picked(struct report *r, size_t metrics_n)
 {
-	size_t metrics, cells;
-	cleanup_free double *diffs = differences(r, metrics_n, &metrics, &cells);
+	size_t metrics, cells, picked = index_of(r, r->agreements[0].metric, metrics_n), place = 0;
+	cleanup_free struct ranking_cell *data = collect_cells(r, metrics_n, &metrics, &cells);
 
-	r->picked_confidence = ranking_confidence(diffs, metrics, cells, CONFIDENCE, REPORT_SEED);
-	judge(r, index_of(r, r->agreements[0].metric, metrics_n), metrics_n, r->picked_confidence,
-	      &r->picked);
+	for (size_t m = 0; m < picked; m++)
+		place += !count_no_value(r, m, metrics_n);
+	r->picked_confidence = ranking_confidence(data, metrics, cells, CONFIDENCE, REPORT_SEED);
+	/* The first one has no value in some cell only when that is so of all. */
+	r->picked_share = metrics ? ranking_first(data, metrics, cells, place, REPORT_SEED) : (double)NAN;
+	judge(r, picked, metrics_n, r->picked_confidence, &r->picked);
 }
 
 void report_agree(struct report *r, size_t metrics_n)

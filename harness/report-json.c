@@ -176,6 +176,7 @@ static json_t *picked_json(const struct report *r)
 
 	json_object_set_new(object, "metric", format_json_string(r->agreements[0].metric));
 	json_object_set_new(object, "confidence", format_json_fixed(r->picked_confidence, 3));
+	json_object_set_new(object, "first_pct", format_json_fixed(100 * r->picked_share, 1));
 	json_object_set_new(object, "outer_pct",
 			    json_pack("[o, o]", format_json_number(r->picked.pct.outer.lo),
 				      format_json_number(r->picked.pct.outer.hi)));

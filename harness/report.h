@@ -120,6 +120,8 @@ struct report {
 	 * and what is left of its agreement.
 	 */
 	double picked_confidence;
+	double picked_share; /**< of resampled sets of cells in which it comes first; NAN for fewer than 2
+				cells */
 	struct agreement picked;
 	struct report_gap *gaps;
 	size_t gaps_n, gaps_cap;

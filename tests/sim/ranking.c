@@ -12,8 +12,8 @@
 #include "tests/tap.h"
 
 #define SEEDS   200
-#define METRICS 10
-#define CELLS   24
+#define METRICS 8
+#define CELLS   16
 #define BIAS    2.
 #define SD      1.5
 
@@ -47,6 +47,15 @@ static double lowest_bound(double diffs[METRICS][CELLS], double confidence)
 	return lowest;
 }
 
+static double confidence_of(const double *diffs, uint64_t seed)
+{
+	struct ranking_cell data[METRICS * CELLS];
+
+	for (size_t i = 0; i < METRICS * CELLS; i++)
+		data[i] = (struct ranking_cell){ .mean = diffs[i], .n = 1 };
+	return ranking_confidence(data, METRICS, CELLS, 0.95, seed);
+}
+
 /* All metrics are equally good. Their errors in a cell have a common part, whose share of variance is the
  * correlation. */
 static struct held experiment(double correlation)
@@ -66,7 +75,7 @@ static struct held experiment(double correlation)
 					BIAS + SD * (common + gsl_ran_gaussian(rng, sqrt(1 - correlation)));
 		}
 
-		double confidence = ranking_confidence(diffs[0], METRICS, CELLS, 0.95, seed);
+		double confidence = confidence_of(diffs[0], seed);
 
 		held.plain += lowest_bound(diffs, 0.95) >= truth;
 		held.corrected += lowest_bound(diffs, confidence) >= truth;
@@ -92,7 +101,6 @@ static void check(double correlation, unsigned plain_max_pct)
 
 int main(void)
 {
-	check(0.3, 75);
-	check(0.9, 90);
+	check(0.5, 75);
 	return tap_done();
 }

@@ -47,17 +47,17 @@ static void test_balanced(void)
 	is_near(a.abs.sd, sd, DIGITS, "SD of one difference");
 	is_near(a.abs.sd_within, 2, DIGITS, "of which within cells");
 	is_near(a.abs.sd_between, sqrt(7), DIGITS, "and between");
-	is_near(a.abs.loa.lo, 5 - 1.959964 * sd, DIGITS * 10, "lower limit");
-	is_near(a.abs.loa_hi_ci.hi, 5 + 1.959964 * sd + t * se, DIGITS * 10, "interval of the upper one");
+	is_near(a.abs.loa.lo, 5 - 1.96 * sd, DIGITS * 10, "lower limit");
+	is_near(a.abs.loa_hi_ci.hi, 5 + 1.96 * sd + t * se, DIGITS * 10, "interval of the upper one");
 	is_near(a.abs.loa.hi - a.abs.loa_hi_ci.lo, t * se, DIGITS * 10, "on both sides");
 
 	double bias = 2.919986 * sqrt(3);
 	double high = sqrt(11 + hypot(9 * (2 / 0.1025866 - 1), 2 * (3 / 0.3518463 - 1)));
 	double low = sqrt(11 - hypot(9 * (1 - 2 / 5.991465), 2 * (1 - 3 / 7.814728)));
 
-	is_near(a.abs.outer.hi, 5 + 1.959964 * sd + hypot(bias, 1.959964 * (high - sd)), 1e-4, "outer bound");
+	is_near(a.abs.outer.hi, 5 + 1.96 * sd + hypot(bias, 1.96 * (high - sd)), 1e-4, "outer bound");
 	is_near(a.abs.outer.lo, 10 - a.abs.outer.hi, 1e-9, "as far on the other side");
-	is_near(a.abs.inner.hi, 5 + 1.959964 * sd - hypot(bias, 1.959964 * (sd - low)), 1e-4, "inner bound");
+	is_near(a.abs.inner.hi, 5 + 1.96 * sd - hypot(bias, 1.96 * (sd - low)), 1e-4, "inner bound");
 	is_near(a.abs.inner.lo, 10 - a.abs.inner.hi, 1e-9, "and its opposite");
 	is_near(a.pct.sd, a.abs.sd, 1e-9, "percents of 100 are the same");
 	is_near(a.pct.outer.hi, a.abs.outer.hi, 1e-9, "with the same bounds");
@@ -234,10 +234,10 @@ static void test_never(void)
 	is_int(a.cells_needed, 0, "whatever the number of cells");
 	is_str(a.verdict_reason, "no number of cells would tell", "which is said");
 	p.z_uncertainty_pct = 0;
-	p.margin_pct = 1.959964 * 1.001;
+	p.margin_pct = 1.96 * 1.001;
 	a = make_exact(20, false, 0, 1, &p);
 	is_int(a.cells_needed, 0, "a limit that close to the margin takes more cells than anyone has");
-	p.margin_pct = 1.959964 * 1.02;
+	p.margin_pct = 1.96 * 1.02;
 	a = make_exact(20, false, 0, 1, &p);
 	printf("# a limit 2 %% from the margin: %zu cells\n", a.cells_needed);
 	ok(a.cells_needed > 5000 && a.cells_needed < 20000, "2 % from the margin it takes thousands");

@@ -33,7 +33,15 @@ static double *make(size_t metrics, size_t cells, double correlation, uint64_t s
 
 static double confidence_of(const double *diffs, size_t metrics, size_t cells, double confidence)
 {
-	return ranking_confidence(diffs, metrics, cells, confidence, 1);
+	struct ranking_cell *data = xcalloc(metrics * cells + 1, sizeof(*data));
+
+	for (size_t i = 0; i < metrics * cells; i++)
+		data[i] = (struct ranking_cell){ .mean = diffs[i], .n = 1 };
+
+	double found = ranking_confidence(data, metrics, cells, confidence, 1);
+
+	free(data);
+	return found;
 }
 
 static double confidence_of_made(size_t metrics, size_t cells, double correlation)
@@ -144,6 +152,40 @@ static void test_time(void)
 	free(diffs);
 }
 
+/* Metrics without a bias whose errors have these sizes, +-, in 6 cells; so many replicates, apart by `apart`.
+ */
+static double first_of(const double *sizes, size_t metrics, size_t metric, size_t replicates, double apart)
+{
+	struct ranking_cell data[4 * 6];
+
+	for (size_t m = 0; m < metrics; m++)
+		for (size_t c = 0; c < 6; c++)
+			data[m * 6 + c] =
+				(struct ranking_cell){ .mean = c % 2 ? sizes[m] : -sizes[m],
+						       .squares = apart * apart * (double)(replicates - 1),
+						       .n = replicates };
+	return ranking_first(data, metrics, 6, metric, 1);
+}
+
+static void test_first(void)
+{
+	static const double sizes[] = { 1, 3, 1 };
+	struct ranking_cell close[] = { { 1, 0, 1 }, { 5, 0, 1 }, { 1, 0, 1 }, { 5, 0, 1 },
+					{ 5, 0, 1 }, { 1, 0, 1 }, { 5, 0, 1 }, { 1.1, 0, 1 } };
+
+	is_near(first_of(sizes, 2, 0, 1, 0), 1, 0, "who is better in every cell is always first");
+	is_near(first_of(sizes, 2, 1, 1, 0), 0, 0, "and the other one never");
+	is_near(first_of(sizes, 3, 2, 1, 0), 1, 0, "equals share the first place");
+
+	double share = ranking_first(close, 2, 4, 0, 1);
+
+	/* Means and spreads of the two are the same but for 0.1 in one cell. */
+	ok(share > 0.35 && share < 0.75, "who is better by a hair is first as often as not");
+	ok(isnan(ranking_first(close, 2, 1, 0, 1)), "one cell cannot be drawn anew");
+	is_near(first_of(sizes, 1, 0, 1, 0), 1, 0, "a single metric is first");
+	is_near(first_of(sizes, 2, 0, 3, 2), 1, 0, "replicates add the same to both");
+}
+
 int main(void)
 {
 	test_extremes();
@@ -151,5 +193,6 @@ int main(void)
 	test_properties();
 	test_degenerate();
 	test_time();
+	test_first();
 	return tap_done();
 }
