@@ -2,6 +2,7 @@
 #include "calibrate/distribution.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_errno.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
 
@@ -10,9 +11,13 @@ static bool is_share(double p)
 	return p > 0 && p < 1;
 }
 
-/* The domain is checked before GSL is asked: outside of it GSL calls its error handler, which aborts. */
+/*
+ * The domain is checked before GSL is asked: outside of it, and where it does not converge, GSL calls its
+ * error handler, which ends the program unless it is switched off.
+ */
 static bool is_df(double df)
 {
+	gsl_set_error_handler_off();
 	return df > 0 && isfinite(df);
 }
 
