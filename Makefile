@@ -173,7 +173,8 @@ PROVE := prove --exec ''
 
 .PHONY: check
 check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, measure and docs tests: no root, no image, under a minute
-	$(PROVE) $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS)
+	$(PROVE) --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS)
+	$(PROVE) $(MEASURE_TESTS)
 
 .PHONY: check-system
 check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image once)
