@@ -89,7 +89,7 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 static void add_warning(struct strbuf *out, const struct report *r, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
-	double half_kib = (t->z_hi_kib - t->z_lo_kib) / 2, wanted_kib;
+	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2, wanted_kib;
 
 	wanted_kib = (double)campaign_search_params(t->cell).precision_kib;
 	strbuf_adds(out, "  warning: ");
@@ -116,7 +116,7 @@ void report_agreement_text(const struct report *r, struct strbuf *out)
 	for (size_t i = 0; i < r->thresholds_n; i++) {
 		const struct report_threshold *t = &r->thresholds[i];
 
-		if (!strstr(t->flags, "unstable-threshold") || !isfinite(t->z_kib))
+		if (!strstr(t->flags, "unstable-threshold"))
 			continue;
 		if (!warnings++)
 			strbuf_adds(out, "\n");

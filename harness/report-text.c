@@ -82,7 +82,7 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
 
-	strbuf_addf(out, "%7u  bracket ", cell_uint(t->cell, "x_mib"));
+	strbuf_addf(out, "\n%7u  bracket ", cell_uint(t->cell, "x_mib"));
 	table_range_mib(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
 	strbuf_addf(out, ", %u of %u answers contradict; ", e->contradictions, e->answers);
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
@@ -113,7 +113,6 @@ static void add_thresholds(struct strbuf *out, const struct report *r)
 		add_threshold(out, r, &r->thresholds[i]);
 	if (!r->thresholds_n)
 		strbuf_adds(out, "      none was asked for\n");
-	strbuf_adds(out, "\n");
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		if (isfinite(r->thresholds[i].z_kib))
 			add_details(out, &r->thresholds[i]);

@@ -280,6 +280,46 @@ static void test_two_searches(void)
 	cell_deinit(&z);
 }
 
+/* A guest that answers by the toss of a coin: told with its number and with what to do. */
+static void test_unstable(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	unsigned coin = 12345;
+
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &g));
+	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	for (unsigned seq = 1; seq <= 40; seq++) {
+		/* The generator of C's standard; its upper bits are the better ones. */
+		coin = coin * 1103515245 + 12345;
+		test_put(store, run,
+			 test_probe(&z, 0, seq, PROBE_FIXED, (175 + seq % 11) * 1024,
+				    coin >> 30 & 1 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+	}
+
+	struct report *r = finish(store, run);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	report_text(r, &text);
+	is_str(r->thresholds[0].flags, "unstable-threshold",
+	       "40 answers that contradict each other: unstable");
+	ok(isnan(r->thresholds[0].z_kib), "there is no Z*: most answers are yes, however small the ballast");
+	has_str(strbuf_str(&text), "warning: 256 MiB: ballast: Z* is known within ", "there is a warning");
+	has_str(strbuf_str(&text), " MiB, wanted 0.5, after 40 probes (", "with the numbers");
+	has_str(strbuf_str(&text), "`swapcal run PLAN -o FILE`", "and the command to try next");
+	has_str(r->gaps[0].reason, "more replicates ask again", "it is among what was not measured, too");
+	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&g);
+}
+
 /* A guest whose threshold says nothing, or not yet. */
 static struct report *report_with_growth(struct store *store, int64_t run, const struct cell *z)
 {
@@ -476,6 +516,7 @@ int main(void)
 	test_equal_digits();
 	test_control();
 	test_two_searches();
+	test_unstable();
 	test_missing_thresholds();
 	test_open_bracket();
 	test_no_onset();
