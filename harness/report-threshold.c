@@ -161,7 +161,7 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 		break;
 	case SEARCH_UNSTABLE:
 		add_gap(r, cell, replicate, "unstable",
-			xasprintf("Z* is known within %.1f MiB after %u probes; more replicates ask again",
+			xasprintf("known within %.1f MiB after %u probes; more replicates ask again",
 				  (s.estimate.ci_kib.hi - s.estimate.ci_kib.lo) / 2 / 1024,
 				  s.estimate.answers));
 		break;
