@@ -89,20 +89,20 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 static void add_warning(struct strbuf *out, const struct report *r, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
-	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2, wanted_kib;
+	struct search_params params = campaign_search_params(t->cell);
 
-	wanted_kib = (double)campaign_search_params(t->cell).precision_kib;
 	strbuf_adds(out, "  warning: ");
 	format_cell(out, t->cell);
 	format_varying(out, t->cell, r->cells, r->cells_n);
 	strbuf_adds(out, ": Z* is known within ");
-	table_mib(out, 0, half_kib);
+	table_mib(out, 0, (e->ci_kib.hi - e->ci_kib.lo) / 2);
 	strbuf_adds(out, " MiB, wanted ");
-	table_mib(out, 0, wanted_kib);
+	table_mib(out, 0, (double)params.precision_kib);
+	strbuf_addf(out, ", after %u probes (%u contradict).\n", e->answers, e->contradictions);
 	strbuf_addf(out,
-		    ", after %u probes (%u contradict). Add to `replicates` of the plan by one and\n"
-		    "  `swapcal run PLAN -o FILE` asks %u more at most.\n",
-		    e->answers, e->contradictions, campaign_search_params(t->cell).max_probes);
+		    "  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for "
+		    "each.\n",
+		    params.max_probes);
 }
 
 void report_agreement_text(const struct report *r, struct strbuf *out)
