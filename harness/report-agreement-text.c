@@ -98,7 +98,7 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 	table_mib(out, 0, (e->ci_kib.hi - e->ci_kib.lo) / 2);
 	strbuf_adds(out, " MiB, wanted ");
 	table_mib(out, 0, (double)params.precision_kib);
-	strbuf_addf(out, ", after %u probes (%u contradict).\n", e->answers, e->contradictions);
+	strbuf_addf(out, ", after %u probes, %u contradict.\n", e->answers, e->contradictions);
 	strbuf_addf(out,
 		    "  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for "
 		    "each.\n",
