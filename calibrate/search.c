@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "calibrate/posterior.h"
 #include "harness/base/alloc.h"
@@ -24,59 +25,76 @@
 /* Questions are weighed at so many places of the posterior, evenly by probability. */
 #define CANDIDATES 31
 
+/* More different Z than any search asks; of more the lowest count, so that what was not made by a search
+ * costs little. */
+#define ANSWERS_MAX 4096
+
 /* The question of this search: its parameters, the answers that count, and what follows from both. */
 struct search {
 	const struct search_params *p;
-	const struct search_probe *probes;
-	size_t n;
 	uint64_t lowest, highest; /* Z on the grid that may be asked */
 	const struct search_probe *ramp;
+	struct posterior_answer *answers; /* by Z, each Z once */
+	size_t n;
 };
 
 DEFINE_CLEANUP(cleanup_posterior, struct posterior *, posterior_destroy)
 
-static bool is_answer(const struct search *s, const struct search_probe *probe)
+static int by_z(const void *a, const void *b)
 {
-	return !probe->is_ramp && probe->z_kib >= s->lowest && probe->z_kib <= s->highest;
+	double x = ((const struct posterior_answer *)a)->z_kib,
+	       y = ((const struct posterior_answer *)b)->z_kib;
+
+	return (x > y) - (x < y);
 }
 
-/* The bracket around the cut "swaps from Z = cut on", and the answers on the wrong side of it. */
-static struct search_estimate bracket_at(const struct search *s, uint64_t cut)
+/* The fixed-Z answers that count: sorted, those at the same Z together. */
+static void collect_answers(struct search *s, const struct search_probe *probes, size_t n)
 {
-	struct search_estimate b = { .bracket_lo_kib = s->p->lo_kib, .bracket_hi_kib = UINT64_MAX };
+	size_t all = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		const struct search_probe *probe = &s->probes[i];
-		bool is_above = probe->z_kib >= cut;
+	s->answers = xcalloc(n, sizeof(*s->answers));
+	for (size_t i = 0; i < n; i++)
+		if (!probes[i].is_ramp && probes[i].z_kib >= s->lowest && probes[i].z_kib <= s->highest)
+			s->answers[all++] = (struct posterior_answer){ .z_kib = (double)probes[i].z_kib,
+								       .yes = probes[i].swapped,
+								       .no = !probes[i].swapped };
+	if (all)
+		qsort(s->answers, all, sizeof(*s->answers), by_z);
+	for (size_t i = 0; i < all; i++) {
+		struct posterior_answer *last = s->n ? &s->answers[s->n - 1] : NULL;
 
-		if (!is_answer(s, probe))
-			continue;
-		b.answers++;
-		if (is_above && probe->z_kib < b.bracket_hi_kib)
-			b.bracket_hi_kib = probe->z_kib;
-		if (!is_above && probe->z_kib > b.bracket_lo_kib)
-			b.bracket_lo_kib = probe->z_kib;
-		b.contradictions += probe->swapped != is_above;
+		if (last && last->z_kib == s->answers[i].z_kib) {
+			last->yes += s->answers[i].yes;
+			last->no += s->answers[i].no;
+		} else if (s->n < ANSWERS_MAX) {
+			s->answers[s->n++] = s->answers[i];
+		}
 	}
-	return b;
 }
 
-/* The bracket of the best cut. Quadratic, for some tens of answers that each cost seconds. */
-static struct search_estimate find_bracket(const struct search *s)
+/* The bracket around the cut that has the fewest answers on its wrong side, the lowest of equal ones. */
+static void find_bracket(const struct search *s, struct search_estimate *e)
 {
-	struct search_estimate best = bracket_at(s, UINT64_MAX);
+	unsigned contradictions = 0;
+	size_t cut = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (!is_answer(s, &s->probes[i]))
-			continue;
-
-		struct search_estimate b = bracket_at(s, s->probes[i].z_kib);
-
-		if (b.contradictions < best.contradictions ||
-		    (b.contradictions == best.contradictions && b.bracket_hi_kib < best.bracket_hi_kib))
-			best = b;
+		contradictions += s->answers[i].no;
+		e->answers += s->answers[i].yes + s->answers[i].no;
 	}
-	return best;
+	/* Below all answers each "no" is wrong; every step up makes the "no" it passes right, and the "yes"
+	 * wrong. */
+	e->contradictions = contradictions;
+	for (size_t i = 0; i < s->n; i++) {
+		contradictions += s->answers[i].yes - s->answers[i].no;
+		if (contradictions < e->contradictions) {
+			e->contradictions = contradictions;
+			cut = i + 1;
+		}
+	}
+	e->bracket_lo_kib = cut ? (uint64_t)s->answers[cut - 1].z_kib : s->p->lo_kib;
+	e->bracket_hi_kib = cut < s->n ? (uint64_t)s->answers[cut].z_kib : UINT64_MAX;
 }
 
 static struct posterior_params prior_of(const struct search *s)
@@ -92,30 +110,6 @@ static struct posterior_params prior_of(const struct search *s)
 		.above = s->ramp->swapped ? ABOVE_AFTER_ONSET : ABOVE_WITHOUT_ONSET,
 		.precision_kib = (double)s->p->precision_kib,
 	};
-}
-
-/* Answers at the same Z together, which makes no difference but in time. */
-static void count_answer(struct posterior_answer *answers, size_t *n, const struct search_probe *probe)
-{
-	size_t i = 0;
-
-	while (i < *n && answers[i].z_kib != (double)probe->z_kib)
-		i++;
-	*n += i == *n;
-	answers[i].z_kib = (double)probe->z_kib;
-	*(probe->swapped ? &answers[i].yes : &answers[i].no) += 1;
-}
-
-static struct posterior *make_posterior(const struct search *s)
-{
-	struct posterior_params params = prior_of(s);
-	cleanup_free struct posterior_answer *answers = xcalloc(s->n, sizeof(*answers));
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (is_answer(s, &s->probes[i]))
-			count_answer(answers, &n, &s->probes[i]);
-	return posterior_create(&params, answers, n);
 }
 
 static void estimate(const struct posterior *posterior, struct search_estimate *e)
@@ -167,37 +161,44 @@ static enum search_step decide_step(const struct search *s, const struct posteri
 	return e->answers < s->p->max_probes ? SEARCH_PROBE : SEARCH_UNSTABLE;
 }
 
+/* What follows from a ramp and the answers. */
+static void decide(const struct search *s, struct search_next *next)
+{
+	struct posterior_params prior = prior_of(s);
+	cleanup(cleanup_posterior_) struct posterior *posterior = posterior_create(&prior, s->answers, s->n);
+
+	estimate(posterior, &next->estimate);
+	next->step = decide_step(s, posterior, &next->estimate);
+	if (next->step == SEARCH_PROBE)
+		next->z_kib = best_question(s, posterior);
+}
+
 struct search_next search_decide(const struct search_params *p, const struct search_probe *probes, size_t n)
 {
 	assert(p->precision_kib > 0);
 
 	struct search s = {
 		.p = p,
-		.probes = probes,
-		.n = n,
 		.lowest = (p->lo_kib / p->precision_kib + 1) * p->precision_kib,
 		.highest = p->hi_kib / p->precision_kib * p->precision_kib,
 	};
-	struct search_next next = { .step = SEARCH_NO_THRESHOLD, .estimate = find_bracket(&s) };
+	struct search_next next = { .step = SEARCH_NO_THRESHOLD,
+				    .estimate = { .z_kib = NAN,
+						  .ci_kib = INTERVAL_NONE,
+						  .se_kib = NAN,
+						  .spread_kib = NAN,
+						  .spread_hi_kib = NAN,
+						  .wrong = NAN } };
 
-	next.estimate.z_kib = next.estimate.se_kib = next.estimate.spread_kib = next.estimate.spread_hi_kib =
-		next.estimate.wrong = NAN;
-	next.estimate.ci_kib = INTERVAL_NONE;
-	if (s.lowest > s.highest)
-		return next;
+	collect_answers(&s, probes, n);
+	find_bracket(&s, &next.estimate);
 	for (size_t i = 0; i < n; i++)
 		if (probes[i].is_ramp)
 			s.ramp = &probes[i];
-	if (!s.ramp) {
+	if (s.lowest <= s.highest && s.ramp)
+		decide(&s, &next);
+	else if (s.lowest <= s.highest)
 		next.step = SEARCH_RAMP;
-		return next;
-	}
-
-	cleanup(cleanup_posterior_) struct posterior *posterior = make_posterior(&s);
-
-	estimate(posterior, &next.estimate);
-	next.step = decide_step(&s, posterior, &next.estimate);
-	if (next.step == SEARCH_PROBE)
-		next.z_kib = best_question(&s, posterior);
+	free(s.answers);
 	return next;
 }
