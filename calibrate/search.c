@@ -27,7 +27,7 @@
 
 /* More different Z than any search asks; of more the lowest count, so that what was not made by a search
  * costs little. */
-#define ANSWERS_MAX 4096
+#define ANSWERS_MAX 512
 
 /* The question of this search: its parameters, the answers that count, and what follows from both. */
 struct search {

@@ -81,7 +81,7 @@ struct search_next {
 
 /**
  * Decides by the n answers so far. Answers below the first multiple of the precision in (lo, hi], or above
- * the last one, are left out; of more than 4096 different Z the lowest count.
+ * the last one, are left out; of more than 512 different Z the lowest count.
  */
 struct search_next search_decide(const struct search_params *p, const struct search_probe *probes, size_t n);
 
