@@ -10,8 +10,9 @@
 #include "harness/base/cleanup.h"
 
 /*
- * Half of the prior lies so near the ramp's onset: real ramps were 0.3 to 1 % above Z* (X = 160 and 256 MiB).
- * The prior has long tails, so a ramp that was far off costs some more probes and nothing else.
+ * Half of the prior lies so near the ramp's onset: real ramps were 0.4 to 0.6 % above Z* (X = 160 and 256
+ * MiB), and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more
+ * probes and nothing else.
  */
 #define GUESS_SCALE_PCT 0.6
 
