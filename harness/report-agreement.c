@@ -28,27 +28,41 @@ bool report_is_compared(const struct report_row *row)
 }
 
 /*
- * What all cells of a guest have in common is the error of its Z*: the standard uncertainty of the mean
- * difference that comes from it, in percent, when each guest has its share of the cells.
+ * The standard uncertainty of the row's Z that it shares with the other cells of its guest and method: that
+ * of Z*; of a Zeq, which counts from the mean of the guest's ramps, that of this mean. A single ramp does not
+ * tell by how much boots differ, but its step is known.
+ */
+static double shared_se_kib(const struct report_row *row)
+{
+	const struct report_threshold *t = row->threshold;
+
+	if (!cell_is(row->cell, METHOD_DISPLACEMENT))
+		return t->estimate.se_kib;
+	return fmax(t->ramps.sd_kib, t->ramps.within_boot_kib) / sqrt(t->ramp.n);
+}
+
+/*
+ * What the mean difference is uncertain by, in percent, as cells of a guest share the error of their Z: of
+ * each guest and method by its share of the cells.
  */
 static double z_uncertainty_pct(const struct report *r, size_t metrics_n)
 {
+	cleanup_free double(*shifts_pct)[2] = xcalloc(r->thresholds_n, sizeof(*shifts_pct));
 	double variance = 0;
 	size_t cells = 0;
 
-	for (size_t i = 0; i < r->rows_n; i += metrics_n)
-		cells += report_is_compared(&r->rows[i]);
-	for (size_t t = 0; t < r->thresholds_n; t++) {
-		const struct report_threshold *threshold = &r->thresholds[t];
-		size_t here = 0;
+	for (size_t i = 0; i < r->rows_n; i += metrics_n) {
+		const struct report_row *row = &r->rows[i];
 
-		for (size_t i = 0; i < r->rows_n; i += metrics_n)
-			here += report_is_compared(&r->rows[i]) && r->rows[i].threshold == threshold;
-		if (here)
-			variance += pow((double)here / (double)cells * 100 * threshold->estimate.se_kib /
-						threshold->z_kib,
-					2);
+		if (!report_is_compared(row))
+			continue;
+		shifts_pct[row->threshold - r->thresholds][cell_is(row->cell, METHOD_DISPLACEMENT)] +=
+			100 * shared_se_kib(row) / row->z_kib;
+		cells++;
 	}
+	for (size_t t = 0; cells && t < r->thresholds_n; t++)
+		for (int method = 0; method < 2; method++)
+			variance += pow(shifts_pct[t][method] / (double)cells, 2);
 	return sqrt(variance);
 }
 
@@ -67,18 +81,13 @@ static struct agreement_pair *collect(const struct report *r, size_t metric, siz
 	return pairs;
 }
 
-static void judge(const struct report *r, size_t metric, size_t metrics_n, double confidence,
-		  struct agreement *ret)
+static void judge(const struct report *r, size_t metric, size_t metrics_n,
+		  const struct agreement_params *params, struct agreement *ret)
 {
-	struct agreement_params params = {
-		.margin_pct = r->margin_pct,
-		.z_uncertainty_pct = z_uncertainty_pct(r, metrics_n),
-		.confidence = confidence,
-	};
 	size_t n;
 	cleanup_free struct agreement_pair *pairs = collect(r, metric, metrics_n, &n);
 
-	agreement_compare(pairs, n, &params, ret);
+	agreement_compare(pairs, n, params, ret);
 }
 
 static double error_of(const struct agreement *a)
@@ -148,7 +157,7 @@ static size_t index_of(const struct report *r, const char *metric, size_t metric
 	return i;
 }
 
-static void judge_picked(struct report *r, size_t metrics_n)
+static void judge_picked(struct report *r, size_t metrics_n, struct agreement_params params)
 {
 	size_t metrics, cells, picked = index_of(r, r->agreements[0].metric, metrics_n), place = 0;
 	cleanup_free struct ranking_cell *data = collect_cells(r, metrics_n, &metrics, &cells);
@@ -158,7 +167,8 @@ static void judge_picked(struct report *r, size_t metrics_n)
 	r->picked_confidence = ranking_confidence(data, metrics, cells, CONFIDENCE, REPORT_SEED);
 	/* The first one has no value in some cell only when that is so of all. */
 	r->picked_share = metrics ? ranking_first(data, metrics, cells, place, REPORT_SEED) : (double)NAN;
-	judge(r, picked, metrics_n, r->picked_confidence, &r->picked);
+	params.confidence = r->picked_confidence;
+	judge(r, picked, metrics_n, &params, &r->picked);
 }
 
 void report_agree(struct report *r, size_t metrics_n)
@@ -169,6 +179,13 @@ void report_agree(struct report *r, size_t metrics_n)
 		is_any |= report_is_compared(&r->rows[i]) && r->rows[i].n;
 	if (!is_any)
 		return;
+
+	struct agreement_params params = {
+		.margin_pct = r->margin_pct,
+		.z_uncertainty_pct = z_uncertainty_pct(r, metrics_n),
+		.confidence = CONFIDENCE,
+	};
+
 	r->agreements = xcalloc(metrics_n, sizeof(*r->agreements));
 	r->agreements_n = metrics_n;
 	for (size_t m = 0; m < metrics_n; m++) {
@@ -176,9 +193,9 @@ void report_agree(struct report *r, size_t metrics_n)
 
 		a->metric = r->rows[m].metric;
 		a->no_value = count_no_value(r, m, metrics_n);
-		judge(r, m, metrics_n, CONFIDENCE, &a->agreement);
+		judge(r, m, metrics_n, &params, &a->agreement);
 		a->error_pct = error_of(&a->agreement);
 	}
 	qsort(r->agreements, metrics_n, sizeof(*r->agreements), by_error);
-	judge_picked(r, metrics_n);
+	judge_picked(r, metrics_n, params);
 }

@@ -210,6 +210,42 @@ static void test_known(void)
 	validation_deinit(&v);
 }
 
+/*
+ * Zeq counts from ramps, so Z* itself need not be known yet. What its cells share is the error of the ramps'
+ * mean, here 0.8 MiB of sd by 4 ramps, in percent of Zeq.
+ */
+static void test_displaced(void)
+{
+	struct validation v;
+
+	make_report();
+	thresholds[0] = thresholds[1] = (struct report_threshold){
+		.z_kib = NAN,
+		.estimate.se_kib = NAN,
+		.ramp = { .n = 4 },
+		.ramps = { .sd_kib = 0.8 * 1024, .within_boot_kib = 0.5 * 1024 },
+	};
+	for (size_t i = 1; i < CELLS; i++) {
+		json_object_set_new(cells[i].identity, "method", json_string("displacement"));
+		set_z(i, 39.5, 40.5);
+		set_row(i, 2, 40);
+	}
+	v = judge(5);
+	ok(v.verdict == AGREEMENT_VALIDATED, "Zeq is compared with while Z* is not known");
+	/* Two of three cells are of one guest: sqrt(4 + 1) / 3 of 1 %; t of 2 degrees of freedom. */
+	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3, 1e-6,
+		"the uncertainty of the ramps is in percent of Zeq");
+	validation_deinit(&v);
+
+	for (int t = 0; t < 2; t++)
+		thresholds[t].ramps.sd_kib = NAN;
+	v = judge(5);
+	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3 * 0.5 / 0.8, 1e-6,
+		"of a single ramp its step is what is known");
+	validation_deinit(&v);
+	thresholds[0] = thresholds[1] = (struct report_threshold){ 0 };
+}
+
 static void test_formats(void)
 {
 	struct strbuf text = STRBUF_INIT, json_text = STRBUF_INIT;
@@ -249,6 +285,7 @@ int main(void)
 	test_verdict();
 	test_no_value();
 	test_known();
+	test_displaced();
 	test_formats();
 	free(report.agreements);
 	for (size_t i = 0; i < CELLS; i++)
