@@ -153,7 +153,8 @@ void validate_judge(const struct report *r, const struct metric *metrics, size_t
 	if (v.cells_n)
 		qsort(v.cells, v.cells_n, sizeof(*v.cells), by_distance);
 	for (size_t i = 0; i < r->agreements_n; i++)
-		if (strcmp(r->agreements[i].metric, v.metric->name) == 0)
+		/* Not by its text: a shipped metric may have the same name. */
+		if (r->agreements[i].metric == v.metric->name)
 			v.agreement = &r->agreements[i];
 	v.verdict = verdict_of(&v);
 	*ret = v;

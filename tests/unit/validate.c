@@ -166,6 +166,24 @@ static void test_no_value(void)
 	validation_deinit(&v);
 }
 
+/* A file of one's own may be called like a shipped metric. */
+static void test_same_name(void)
+{
+	struct validation v;
+	char *own = metrics[2].name;
+
+	make_report();
+	metrics[2].name = xstrdup(metrics[1].name);
+	for (size_t cell = 0; cell < CELLS; cell++)
+		rows[cell * METRICS + 2].metric = metrics[2].name;
+	v = judge(5);
+	ok(v.verdict == AGREEMENT_VALIDATED && v.agreement->agreement.pct.bias == 0,
+	   "the metric on trial is judged, and not the shipped one of its name");
+	validation_deinit(&v);
+	free(metrics[2].name);
+	metrics[2].name = own;
+}
+
 /* Turns a cell into one with a known answer. */
 static void make_known(size_t cell)
 {
@@ -285,6 +303,7 @@ int main(void)
 	test_verdict();
 	test_no_value();
 	test_known();
+	test_same_name();
 	test_displaced();
 	test_formats();
 	free(report.agreements);
