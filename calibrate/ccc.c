@@ -36,6 +36,11 @@ static struct interval transform_interval(const struct line_moments *m, double c
 	double sz = sqrt(m->zz / m->n), sy = sqrt(m->yy / m->n), shift = m->mean_z - m->mean_y;
 	double spread = sz * sz + sy * sy + shift * shift;
 	double r = m->zy / sqrt(m->zz) / sqrt(m->yy), cb = 2 * sz * sy / spread;
+
+	/* Of a constant z or y there is no correlation, and what is not known is no interval of width 0. */
+	if (isnan(r))
+		return INTERVAL_NONE;
+
 	double u2 = shift * shift / (sz * sy), u2_cb = 2 * shift * shift / spread, p2 = ccc * ccc;
 
 	double variance =

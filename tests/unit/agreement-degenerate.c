@@ -89,6 +89,7 @@ static void test_all_equal(void)
 	ok(isfinite(a.abs.outer.lo) && isfinite(a.pct.outer.hi) && isfinite(a.tost_p),
 	   "but limits and verdict");
 	is_near(a.ccc, 0, 0, "and no concordance");
+	ok(isnan(a.ccc_ci.lo) && isnan(a.ccc_ci.hi), "of which nothing says how sure that is");
 	is_near(a.proportional_slope, 2, 1e-12, "the error is all there is");
 
 	a = compare(some, same, 4);
