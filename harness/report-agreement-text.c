@@ -25,9 +25,10 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 	table_number(out, 9, a->error_pct, "", " %");
 	table_number(out, 10, pct->bias, "+", " %");
 	strbuf_adds(out, "  ");
-	table_range(out, 17, pct->loa.lo, pct->loa.hi, "+");
-	table_range(out, 17, pct->outer.lo, pct->outer.hi, "+");
-	strbuf_addf(out, "%5zu  %s", a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
+	table_range(out, 16, pct->loa.lo, pct->loa.hi, "+");
+	strbuf_adds(out, " ");
+	table_range(out, 16, pct->outer.lo, pct->outer.hi, "+");
+	strbuf_addf(out, " %5zu  %s", a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
 	if (a->no_value)
 		strbuf_addf(out, ", no value in %zu", a->no_value);
 	table_end_line(out, "");
@@ -50,7 +51,7 @@ static void add_picked(struct strbuf *out, const struct report *r)
 	char confidence[32];
 
 	strbuf_addf(out, "\n  Smallest likely error: %s. ", r->agreements[0].metric);
-	if (!isfinite(a->pct.outer.lo)) {
+	if (a->cells < 2) {
 		strbuf_adds(out, "One cell tells nothing about others.\n");
 		return;
 	}
@@ -90,13 +91,18 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 {
 	const struct search_estimate *e = &t->estimate;
 	struct search_params params = campaign_search_params(t->cell);
+	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2;
 
 	strbuf_adds(out, "  warning: ");
 	format_cell(out, t->cell);
 	format_varying(out, t->cell, r->cells, r->cells_n);
-	strbuf_adds(out, ": Z* is known within ");
-	table_mib(out, 0, (e->ci_kib.hi - e->ci_kib.lo) / 2);
-	strbuf_adds(out, " MiB, wanted ");
+	if (isfinite(half_kib)) {
+		strbuf_adds(out, ": Z* is known within ");
+		table_mib(out, 0, half_kib);
+		strbuf_adds(out, " MiB, wanted ");
+	} else {
+		strbuf_adds(out, ": Z* is open above, wanted within ");
+	}
 	table_mib(out, 0, (double)params.precision_kib);
 	strbuf_addf(out, ", after %u probes, %u contradict.\n", e->answers, e->contradictions);
 	strbuf_addf(out,

@@ -142,6 +142,18 @@ static struct report_gap *add_gap(struct report *r, const struct cell *cell, uns
 	return gap;
 }
 
+static char *unstable_reason(const struct search_estimate *e)
+{
+	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2;
+
+	if (!isfinite(half_kib))
+		return xasprintf(
+			"may be beyond the largest ballast, after %u probes; more replicates ask again",
+			e->answers);
+	return xasprintf("known within %.1f MiB after %u probes; more replicates ask again", half_kib / 1024,
+			 e->answers);
+}
+
 static void find_search_gap(struct report *r, const struct cell *cell, unsigned replicate,
 			    const struct probe_record *probes, size_t n)
 {
@@ -160,10 +172,7 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 				  (unsigned long long)campaign_search_params(cell).hi_kib / 1024));
 		break;
 	case SEARCH_UNSTABLE:
-		add_gap(r, cell, replicate, "unstable",
-			xasprintf("known within %.1f MiB after %u probes; more replicates ask again",
-				  (s.estimate.ci_kib.hi - s.estimate.ci_kib.lo) / 2 / 1024,
-				  s.estimate.answers));
+		add_gap(r, cell, replicate, "unstable", unstable_reason(&s.estimate));
 		break;
 	}
 }

@@ -406,6 +406,31 @@ static void test_open_bracket(void)
 	cell_deinit(&z);
 }
 
+/* Most of the answers at the largest ballasts are no. */
+static void test_no_upper_end(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 511 * 256;
+	test_put(store, run, ramp);
+	for (unsigned seq = 1; seq <= 40; seq++)
+		test_put(store, run,
+			 test_probe(&z, 0, seq, PROBE_FIXED, (512 - seq % 7) * 1024,
+				    seq % 5 < 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+
+	struct report *r = report_with_growth(store, run, &z);
+	const struct report_gap *gap = &r->gaps[0];
+
+	is_str(gap->what, "unstable", "an interval without an upper end is unstable");
+	has_str(gap->reason, "may be beyond the largest ballast", "and has no width to tell");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
 static void test_no_onset(void)
 {
 	int64_t run;
@@ -518,6 +543,7 @@ int main(void)
 	test_unstable();
 	test_missing_thresholds();
 	test_open_bracket();
+	test_no_upper_end();
 	test_no_onset();
 	test_incomplete_evidence();
 	test_nothing_at_all();
