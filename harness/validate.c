@@ -35,9 +35,10 @@ static bool is_judged(const struct report_row *row)
 /* Of the guest's Z*: a load that weighs nothing has no size of its own to compare with. */
 static double distance_pct(const struct report_row *row)
 {
-	double kib = distance_kib(row);
+	double pct = row->threshold ? 100 * distance_kib(row) / row->threshold->z_kib : (double)NAN;
 
-	return isnan(kib) || !row->threshold ? (double)INFINITY : 100 * kib / row->threshold->z_kib;
+	/* Z* itself may not be known yet; NaN would have no place in an order. */
+	return isnan(pct) ? (double)INFINITY : pct;
 }
 
 /* One shipped metric over all cells that are judged. */

@@ -29,7 +29,7 @@ struct validate_cell {
 		VALIDATE_NO_VALUE, /**< it says nothing where the others are asked */
 	} state;
 	bool is_known; /**< a known-answer load */
-	/** distance from the interval of Z, percent of the guest's Z*; infinite without a value */
+	/** distance from the interval of Z, percent of the guest's Z*; infinite without either */
 	double distance_pct;
 };
 

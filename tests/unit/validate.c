@@ -250,6 +250,7 @@ static void test_displaced(void)
 	}
 	v = judge(5);
 	ok(v.verdict == AGREEMENT_VALIDATED, "Zeq is compared with while Z* is not known");
+	ok(isinf(v.cells[0].distance_pct), "of which there is no distance in percent");
 	/* Two of three cells are of one guest: sqrt(4 + 1) / 3 of 1 %; t of 2 degrees of freedom. */
 	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3, 1e-6,
 		"the uncertainty of the ramps is in percent of Zeq");
