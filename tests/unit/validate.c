@@ -154,6 +154,13 @@ static void test_no_value(void)
 	   "and is worse than to be wrong");
 	validation_deinit(&v);
 
+	set_row(3, 2, 200);
+	v = judge(5);
+	ok(report.agreements[0].metric == metrics[0].name && report.agreements[2].no_value == 1,
+	   "nor to the first place, though it is nearest where it has one");
+	validation_deinit(&v);
+	set_row(3, 2, 240);
+
 	set_z(1, NAN, NAN);
 	v = judge(5);
 	ok(v.cells_n == 2 && v.no_value == 0, "a cell without a Z judges nobody");
@@ -255,6 +262,14 @@ static void test_displaced(void)
 	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3, 1e-6,
 		"the uncertainty of the ramps is in percent of Zeq");
 	validation_deinit(&v);
+
+	for (size_t m = 0; m < METRICS; m++)
+		rows[1 * METRICS + m].z_resolution_kib = 41 * 1024;
+	v = judge(5);
+	is_int(v.agreement->agreement.cells, 2, "a Zeq below its resolution is no size to compare with");
+	validation_deinit(&v);
+	for (size_t m = 0; m < METRICS; m++)
+		rows[1 * METRICS + m].z_resolution_kib = 0;
 
 	for (int t = 0; t < 2; t++)
 		thresholds[t].ramps.sd_kib = NAN;
