@@ -13,7 +13,7 @@
 struct quantal_data {
 	struct quantal_point *points;
 	size_t n;
-	double n_sum, yes_sum;
+	double n_sum;
 	/* Where responses and non-responses begin and end; NAN where there are none. */
 	double yes_lo, yes_hi, no_lo, no_hi;
 };

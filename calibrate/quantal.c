@@ -36,7 +36,6 @@ static void find_extent(struct quantal_data *d)
 			d->no_hi = p->dose;
 		}
 		d->n_sum += p->n;
-		d->yes_sum += p->yes;
 	}
 }
 
