@@ -184,8 +184,13 @@ void proportional_fit(const double *z, const double *y, size_t k, double *slope,
 		diff[i] = y[i] - z[i];
 	}
 
-	struct line_moments m = line_moments_of(mean, diff, k);
+	struct line_moments m = line_moments_of(mean, diff, k), own = line_moments_of(z, y, k);
 
+	*slope = NAN;
+	*ci = INTERVAL_NONE;
+	/* Where one of the two is constant, the slope is 2 or -2 whatever the other does. */
+	if (!(own.zz > 0 && own.yy > 0))
+		return;
 	*slope = m.zz > 0 ? m.zy / m.zz : (double)NAN;
 	for (size_t i = 0; i < k; i++) {
 		double off = diff[i] - m.mean_y - *slope * (mean[i] - m.mean_z);

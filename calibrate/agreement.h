@@ -41,6 +41,9 @@ struct agreement_limits {
 	struct interval outer, inner;
 };
 
+/** The margin that people ask about first, in percent; reports say which was used. */
+#define AGREEMENT_MARGIN_PCT 5
+
 /** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
 struct agreement_line {
 	double slope, intercept;

@@ -30,9 +30,6 @@ struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
 enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
 struct err *cli_parse_any_format(const char *value, enum cli_format *ret) must_check;
 
-/** What --margin is when it is not given, in percent: what people ask about first. */
-#define CLI_MARGIN_DEFAULT_PCT 5
-
 /** The value of --margin: a number from 0.01 to 50, with or without a percent sign. */
 struct err *cli_parse_margin(const char *value, double *ret_pct) must_check;
 

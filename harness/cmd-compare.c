@@ -29,7 +29,7 @@ static const char usage[] =
 	"\n"
 	"The last line is the verdict, at 95 % confidence:\n"
 	"  validated  95 % of differences lie within the margin: y may stand for z\n"
-	"  rejected   they do not\n"
+	"  rejected   one of the limits lies beyond the margin\n"
 	"  undecided  too few pairs to say, and how many more would do\n"
 	"The exit status is 0 when validated, 4 when rejected or undecided, 2 when the file is\n"
 	"wrong. That y and z correlate says nothing about this.\n"
@@ -102,7 +102,7 @@ static struct err *print_comparison(const struct options *o, const struct pairs 
 struct err *cmd_compare(int argc, char **argv)
 {
 	cleanup_pairs struct pairs pairs = { 0 };
-	struct options o = { .margin_pct = CLI_MARGIN_DEFAULT_PCT };
+	struct options o = { .margin_pct = AGREEMENT_MARGIN_PCT };
 	struct err *e = parse_options(argc, argv, &o);
 
 	if (e)

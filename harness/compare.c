@@ -151,16 +151,13 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 
 static void add_undecided(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
 {
-	const char *noun = s->has_cells ? "cells" : "pairs";
+	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
 
-	if (*a->verdict_reason)
-		strbuf_addf(out, "undecided: %s", a->verdict_reason);
+	if (more)
+		strbuf_addf(out, "undecided: about %zu more %s%s like %s would decide\n", more,
+			    s->has_cells ? "cell" : "pair", more > 1 ? "s" : "", more > 1 ? "these" : "this");
 	else
-		strbuf_addf(out, "undecided: limits may be within or beyond %g %%", s->params.margin_pct);
-	if (a->cells_needed > a->cells)
-		strbuf_addf(out, "; about %zu more %s like these would decide", a->cells_needed - a->cells,
-			    noun);
-	strbuf_adds(out, "\n");
+		strbuf_addf(out, "undecided: %s\n", a->verdict_reason);
 }
 
 static void add_verdict(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
@@ -169,10 +166,11 @@ static void add_verdict(struct strbuf *out, const struct agreement *a, const str
 	if (a->verdict == AGREEMENT_UNDECIDED)
 		add_undecided(out, a, s);
 	else
-		strbuf_addf(out, "%s: 95 %% of differences %s within %g %% of z (at %g %% confidence)\n",
+		strbuf_addf(out, "%s: %s %g %% of z (at %g %% confidence)\n",
 			    agreement_verdict_name(a->verdict),
-			    a->verdict == AGREEMENT_VALIDATED ? "lie" : "do not lie", s->params.margin_pct,
-			    100 * s->params.confidence);
+			    a->verdict == AGREEMENT_VALIDATED ? "95 % of differences lie within"
+							      : "a limit of agreement lies beyond",
+			    s->params.margin_pct, 100 * s->params.confidence);
 }
 
 void compare_text(const struct agreement *a, const struct compare_subject *s, struct strbuf *out)
@@ -180,7 +178,7 @@ void compare_text(const struct agreement *a, const struct compare_subject *s, st
 	format_clean(out, s->name);
 	strbuf_addf(out, ": %zu pairs", a->n);
 	if (s->has_cells)
-		strbuf_addf(out, " in %zu cells", a->cells);
+		strbuf_addf(out, " in %zu cell%s", a->cells, a->cells == 1 ? "" : "s");
 	strbuf_adds(out, ". Does y agree with the reference z?\n");
 	add_differences(out, a, s);
 	add_lines(out, a);

@@ -17,7 +17,7 @@
 
 /** Larger is no file of pairs: it would not fit into memory beside what is computed of it. */
 #define PAIRS_FILE_MAX ((size_t)256 << 20)
-#define PAIRS_ROWS_MAX 10000000
+#define PAIRS_ROWS_MAX 1000000
 /** A quotation mark too many makes a field of all that follows. */
 #define PAIRS_FIELD_MAX   65536
 #define PAIRS_COLUMNS_MAX 1024

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/agreement.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
@@ -20,9 +21,6 @@
 /* Of a known-answer load: what guest/known.c can map, and the largest guest can hold. */
 #define KNOWN_MIB_MIN 2
 #define KNOWN_MIB_MAX 65536
-
-/* The margin people ask about first; reports say which was used. */
-#define MARGIN_DEFAULT_PCT 5
 
 static const char *const method_names[] = { "threshold", "growth", "displacement", NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
@@ -350,7 +348,7 @@ static struct err *parse_margin(struct yaml_node root, double *ret)
 {
 	struct yaml_node node = yaml_get(root, "margin_pct");
 
-	*ret = MARGIN_DEFAULT_PCT;
+	*ret = AGREEMENT_MARGIN_PCT;
 	return yaml_is_present(node) ? yaml_double(node, 0.01, 100, ret) : NULL;
 }
 
@@ -416,7 +414,7 @@ struct err *plan_load(const char *path, struct plan **ret)
 
 double plan_text_margin_pct(const char *text)
 {
-	double margin_pct = MARGIN_DEFAULT_PCT;
+	double margin_pct = AGREEMENT_MARGIN_PCT;
 	struct yaml_file *file;
 	struct err *e = yaml_parse("plan", text ? text : "", &file);
 

@@ -114,17 +114,27 @@ double report_curve_residual_kib(const struct report_curve *c, size_t i)
 	return t->z_kib - curve_predict(&c->fit, cell_uint(t->cell, "x_mib")).z_kib;
 }
 
+/* A line may go below 0, a ballast cannot; what is not known stays so. */
+static double not_below_0(double kib)
+{
+	return kib < 0 ? 0 : kib;
+}
+
 static void predict(struct report_curve *c, const unsigned *x_mib, size_t n)
 {
 	free(c->predictions);
 	c->predictions = xcalloc(n, sizeof(*c->predictions));
 	c->predictions_n = n;
-	for (size_t i = 0; i < n; i++)
-		c->predictions[i] = (struct report_prediction){
-			.x_mib = x_mib[i],
-			.at = curve_predict(&c->fit, x_mib[i]),
-			.is_extrapolated = x_mib[i] < c->fit.x_lo_mib || x_mib[i] > c->fit.x_hi_mib,
-		};
+	for (size_t i = 0; i < n; i++) {
+		struct report_prediction *p = &c->predictions[i];
+		struct curve_prediction at = curve_predict(&c->fit, x_mib[i]);
+
+		p->x_mib = x_mib[i];
+		p->at.z_kib = not_below_0(at.z_kib);
+		p->at.z_pi_kib =
+			(struct interval){ not_below_0(at.z_pi_kib.lo), not_below_0(at.z_pi_kib.hi) };
+		p->is_extrapolated = x_mib[i] < c->fit.x_lo_mib || x_mib[i] > c->fit.x_hi_mib;
+	}
 }
 
 struct err *report_predict(struct report *r, const unsigned *x_mib, size_t n)

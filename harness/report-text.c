@@ -268,7 +268,7 @@ void report_text(const struct report *r, struct strbuf *out)
 				 "from 0. surely:\n"
 				 "neither end is further out, at 95 % confidence each. validated: that is "
 				 "within the margin;\n"
-				 "rejected: 95 % of errors are not, at the same confidence. See "
+				 "rejected: one of them is beyond it, at the same confidence. See "
 				 "swapcal-statistics(7).\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");

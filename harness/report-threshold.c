@@ -51,9 +51,9 @@ static const char *flags_of(const struct search_next *s)
 		return "no-threshold";
 	if (s->step == SEARCH_UNSTABLE)
 		return "unstable-threshold";
-	if (!has_lo(&s->estimate) || !has_hi(&s->estimate))
-		return "z-open";
-	return s->step == SEARCH_DONE ? "" : "z-unfinished";
+	if (s->step == SEARCH_DONE)
+		return "";
+	return has_lo(&s->estimate) && has_hi(&s->estimate) ? "z-unfinished" : "z-open";
 }
 
 /* Has anything been answered in this replicate? */
@@ -79,7 +79,9 @@ static void judge_searches(const struct cell *cell, const struct probe_record *p
 		struct search_next s = campaign_search(cell, i, probes, n);
 
 		report_add_flags(&t->flags, flags_of(&s));
-		if (s.step == SEARCH_NO_THRESHOLD || !has_lo(&s.estimate) || !has_hi(&s.estimate))
+		/* A guest that always swaps has no lower side, and a Z* all the same. */
+		if (s.step == SEARCH_NO_THRESHOLD ||
+		    (s.step != SEARCH_DONE && !(has_lo(&s.estimate) && has_hi(&s.estimate))))
 			continue;
 		t->n++;
 		common.lo = fmax(common.lo, s.estimate.ci_kib.lo);

@@ -69,7 +69,7 @@ static void add_reason(struct strbuf *out, const struct validation *v)
 	else if (v->verdict == AGREEMENT_VALIDATED)
 		strbuf_adds(out, "95 % of its errors lie within the margin, at 95 % confidence");
 	else if (v->verdict == AGREEMENT_REJECTED)
-		strbuf_adds(out, "fewer than 95 % of its errors lie within the margin, at 95 % confidence");
+		strbuf_adds(out, "a limit of its errors lies beyond the margin, at 95 % confidence");
 	else
 		report_undecided_text(&v->agreement->agreement, out);
 }

@@ -28,8 +28,10 @@ static bool is_within(const struct report_row *row, double margin_pct)
 /* Is the metric on trial here? */
 static bool is_judged(const struct report_row *row)
 {
+	struct known_spec known;
+
 	return isfinite(row->z_kib) && isfinite(row->z_lo_kib) && isfinite(row->z_hi_kib) &&
-	       strcmp(cell_str(row->cell, "method"), method_name(METHOD_THRESHOLD)) != 0;
+	       (report_is_compared(row) || cell_known(row->cell, &known));
 }
 
 /* Of the guest's Z*: a load that weighs nothing has no size of its own to compare with. */

@@ -319,6 +319,59 @@ static void test_unstable(void)
 	cell_deinit(&g);
 }
 
+static void put_fixed(struct store *store, int64_t run, const struct cell *z, unsigned *seq, double z_mib,
+		      unsigned n, enum outcome outcome)
+{
+	for (unsigned i = 0; i < n; i++)
+		test_put(store, run,
+			 test_probe(z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
+}
+
+/* Far above the onset, where a share of wrong answers is all that explains them, others see a curve that
+ * rises slowly. */
+static void test_estimators(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	unsigned seq = 0;
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	put_fixed(store, run, &z, &seq, 179.5, 8, OUTCOME_NO_ONSET);
+	put_fixed(store, run, &z, &seq, 180.5, 8, OUTCOME_ONSET);
+	put_fixed(store, run, &z, &seq, 300, 5, OUTCOME_NO_ONSET);
+
+	struct report *r = finish(store, run);
+
+	is_str(r->thresholds[0].flags, "estimators-disagree",
+	       "answers that only the search's model explains: a doubt");
+	ok(fabs(r->thresholds[0].z_kib / 1024 - 180) < 0.5, "Z* is that of the model");
+	ok(r->thresholds[0].check.isotonic.ed50 > 190 * 1024, "which the isotonic estimate is far from");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* A guest that swaps whatever it holds: the lower side of its bracket is nothing, which needs no question. */
+static void test_always_swaps(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+
+	must(store_put_cell(store, &z));
+	test_search(store, run, &z, 0, 0);
+
+	struct report *r = finish(store, run);
+
+	is_str(r->thresholds[0].flags, "", "a guest that swaps whatever it holds: no doubt");
+	ok(r->thresholds[0].z_kib >= 0 && r->thresholds[0].z_hi_kib <= 1024, "but a Z* of next to nothing");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
 /* A guest whose threshold says nothing, or not yet. */
 static struct report *report_with_growth(struct store *store, int64_t run, const struct cell *z)
 {
@@ -541,6 +594,8 @@ int main(void)
 	test_control();
 	test_two_searches();
 	test_unstable();
+	test_estimators();
+	test_always_swaps();
 	test_missing_thresholds();
 	test_open_bracket();
 	test_no_upper_end();
