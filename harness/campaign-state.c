@@ -24,7 +24,7 @@
 #define PROBES_MAX 40
 
 /* Probes one search usually takes (see the search's tests): only for the ETA. */
-#define PROBES_TYPICAL 11
+#define PROBES_TYPICAL 9
 
 struct search_params campaign_search_params(const struct cell *threshold_cell)
 {
