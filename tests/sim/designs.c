@@ -241,6 +241,18 @@ static void test_wrong_answers(void)
 	ok(r.near > b.near + 30, "where bisection with a majority of three is led astray");
 }
 
+/* A guest without a threshold to be found: each answer by the toss of a coin. The more often one looks, the
+ * likelier it is to see a pattern. */
+static void test_coin(void)
+{
+	static const struct scenario coin = { "a coin", 0, 0.5, 0, 0.002 };
+	struct summary r = simulate(&coin, search, SEEDS);
+
+	printf("# a coin: %u of %d searches end as if there were a threshold\n", r.done, SEEDS);
+	ok(r.done < SEEDS / 2, "answers by the toss of a coin: most searches do not end");
+	ok(r.probes > 30, "and ask nearly all they may");
+}
+
 static void test_ten_probes(void)
 {
 	struct summary sharp = simulate(&scenarios[0], search, SEEDS),
@@ -265,5 +277,6 @@ int main(int argc, char **argv)
 	test_coverage(5, 180, 176, 30);
 	test_wrong_answers();
 	test_ten_probes();
+	test_coin();
 	return tap_done();
 }
