@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-#include <unistd.h>
-
-#include "harness/campaign.h"
-#include "harness/report.h"
-#include "tests/tap.h"
-#include "tests/unit/results.h"
+#include "tests/unit/report.h"
 
 /*
  * Displacement and known-answer loads in a report: Zeq, its range, what metrics must say, and the tables,
  * over made-up probes whose every number is known. Runs in the root of the source tree.
  */
-
-static char *dir, *path;
-static struct metric metrics[2]; /* anonymous_swap, rss */
-
-static struct store *begin(int64_t *run)
-{
-	struct store *store;
-
-	unlink(path);
-	must(store_open(path, STORE_WRITE, &store));
-	*run = test_begin_run(store);
-	return store;
-}
-
-static struct report *finish(struct store *store, int64_t run)
-{
-	struct report *r;
-
-	must(store_end_run(store, run, "done"));
-	store_close(store);
-	must(store_open(path, STORE_READ, &store));
-	must(report_build(store, metrics, 2, NAN, &r));
-	store_close(store);
-	return r;
-}
 
 /* A load of 48 MiB, measured on a ballast that grows by 1.25 MiB a tick. */
 static struct cell known_cell(unsigned position, const char *kind, const struct cell *threshold)
@@ -73,7 +42,7 @@ static void put_fill(struct store *store, int64_t run, const struct cell *cell, 
 	test_put(store, run, r);
 }
 
-static const struct report_row *row_of(const struct report *r, const char *workload, const char *metric)
+static const struct report_row *row_of_load(const struct report *r, const char *workload, const char *metric)
 {
 	for (size_t i = 0; i < r->rows_n; i++)
 		if (strcmp(cell_str(r->rows[i].cell, "workload"), workload) == 0 &&
@@ -85,7 +54,7 @@ static const struct report_row *row_of(const struct report *r, const char *workl
 
 static void check_numbers(const struct report *r)
 {
-	const struct report_row *row = row_of(r, "private-dirty", "rss");
+	const struct report_row *row = row_of_load(r, "private-dirty", "rss");
 
 	is_near(row->z_kib / 1024, 48.25, 1e-9,
 		"Zeq is the mean ramp alone less the mean ramp beside the load");
@@ -96,17 +65,17 @@ static void check_numbers(const struct report *r)
 	is_near(row->expected_kib, 49152, 1e-9, "and it must be the load's size");
 	is_near(row->diff_pct, 100 * (49252.0 / (48.25 * 1024) - 1), 1e-9, "compared with Zeq");
 
-	row = row_of(r, "zero-read", "rss");
+	row = row_of_load(r, "zero-read", "rss");
 	is_near(row->z_kib / 1024, -0.5, 1e-9, "a load of nothing may weigh less than that");
 	ok(isnan(row->diff_pct), "and nothing is told in percent of it");
 	is_near(row->expected_kib, 0, 0, "no metric of residence must see it");
 
-	row = row_of(r, "forked-cow", "rss");
+	row = row_of_load(r, "forked-cow", "rss");
 	is_near(row->expected_kib, 4 * 49152, 1e-9, "rss must count shared memory once for each process");
 	ok(isnan(row->z_kib) && isnan(row->y_kib), "what was not measured has neither Y nor Zeq");
 	has_str(row->flags, "no-onset", "and says why");
 
-	row = row_of(r, "ballast", "rss");
+	row = row_of_load(r, "ballast", "rss");
 	ok(isnan(row->expected_kib), "of other loads nothing is expected");
 }
 
@@ -175,7 +144,7 @@ static void test_no_ramp(void)
 	put_fill(store, run, &cell, 0, 132, 100);
 
 	struct report *r = finish(store, run);
-	const struct report_row *row = row_of(r, "shmem", "rss");
+	const struct report_row *row = row_of_load(r, "shmem", "rss");
 
 	ok(isnan(row->z_kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
 	has_str(row->flags, "z-missing", "and the row says so");
@@ -185,18 +154,13 @@ static void test_no_ramp(void)
 	cell_deinit(&cell);
 }
 
-int main(void)
+static void test_all(void)
 {
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
-	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
-	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
 	test_known();
 	test_no_ramp();
-	metric_deinit(&metrics[0]);
-	metric_deinit(&metrics[1]);
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
-	return tap_done();
+}
+
+int main(void)
+{
+	return run_reports(test_all);
 }
