@@ -193,6 +193,19 @@ const char *boot_root_image(void)
 	return mount_all(root_mounts, COUNT(root_mounts));
 }
 
+const char *boot_user(void)
+{
+	const char *device = wait_for_disk(PROTO_SERIAL_USER);
+
+	if (!device)
+		return NULL;
+	/* Not as device or set-user-id files: nothing on it may give a load more rights than it was started
+	 * with. */
+	if (mount(device, ROOT PROTO_USER_DIR, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV, "noload") < 0)
+		return fail("cannot mount the disk of workloads '%s': %s", device, strerror(errno));
+	return NULL;
+}
+
 const char *boot_scratch(void)
 {
 	const char *device = wait_for_disk(PROTO_SERIAL_SCRATCH);

@@ -373,6 +373,7 @@ int main(void)
 	note_error(error, sizeof(error), boot_scratch());
 	note_error(error, sizeof(error), cgroup_init());
 	note_error(error, sizeof(error), catch_children());
+	note_error(error, sizeof(error), boot_user());
 	note_error(error, sizeof(error), load_init());
 	note_error(error, sizeof(error), sample_init());
 	note_error(error, sizeof(error), pagemap_init());

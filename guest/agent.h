@@ -39,6 +39,8 @@ uint64_t text_number(const char *text, const char *key);
 const char *boot_system(void);
 /** Mounts the root disk and what programs expect in it; nothing to do when there is no such disk. */
 const char *boot_root_image(void);
+/** Mounts the disk with a user's workloads in the root image; nothing to do when there is none. */
+const char *boot_user(void);
 /** Mounts the scratch disk; nothing to do when there is none. */
 const char *boot_scratch(void);
 /** Swaps on a device: its path, or its serial. */

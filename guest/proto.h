@@ -94,6 +94,10 @@
 
 /** Exit status of a load that its guest cannot have; what it printed last says why. As in Automake's tests. */
 #define PROTO_STATUS_NOT_APPLICABLE 77
+/** A read-only ext4 with a user's workloads; when there is one, loads in the root image see it at
+ * PROTO_USER_DIR. */
+#define PROTO_SERIAL_USER "swapcal-user"
+#define PROTO_USER_DIR    "/mnt"
 
 /**
  * The counters of one sample, in order. t_us is CLOCK_MONOTONIC of the guest; load_pages is how many

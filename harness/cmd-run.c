@@ -170,7 +170,7 @@ static struct err *run(const struct options *o, const struct plan *plan, const s
 		.retry_failed = o->retry_failed,
 	};
 	struct campaign_result result;
-	struct err *e = guest_vm_host_create(conn, image, &host);
+	struct err *e = guest_vm_host_create(conn, image, NULL, &host);
 
 	if (!e)
 		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);

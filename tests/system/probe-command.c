@@ -26,7 +26,7 @@ static struct err *run(unsigned ram_mib, const char *const *argv)
 	if (!e)
 		e = accel_resolve("auto", conn, &accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (e)
 		return e;
 
