@@ -134,7 +134,7 @@ static void send_cost(int64_t id, uint64_t start_us)
 
 void evidence_snapshot(int64_t id)
 {
-	static pid_t pids[CGROUP_PIDS_MAX];
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
 	uint64_t start_us = now_us();
 	size_t n = cgroup_pids(pids, COUNT(pids));
 

@@ -48,6 +48,7 @@ struct probe {
 	bool is_load_full;                  /**< it has all that it will hold */
 	uint64_t next_sample_seq;
 	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
+	uint64_t oom_kills;  /**< processes of the load that the guest's kernel killed to get memory */
 	size_t evidence_bytes;
 	struct strbuf output;
 };
@@ -93,6 +94,9 @@ bool probe_start_load(struct probe *p);
  * that just came to its end in growing.
  */
 bool probe_explain_exit(struct probe *p);
+
+/** The last line of what the load printed, to be freed: with interpreters, the one that names the error. */
+char *probe_last_output_line(const struct probe *p);
 
 /** Stops all processes of the load, and lets them go on. */
 bool probe_freeze(struct probe *p);

@@ -167,8 +167,7 @@ bool probe_start_load(struct probe *p)
 	return start(p, argv, p->spec->is_in_image, &p->load);
 }
 
-/** The last line of what the load printed: with interpreters, the one that names the error. */
-static char *last_output_line(const struct probe *p)
+char *probe_last_output_line(const struct probe *p)
 {
 	const char *text = strbuf_str(&p->output);
 	size_t end = p->output.len;
@@ -188,14 +187,12 @@ bool probe_explain_exit(struct probe *p)
 	bool is_load = p->load.has_exited;
 	const struct probe_process *process = is_load ? &p->load : &p->ballast;
 	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
-	cleanup_free char *line = last_output_line(p);
+	cleanup_free char *line = probe_last_output_line(p);
 	const char *sep = *line ? ": " : "";
 
-	/* The kernel's OOM count may come with the next samples only. */
-	if (process->signal == SIGKILL)
+	if (process->signal == SIGKILL && p->oom_kills)
 		return probe_end(p, OUTCOME_OOM,
-				 "the %s was killed in the guest, as its kernel does when memory and swap "
-				 "are full%s%s",
+				 "the guest ran out of memory and swap, and its kernel killed the %s%s%s",
 				 name, sep, line);
 	if (process->signal)
 		return probe_end(p, OUTCOME_INVALID, "the %s died of signal %d%s%s", name, process->signal,

@@ -6,6 +6,7 @@
 
 #include "calibrate/text.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/probe-internal.h"
 
 /*
@@ -57,8 +58,21 @@ static void on_reply(struct probe *p, const struct guest_msg *m)
 	p->is_call_open = false;
 }
 
+/** What the guest's kernel had to do about the load. */
+static void hear_of_limits(struct probe *p, const struct guest_msg *m)
+{
+	cleanup_free char *line = probe_last_output_line(p);
+
+	p->oom_kills = get_uint(m, "oom_kills");
+	if (get_uint(m, "forks_refused"))
+		probe_end(p, OUTCOME_INVALID,
+			  "the load wants more than %d processes and threads at a time%s%s",
+			  PROTO_LOAD_TASKS_MAX, *line ? ": " : "", line);
+}
+
 static void on_heartbeat(struct probe *p, const struct guest_msg *m)
 {
+	hear_of_limits(p, m);
 	p->rec->agent_rss_kib = get_uint(m, "rss_kib");
 	p->rec->sample_cpu_us_mean = get_uint(m, "sample_cpu_us_mean");
 	p->rec->sample_cpu_us_max = get_uint(m, "sample_cpu_us_max");
@@ -150,6 +164,7 @@ static void on_exit_message(struct probe *p, const struct guest_msg *m)
 		probe_end(p, OUTCOME_INVALID, "agent told of the end of a process that was not started");
 		return;
 	}
+	hear_of_limits(p, m);
 	process->has_exited = true;
 	process->status = (int)get_uint(m, "status");
 	process->signal = (int)get_uint(m, "signal");

@@ -56,8 +56,8 @@ static void say_exit(struct guest *g, int pid, int status, int sig)
 {
 	sim_ship(g);
 	sim_say(g,
-		json_pack("{s:s, s:i, s:i, s:i}", "type", "exit", "pid", pid, "status", status, "signal",
-			  sig),
+		json_pack("{s:s, s:i, s:i, s:i, s:I}", "type", "exit", "pid", pid, "status", status, "signal",
+			  sig, "oom_kills", (json_int_t)g->oom_kills),
 		NULL, 0);
 }
 
