@@ -71,11 +71,11 @@ $B/datadir: FORCE
 .PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
-$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known
+$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known guest/interpreters.yaml
 	@mkdir -p $(@D)
 	$(call say,AS)
 	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' \
-		-DKNOWN='"$B/guest/known"' -c -o $@ $<
+		-DKNOWN='"$B/guest/known"' -DINTERPRETERS='"guest/interpreters.yaml"' -c -o $@ $<
 
 $B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
 	@mkdir -p $(@D)

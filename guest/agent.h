@@ -108,7 +108,7 @@ void sample_report(void);
 
 /* agent-load.c */
 
-#define LOAD_MAX     16
+#define LOAD_MAX     33
 #define LOAD_POLLFDS (3 * LOAD_MAX)
 
 const char *load_init(void);

@@ -122,21 +122,21 @@ static void on_onset(struct probe *p, const struct guest_msg *m)
 			  "the load did not freeze at the onset: its evidence would be of a later moment");
 }
 
-static void on_checkpoint(struct probe *p, const struct guest_msg *m)
+/** The process of the load with that pid; NULL when it was not started. */
+static struct probe_process *find_load(struct probe *p, json_int_t pid)
 {
-	const char *line = get_str(m, "line");
-	json_int_t pid = (json_int_t)get_uint(m, "pid");
+	for (size_t i = 0; i < p->loads_n; i++)
+		if (p->loads[i].pid == pid)
+			return &p->loads[i];
+	return NULL;
+}
+
+static void on_ballast_line(struct probe *p, const char *line)
+{
 	uint64_t swapped;
 
-	if (pid != p->ballast.pid && pid != p->load.pid)
-		return;
-	if (p->spec->kind == PROBE_DISPLACEMENT && pid == p->load.pid) {
-		p->is_load_full |= strcmp(line, "full") == 0;
-	} else if (p->spec->kind == PROBE_GROWTH) {
-		/* Nothing is measured at a step in this method: the workload may go on at once. */
-		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid", pid, "line", "go"));
-	} else if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64,
-			  &p->rec->ballast_rss_kib, &p->rec->ballast_pte_kib) == 2) {
+	if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64, &p->rec->ballast_rss_kib,
+		   &p->rec->ballast_pte_kib) == 2) {
 		p->is_ballast_full = true;
 	} else if (sscanf(line,
 			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64,
@@ -144,6 +144,21 @@ static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 		p->is_verified = true;
 		p->ballast_pages = p->verified_pages + swapped;
 	}
+}
+
+static void on_checkpoint(struct probe *p, const struct guest_msg *m)
+{
+	const char *line = get_str(m, "line");
+	json_int_t pid = (json_int_t)get_uint(m, "pid");
+	struct probe_process *process = find_load(p, pid);
+
+	if (process && json_is_true(json_object_get(m->json, "bad")))
+		probe_end(p, OUTCOME_INVALID,
+			  "the load wrote to its checkpoint descriptor what is no checkpoint: '%s'", line);
+	else if (process)
+		probe_at_checkpoint(p, process, line);
+	else if (pid == p->ballast.pid)
+		on_ballast_line(p, line);
 }
 
 static void on_output(struct probe *p, const struct guest_msg *m)
@@ -156,9 +171,7 @@ static void on_output(struct probe *p, const struct guest_msg *m)
 static void on_exit_message(struct probe *p, const struct guest_msg *m)
 {
 	json_int_t pid = (json_int_t)get_uint(m, "pid");
-	struct probe_process *process = pid == p->ballast.pid ? &p->ballast
-					: pid == p->load.pid  ? &p->load
-							      : NULL;
+	struct probe_process *process = pid == p->ballast.pid ? &p->ballast : find_load(p, pid);
 
 	if (!process || !pid) {
 		probe_end(p, OUTCOME_INVALID, "agent told of the end of a process that was not started");

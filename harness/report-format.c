@@ -180,21 +180,35 @@ void format_varying(struct strbuf *out, const struct cell *cell, const struct ce
 	}
 }
 
+/* How many of them, and where they come from. */
+static void add_processes(struct strbuf *out, const struct cell *cell)
+{
+	unsigned n = cell_uint(cell, "processes");
+
+	if (cell_is(cell, METHOD_POPULATION))
+		strbuf_adds(out, ", as many processes as there is room for");
+	else
+		strbuf_addf(out, ", %u process%s", n, n == 1 ? "" : "es");
+	if (n != 1) {
+		strbuf_adds(out, ", ");
+		format_clean(out, cell_str(cell, "launch"));
+	}
+}
+
 void format_cell(struct strbuf *out, const struct cell *cell)
 {
-	unsigned processes = cell_uint(cell, "processes");
-
-	strbuf_addf(out, "%u MiB: ", cell_uint(cell, "x_mib"));
+	if (cell_is(cell, METHOD_RAM))
+		strbuf_addf(out, "%u to %u MiB: ", cell_uint(cell, "x_lo_mib"), cell_uint(cell, "x_hi_mib"));
+	else
+		strbuf_addf(out, "%u MiB: ", cell_uint(cell, "x_mib"));
 	format_clean(out, cell_str(cell, "workload"));
 	if (strcmp(cell_str(cell, "interpreter"), "-") == 0)
 		return;
 	strbuf_adds(out, " on ");
 	format_clean(out, cell_str(cell, "interpreter"));
-	strbuf_addf(out, ", %u process%s", processes, processes == 1 ? "" : "es");
-	if (processes != 1) {
-		strbuf_adds(out, ", ");
-		format_clean(out, cell_str(cell, "launch"));
-	}
+	add_processes(out, cell);
 	strbuf_adds(out, ", size ");
 	format_clean(out, cell_str(cell, "size"));
+	if (strcmp(cell_str(cell, "activity"), "frozen") == 0)
+		strbuf_adds(out, ", frozen");
 }

@@ -135,14 +135,16 @@ static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
 static struct err *add_pieces(struct fill *f)
 {
 	cleanup_stmt sqlite3_stmt *rows = NULL;
-	struct err *e =
-		store_prepare(f->store,
-			      "SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
-			      " FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
-			      " LEFT JOIN evidence e ON e.snapshot_id = s.id"
-			      " WHERE s.name = CASE p.kind WHEN 'displacement' THEN 'load' ELSE 'onset' END"
-			      " ORDER BY s.id, e.pid, e.rowid",
-			      &rows);
+	struct err *e = store_prepare(
+		f->store,
+		"SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
+		" FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
+		" LEFT JOIN evidence e ON e.snapshot_id = s.id"
+		" WHERE s.name = CASE WHEN p.kind IN ('displacement', 'ram') THEN 'load' ELSE 'onset' END"
+		" OR (p.kind = 'population' AND s.id = (SELECT max(c.id) FROM snapshot c"
+		" WHERE c.probe_id = p.id AND c.name LIKE 'count-%'))"
+		" ORDER BY s.id, e.pid, e.rowid",
+		&rows);
 
 	for (bool row = true; !e && row;) {
 		e = store_step(f->store, rows, &row);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/image-query.h"
+#include "harness/plan.h"
+
+/*
+ * Workloads are files of the tree that images were built from: whether an image has them is known without
+ * starting it.
+ */
+
+/** The images that are built, or NULL when none is. */
+static const struct image *first_built(const struct plan *plan, struct image *const *images)
+{
+	for (size_t i = 0; i < plan->images.n; i++)
+		if (images[i])
+			return images[i];
+	return NULL;
+}
+
+static bool any_has_workload(const struct plan *plan, struct image *const *images, const char *file)
+{
+	for (size_t i = 0; i < plan->images.n; i++)
+		if (images[i] && image_has_workload_file(images[i], file))
+			return true;
+	return false;
+}
+
+/** A workload must be there for each interpreter that it is to run on. */
+static struct err *check_workload(const struct plan *plan, struct image *const *images,
+				  const struct plan_load *load, struct yaml_node node, const char *workload)
+{
+	for (size_t i = 0; i < load->interpreters.n; i++) {
+		const struct interpreter *interpreter =
+			interpreters_find(&plan->interpreters, load->interpreters.v[i]);
+		cleanup_free char *file = workload_file(workload, interpreter->extension);
+
+		if (any_has_workload(plan, images, file))
+			continue;
+
+		cleanup_free char *known = image_workload_names(first_built(plan, images));
+
+		return yaml_error(node, "no workload '%s' for interpreter '%s' (%s); there are: %s", workload,
+				  interpreter->name, file, known);
+	}
+	return NULL;
+}
+
+struct err *plan_check_images(const struct plan *plan, struct image *const *images)
+{
+	struct yaml_node loads = yaml_get(yaml_root(plan->file), "loads");
+	struct err *e = NULL;
+
+	if (!first_built(plan, images))
+		return NULL;
+	for (size_t i = 0; !e && i < plan->loads_n; i++) {
+		const struct plan_load *load = &plan->loads[i];
+		struct yaml_node node = yaml_get(yaml_at(loads, i), "workload");
+
+		for (size_t w = 0; !e && w < load->workloads.n; w++)
+			e = check_workload(plan, images, load, yaml_at(node, w), load->workloads.v[w]);
+	}
+	return e;
+}
