@@ -110,14 +110,15 @@ static json_t *shared_identity(const struct plan *plan, const char *name, const 
 	if (image)
 		image_content_hash(image, content);
 	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
-			 "s:i, s:s, s:s}",
+			 "s:i, s:s, s:s, s:s}",
 			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "vcpus",
 			 (int)plan->vcpus, "image", name, "image_content", content, "kernel",
 			 image ? image_kernel_release(image) : "?", "cmdline", guest_vm_cmdline(plan->icount),
 			 "cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start",
 			 "boot", "onset", plan->rule->name, "onset_version", (int)plan->rule->version,
 			 "tick_ms", TICK_MS, "ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms",
-			 SETTLE_MS, "protocol", PROTO_VERSION, "agent", programs, "fill", plan->fill);
+			 SETTLE_MS, "protocol", PROTO_VERSION, "agent", programs, "fill", plan->fill,
+			 "workloads", plan->own_key);
 }
 
 static void set_load(json_t *identity, enum method method, const char *workload, const char *interpreter,
@@ -170,6 +171,15 @@ static void set_interpreter(json_t *identity, const struct plan *plan, const cha
 	json_object_set_new(identity, "extension", json_string(interpreter->extension));
 }
 
+/** The program that the workload is. */
+static void set_file(json_t *identity, const struct plan *plan, const char *workload, const char *interpreter)
+{
+	cleanup_free char *path =
+		plan_workload_path(plan, workload, interpreters_find(&plan->interpreters, interpreter));
+
+	json_object_set_new(identity, "file", json_string(path));
+}
+
 /** A workload as one cell has it: one of each of the load's lists. */
 struct workload {
 	enum method method;
@@ -208,6 +218,7 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 	set_load(identity, w->method, w->name, w->interpreter, is_population ? 0 : w->processes,
 		 is_alone ? "independent" : w->launch, w->size);
 	set_interpreter(identity, list->plan, w->interpreter);
+	set_file(identity, list->plan, w->name, w->interpreter);
 	json_object_set_new(identity, "size_kib", json_integer(kib));
 	json_object_set_new(identity, "activity", json_string(may_rest ? w->activity : "-"));
 	json_object_set_new(identity, "checkpoints", json_boolean(load->has_checkpoints));

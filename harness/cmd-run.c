@@ -8,6 +8,7 @@
 #include "harness/accel.h"
 #include "harness/audit.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/campaign.h"
@@ -18,6 +19,7 @@
 #include "harness/load-command.h"
 #include "harness/report-format.h"
 #include "harness/run-progress.h"
+#include "harness/userdisk.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
 
@@ -196,12 +198,18 @@ static struct err *conclude(const struct campaign_result *result, const char *fi
 }
 
 /** What starts guests of each image. */
-static struct err *make_hosts(struct domain_conn *conn, struct images *images)
+static struct err *make_hosts(const struct plan *plan, struct domain_conn *conn, const char *accel,
+			      struct images *images)
 {
-	struct err *e = NULL;
+	const struct userdisk_options options = {
+		.force_tcg = strcmp(accel, "kvm") != 0,
+		.cancelled = cancel_requested,
+	};
+	cleanup_free char *disk = NULL;
+	struct err *e = plan->own.n ? userdisk_find_or_build(&plan->own, &options, &disk) : NULL;
 
 	for (size_t i = 0; !e && i < images->n; i++) {
-		e = guest_vm_host_create(conn, images->built[i], NULL, &images->hosts[i]);
+		e = guest_vm_host_create(conn, images->built[i], disk, &images->hosts[i]);
 		images->campaign[i] = (struct campaign_image){ images->built[i], images->hosts[i] };
 	}
 	return e;
@@ -224,7 +232,11 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		.retry_failed = o->retry_failed,
 	};
 	struct campaign_result result;
-	struct err *e = make_hosts(conn, images);
+
+	if (plan->own.n)
+		json_object_set_new(audit, "workloads", userdisk_describe(&plan->own));
+
+	struct err *e = make_hosts(plan, conn, accel, images);
 
 	if (!e)
 		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);
@@ -298,6 +310,8 @@ struct err *cmd_run(int argc, char **argv)
 	}
 	if (!e)
 		e = plan_load(o.plan_path, &plan);
+	if (!e)
+		e = plan_read_workloads(plan, o.plan_path);
 	if (!e)
 		e = find_images(plan, o.is_dry_run, &images);
 	if (!e)

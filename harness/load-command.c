@@ -10,8 +10,7 @@
 #include "harness/campaign.h"
 #include "harness/image-query.h"
 #include "harness/interpreters.h"
-
-#define WORKLOAD_DIR "/usr/share/swapcal/workloads"
+#include "harness/workloads.h"
 
 static struct load_command known_command(const struct known_spec *spec)
 {
@@ -77,6 +76,18 @@ static void set_env(struct load_command *c, const struct cell *cell)
 	}
 }
 
+/** Workloads of the plan's own find the module that those of swapcal have beside them. */
+static void set_module_path(struct load_command *c)
+{
+	size_t n = 0;
+
+	for (; c->env[n]; n++)
+		if (strncmp(c->env[n], "PYTHONPATH=", strlen("PYTHONPATH=")) == 0)
+			return;
+	if (n + 1 < LOAD_ENV_MAX)
+		c->env[n] = xstrdup("PYTHONPATH=" WORKLOADS_GUEST_DIR);
+}
+
 static bool is_forked(const struct cell *cell)
 {
 	return strcmp(cell_str(cell, "launch"), "forked") == 0;
@@ -100,14 +111,14 @@ struct load_command load_command_create(const struct cell *cell, const struct im
 	if (cell_known(cell, &known))
 		return known_command(&known);
 
-	cleanup_free char *file = workload_file(cell_str(cell, "workload"), cell_str(cell, "extension"));
-
 	push_interpreter(&command, cell, image);
-	push(&command, xasprintf(WORKLOAD_DIR "/%s", file));
+	push(&command, xstrdup(cell_str(cell, "file")));
 	/* A program that knows nothing of checkpoints knows nothing of our options either. */
 	if (cell_bool(cell, "checkpoints"))
 		push_arguments(&command, cell);
 	set_env(&command, cell);
+	if (strncmp(cell_str(cell, "file"), PROTO_USER_DIR "/", strlen(PROTO_USER_DIR "/")) == 0)
+		set_module_path(&command);
 	return command;
 }
 

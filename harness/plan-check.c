@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/strbuf.h"
 #include "harness/image-query.h"
 #include "harness/plan.h"
 
@@ -26,6 +27,18 @@ static bool any_has_workload(const struct plan *plan, struct image *const *image
 	return false;
 }
 
+/** The names of the plan's own, to be freed: what begins a clause of an error, "" when it has none. */
+static char *own_names(const struct plan *plan)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < plan->own.n; i++)
+		strbuf_addf(&text, "%s%s", i ? ", " : "", plan->own.files[i].name);
+	if (plan->own.n)
+		strbuf_addf(&text, " in '%s'; ", plan->workloads_dir);
+	return strbuf_steal(&text);
+}
+
 /** A workload must be there for each interpreter that it is to run on. */
 static struct err *check_workload(const struct plan *plan, struct image *const *images,
 				  const struct plan_load *load, struct yaml_node node, const char *workload)
@@ -33,15 +46,21 @@ static struct err *check_workload(const struct plan *plan, struct image *const *
 	for (size_t i = 0; i < load->interpreters.n; i++) {
 		const struct interpreter *interpreter =
 			interpreters_find(&plan->interpreters, load->interpreters.v[i]);
+		const struct workload_file *own = plan_own_workload(plan, workload, interpreter);
 		cleanup_free char *file = workload_file(workload, interpreter->extension);
 
-		if (any_has_workload(plan, images, file))
+		if (own && !own->executable && !interpreter->command[0])
+			return yaml_error(
+				node, "workload '%s' is to be run by itself, but is not executable: chmod +x",
+				workload);
+		if (own || !first_built(plan, images) || any_has_workload(plan, images, file))
 			continue;
 
 		cleanup_free char *known = image_workload_names(first_built(plan, images));
+		cleanup_free char *names = own_names(plan);
 
-		return yaml_error(node, "no workload '%s' for interpreter '%s' (%s); there are: %s", workload,
-				  interpreter->name, file, known);
+		return yaml_error(node, "no workload '%s' for interpreter '%s' (%s); there are: %s%s",
+				  workload, interpreter->name, file, names, known);
 	}
 	return NULL;
 }
@@ -51,8 +70,6 @@ struct err *plan_check_images(const struct plan *plan, struct image *const *imag
 	struct yaml_node loads = yaml_get(yaml_root(plan->file), "loads");
 	struct err *e = NULL;
 
-	if (!first_built(plan, images))
-		return NULL;
 	for (size_t i = 0; !e && i < plan->loads_n; i++) {
 		const struct plan_load *load = &plan->loads[i];
 		struct yaml_node node = yaml_get(yaml_at(loads, i), "workload");

@@ -183,9 +183,9 @@ static struct err *parse_margin(struct yaml_node root, double *ret)
 
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "name",    "image",       "guest",        "method", "start",
-					    "onset",   "replicates",  "margin_pct",   "seed",   "loads",
-					    "ballast", "determinism", "interpreters", NULL };
+	static const char *const keys[] = { "name",    "image",       "guest",        "method",    "start",
+					    "onset",   "replicates",  "margin_pct",   "seed",      "loads",
+					    "ballast", "determinism", "interpreters", "workloads", NULL };
 	struct yaml_node name, guest;
 	const char *start, *determinism;
 	struct err *e = yaml_check_keys(root, keys);
@@ -220,6 +220,8 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 		plan->icount = strcmp(determinism, "icount") == 0;
 	if (!e)
 		e = parse_interpreters(root, plan);
+	if (!e && yaml_is_present(yaml_get(root, "workloads")))
+		e = yaml_str(yaml_get(root, "workloads"), &plan->workloads_dir);
 	return e ? e : plan_parse_loads(root, plan);
 }
 
@@ -258,6 +260,7 @@ void plan_destroy(struct plan *plan)
 	if (!plan)
 		return;
 	interpreters_deinit(&plan->interpreters);
+	workloads_deinit(&plan->own);
 	yaml_close(plan->file);
 	free(plan->loads);
 	free(plan);

@@ -10,6 +10,7 @@
 #include "harness/base/err.h"
 #include "harness/image.h"
 #include "harness/interpreters.h"
+#include "harness/workloads.h"
 #include "harness/yaml.h"
 
 /** Largest number of values one key of a plan may list. */
@@ -68,6 +69,9 @@ struct plan {
 	const char *name;
 	struct plan_strings images;
 	struct interpreters interpreters; /**< those that come with swapcal, and the plan's own */
+	const char *workloads_dir;        /**< of workloads of the plan's own, as written; NULL: none */
+	struct workloads own; /**< what is in it, and its key (see userdisk.h), once they are read */
+	char own_key[65];
 	struct plan_uints ram_mib, swappiness;
 	struct plan_strings thp;
 	bool mglru[2];
@@ -92,6 +96,26 @@ struct plan {
 struct err *plan_load(const char *path, struct plan **ret) must_check;
 
 /**
+ * Reads the plan's own workloads, if it has any, from the directory it names; path is the plan's, which a
+ * relative name begins at. What is wrong there is an error at the plan's line.
+ */
+struct err *plan_read_workloads(struct plan *plan, const char *path) must_check;
+
+/**
+ * The file among the plan's own that a workload is on an interpreter, NULL when there is none:
+ * NAME.EXTENSION, or NAME.
+ */
+const struct workload_file *plan_own_workload(const struct plan *plan, const char *workload,
+					      const struct interpreter *interpreter);
+
+/**
+ * The path in the guest of the program that a workload is on an interpreter, to be freed: of the plan's own,
+ * else of those that come with swapcal.
+ */
+char *plan_workload_path(const struct plan *plan, const char *workload,
+			 const struct interpreter *interpreter);
+
+/**
  * The margin_pct of a plan by its text alone, as a results file keeps it, whatever else is in it; the default
  * when it has none that makes sense. text may be NULL.
  */
@@ -101,9 +125,9 @@ double plan_text_margin_pct(const char *text);
 bool plan_size_kib(const char *size, unsigned *ret);
 
 /**
- * Checks a plan against its images, of which those that are not built are NULL: each workload must be in one
- * of them, in the language of one of its interpreters. An interpreter that only some of them have is fine:
- * see load_command_missing().
+ * Checks a plan against its own workloads, which are read, and its images, of which those that are not built
+ * are NULL: each workload must be in one of them, in the language of one of its interpreters. An interpreter
+ * that only some of them have is fine: see load_command_missing().
  */
 struct err *plan_check_images(const struct plan *plan, struct image *const *images) must_check;
 

@@ -62,7 +62,8 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *   - processes (number, 0 for a population), launch, size ("24M" for a known-answer load)
  *   - of a workload only: size_kib (number; payload of one process), command and env (arrays of strings) and
  *     extension of the interpreter, activity ("running" or "frozen" when the guest is at rest with it; "-"
- *     where that has no meaning), checkpoints (bool: it speaks the checkpoint protocol)
+ *     where that has no meaning), checkpoints (bool: it speaks the checkpoint protocol), file (path of the
+ *     program in the guest)
  *   - of a known-answer load only: kib, children, dirty_pct (numbers)
  *   - fill: of the ballast; "random", "zero"
  *
@@ -71,6 +72,8 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *     guest, x_lo_mib and x_hi_mib in the place of x_mib
  *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
  *   - image: its name; image_content (see image_content_hash()); kernel: its release
+ *   - workloads: key of the disk with the plan's own (see userdisk.h), "" when there is none. All guests of
+ * such a plan have it, also those of Z*: a mounted file system takes some memory from a guest
  *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
  *
  *   how it is measured:

@@ -45,6 +45,22 @@ void userdisk_key(const struct workloads *files, char key[65])
 	hash_sha256(strbuf_str(&sb), sb.len, key);
 }
 
+json_t *userdisk_describe(const struct workloads *files)
+{
+	json_t *list = json_object();
+	char key[65];
+
+	for (size_t i = 0; i < files->n; i++) {
+		char content[65];
+
+		hash_sha256(strbuf_str(&files->files[i].text), files->files[i].text.len, content);
+		/* A name that is no text is left out; the key has it. */
+		json_object_set_new(list, files->files[i].name, json_string(content));
+	}
+	userdisk_key(files, key);
+	return json_pack("{s:s, s:o}", "key", key, "files", list);
+}
+
 /** The path of the disk of that key when there is one, now used last; else NULL. */
 static struct err *find(const char *key, char **ret)
 {
@@ -117,7 +133,7 @@ static struct err *make_disk(const struct workloads *files, const struct userdis
 		.tmpdir = work,
 		.size_bytes = (bytes + bytes / 4 + OVERHEAD_BYTES) >> 20 << 20,
 		.inodes = entries + 64,
-		.force_tcg = !options->kvm_works(),
+		.force_tcg = options->force_tcg,
 		.cancelled = options->cancelled,
 		.line = show_line,
 	};

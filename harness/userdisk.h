@@ -2,6 +2,7 @@
 #ifndef SWAPCAL_USERDISK_H
 #define SWAPCAL_USERDISK_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "harness/base/err.h"
@@ -19,9 +20,11 @@
 /** The key of a disk with these files, 64 hex digits and a NUL: their names, executable or not, and bytes. */
 void userdisk_key(const struct workloads *files, char key[65]);
 
+/** {"key":..., "files": {NAME: sha256}}, for the audit. A new reference. */
+json_t *userdisk_describe(const struct workloads *files);
+
 struct userdisk_options {
-	bool (*kvm_works)(
-		void); /**< may the appliance use KVM? Asked only when there is something to build */
+	bool force_tcg;                                      /**< the appliance must not use KVM */
 	bool (*cancelled)(void);                             /**< asked a few times a second; or NULL */
 	struct err *(*make)(const struct rootdisk_job *job); /**< NULL: rootdisk_make() */
 };

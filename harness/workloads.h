@@ -8,6 +8,9 @@
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 
+/** Where workloads that come with swapcal are in a guest. */
+#define WORKLOADS_GUEST_DIR "/usr/share/swapcal/workloads"
+
 /** The files of a workload directory, in the order of their names, which may be paths relative to it. */
 struct workloads {
 	struct workload_file {

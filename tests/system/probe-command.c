@@ -29,15 +29,10 @@ struct options {
 	const char *const *argv;
 };
 
-static bool without_kvm(void)
-{
-	return false;
-}
-
 /** The path of a disk with what is in dir. */
 static struct err *make_user_disk(const char *dir, char **ret)
 {
-	const struct userdisk_options options = { .kvm_works = without_kvm, .cancelled = cancel_requested };
+	const struct userdisk_options options = { .force_tcg = true, .cancelled = cancel_requested };
 	struct workloads files = { 0 };
 	struct err *e = workloads_load_tree(dir, &files);
 

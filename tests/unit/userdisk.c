@@ -178,19 +178,12 @@ static struct err *make_copy(const struct rootdisk_job *job)
 	return file_copy(job->tar, job->disk, 0600);
 }
 
-static bool without_kvm(void)
-{
-	return false;
-}
-
 static bool is_cancelled(void)
 {
 	return must_cancel;
 }
 
-static const struct userdisk_options options = { .kvm_works = without_kvm,
-						 .cancelled = is_cancelled,
-						 .make = make_copy };
+static const struct userdisk_options options = { .cancelled = is_cancelled, .make = make_copy };
 
 /** Asks for the disk of what the directory holds now. */
 static struct err *get(char **ret)
