@@ -77,9 +77,10 @@ static void say_hello(struct guest *g)
 static void say_heartbeat(struct guest *g)
 {
 	sim_say(g,
-		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i}", "type", "heartbeat", "t_us",
+		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
 			  (json_int_t)sim_clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
-			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310),
+			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
+			  g->params->forks && g->fixed_n ? 7 : 0),
 		NULL, 0);
 }
 
@@ -265,6 +266,8 @@ static void start_fixed(struct guest *g)
 	} else if (g->params->exit_at_once) {
 		say_output(g, pid, "load: no such module\n");
 		sim_end_fixed(g, 1, 0);
+	} else if (g->params->kills_itself) {
+		sim_end_fixed(g, 0, SIGKILL);
 	} else {
 		sim_reclaim(g);
 		if (g->params->garbage)

@@ -33,6 +33,8 @@ struct guest_sim_params {
 	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
 	bool never_full;    /**< it never says that it is */
 	bool garbage;       /**< it writes what is no checkpoint */
+	bool kills_itself;  /**< by SIGKILL */
+	bool forks;         /**< without end, until the kernel refuses it */
 
 	/* Faults. */
 	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */

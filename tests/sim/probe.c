@@ -151,6 +151,12 @@ static void test_faults(void)
 	FAULT(params.fixed_ends_kib = 50 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load died of signal 11");
 	FAULT(params.bad_pages = 3, PROBE_DISPLACEMENT, 512, "invalid", "3 of the ballast's");
+	FAULT(params.kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
+	FAULT(params.forks = true, PROBE_DISPLACEMENT, 512, "invalid",
+	      "the load wants more than 512 processes and threads");
+	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is no checkpoint: 'hello?'");
+	FAULT(params.never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
+	FAULT(params.workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
 }
 
 /** A ballast that needs longer than the usual deadline for its own size is no guest that hangs. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plans: what is right is read, what is wrong is refused with file and line before any guest starts. */
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/plan.h"
@@ -204,6 +206,112 @@ static void test_workload_refused(void)
 	is_refused(HEAD LOADS "interpreters: none\n", 7, "expected interpreters", "a word for a mapping");
 }
 
+static char *mine; /* a directory of workloads beside the plan */
+
+static void put(const char *name, mode_t mode)
+{
+	cleanup_free char *file = xasprintf("%s/%s", mine, name);
+	struct err *e = file_write_atomic(file, "x", 1, mode);
+
+	ok(!e && !chmod(file, mode), name);
+	err_free(e);
+}
+
+/** The program that a workload is on an interpreter. */
+static void is_program(const struct plan *plan, const char *workload, const char *interpreter,
+		       const char *want)
+{
+	cleanup_free char *got =
+		plan_workload_path(plan, workload, interpreters_find(&plan->interpreters, interpreter));
+
+	is_str(got, want, want);
+}
+
+#define OWN_HEAD "name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: growth\nworkloads: %s\nloads:\n"
+
+static struct plan *load_own(const char *dir, const char *loads)
+{
+	cleanup_free char *text = xasprintf(OWN_HEAD "%s", dir, loads);
+	struct plan *plan = NULL;
+	struct err *e = load(text, &plan);
+
+	ok(!e, "a plan with workloads of its own");
+	err_free(e);
+	return plan;
+}
+
+static void test_own(void)
+{
+	struct plan *plan = load_own(strrchr(mine, '/') + 1,
+				     "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
+	struct image *none[1] = { NULL };
+	char key[65];
+	struct err *e;
+
+	if (!plan)
+		return;
+	ok(!plan->own.n && !*plan->own_key, "they are not read with it");
+	e = plan_read_workloads(plan, path);
+	ok(!e, "but for themselves, from a directory beside the plan");
+	err_free(e);
+	is_int(plan->own.n, 4, "all of them");
+	is_int(strlen(plan->own_key), 64, "and have a key");
+	memcpy(key, plan->own_key, sizeof(key));
+	is_program(plan, "both", "python3", "/mnt/both.py");
+	is_program(plan, "both", "none", "/mnt/both");
+	is_program(plan, "plain", "python3", "/mnt/plain");
+	is_program(plan, "strings", "python3", "/usr/share/swapcal/workloads/strings.py");
+	e = plan_check_images(plan, none);
+	has_str(e ? err_message(e) : NULL,
+		":7: workload 'plain' is to be run by itself, but is not executable",
+		"a program that is run by itself must be executable");
+	ok(e && err_get_kind(e) == ERR_USAGE, "it is a usage error");
+	err_free(e);
+	put("plain", 0755);
+	e = plan_check_images(plan, none);
+	ok(e, "what was read counts, not what is there now");
+	err_free(e);
+	plan_destroy(plan);
+
+	plan = load_own(mine, "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
+	e = plan_read_workloads(plan, "elsewhere/plan.yaml");
+	ok(!e, "an absolute directory is meant as it stands");
+	ok(strcmp(plan->own_key, key) != 0, "one that is executable now makes another key");
+	e = plan_check_images(plan, none);
+	ok(!e, "and all is well");
+	if (e)
+		printf("# %s\n", err_message(e));
+	err_free(e);
+	plan_destroy(plan);
+
+	plan = load_own("nonexistent", "  - {workload: far, interpreter: python3}\n");
+	e = plan_read_workloads(plan, path);
+	has_str(e ? err_message(e) : NULL, ":5: workloads in '/tmp/nonexistent': cannot read",
+		"a directory that is not there");
+	ok(e && err_get_kind(e) == ERR_USAGE, "is an error of the plan");
+	err_free(e);
+	plan_destroy(plan);
+}
+
+static void test_own_workloads(void)
+{
+	struct err *e;
+
+	mine = xasprintf("%s-mine", path);
+	e = file_mkdirs(mine, 0755);
+	ok(!e, "a directory of workloads");
+	err_free(e);
+	put("both.py", 0644);
+	put("both", 0755);
+	put("plain", 0644);
+	put("far", 0755);
+	test_own();
+	e = file_remove_tree(mine);
+	ok(!e, "is removed");
+	err_free(e);
+	free(mine);
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -251,6 +359,7 @@ int main(void)
 	is_refused(HEAD "\"seed\\0\": 3\n" LOADS, 5, "a key must be a plain word", "a NUL in a key");
 	is_refused("name: [n\nimage: i\n", 2, "not valid YAML", "broken YAML");
 	is_refused("", 1, "empty", "an empty file");
+	test_own_workloads();
 	unlink(path);
 	return tap_done();
 }
