@@ -26,8 +26,13 @@
 #define PART      "workloads"
 #define DISK_NAME "disk.qcow2"
 
-/* What an ext4 takes for itself beside a quarter more than its files; a qcow2 has no unused blocks. */
-#define OVERHEAD_BYTES (8u << 20)
+/*
+ * What an ext4 takes for itself beside a quarter more than its files, and for each of them: an inode, and a
+ * block when it is a directory. A qcow2 has no unused blocks.
+ */
+#define OVERHEAD_BYTES  (8u << 20)
+#define ENTRY_BYTES     (4096u + 256u)
+#define OVERHEAD_INODES 64
 
 void userdisk_key(const struct workloads *files, char key[65])
 {
@@ -131,8 +136,8 @@ static struct err *make_disk(const struct workloads *files, const struct userdis
 		.disk = disk,
 		.label = "swapcal-user",
 		.tmpdir = work,
-		.size_bytes = (bytes + bytes / 4 + OVERHEAD_BYTES) >> 20 << 20,
-		.inodes = entries + 64,
+		.size_bytes = (bytes + bytes / 4 + entries * ENTRY_BYTES + OVERHEAD_BYTES) >> 20 << 20,
+		.inodes = entries + OVERHEAD_INODES,
 		.force_tcg = options->force_tcg,
 		.cancelled = options->cancelled,
 		.line = show_line,

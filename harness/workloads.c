@@ -160,7 +160,7 @@ static struct err *add_dir(struct tree *t, const char *relative, int depth)
 {
 	cleanup_free char *path = *relative ? xasprintf("%s/%s", t->dir, relative) : xstrdup(t->dir);
 	struct dirent **list;
-	int n = scandir(path, &list, is_wanted, NULL);
+	int n = scandir(path, &list, is_wanted, by_name);
 	struct err *e = NULL;
 
 	if (n < 0)
@@ -190,7 +190,7 @@ struct err *workloads_load_tree(const char *dir, struct workloads *ret)
 		workloads_deinit(&t.w);
 		return err_wrap(e, "workloads in '%s'", dir);
 	}
-	/* The order of directories is anyone's. */
+	/* A directory comes where its name is; its files come where their paths are. */
 	qsort(t.w.files, t.w.n, sizeof(*t.w.files), by_path);
 	*ret = t.w;
 	return NULL;
