@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
 static const long long powers[] = { 1, 10, 100, 1000 };
@@ -126,8 +128,8 @@ void format_json_exact(struct strbuf *out, json_t *root)
 }
 
 const char *const format_settings[] = {
-	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swappiness",
-	"thp",   "mglru",  "start", "onset",  "fill",  NULL,
+	"image", "kernel", "accel", "icount", "vcpus", "swap_mib",  "swappiness",
+	"thp",   "mglru",  "start", "onset",  "fill",  "workloads", NULL,
 };
 
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key)
@@ -141,6 +143,12 @@ void format_setting(struct strbuf *out, const struct cell *cell, const char *key
 			strbuf_adds(out, "ballast fill ");
 			format_clean(out, cell_str(cell, key));
 		}
+	} else if (strcmp(key, "workloads") == 0) {
+		/* The plan's own: a few digits of their key tell two states of them apart. */
+		cleanup_free char *digits = xasprintf("%.12s", cell_str(cell, key));
+
+		strbuf_adds(out, *digits ? "own workloads " : "");
+		format_clean(out, digits);
 	} else if (strcmp(key, "swap_mib") == 0) {
 		strbuf_addf(out, "%u MiB swap", cell_uint(cell, key));
 	} else if (strcmp(key, "vcpus") == 0) {
