@@ -93,6 +93,8 @@ static struct err *run(const struct options *o)
 		.settle_ms = 1000,
 		.argv = argv,
 		.is_in_image = !o->is_root,
+		.has_checkpoints = true,
+		.processes = 1,
 	};
 
 	e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
