@@ -15,13 +15,13 @@ method: [growth, displacement]
 workloads: mine
 loads:
   - {workload: [exits, fails, speaks-garbage, forks, kills], interpreter: none, method: growth}
-  - {workload: [allocates, closes, breaks-out, floods-bytes, floods-lines], interpreter: python3, method: growth}
+  - {workload: [allocates, closes, locks, forks-heavily, breaks-out, floods-bytes, floods-lines], interpreter: python3, method: growth}
   - {workload: exits, interpreter: none, method: displacement}
 END
 "$swapcal" run "$dir/plan.yaml" -o "$dir/h.swapcal" 2> "$dir/run.err"
 is $? 5 'the campaign comes to its end; some probes are lost'
 sed 's/^/# /' "$dir/run.err"
-has "$dir/run.err" '5 replicates answered, 7 lost, 0 not applicable' 'as many as there must be'
+has "$dir/run.err" '6 replicates answered, 8 lost, 0 not applicable' 'as many as there must be'
 
 # ends METHOD WORKLOAD OUTCOME: each of its probes ended so; the outcome with its reason may have a pattern
 sqlite3 "$dir/h.swapcal" "SELECT (identity ->> 'method') || ' ' || (identity ->> 'workload') || ' ' || outcome || ': ' || reason
@@ -43,10 +43,12 @@ ends growth forks 'invalid: the load wants more than 512 processes and threads a
 ends growth kills 'invalid: the load died of signal 9'
 ends growth allocates 'onset: '
 ends growth closes 'onset: '
+ends growth forks-heavily 'onset: '
+ends growth locks 'oom: the guest ran out of memory and swap, and its kernel killed the load'
 ends growth breaks-out 'no-onset: the workload ended before the guest swapped'
 
 "$swapcal" status "$dir/h.swapcal" > "$dir/status"
-is "$(grep -c ': invalid: ' "$dir/status")" 14 'status names each probe that was lost'
+is "$(grep -cE ': (invalid|oom): ' "$dir/status")" 16 'status names each probe that was lost'
 "$swapcal" report "$dir/h.swapcal" > "$dir/report"
 is $? 0 'there is a report'
 has "$dir/report" 'fails on none.*: invalid .*: the load failed with status 3: fails: there is no input' 'which has the reasons'
