@@ -27,15 +27,19 @@ static bool any_has_workload(const struct plan *plan, struct image *const *image
 	return false;
 }
 
+/* So many of its own names help who made a typing error; a directory may have thousands. */
+#define NAMES_MAX 20
+
 /** The names of the plan's own, to be freed: what begins a clause of an error, "" when it has none. */
 static char *own_names(const struct plan *plan)
 {
 	struct strbuf text = STRBUF_INIT;
 
-	for (size_t i = 0; i < plan->own.n; i++)
+	for (size_t i = 0; i < plan->own.n && i < NAMES_MAX; i++)
 		strbuf_addf(&text, "%s%s", i ? ", " : "", plan->own.files[i].name);
 	if (plan->own.n)
-		strbuf_addf(&text, " in '%s'; ", plan->workloads_dir);
+		strbuf_addf(&text, "%s in '%s'; ", plan->own.n > NAMES_MAX ? ", ..." : "",
+			    plan->workloads_dir);
 	return strbuf_steal(&text);
 }
 

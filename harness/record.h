@@ -73,7 +73,7 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
  *   - image: its name; image_content (see image_content_hash()); kernel: its release
  *   - workloads: key of the disk with the plan's own (see userdisk.h), "" when there is none. All guests of
- * such a plan have it, also those of Z*: a mounted file system takes some memory from a guest
+ *     such a plan have it, also those of Z*: a mounted file system takes some memory from a guest
  *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
  *
  *   how it is measured:
