@@ -164,6 +164,7 @@ static struct err *answer(struct run *run, const struct cell *cell, struct probe
 		spec->is_in_image = command.is_in_image;
 		spec->has_seed = command.has_seed;
 		spec->has_checkpoints = cell_known(cell, &known) || cell_bool(cell, "checkpoints");
+		spec->has_rounds = cell_bool(cell, "checkpoints") && !spec->is_frozen;
 		spec->processes = cell_known(cell, &known) ? 1 : spec->processes;
 	}
 	return live(run, image->ops_ctx, spec, ret);

@@ -81,7 +81,10 @@ bool probe_at_checkpoint(struct probe *p, struct probe_process *process, const c
 	process->checkpoint[len] = '\0';
 	process->is_waiting = true;
 	log_checkpoint(p, process, line);
-	return p->has_free_run && probe_all_wait(p, NULL) ? probe_answer(p, "go", NULL) : true;
+	if (!p->has_free_run || !probe_all_wait(p, NULL))
+		return true;
+	p->rounds++;
+	return probe_answer(p, "go", NULL);
 }
 
 void probe_add_checkpoints(struct probe *p)

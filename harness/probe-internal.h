@@ -54,6 +54,7 @@ struct probe {
 	struct probe_process loads[PLAN_PROCESSES_MAX]; /**< processes of the load, in the order of start */
 	size_t loads_n;
 	bool has_free_run;         /**< the load goes on from each checkpoint as soon as all are there */
+	unsigned rounds;           /**< barriers since then */
 	struct strbuf checkpoints; /**< log of them, see probe_log_checkpoint() */
 	unsigned checkpoint_snapshots;
 	uint64_t next_sample_seq;

@@ -11,6 +11,14 @@
 /* Evidence at checkpoints of one probe at most: of a workload that has many, the first ones. */
 #define CHECKPOINT_SNAPSHOTS_MAX 16
 
+/*
+ * What a running load works before it is measured: rounds over its data; until its peak rises by less than
+ * one part in so many; but no longer than so many times what a guest takes to settle.
+ */
+#define ROUNDS_MIN          2
+#define STEADY_PARTS        200
+#define WORK_IN_SETTLES_MAX 30
+
 /* A load that knows no checkpoints is complete when it changed by less than this while the guest settles. */
 #define QUIET_KIB 256
 
@@ -28,6 +36,52 @@ static bool rest(struct probe *p)
 
 		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
 			break;
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return true;
+}
+
+/** The most that the load was charged for between two moments before the last sample. */
+static uint64_t most_kib(const struct probe *p, uint64_t from_ms, uint64_t to_ms)
+{
+	const struct probe_record *r = p->rec;
+	uint64_t last_us = probe_last_sample_us(p), most = 0;
+
+	for (size_t i = r->samples_count; i--;) {
+		const struct proto_sample *s = &r->samples[i];
+
+		if (last_us - s->t_us > from_ms * 1000)
+			break;
+		if (last_us - s->t_us >= to_ms * 1000 && s->load_kib > most)
+			most = s->load_kib;
+	}
+	return most;
+}
+
+/**
+ * Lets a running load work until it takes no more than before: at least two rounds, for only in the first do
+ * forked processes come to own what they change, and then as long as its peak rises from one time of settling
+ * to the next. One that never comes to that is measured all the same, with a flag.
+ */
+static bool work_in(struct probe *p)
+{
+	uint64_t settle_ms = p->spec->settle_ms, start_us = probe_last_sample_us(p);
+
+	p->has_free_run = true;
+	if (!probe_answer(p, "go", NULL))
+		return false;
+	while (!p->has_onset && !probe_has_exit(p)) {
+		uint64_t worked_ms = (probe_last_sample_us(p) - start_us) / 1000;
+		uint64_t before = most_kib(p, 2 * settle_ms, settle_ms);
+		bool is_steady = most_kib(p, settle_ms, 0) <= before + before / STEADY_PARTS;
+
+		if (p->rounds >= ROUNDS_MIN && worked_ms >= 2 * settle_ms && is_steady)
+			return true;
+		if (worked_ms > WORK_IN_SETTLES_MAX * settle_ms) {
+			probe_flag(p, "not-steady");
+			return true;
+		}
 		if (!probe_pump(p, 1000))
 			return false;
 	}
@@ -152,11 +206,8 @@ static bool place_load(struct probe *p)
 {
 	if (!start_loads(p) || !build(p, p->spec->kind == PROBE_DISPLACEMENT))
 		return false;
-	if (!p->spec->is_frozen) {
-		p->has_free_run = true;
-		if (!probe_answer(p, "go", NULL))
-			return false;
-	}
+	if (p->spec->has_rounds && !work_in(p))
+		return false;
 	return rest(p) && is_placed(p);
 }
 

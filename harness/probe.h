@@ -37,6 +37,7 @@ struct probe_spec {
 	bool is_in_image;     /**< the command is a program of the root image, not of the initramfs */
 	bool has_seed;        /**< it takes "--seed N"; each process gets its own */
 	bool has_checkpoints; /**< it speaks the checkpoint protocol; else it is full when it rests */
+	bool has_rounds;      /**< once full it goes on working, in rounds with a checkpoint each */
 	unsigned processes;   /**< to start; a population starts as many as there is room for */
 	bool is_forked;       /**< a population is forked by its first process */
 	bool is_frozen;       /**< the load is stopped when the ballast comes, or the guest is looked at */

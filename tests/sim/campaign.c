@@ -249,7 +249,8 @@ static void test_displacement(void)
 
 #define METHODS_PLAN                                                                                         \
 	"name: Methods\nimage: bookworm\nguest: {ram_mib: [100, 256]}\nmethod: [population, ram]\n"          \
-	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], launch: [forked, "  \
+	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], launch: "        \
+	"[forked, "                                                                                          \
 	"independent]}\n"
 
 /** The answer of the search for the guest: about the RAM at which 48 MiB are the threshold. */
@@ -267,7 +268,8 @@ static void check_ram(const char *file)
 		struct probe_record *probes;
 		size_t probes_n;
 
-		if (!cell_is(&cells[i], METHOD_RAM) || strcmp(cell_str(&cells[i], "interpreter"), "python3") != 0)
+		if (!cell_is(&cells[i], METHOD_RAM) ||
+		    strcmp(cell_str(&cells[i], "interpreter"), "python3") != 0)
 			continue;
 		must(store_probes(store, cells[i].key, &probes, &probes_n));
 
@@ -301,7 +303,8 @@ static void test_methods(void)
 	must(file_write_atomic(plan_path, METHODS_PLAN, strlen(METHODS_PLAN), 0600));
 	must(plan_load(plan_path, &plan));
 	campaign_expand(plan, images, "tcg", &cells, &n);
-	is_int(n, 16, "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
+	is_int(n, 16,
+	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
 	is_str(cell_str(&cells[10], "method"), "ram", "the searches come after all guests");
 	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
 	store_cells_free(cells, n);

@@ -48,6 +48,8 @@ struct guest {
 	struct load load;
 	unsigned fixed_n; /* processes of the load of fixed size that are alive, the last started first to end
 			   */
+	bool is_working[32]; /* of these: they are in a round of work, which ends at round_us */
+	uint64_t round_us;
 	unsigned forked_n; /* what these forked on request */
 	uint64_t swapped_pages, zero_pages, oom_kills;
 };

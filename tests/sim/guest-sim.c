@@ -12,6 +12,7 @@
 
 #define BOOT_US      2000000
 #define HEARTBEAT_US 1000000
+#define ROUND_US     500000
 
 /* Growth is computed in pieces no longer than this. */
 #define QUANTUM_US 20000
@@ -89,6 +90,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The processes of the load of fixed size end a round of their work. */
+static void end_round(struct guest *g)
+{
+	for (unsigned i = 0; i < g->fixed_n; i++)
+		if (g->is_working[i]) {
+			g->is_working[i] = false;
+			sim_say_line(g, SIM_FIXED_PID + (int)i, "round-1");
+		}
+	g->round_us = 0;
+}
+
 /* Lets time pass up to the next thing that happens, at most until then. */
 static void advance(struct guest *g, uint64_t until_us)
 {
@@ -96,8 +108,12 @@ static void advance(struct guest *g, uint64_t until_us)
 
 	if (g->is_watching)
 		next = earlier(next, g->next_tick_us);
+	if (g->round_us)
+		next = earlier(next, g->round_us);
 	sim_grow(g, next - sim_clock_us);
 	sim_clock_us = next;
+	if (g->round_us && sim_clock_us >= g->round_us && !g->load.is_frozen)
+		end_round(g);
 	if (g->is_watching && sim_clock_us >= g->next_tick_us) {
 		sim_tick(g);
 		g->next_tick_us += g->tick_us;
@@ -316,8 +332,11 @@ static void do_resume(struct guest *g, json_t *request)
 
 	if (pid >= SIM_FIXED_PID) {
 		reply(g, request, NULL);
-		if (strcmp(get_str(request, "line"), "fork") != 0)
+		if (strcmp(get_str(request, "line"), "fork") != 0) {
+			g->is_working[pid - SIM_FIXED_PID] = true;
+			g->round_us = g->round_us ? g->round_us : sim_clock_us + ROUND_US;
 			return;
+		}
 		g->forked_n++;
 		sim_reclaim(g);
 		sim_say_line(g, pid, "full cpu_ms=240");

@@ -154,6 +154,15 @@ static void test_processes(void)
 	if (ok(log != NULL, "what they told at their checkpoints is kept"))
 		has_str(log->data, " 103 full cpu_ms=120\n", "with its process");
 	probe_record_deinit(&r);
+
+	spec.is_frozen = false;
+	spec.has_rounds = true;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "beside three that go on working, too");
+	log = find_file(find_snapshot(&r, "load"), "checkpoints");
+	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
+	is_str(r.flags, "", "and are steady");
+	probe_record_deinit(&r);
 }
 
 static void test_population(void)
@@ -175,7 +184,8 @@ static void test_population(void)
 	probe_record_deinit(&r);
 	params.fixed_kib = 1024;
 	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "no-onset", "when as many as can be started have room, that is no onset");
+	is_str(outcome_name(r.outcome), "no-onset",
+	       "when as many as can be started have room, that is no onset");
 	has_str(r.reason, "largest number of processes", "and the reason says so");
 	probe_record_deinit(&r);
 }
