@@ -40,4 +40,10 @@ from swapcal_family import merge
 print(merge(["cpu_ms=10 gc0=3,500,400", "cpu_ms=5 gc0=1,450,450 gc1=1,2,2", ""]))')
 is "$merged" 'cpu_ms=15 gc0=4,950,450 gc1=1,2,2' 'of a family: sums, and the longest pause'
 
+# One that is forked late has a half of its own to make, and so fewer pauses than its parent by then.
+control --look none --answer full=fork -- $python "$(script gcbench)" --mode hold --size-kib 4096 --rounds 1 > "$dir/out"
+of gc0 full | tr ',' ' ' > "$dir/gc0"
+read -r alone _ _ both _ < "$dir/gc0"
+[ "$both" -gt "$alone" ] && [ "$both" -lt $((2 * alone)) ]
+ok $? 'pauses before the fork are counted once'
 done_testing
