@@ -16,6 +16,7 @@ class Child(object):
         self.pid = pid
         self.arrivals = arrivals
         self.orders = orders
+        self.facts = None  # those it arrived with; None while it is on its way
 
 
 class Family(object):
@@ -47,17 +48,18 @@ class Family(object):
         """Waits until all have arrived. Returns the answer; a child is not told before its parent goes on."""
         if self.parent:
             return self._wait_for_parent(facts)
-        all_facts = [facts]
         for child in self.children:
-            line = swapcal_checkpoint.read_line(child.arrivals)
-            if line is None:
+            if child.facts is None:
+                child.facts = swapcal_checkpoint.read_line(child.arrivals)
+            if child.facts is None:
                 self._lost(child)
-            all_facts.append(line)
+        all_facts = [facts] + [child.facts for child in self.children]
         return swapcal_checkpoint.checkpoint(name, merge(all_facts), self._wait_for_host)
 
     def go_on(self):
         """Of the parent: lets the children go on."""
         for child in self.children:
+            child.facts = None
             try:
                 swapcal_checkpoint.write_line(child.orders, "go")
             except OSError:
