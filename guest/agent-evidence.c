@@ -32,6 +32,7 @@ static const struct {
 	{ "/sys/fs/cgroup/load/memory.events", "memory.events" },
 	{ "/sys/fs/cgroup/load/memory.peak", "memory.peak" },
 	{ "/sys/fs/cgroup/load/memory.pressure", "memory.pressure" },
+	{ "/sys/fs/cgroup/load/cpu.stat", "cpu.stat" },
 	{ "/sys/fs/cgroup/load/cgroup.procs", "cgroup.procs" },
 	{ "/sys/fs/cgroup/load/cgroup.threads", "cgroup.threads" },
 };
