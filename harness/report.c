@@ -305,6 +305,8 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = report_known_expect(r, metrics, metrics_n);
 	if (!e)
+		e = report_reclaim_build(store, r);
+	if (!e)
 		report_agree(r, metrics_n);
 	return e;
 }
@@ -341,6 +343,7 @@ void report_destroy(struct report *r)
 		free(r->thresholds[i].flags);
 	report_curves_free(r);
 	free(r->agreements);
+	free(r->reclaims);
 	free(r->gaps);
 	free(r->rows);
 	free(r->thresholds);

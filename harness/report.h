@@ -8,6 +8,7 @@
 
 #include "calibrate/agreement.h"
 #include "calibrate/curve.h"
+#include "calibrate/reclaim.h"
 #include "calibrate/search.h"
 #include "calibrate/threshold.h"
 #include "harness/base/cleanup.h"
@@ -107,6 +108,14 @@ struct report_curve {
 	size_t predictions_n;
 };
 
+/** Which way reclaim went in one cell, see report-reclaim.c. */
+struct report_reclaim {
+	const struct cell *cell;
+	struct reclaim mean; /**< of n probes */
+	unsigned n;
+	bool is_other_way; /**< than with the ballast of its guest */
+};
+
 struct report {
 	char *plan_name;  /**< of the latest run; "" when there was none */
 	char *run_status; /**< see store_last_run() */
@@ -129,6 +138,8 @@ struct report {
 	double picked_share; /**< of resampled sets of cells in which it comes first; NAN for fewer than 2
 				cells */
 	struct agreement picked;
+	struct report_reclaim *reclaims; /**< of cells with probes that came to an onset */
+	size_t reclaims_n;
 	struct report_gap *gaps;
 	size_t gaps_n, gaps_cap;
 };
@@ -193,6 +204,17 @@ json_t *report_agreement_json(const struct report_agreement *a);
 
 /** Sets expected_kib of every row of known-answer cells. */
 struct err *report_known_expect(struct report *r, const struct metric *metrics, size_t metrics_n) must_check;
+
+/** Sets r->reclaims, and flags rows by it: comes after them. */
+struct err *report_reclaim_build(struct store *store, struct report *r) must_check;
+void report_reclaim_text(const struct report *r, struct strbuf *out);
+json_t *report_reclaim_json(const struct report *r);
+
+/** Sets "cell" as the other parts of the JSON name it, and with it what a reader picks cells by. */
+void report_set_cell(json_t *object, const struct cell *cell);
+
+/** KiB as MiB. */
+void report_set_mib(json_t *object, const char *key, double kib);
 
 /** Adds to r->gaps what is missing of a cell. */
 void report_find_gaps(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n);
