@@ -155,8 +155,17 @@ static void do_swapon(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
 	const char *device = need(o, "device", JSON_TYPE_STRING, &error)->string;
+	int64_t kib = 0;
 
-	msg_reply(id, error ? error : boot_swapon(device));
+	if (json_find(o, "mkswap_kib", JSON_TYPE_INT))
+		kib = need_int(o, "mkswap_kib", 1, INT64_MAX, &error);
+	msg_reply(id, error ? error : boot_swapon(device, (uint64_t)kib));
+}
+
+static void do_zram(int64_t id, const struct json_object *o)
+{
+	(void)o;
+	msg_reply(id, boot_zram());
 }
 
 static void do_watch(int64_t id, const struct json_object *o)
@@ -259,7 +268,7 @@ static const struct request {
 	{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
 	{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
 	{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_thaw },
-	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "zram", do_zram },
 };
 
 void agent_handle(char *json, size_t len)

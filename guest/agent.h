@@ -43,8 +43,15 @@ const char *boot_root_image(void);
 const char *boot_user(void);
 /** Mounts the scratch disk; nothing to do when there is none. */
 const char *boot_scratch(void);
-/** Swaps on a device: its path, or its serial. */
-const char *boot_swapon(const char *device);
+/** Loads the modules of zram, which boot_system() leaves alone. Before swap is on. */
+const char *boot_zram(void);
+/** Swaps on a device: its path, or its serial; mkswap_kib: make it a swap area of so much first, 0: it is one. */
+const char *boot_swapon(const char *device, uint64_t mkswap_kib);
+
+/* agent-swap.c */
+
+/** Writes the header of a swap area of so much to the start of a device. */
+const char *swap_make(const char *path, uint64_t kib);
 
 /* agent-port.c */
 

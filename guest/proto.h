@@ -22,7 +22,10 @@
  *                                  read back (at most 1 KiB) without its last newline, "" when
  *                                  unreadable
  *   read      path                 "file" frames, then the reply
- *   swapon    device               a path, or the serial of a disk
+ *   zram                           load the modules of zram, which are not loaded before: /dev/zram0 is
+ *                                  there then, of size 0. Refused when the guest has none; before swapon
+ *   swapon    device, [mkswap_kib] a path, or the serial of a disk. mkswap_kib: first write the header of
+ *                                  a swap area of this size
  *   watch     tick_ms, rule, pages, window_ms, freeze(bool), [align_ms]
  *                                  start sampling; apply the onset rule on each tick, baseline = the
  *                                  sample taken now; freeze the load at onset. tick_ms 0 ends

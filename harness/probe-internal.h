@@ -93,6 +93,9 @@ void probe_handle(struct probe *p, const struct guest_msg *m);
 /** Guest time of the last sample in microseconds; 0 before the first. */
 uint64_t probe_last_sample_us(const struct probe *p);
 
+/** Is swap on zram, so that the hypervisor sees nothing of it? */
+bool probe_has_zram(const struct probe *p);
+
 /* probe-load.c; all return false when the probe is over. */
 
 /** Swap on, knobs set and verified, caches dropped, baseline taken, sampling started. */

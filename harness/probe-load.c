@@ -38,6 +38,50 @@ static bool set_sysctl(struct probe *p, const char *path, unsigned value)
 	return true;
 }
 
+bool probe_has_zram(const struct probe *p)
+{
+	return p->spec->swap_kind && strcmp(p->spec->swap_kind, "zram") == 0;
+}
+
+/** Swap on a compressed disk in the guest's own RAM, of the size that the swap disk has. */
+static bool swap_on_zram(struct probe *p)
+{
+	static const char path[] = "/sys/block/zram0/disksize";
+	uint64_t kib = p->spec->guest.swap_mib * 1024ull;
+	cleanup_free char *bytes = xasprintf("%" PRIu64, kib * 1024);
+
+	if (!probe_call(p, message("zram")))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this guest has no zram: %s", p->reply_error);
+	if (!write_file(p, path, bytes))
+		return false;
+	/* It takes its size when it has its compressor, in some kernels a module that no other depends on. */
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE,
+				 "this guest's zram takes no size; has the image its compressor? %s",
+				 p->reply_error);
+	if (strcmp(p->reply_value, bytes) != 0)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path, bytes,
+				 p->reply_value);
+	return probe_call_ok(p, json_pack("{s:s, s:s, s:I}", "type", "swapon", "device", "/dev/zram0",
+					  "mkswap_kib", (json_int_t)kib));
+}
+
+static bool swap_on(struct probe *p)
+{
+	if (probe_has_zram(p))
+		return swap_on_zram(p);
+	return probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP));
+}
+
+/** After huge pages, which make the kernel raise it. */
+static bool set_min_free(struct probe *p)
+{
+	return !p->spec->min_free_kib ||
+	       set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->min_free_kib);
+}
+
 static bool set_thp(struct probe *p)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
@@ -104,10 +148,11 @@ bool probe_prepare(struct probe *p)
 {
 	const struct probe_spec *spec = p->spec;
 
-	if (!probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP)))
+	if (!swap_on(p))
 		return false;
 	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->swappiness) ||
-	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p))
+	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p) ||
+	    !set_min_free(p))
 		return false;
 	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
 	if (!probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
@@ -151,7 +196,8 @@ static void push_option(json_t *argv, const char *name, uint64_t value)
 
 bool probe_start_ballast(struct probe *p)
 {
-	json_t *argv = json_pack("[s, s, s]", "/ballast", "--fill", p->spec->fill);
+	json_t *argv = json_pack("[s, s, s, s, s]", "/ballast", "--fill", p->spec->fill, "--touch",
+				 p->spec->touch ? p->spec->touch : "none");
 
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);

@@ -251,6 +251,18 @@ static uint64_t rule_bytes(const struct probe *p)
 	return p->spec->rule->pages * 4096;
 }
 
+/** Does the hypervisor's count of writes to the swap disk contradict the guest's account of its swapping? */
+static bool swap_disk_disagrees(const struct probe *p, bool has_onset)
+{
+	uint64_t bytes = p->rec->swap_written_bytes;
+
+	/* Nothing is on that disk: any write is one too many. */
+	if (probe_has_zram(p))
+		return bytes > 0;
+	/* A trickle below the rule may add up without an onset, hence the 4. */
+	return has_onset ? bytes < rule_bytes(p) : bytes >= 4 * rule_bytes(p);
+}
+
 /**
  * The guest has been seen to the end: what is the answer, and do the witnesses agree? reason goes with a
  * "no-onset".
@@ -280,8 +292,7 @@ static void judge(struct probe *p, const char *reason)
 			  p->ballast_pages, r->load_pages);
 		return;
 	}
-	/* A trickle below the rule may add up without an onset, hence the 4. */
-	if (host.found ? r->swap_written_bytes < rule_bytes(p) : r->swap_written_bytes >= 4 * rule_bytes(p))
+	if (swap_disk_disagrees(p, host.found))
 		probe_flag(p, "swap-disk-disagrees");
 	if (host.found)
 		probe_end(p, OUTCOME_ONSET, "%s", "");
@@ -307,7 +318,8 @@ static bool count_swap_writes(struct probe *p)
 			return true;
 		}
 		p->rec->swap_written_bytes = bytes;
-		if (!p->has_onset || bytes >= rule_bytes(p) || p->ops->now_ms(p->guest) >= until_ms)
+		if (!p->has_onset || probe_has_zram(p) || bytes >= rule_bytes(p) ||
+		    p->ops->now_ms(p->guest) >= until_ms)
 			return true;
 		if (!probe_pump(p, 20))
 			return false;

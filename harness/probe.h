@@ -22,8 +22,10 @@ struct probe_spec {
 	uint64_t z_kib;
 
 	struct guest_config guest;
+	const char *swap_kind; /**< what swap is on: disk, zram; NULL: disk */
 	unsigned swappiness;
-	const char *thp; /**< never, madvise, always */
+	unsigned min_free_kib; /**< vm.min_free_kbytes; 0: as the kernel has it */
+	const char *thp;       /**< never, madvise, always */
 	bool mglru;
 
 	const struct onset_rule *rule;
@@ -31,6 +33,7 @@ struct probe_spec {
 	unsigned settle_ms;  /**< how long a fixed ballast stays before "no-onset" */
 	unsigned ramp_kib_s; /**< how fast the ballast grows */
 	const char *fill;    /**< of the ballast */
+	const char *touch;   /**< how the ballast uses what it holds: none, sweep, random; NULL: none */
 
 	/** NULL-terminated command of the load and its environment; NULL when the ballast is all there is */
 	const char *const *argv, *const *env;
