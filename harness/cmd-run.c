@@ -157,6 +157,7 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 	struct cell *cells;
 	size_t n;
 	unsigned probes = 0;
+	double seconds = 0;
 
 	/* Nothing is started, so an undecided accelerator stays so. */
 	campaign_expand(plan, images->built, accel, &cells, &n);
@@ -168,8 +169,10 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 		cleanup_free char *missing = image ? load_command_missing(&cells[i], image) : NULL;
 
 		print_cell(&cells[i], cells, n, missing);
-		if (!missing)
-			probes += campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
+		unsigned left = missing ? 0 : campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
+
+		probes += left;
+		seconds += left * run_progress_typical_s(&cells[i]);
 	}
 	for (size_t i = 0; i < images->n; i++)
 		if (!images->built[i])
@@ -178,8 +181,7 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 			       plan->images.v[i], plan->images.v[i]);
 	if (strcmp(accel, "auto") == 0)
 		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
-	printf("about %u probes; ", probes);
-	run_progress_print_estimate(stdout, probes);
+	run_progress_print_estimate(stdout, probes, seconds);
 	store_cells_free(cells, n);
 	return NULL;
 }

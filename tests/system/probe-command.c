@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One real guest life with any command as its load: `probe-command [--root] [--user DIR] RAM_MIB COMMAND...` prints "OUTCOME: REASON".
+ * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...` prints "OUTCOME: REASON".
  * For system tests of what plans cannot ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user:
  * the guest has a disk with what is in DIR. Then "samples: N, longest gap M ms" and what the load printed follow.
  */
@@ -23,6 +23,7 @@
 static const char *const as_root[] = { LIB "/ld-linux-x86-64.so.2", "--library-path", LIB, "/root-image/usr/sbin/chroot", "/root-image" };
 
 struct options {
+	const char *image;
 	bool is_root;
 	const char *user_dir;
 	unsigned ram_mib;
@@ -65,7 +66,7 @@ static struct err *run(const struct options *o)
 	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
 	const char *accel;
 	struct probe_record r;
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = image_find(o->image, &image);
 
 	if (!e)
 		e = domain_conn_open(NULL, &conn);
@@ -107,9 +108,13 @@ static struct err *run(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .image = "bookworm" };
 
 	argv++;
+	if (*argv && strcmp(*argv, "--image") == 0 && argv[1]) {
+		o.image = argv[1];
+		argv += 2;
+	}
 	if (*argv && strcmp(*argv, "--root") == 0) {
 		o.is_root = true;
 		argv++;
@@ -119,7 +124,7 @@ int main(int argc, char **argv)
 		argv += 2;
 	}
 	if (!*argv || !argv[1]) {
-		fprintf(stderr, "usage: probe-command [--root] [--user DIR] RAM_MIB COMMAND...\n");
+		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...\n");
 		return 2;
 	}
 	o.ram_mib = (unsigned)atoi(*argv);
