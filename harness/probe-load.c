@@ -289,6 +289,10 @@ bool probe_verify_ballast(struct probe *p)
 	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
 			return false;
+	if (!p->is_verified && p->ballast.signal == SIGKILL)
+		return probe_end(p, OUTCOME_OOM,
+				 "the ballast was killed in the guest after its last sample, as its kernel "
+				 "does when memory and swap are full");
 	if (!p->is_verified)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)
