@@ -29,7 +29,9 @@ static bool starts_with(const char *s, const char *prefix)
 
 bool views_is_guest_file(const char *name)
 {
-	static const char *const names[] = { "meminfo", "vmstat", "slabinfo", "buddyinfo", "agent" };
+	static const char *const names[] = {
+		"meminfo", "vmstat", "slabinfo", "buddyinfo", "agent", "cpu.stat"
+	};
 
 	return views_is_one_of(name, names, sizeof(names) / sizeof(names[0])) ||
 	       starts_with(name, "memory.") || starts_with(name, "pressure/");

@@ -64,6 +64,22 @@ static const char *mount_all(const struct mount_step *steps, size_t n)
 	return error;
 }
 
+/* The kernel leaves these to an init; without them a program of the root image could not open its own output
+ * again. */
+static void link_descriptors(void)
+{
+	static const char *const links[][2] = {
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "/proc/self/fd/0", "/dev/stdin" },
+		{ "/proc/self/fd/1", "/dev/stdout" },
+		{ "/proc/self/fd/2", "/dev/stderr" },
+	};
+
+	for (size_t i = 0; i < COUNT(links); i++)
+		if (symlink(links[i][0], links[i][1]) < 0)
+			say("cannot make '%s': %s", links[i][1], strerror(errno));
+}
+
 static const char *load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -240,7 +256,21 @@ const char *boot_root_image(void)
 	/* noload: no journal replay, so that the disk can be read-only in the hypervisor too. */
 	if (mount(device, ROOT, "ext4", MS_RDONLY, "noload") < 0)
 		return fail("cannot mount the root image from '%s': %s", device, strerror(errno));
+	link_descriptors();
 	return mount_all(root_mounts, COUNT(root_mounts));
+}
+
+const char *boot_user(void)
+{
+	const char *device = wait_for_disk(PROTO_SERIAL_USER);
+
+	if (!device)
+		return NULL;
+	/* Not as device or set-user-id files: nothing on it may give a load more rights than it was started
+	 * with. */
+	if (mount(device, ROOT PROTO_USER_DIR, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV, "noload") < 0)
+		return fail("cannot mount the disk of workloads '%s': %s", device, strerror(errno));
+	return NULL;
 }
 
 const char *boot_scratch(void)

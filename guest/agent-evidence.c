@@ -40,6 +40,7 @@ static const struct {
 	{ "/sys/fs/cgroup/load/memory.events", "memory.events" },
 	{ "/sys/fs/cgroup/load/memory.peak", "memory.peak" },
 	{ "/sys/fs/cgroup/load/memory.pressure", "memory.pressure" },
+	{ "/sys/fs/cgroup/load/cpu.stat", "cpu.stat" },
 	{ "/sys/fs/cgroup/load/cgroup.procs", "cgroup.procs" },
 	{ "/sys/fs/cgroup/load/cgroup.threads", "cgroup.threads" },
 };
@@ -142,7 +143,7 @@ static void send_cost(int64_t id, uint64_t start_us)
 
 void evidence_snapshot(int64_t id)
 {
-	static pid_t pids[CGROUP_PIDS_MAX];
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
 	uint64_t start_us = now_us();
 	size_t n = cgroup_pids(pids, COUNT(pids));
 

@@ -60,6 +60,7 @@ static void send_heartbeat(void)
 	msg_int("t_us", (int64_t)now_us());
 	msg_int("rss_kib", (int64_t)text_number(rollup, "Rss:"));
 	sample_report();
+	cgroup_report();
 	msg_send(0);
 }
 
@@ -342,7 +343,7 @@ static int poll_timeout_ms(uint64_t heartbeat_us, bool more)
 _Noreturn static void serve(void)
 {
 	uint64_t heartbeat_us = now_us();
-	bool more = false;
+	bool more = false, has_dead = false;
 
 	for (;;) {
 		struct pollfd fds[3 + LOAD_POLLFDS] = {
@@ -364,8 +365,10 @@ _Noreturn static void serve(void)
 		if (fds[0].revents & POLLIN)
 			port_receive();
 		more = load_poll_serve(fds + 3);
-		if (read(child_fd, &info, sizeof(info)) > 0)
-			more |= load_reap();
+		/* One signal may stand for many children. */
+		if (read(child_fd, &info, sizeof(info)) > 0 || has_dead)
+			has_dead = load_reap();
+		more |= has_dead;
 		if (now_us() >= heartbeat_us) {
 			send_heartbeat();
 			heartbeat_us = (now_us() / HEARTBEAT_US + 1) * HEARTBEAT_US;
@@ -379,6 +382,7 @@ int main(void)
 
 	note_error(error, sizeof(error), boot_system());
 	note_error(error, sizeof(error), boot_root_image());
+	note_error(error, sizeof(error), boot_user());
 	note_error(error, sizeof(error), boot_scratch());
 	note_error(error, sizeof(error), cgroup_init());
 	note_error(error, sizeof(error), catch_children());

@@ -169,12 +169,13 @@ bool probe_prepare(struct probe *p)
 	return probe_call_ok(p, watch);
 }
 
-static bool start(struct probe *p, json_t *argv, bool in_root_image, struct probe_process *process)
+static bool start(struct probe *p, json_t *argv, json_t *env, bool in_root_image,
+		  struct probe_process *process)
 {
 	json_t *m = message("start");
 
 	json_object_set_new(m, "argv", argv);
-	json_object_set_new(m, "env", json_array());
+	json_object_set_new(m, "env", env);
 	json_object_set_new(m, "chroot", json_boolean(in_root_image));
 	align(p, m);
 	if (!probe_call(p, m))
@@ -201,20 +202,56 @@ bool probe_start_ballast(struct probe *p)
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
 	push_option(argv, "--seed", p->spec->guest.seed);
-	return start(p, argv, false, &p->ballast);
+	return start(p, argv, json_array(), false, &p->ballast);
+}
+
+static json_t *string_array(const char *const *strings)
+{
+	json_t *array = json_array();
+
+	for (; strings && *strings; strings++)
+		json_array_append_new(array, json_string(*strings));
+	return array;
 }
 
 bool probe_start_load(struct probe *p)
 {
-	json_t *argv = json_array();
+	struct probe_process *process = &p->loads[p->loads_n];
+	json_t *argv = string_array(p->spec->argv);
 
-	for (const char *const *a = p->spec->argv; *a; a++)
-		json_array_append_new(argv, json_string(*a));
-	return start(p, argv, p->spec->is_in_image, &p->load);
+	if (p->spec->has_seed)
+		push_option(argv, "--seed", p->spec->guest.seed + p->loads_n);
+	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
+		return false;
+	p->loads_n++;
+	return true;
 }
 
-/** The last line of what the load printed: with interpreters, the one that names the error. */
-static char *last_output_line(const struct probe *p)
+bool probe_stop_load(struct probe *p)
+{
+	return probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGSTOP));
+}
+
+/** A process that has exited: one of the load rather than the ballast; NULL when none has. */
+static const struct probe_process *find_exit(const struct probe *p)
+{
+	for (size_t i = 0; i < p->loads_n; i++)
+		if (p->loads[i].has_exited)
+			return &p->loads[i];
+	return p->ballast.has_exited ? &p->ballast : NULL;
+}
+
+bool probe_has_exit(const struct probe *p)
+{
+	return find_exit(p) != NULL;
+}
+
+bool probe_has_ballast(const struct probe *p)
+{
+	return p->ballast.pid != 0;
+}
+
+char *probe_last_output_line(const struct probe *p)
 {
 	const char *text = strbuf_str(&p->output);
 	size_t end = p->output.len;
@@ -231,17 +268,15 @@ static char *last_output_line(const struct probe *p)
 
 bool probe_explain_exit(struct probe *p)
 {
-	bool is_load = p->load.has_exited;
-	const struct probe_process *process = is_load ? &p->load : &p->ballast;
+	const struct probe_process *process = find_exit(p);
+	bool is_load = process != &p->ballast;
 	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
-	cleanup_free char *line = last_output_line(p);
+	cleanup_free char *line = probe_last_output_line(p);
 	const char *sep = *line ? ": " : "";
 
-	/* The kernel's OOM count may come with the next samples only. */
-	if (process->signal == SIGKILL)
+	if (process->signal == SIGKILL && p->oom_kills)
 		return probe_end(p, OUTCOME_OOM,
-				 "the %s was killed in the guest, as its kernel does when memory and swap "
-				 "are full%s%s",
+				 "the guest ran out of memory and swap, and its kernel killed the %s%s%s",
 				 name, sep, line);
 	if (process->signal)
 		return probe_end(p, OUTCOME_INVALID, "the %s died of signal %d%s%s", name, process->signal,
@@ -269,6 +304,8 @@ bool probe_snapshot(struct probe *p, const char *name)
 	bool go_on = probe_call_ok(p, json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
 
 	p->is_in_snapshot = false;
+	if (go_on)
+		probe_add_checkpoints(p);
 	return go_on;
 }
 

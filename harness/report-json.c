@@ -18,9 +18,21 @@ static json_t *cell_id(const struct cell *cell)
 	return json_string(id);
 }
 
-static void set_mib(json_t *object, const char *key, double kib)
+void report_set_mib(json_t *object, const char *key, double kib)
 {
 	json_object_set_new(object, key, format_json_fixed(kib / 1024, 3));
+}
+
+void report_set_cell(json_t *object, const struct cell *cell)
+{
+	json_object_set_new(object, "cell", cell_id(cell));
+	json_object_set_new(object, "x_mib", json_integer(cell_uint(cell, "x_mib")));
+	json_object_set_new(object, "method", format_json_string(cell_str(cell, "method")));
+	json_object_set_new(object, "workload", format_json_string(cell_str(cell, "workload")));
+	json_object_set_new(object, "interpreter", format_json_string(cell_str(cell, "interpreter")));
+	json_object_set_new(object, "processes", json_integer(cell_uint(cell, "processes")));
+	json_object_set_new(object, "launch", format_json_string(cell_str(cell, "launch")));
+	json_object_set_new(object, "size", format_json_string(cell_str(cell, "size")));
 }
 
 /* "a,b" as ["a", "b"] */
@@ -56,7 +68,7 @@ static json_t *row_json(const struct report_row *row)
 	json_object_set_new(object, "mglru", json_boolean(cell_bool(row->cell, "mglru")));
 	json_object_set_new(object, "flags", flags_json(row->flags));
 	json_object_set_new(object, "is_best", json_boolean(row->is_best));
-	set_mib(object, "expected_mib", row->expected_kib);
+	report_set_mib(object, "expected_mib", row->expected_kib);
 	return object;
 }
 
@@ -85,25 +97,25 @@ static json_t *threshold_json(const struct report_threshold *t)
 	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
 	json_object_set_new(object, "mem_total_kib", format_json_fixed(t->mem_total_kib, 0));
 	json_object_set_new(object, "mem_available0_kib", format_json_fixed(t->mem_available0_kib, 0));
-	set_mib(object, "z_mib", t->z_kib);
-	set_mib(object, "z_lo_mib", t->z_lo_kib);
-	set_mib(object, "z_hi_mib", t->z_hi_kib);
-	set_mib(object, "bracket_lo_mib", bracket_end(e->bracket_lo_kib, 0));
-	set_mib(object, "bracket_hi_mib", bracket_end(e->bracket_hi_kib, UINT64_MAX));
+	report_set_mib(object, "z_mib", t->z_kib);
+	report_set_mib(object, "z_lo_mib", t->z_lo_kib);
+	report_set_mib(object, "z_hi_mib", t->z_hi_kib);
+	report_set_mib(object, "bracket_lo_mib", bracket_end(e->bracket_lo_kib, 0));
+	report_set_mib(object, "bracket_hi_mib", bracket_end(e->bracket_hi_kib, UINT64_MAX));
 	json_object_set_new(object, "contradictions", json_integer(e->contradictions));
-	set_mib(object, "spread_mib", e->spread_kib);
-	set_mib(object, "spread_hi_mib", e->spread_hi_kib);
+	report_set_mib(object, "spread_mib", e->spread_kib);
+	report_set_mib(object, "spread_hi_mib", e->spread_hi_kib);
 	json_object_set_new(object, "wrong_answers_pct", format_json_fixed(100 * e->wrong, 2));
 	json_object_set_new(object, "separation", check_json(t));
-	set_mib(object, "z_logistic_mib", t->check.logistic.ed50);
-	set_mib(object, "z_logistic_lo_mib", t->check.logistic.profile.lo);
-	set_mib(object, "z_logistic_hi_mib", t->check.logistic.profile.hi);
-	set_mib(object, "z_isotonic_mib", t->check.isotonic.ed50);
-	set_mib(object, "z_isotonic_lo_mib", t->check.isotonic.ci.lo);
-	set_mib(object, "z_isotonic_hi_mib", t->check.isotonic.ci.hi);
-	set_mib(object, "z_ramp_mib", t->ramp.mean_kib);
-	set_mib(object, "ramp_sd_between_boots_mib", t->ramps.between_boots_kib);
-	set_mib(object, "ramp_sd_within_boot_mib", t->ramps.within_boot_kib);
+	report_set_mib(object, "z_logistic_mib", t->check.logistic.ed50);
+	report_set_mib(object, "z_logistic_lo_mib", t->check.logistic.profile.lo);
+	report_set_mib(object, "z_logistic_hi_mib", t->check.logistic.profile.hi);
+	report_set_mib(object, "z_isotonic_mib", t->check.isotonic.ed50);
+	report_set_mib(object, "z_isotonic_lo_mib", t->check.isotonic.ci.lo);
+	report_set_mib(object, "z_isotonic_hi_mib", t->check.isotonic.ci.hi);
+	report_set_mib(object, "z_ramp_mib", t->ramp.mean_kib);
+	report_set_mib(object, "ramp_sd_between_boots_mib", t->ramps.between_boots_kib);
+	report_set_mib(object, "ramp_sd_within_boot_mib", t->ramps.within_boot_kib);
 	json_object_set_new(object, "n", json_integer(t->n));
 	json_object_set_new(object, "probes_answered", json_integer(t->answers));
 	json_object_set_new(object, "probes_lost", json_integer(t->lost));
@@ -130,8 +142,8 @@ static json_t *point_json(const struct report_curve *c, size_t i)
 
 	json_object_set_new(object, "cell", cell_id(t->cell));
 	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
-	set_mib(object, "z_mib", t->z_kib);
-	set_mib(object, "residual_mib", report_curve_residual_kib(c, i));
+	report_set_mib(object, "z_mib", t->z_kib);
+	report_set_mib(object, "residual_mib", report_curve_residual_kib(c, i));
 	return object;
 }
 
@@ -140,9 +152,9 @@ static json_t *prediction_json(const struct report_prediction *p)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "x_mib", json_integer(p->x_mib));
-	set_mib(object, "z_mib", p->at.z_kib);
-	set_mib(object, "z_pi_lo_mib", p->at.z_pi_kib.lo);
-	set_mib(object, "z_pi_hi_mib", p->at.z_pi_kib.hi);
+	report_set_mib(object, "z_mib", p->at.z_kib);
+	report_set_mib(object, "z_pi_lo_mib", p->at.z_pi_kib.lo);
+	report_set_mib(object, "z_pi_hi_mib", p->at.z_pi_kib.hi);
 	json_object_set_new(object, "is_extrapolated", json_boolean(p->is_extrapolated));
 	return object;
 }
@@ -159,8 +171,8 @@ static json_t *curve_json(const struct report *r, const struct report_curve *c)
 	json_object_set_new(object, "n", json_integer((json_int_t)c->fit.n));
 	/* Times an X, three decimals would be MiB. */
 	json_object_set_new(object, "slope", format_json_number(c->fit.slope_kib_per_mib / 1024));
-	set_mib(object, "intercept_mib", c->fit.intercept_kib);
-	set_mib(object, "scatter_mib", c->fit.scatter_kib);
+	report_set_mib(object, "intercept_mib", c->fit.intercept_kib);
+	report_set_mib(object, "scatter_mib", c->fit.scatter_kib);
 	json_object_set_new(object, "x_lo_mib", format_json_fixed(c->fit.x_lo_mib, 0));
 	json_object_set_new(object, "x_hi_mib", format_json_fixed(c->fit.x_hi_mib, 0));
 	json_object_set_new(object, "available_ratio", format_json_fixed(c->fit.available_ratio, 3));
@@ -232,6 +244,7 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "agreement", agreements);
 	json_object_set_new(root, "picked", r->agreements_n ? picked_json(r) : json_null());
 	json_object_set_new(root, "rows", rows);
+	json_object_set_new(root, "reclaim", report_reclaim_json(r));
 	json_object_set_new(root, "not_measured", gaps);
 
 	format_json(out, root);

@@ -31,6 +31,13 @@ static char *duration(double seconds)
 static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
 {
 	unsigned x = cell_uint(cell, "x_mib");
+	const char *interpreter = cell_str(cell, "interpreter");
+	struct known_spec known;
+	cleanup_free char *load =
+		cell_known(cell, &known)
+			? xasprintf("%s %s", cell_str(cell, "workload"), cell_str(cell, "size"))
+			: xasprintf("%u x %s %s %s", cell_uint(cell, "processes"), interpreter,
+				    cell_str(cell, "workload"), cell_str(cell, "size"));
 
 	switch (kind) {
 	case PROBE_RAMP:
@@ -40,9 +47,13 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	case PROBE_GROWTH:
 		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"),
 				 cell_str(cell, "workload"));
+	case PROBE_POPULATION:
+		return xasprintf("X=%u more and more %s %s", x, cell_str(cell, "interpreter"),
+				 cell_str(cell, "workload"));
+	case PROBE_RAM:
+		return xasprintf("X=%.0f with %s", (double)z_kib / 1024, load);
 	case PROBE_DISPLACEMENT:
-		return xasprintf("X=%u ballast ramp beside %s %s", x, cell_str(cell, "workload"),
-				 cell_str(cell, "size"));
+		return xasprintf("X=%u ballast ramp beside %s", x, load);
 	}
 	return xstrdup("?");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/alloc.h"
 #include "harness/store-db.h"
@@ -132,17 +133,33 @@ static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
 	return e;
 }
 
-static struct err *add_pieces(struct fill *f)
+/* Of a snapshot s of a probe p. The GLOB is followed by a number, and nobody else's names begin so. */
+static const char *const moments[] = {
+	[STORE_JUDGED] = "(s.name = CASE WHEN p.kind IN ('displacement', 'ram') THEN 'load' ELSE 'onset' END"
+			 " OR (p.kind = 'population' AND s.id = (SELECT max(c.id) FROM snapshot c"
+			 " WHERE c.probe_id = p.id AND c.name GLOB 'count-[0-9]*')))",
+	[STORE_ONSET] = "p.kind = 'displacement' AND s.name = 'onset'",
+	[STORE_CHECKPOINTS] = "(s.name GLOB 'build-[0-9]*' OR s.name GLOB 'count-[0-9]*' OR s.name = 'load')",
+};
+
+/* The pieces of these snapshots; those without any give one row, of nothing. */
+static struct err *prepare_pieces(struct store *store, enum store_moment moment, const char *more,
+				  sqlite3_stmt **ret)
+{
+	cleanup_free char *sql =
+		xasprintf("SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
+			  " FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
+			  " LEFT JOIN evidence e ON e.snapshot_id = s.id"
+			  " WHERE %s%s ORDER BY s.id, e.pid, e.rowid",
+			  moments[moment], more);
+
+	return store_prepare(store, sql, ret);
+}
+
+static struct err *add_pieces(struct fill *f, enum store_moment moment)
 {
 	cleanup_stmt sqlite3_stmt *rows = NULL;
-	struct err *e =
-		store_prepare(f->store,
-			      "SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
-			      " FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
-			      " LEFT JOIN evidence e ON e.snapshot_id = s.id"
-			      " WHERE s.name = CASE p.kind WHEN 'displacement' THEN 'load' ELSE 'onset' END"
-			      " ORDER BY s.id, e.pid, e.rowid",
-			      &rows);
+	struct err *e = prepare_pieces(f->store, moment, "", &rows);
 
 	for (bool row = true; !e && row;) {
 		e = store_step(f->store, rows, &row);
@@ -154,6 +171,11 @@ static struct err *add_pieces(struct fill *f)
 }
 
 struct err *store_views(struct store *store, unsigned set, struct views **ret)
+{
+	return store_views_at(store, STORE_JUDGED, set, ret);
+}
+
+struct err *store_views_at(struct store *store, enum store_moment moment, unsigned set, struct views **ret)
 {
 	cleanup(cleanup_views_) struct views *views = views_create(set);
 	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();
@@ -169,9 +191,54 @@ struct err *store_views(struct store *store, unsigned set, struct views **ret)
 				  &baseline);
 	f.baseline = baseline;
 	if (!e)
-		e = add_pieces(&f);
+		e = add_pieces(&f, moment);
 	if (e)
 		return e;
 	*ret = take_ptr(views);
 	return NULL;
+}
+
+static bool is_named(const char *name, const char *const *names)
+{
+	for (; *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+/* One row as above. */
+static struct err *tell_content(struct fill *f, sqlite3_stmt *row, const char *const *names,
+				store_content_fn *tell, void *arg)
+{
+	struct store_content c = { .snapshot_id = sqlite3_column_int64(row, 0),
+				   .probe_id = sqlite3_column_int64(row, 1),
+				   .snapshot = text_of(row, 2),
+				   .name = text_of(row, 4) };
+	struct err *e;
+
+	if (sqlite3_column_type(row, 3) == SQLITE_NULL || sqlite3_column_type(row, 6) != SQLITE_NULL ||
+	    !is_named(c.name, names))
+		return NULL;
+	e = read_pid(f->store, row, 3, &c.pid);
+	if (!e)
+		e = read_checked(f, row, 7, 5, &c.data, &c.len);
+	if (!e)
+		tell(arg, &c);
+	return e;
+}
+
+struct err *store_each_content(struct store *store, enum store_moment moment, const char *const *names,
+			       store_content_fn *f, void *arg)
+{
+	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();
+	cleanup_stmt sqlite3_stmt *rows = NULL;
+	struct fill fill = { .store = store, .reader = reader };
+	struct err *e = prepare_pieces(store, moment, " AND p.kind NOT IN ('ramp', 'fixed')", &rows);
+
+	for (bool row = true; !e && row;) {
+		e = store_step(store, rows, &row);
+		if (!e && row)
+			e = tell_content(&fill, rows, names, f, arg);
+	}
+	return e;
 }

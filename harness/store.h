@@ -95,10 +95,26 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 
 /**
  * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with one snapshot for each probe that
- * has one: "load" of a displacement probe (the load alone, before the ballast came), "onset" of any other.
+ * has one: "load" of a displacement or ram probe (the load alone, before a ballast came), "onset" of any
+ * other. A population probe has the last "count-N", with all processes at their size, besides.
  * Freed with views_destroy().
  */
 struct err *store_views(struct store *store, unsigned set, struct views **ret) must_check;
+
+/** Which snapshots are asked for. */
+enum store_moment {
+	STORE_JUDGED, /**< those of store_views(), of which each probe has one at most */
+	STORE_ONSET,  /**< "onset" of displacement probes: load and ballast beside each other */
+	/**
+	 * "build-N" and "count-N" (a workload at the checkpoints on its way) and "load", of any probe that
+	 * has them, in the order they were taken
+	 */
+	STORE_CHECKPOINTS,
+};
+
+/** The same with other snapshots. */
+struct err *store_views_at(struct store *store, enum store_moment moment, unsigned set,
+			   struct views **ret) must_check;
 
 /** One piece of evidence, without its content. */
 struct store_piece {
@@ -121,5 +137,25 @@ void store_pieces_free(struct store_piece *pieces, size_t n);
  */
 struct err *store_read_piece(struct store *store, const struct store_piece *piece,
 			     struct strbuf *sb) must_check;
+
+/** A piece with its content, which lives until the function returns. */
+struct store_content {
+	int64_t probe_id, snapshot_id;
+	const char *snapshot; /**< name */
+	unsigned pid;         /**< 0: the guest */
+	const char *name;
+	const char *data;
+	size_t len;
+};
+
+typedef void store_content_fn(void *arg, const struct store_content *content);
+
+/**
+ * Calls f for each piece that has one of these names (NULL at the end) and could be read in the guest, by
+ * snapshot and process, and in the order they came. Of probes of loads alone: a ballast has
+ * few secrets, and of its probes there may be many.
+ */
+struct err *store_each_content(struct store *store, enum store_moment moment, const char *const *names,
+			       store_content_fn *f, void *arg) must_check;
 
 #endif

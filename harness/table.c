@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/campaign.h"
 #include "harness/report-format.h"
 
 /* The number with its sign; "" when it is not known. */
@@ -48,6 +49,26 @@ void table_range(struct strbuf *out, int width, double lo, double hi, const char
 void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib)
 {
 	table_range(out, width, lo_kib / 1024, hi_kib / 1024, "");
+}
+
+void table_cell(struct strbuf *out, int width, const struct cell *cell, const struct cell *cells, size_t n)
+{
+	struct known_spec known;
+	size_t start;
+
+	strbuf_adds(out, "  ");
+	start = out->len;
+	if (cell_known(cell, &known))
+		strbuf_addf(out, "%u MiB: %s %.8s", cell_uint(cell, "x_mib"), known_kind_name(known.kind),
+			    cell_str(cell, "size"));
+	else
+		format_cell(out, cell);
+	format_varying(out, cell, cells, n);
+	if (out->len - start > (size_t)width) {
+		strbuf_adds(out, "\n  ");
+		start = out->len;
+	}
+	strbuf_addf(out, "%*s", width - (int)(out->len - start), "");
 }
 
 void table_end_line(struct strbuf *out, const char *flags)

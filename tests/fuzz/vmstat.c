@@ -38,9 +38,9 @@ static void check_first(const struct seen *s)
 /* The same text as each file of the guest. */
 static void check_views(const char *text, size_t size)
 {
-	static const char *const names[] = { "meminfo",   "vmstat",         "memory.stat", "slabinfo",
-					     "buddyinfo", "memory.current", "agent",       "pressure/memory",
-					     "mountinfo", "memory.pressure" };
+	static const char *const names[] = { "meminfo",   "vmstat",          "memory.stat", "slabinfo",
+					     "buddyinfo", "memory.current",  "agent",       "pressure/memory",
+					     "mountinfo", "memory.pressure", "cpu.stat" };
 	cleanup(cleanup_views_) struct views *v = views_create(VIEWS_ALL);
 
 	views_begin(v, 7, 3, "onset");

@@ -12,6 +12,7 @@
 
 #define BOOT_US      2000000
 #define HEARTBEAT_US 1000000
+#define ROUND_US     500000
 
 /* Growth is computed in pieces no longer than this. */
 #define QUANTUM_US 20000
@@ -34,13 +35,14 @@ static double draw_uniform(uint64_t *state)
 	return ((double)(draw(state) >> 12) + 0.5) / 0x1p52;
 }
 
-static void draw_threshold(struct guest *g, unsigned life)
+static void draw_threshold(struct guest *g, unsigned life, unsigned ram_mib)
 {
 	const struct guest_sim_params *p = g->params;
 	double u = draw_uniform(&g->random);
 	/* The standard deviation of the standard logistic distribution is pi / sqrt(3). */
 	double noise = (double)p->noise_sd_kib * log(u / (1 - u)) * sqrt(3) / M_PI;
-	double threshold = (double)p->threshold_kib + (double)(p->drift_kib_per_life * life) + noise;
+	double by_ram = ((double)ram_mib - 256) * (double)p->threshold_per_mib;
+	double threshold = (double)p->threshold_kib + by_ram + (double)(p->drift_kib_per_life * life) + noise;
 
 	g->threshold_kib = threshold > 0 ? (uint64_t)threshold : 0;
 }
@@ -76,15 +78,27 @@ static void say_hello(struct guest *g)
 static void say_heartbeat(struct guest *g)
 {
 	sim_say(g,
-		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i}", "type", "heartbeat", "t_us",
+		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
 			  (json_int_t)sim_clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
-			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310),
+			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
+			  g->params->forks && g->fixed_n ? 7 : 0),
 		NULL, 0);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* The processes of the load of fixed size end a round of their work. */
+static void end_round(struct guest *g)
+{
+	for (unsigned i = 0; i < g->fixed_n; i++)
+		if (g->is_working[i]) {
+			g->is_working[i] = false;
+			sim_say_line(g, SIM_FIXED_PID + (int)i, "round-1");
+		}
+	g->round_us = 0;
 }
 
 /* Lets time pass up to the next thing that happens, at most until then. */
@@ -94,8 +108,12 @@ static void advance(struct guest *g, uint64_t until_us)
 
 	if (g->is_watching)
 		next = earlier(next, g->next_tick_us);
+	if (g->round_us)
+		next = earlier(next, g->round_us);
 	sim_grow(g, next - sim_clock_us);
 	sim_clock_us = next;
+	if (g->round_us && sim_clock_us >= g->round_us && !g->load.is_frozen)
+		end_round(g);
 	if (g->is_watching && sim_clock_us >= g->next_tick_us) {
 		sim_tick(g);
 		g->next_tick_us += g->tick_us;
@@ -117,7 +135,7 @@ static void die(struct guest *g, enum guest_state state)
 	g->is_silent = true;
 	g->is_watching = false;
 	g->load.is_alive = false;
-	g->has_fixed = false;
+	g->fixed_n = 0;
 }
 
 /* Requests. Each handler answers. */
@@ -253,19 +271,28 @@ static void say_output(struct guest *g, int pid, const char *text)
 	sim_say(g, json_pack("{s:s, s:i}", "type", "output", "pid", pid), text, strlen(text));
 }
 
-/* The load of fixed size: all there at once. */
+/* One more process of the load of fixed size: all there at once. */
 static void start_fixed(struct guest *g)
 {
-	g->has_fixed = true;
+	int pid = SIM_FIXED_PID + (int)g->fixed_n++;
+
 	if (g->params->not_applicable) {
-		say_output(g, SIM_FIXED_PID, "this guest has no such memory\n");
+		say_output(g, pid, "this guest has no such memory\n");
 		sim_end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
 	} else if (g->params->exit_at_once) {
-		say_output(g, SIM_FIXED_PID, "load: no such module\n");
+		say_output(g, pid, "load: no such module\n");
 		sim_end_fixed(g, 1, 0);
+	} else if (g->params->kills_itself) {
+		sim_end_fixed(g, 0, SIGKILL);
 	} else {
 		sim_reclaim(g);
-		sim_say_line(g, SIM_FIXED_PID, "full");
+		if (g->params->garbage)
+			sim_say(g,
+				json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
+					  "hello?", "bad", 1),
+				NULL, 0);
+		else if (!g->params->never_full)
+			sim_say_line(g, pid, "full cpu_ms=120");
 	}
 }
 
@@ -274,9 +301,11 @@ static void do_start(struct guest *g, json_t *request)
 	const struct guest_sim_params *p = g->params;
 	json_t *json = new_reply(request, p->start_error), *argv = json_object_get(request, "argv");
 	const char *program = json_string_value(json_array_get(argv, 0));
-	bool is_fixed = program && strcmp(program, "/known") == 0;
+	const char *mode = find_option(argv, "--mode");
+	bool is_fixed = program && (strcmp(program, "/known") == 0 || (mode && strcmp(mode, "hold") == 0));
 
-	json_object_set_new(json, "pid", json_integer(is_fixed ? SIM_FIXED_PID : SIM_LOAD_PID));
+	json_object_set_new(json, "pid",
+			    json_integer(is_fixed ? SIM_FIXED_PID + (int)g->fixed_n : SIM_LOAD_PID));
 	sim_say(g, json, NULL, 0);
 	if (p->start_error)
 		return;
@@ -299,6 +328,20 @@ static void do_start(struct guest *g, json_t *request)
 
 static void do_resume(struct guest *g, json_t *request)
 {
+	int pid = (int)json_integer_value(json_object_get(request, "pid"));
+
+	if (pid >= SIM_FIXED_PID) {
+		reply(g, request, NULL);
+		if (strcmp(get_str(request, "line"), "fork") != 0) {
+			g->is_working[pid - SIM_FIXED_PID] = true;
+			g->round_us = g->round_us ? g->round_us : sim_clock_us + ROUND_US;
+			return;
+		}
+		g->forked_n++;
+		sim_reclaim(g);
+		sim_say_line(g, pid, "full cpu_ms=240");
+		return;
+	}
 	g->load.is_waiting = false;
 	g->load.target_kib += g->load.is_ballast ? 0 : g->params->workload_step_kib;
 	reply(g, request, NULL);
@@ -383,7 +426,7 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 	g->random = g->params->seed ^ config->seed << 20 ^ (uint64_t)life << 40;
 	g->heartbeat_us = sim_clock_us + BOOT_US;
 	g->is_silent = g->params->boot_fail;
-	draw_threshold(g, life);
+	draw_threshold(g, life, config->ram_mib);
 	*ret = g;
 	return NULL;
 }

@@ -113,6 +113,58 @@ static void test_snapshots(void)
 	views_destroy(v);
 }
 
+/* A probe with checkpoints on the way, and names that are none. */
+static void test_moments(void)
+{
+	static const char *const names[] = { "baseline", "build-1", "build-2", "load", "build-x", "onset" };
+	struct store *store;
+	struct views *v;
+	struct cell c = test_cell(2, 256, "displacement", "burst", "python3", NULL);
+	struct probe_record r = test_probe(&c, 0, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		test_heap(test_snapshot(&r, names[i]), 30, 100 + i, 0);
+	must(store_open(path, STORE_WRITE, &store));
+	must(store_put_cell(store, &c));
+	test_put(store, test_begin_run(store), r);
+	must(store_views_at(store, STORE_CHECKPOINTS, VIEWS_ALL, &v));
+	/* Other probes have a load too. */
+	size_t n = views_rows(v, VIEW_SNAPSHOT);
+
+	ok(n >= 3, "checkpoints and load");
+	is_str(text(v, VIEW_SNAPSHOT, n - 3, "name"), "build-1", "in the order they were taken");
+	is_str(text(v, VIEW_SNAPSHOT, n - 2, "name"), "build-2", "each");
+	is_str(text(v, VIEW_SNAPSHOT, n - 1, "name"), "load", "and no other");
+	views_destroy(v);
+	must(store_views_at(store, STORE_ONSET, VIEWS_ALL, &v));
+	is_int(views_rows(v, VIEW_SNAPSHOT), 2, "onset of displacement probes");
+	is_int(cell(v, VIEW_PROCESS, views_rows(v, VIEW_PROCESS) - 1, "rss_kib"), 105, "with its numbers");
+	views_destroy(v);
+	store_close(store);
+	cell_deinit(&c);
+}
+
+static void on_content(void *arg, const struct store_content *c)
+{
+	struct strbuf *out = arg;
+
+	strbuf_addf(out, "%lld/%s/%u/%s/%zu ", (long long)c->probe_id, c->snapshot, c->pid, c->name,
+		    strlen(c->name) == 6 ? c->len : 0);
+}
+
+static void test_contents(void)
+{
+	static const char *const names[] = { "vmstat", "console", NULL };
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct store *store;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_each_content(store, STORE_JUDGED, names, on_content, &out));
+	is_str(strbuf_str(&out), "1/onset/0/vmstat/11 1/onset/0/console/0 ",
+	       "contents by name, of no ballast, and none that could not be read");
+	store_close(store);
+}
+
 static const struct store_piece *find(const struct store_piece *pieces, size_t n, int64_t probe_id,
 				      const char *snapshot, const char *name)
 {
@@ -166,6 +218,8 @@ int main(void)
 	make_file();
 	test_snapshots();
 	test_pieces();
+	test_moments();
+	test_contents();
 	must(file_remove_tree(dir));
 	free(path);
 	free(dir);

@@ -221,6 +221,7 @@ static void test_guest(void)
 	add_data(v, 0, "6.1-swapping", "vmstat");
 	add_text(v, 0, "memory.current", "4096000\n");
 	add_text(v, 0, "memory.stat", "anon 4000000\nfile 96000\n");
+	add_text(v, 0, "cpu.stat", "usage_usec 1500\nuser_usec 1000\nsystem_usec 500\n");
 	add_text(v, 0, "memory.events", "low 0\noom_kill 2\n");
 	add_text(v, 0, "memory.max", "max\n");
 	add_text(v, 0, "pressure/memory",
@@ -251,6 +252,7 @@ static void test_guest(void)
 	is_int(guest_value(v, VIEW_GUEST, "vmstat.pswpout"), 8556, "vmstat");
 	is_int(guest_value(v, VIEW_GUEST, "memory.current"), 4096000, "a file of one number is its own key");
 	is_int(guest_value(v, VIEW_GUEST, "memory.stat.file"), 96000, "memory.stat");
+	is_int(guest_value(v, VIEW_GUEST, "cpu.stat.usage_usec"), 1500, "cpu.stat");
 	is_int(guest_value(v, VIEW_GUEST, "memory.events.oom_kill"), 2, "memory.events");
 	is_int(guest_value(v, VIEW_GUEST, "memory.max"), -1, "no limit is no number");
 	is_int(guest_value(v, VIEW_GUEST, "pressure/memory.some.total"), 5123, "pressure, some");
