@@ -34,6 +34,8 @@ struct guest {
 	uint64_t swap_kib, random, threshold_kib;
 	enum guest_state state;
 	bool has_hello, is_silent, is_corrupt;
+	bool has_zram, is_on_zram;
+	unsigned vcpus;
 
 	struct guest_msg **queue;
 	size_t queue_n, queue_cap, queue_first;
