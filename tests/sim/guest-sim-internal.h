@@ -21,7 +21,7 @@
 #define SIM_FREEZE_US 150
 
 struct load {
-	bool is_alive, is_ballast, is_zero, is_frozen, is_full, is_waiting;
+	bool is_alive, is_ballast, is_zero, is_touching, is_frozen, is_full, is_waiting;
 	int pending_signal;  /* sent while frozen */
 	uint64_t target_kib; /* ballast: its size; workload: the end of the step */
 	uint64_t rate_kib_s;

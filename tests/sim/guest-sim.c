@@ -257,11 +257,13 @@ static uint64_t get_option(json_t *argv, const char *name, uint64_t absent)
 static struct load new_load(const struct guest_sim_params *p, json_t *argv)
 {
 	const char *program = json_string_value(json_array_get(argv, 0)), *fill = find_option(argv, "--fill");
+	const char *touch = find_option(argv, "--touch");
 
 	if (program && strcmp(program, "/ballast") == 0)
 		return (struct load){
 			.is_alive = true,
 			.is_ballast = true,
+			.is_touching = touch && strcmp(touch, "none") != 0,
 			.is_zero = fill && strcmp(fill, "zero") == 0,
 			.target_kib = get_option(argv, "--kib", 0),
 			/* Without a rate: as fast as memory is. */

@@ -353,6 +353,15 @@ static void test_settings(void)
 		   "min_free_kbytes that stays what it was");
 	spec.min_free_kib = 0;
 	is_outcome(params, &spec, "onset", "", "which is not touched when nothing is asked");
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(r.flags, "", "no doubts about a ballast that touches as many pages as it should");
+	probe_record_deinit(&r);
+	params.touch_behind = true;
+	r = run_spec(&params, &spec);
+	is_str(r.flags, "touch-behind", "but about one that does not");
+	probe_record_deinit(&r);
 	params.stuck_file = "swappiness";
 	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'", "another swappiness");
 	params.stuck_file = NULL;

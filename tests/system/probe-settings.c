@@ -137,7 +137,7 @@ static struct err *run(const struct settings *s)
 	if (!e)
 		e = accel_resolve("auto", conn, &spec.guest.accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = guest_vm_host_create(conn, image, NULL, &host);
 	for (unsigned i = 0; !e && i < s->times; i++) {
 		struct probe_record r;
 
