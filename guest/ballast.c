@@ -5,11 +5,13 @@
  * with it, so it is meant to be read: it maps N KiB, writes every page once, says so, and waits to be told to
  * end (SIGTERM); then it checks every page it wrote.
  *
- *     ballast --kib N [--rate-kib-s R] [--fill random|zero] [--touch none|sweep|random] [--seed S]
+ *     ballast --kib N [--rate-kib-s R] [--fill random|half|zero] [--touch none|sweep|random]
+ *             [--seed S]
  *
  * No page is like another and none compresses, so that neither zswap nor a merging of same pages can hide it;
  * huge pages are refused, so that it grows page by page. Zeros are the negative control: newer kernels swap
- * such pages out without writing them, and the check at the end counts them.
+ * such pages out without writing them, and the check at the end counts them. With half, the second half of
+ * each page is zeros: for guests that swap to zram, where a page that does not compress frees nothing.
  *
  * A page once written is not used again, unless --touch asks for it: then it reads and writes back one word
  * of pages it has, in order and again from the start (sweep) or by chance (random), while it grows and as
@@ -52,7 +54,7 @@ static const char *const touch_names[TOUCH_COUNT] = { "none", "sweep", "random" 
 
 struct options {
 	uint64_t kib, rate_kib_s, seed;
-	bool zero;
+	size_t fill_words; /* of each page; the rest is zeros */
 	enum touch touch;
 };
 
@@ -84,6 +86,17 @@ static uint64_t parse_number(const char *option, const char *text)
 	return n;
 }
 
+static size_t parse_fill(const char *text)
+{
+	if (text && strcmp(text, "random") == 0)
+		return PAGE_WORDS;
+	if (text && strcmp(text, "half") == 0)
+		return PAGE_WORDS / 2;
+	if (!text || strcmp(text, "zero") != 0)
+		die("--fill", "neither 'random' nor 'half' nor 'zero'");
+	return 0;
+}
+
 static enum touch parse_touch(const char *text)
 {
 	for (int i = 0; text && i < TOUCH_COUNT; i++)
@@ -94,7 +107,7 @@ static enum touch parse_touch(const char *text)
 
 static struct options parse_options(char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .fill_words = PAGE_WORDS };
 
 	for (argv++; *argv; argv += 2) {
 		const char *value = argv[1];
@@ -107,12 +120,10 @@ static struct options parse_options(char **argv)
 			o.seed = parse_number("--seed", value);
 		else if (strcmp(*argv, "--touch") == 0)
 			o.touch = parse_touch(value);
-		else if (strcmp(*argv, "--fill") != 0)
-			die(*argv, "unknown option");
-		else if (!value || (strcmp(value, "zero") != 0 && strcmp(value, "random") != 0))
-			die("--fill", "neither 'random' nor 'zero'");
+		else if (strcmp(*argv, "--fill") == 0)
+			o.fill_words = parse_fill(value);
 		else
-			o.zero = strcmp(value, "zero") == 0;
+			die(*argv, "unknown option");
 	}
 	/* The limit keeps all later arithmetic in 64 bits: 1 TiB. */
 	if (o.kib == 0 || o.kib > 1ull << 30)
@@ -127,7 +138,7 @@ static void write_page(uint64_t *page, const struct options *o, uint64_t index)
 	uint64_t x = fill_start(o->seed, index);
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
-		page[i] = o->zero ? 0 : x;
+		page[i] = i < o->fill_words ? x : 0;
 		x = fill_next(x);
 	}
 }
@@ -145,7 +156,7 @@ static void check_page(const uint64_t *page, const struct options *o, uint64_t i
 	bool good = true;
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
-		good &= page[i] == (o->zero ? 0 : x);
+		good &= page[i] == (i < o->fill_words ? x : 0);
 		any |= page[i];
 		x = fill_next(x);
 	}

@@ -26,6 +26,8 @@
  */
 #define SETTLE_MS 3000
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 const char *cell_str(const struct cell *cell, const char *key)
 {
 	const char *s = json_string_value(json_object_get(cell->identity, key));
@@ -109,10 +111,9 @@ static json_t *shared_identity(const struct plan *plan, const char *name, const 
 	guest_programs_hash(programs);
 	if (image)
 		image_content_hash(image, content);
-	return json_pack("{s:i, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
+	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
 			 "s:i, s:s, s:s, s:s}",
-			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "vcpus",
-			 (int)plan->vcpus, "image", name, "image_content", content, "kernel",
+			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "image", name, "image_content", content, "kernel",
 			 image ? image_kernel_release(image) : "?", "cmdline", guest_vm_cmdline(plan->icount),
 			 "cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start",
 			 "boot", "onset", plan->rule->name, "onset_version", (int)plan->rule->version,
@@ -225,23 +226,26 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 	add_cell(list, identity, threshold_key);
 }
 
+/**
+ * The digits of k, the first list the slowest, where counts are how many values each of n lists has. False
+ * when k is beyond all combinations.
+ */
+static bool get_digits(size_t k, const size_t *counts, size_t n, size_t *ret)
+{
+	for (size_t i = n; i--; k /= counts[i])
+		ret[i] = k % counts[i];
+	return k == 0;
+}
+
 /** All combinations of a load under one method. */
 static void add_workloads(struct cell_list *list, const struct plan_load *load, enum method method,
 			  const json_t *guest, const char *threshold_key)
 {
-	size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
-			    load->launch.n,    load->sizes.n,        load->activity.n };
-	size_t all = 1;
+	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
+				  load->launch.n,    load->sizes.n,	   load->activity.n };
+	size_t at[COUNT(counts)];
 
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		all *= counts[i];
-	for (size_t k = 0; k < all; k++) {
-		size_t at[sizeof(counts) / sizeof(counts[0])], rest = k;
-
-		/* Digits of k, the first list the slowest. */
-		for (size_t i = sizeof(counts) / sizeof(counts[0]); i--; rest /= counts[i])
-			at[i] = rest % counts[i];
-
+	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
 		struct workload w = {
 			.method = method,
 			.name = load->workloads.v[at[0]],
@@ -328,19 +332,23 @@ static void add_sizes(struct cell_list *list, const json_t *settings)
 static void add_settings(struct cell_list *list, const json_t *shared)
 {
 	const struct plan *plan = list->plan;
+	const size_t counts[] = { plan->swap.n,	 plan->vcpus.n,	 plan->min_free_kib.n, plan->touch.n,
+				  plan->swappiness.n, plan->thp.n, plan->mglru_n };
+	size_t at[COUNT(counts)];
 
-	for (size_t s = 0; s < plan->swappiness.n; s++)
-		for (size_t t = 0; t < plan->thp.n; t++)
-			for (size_t m = 0; m < plan->mglru_n; m++) {
-				json_t *settings = json_copy((json_t *)shared);
+	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
+		json_t *settings = json_copy((json_t *)shared);
 
-				json_object_set_new(settings, "swappiness",
-						    json_integer(plan->swappiness.v[s]));
-				json_object_set_new(settings, "thp", json_string(plan->thp.v[t]));
-				json_object_set_new(settings, "mglru", json_boolean(plan->mglru[m]));
-				add_sizes(list, settings);
-				json_decref(settings);
-			}
+		json_object_set_new(settings, "swap", json_string(plan->swap.v[at[0]]));
+		json_object_set_new(settings, "vcpus", json_integer(plan->vcpus.v[at[1]]));
+		json_object_set_new(settings, "min_free_kib", json_integer(plan->min_free_kib.v[at[2]]));
+		json_object_set_new(settings, "touch", json_string(plan->touch.v[at[3]]));
+		json_object_set_new(settings, "swappiness", json_integer(plan->swappiness.v[at[4]]));
+		json_object_set_new(settings, "thp", json_string(plan->thp.v[at[5]]));
+		json_object_set_new(settings, "mglru", json_boolean(plan->mglru[at[6]]));
+		add_sizes(list, settings);
+		json_decref(settings);
+	}
 }
 
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,

@@ -18,6 +18,7 @@
 #define SWAP_MIN_MIB      64
 #define SWAP_MAX_MIB      65536
 #define BALLAST_MIB_S_MAX 4096
+#define MIN_FREE_MAX_KIB  1048576
 
 static const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
 					    [METHOD_GROWTH] = "growth",
@@ -26,8 +27,10 @@ static const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
 					    [METHOD_RAM] = "ram",
 					    NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
+static const char *const swap_names[] = { "disk", "zram", NULL };
 static const char *const start_names[] = { "boot", NULL };
-static const char *const fill_names[] = { "random", "zero", NULL };
+static const char *const fill_names[] = { "random", "half", "zero", NULL };
+static const char *const touch_names[] = { "none", "sweep", "random", NULL };
 static const char *const determinism_names[] = { "none", "icount", NULL };
 
 const char *method_name(enum method method)
@@ -53,10 +56,25 @@ static struct err *parse_mglru(struct yaml_node guest, struct plan *plan)
 	return e;
 }
 
+/** What the kernel keeps free must leave even the smallest guest something to use. */
+static struct err *parse_min_free(struct yaml_node guest, struct plan *plan)
+{
+	struct err *e = plan_get_uints(guest, "min_free_kbytes", 0, MIN_FREE_MAX_KIB, 0, &plan->min_free_kib);
+
+	for (size_t x = 0; !e && x < plan->ram_mib.n; x++)
+		for (size_t i = 0; !e && i < plan->min_free_kib.n; i++)
+			if (plan->min_free_kib.v[i] > plan->ram_mib.v[x] * 1024 / 4)
+				e = yaml_error(yaml_get(guest, "min_free_kbytes"),
+					       "%u is more than a quarter of a guest of %u MiB",
+					       plan->min_free_kib.v[i], plan->ram_mib.v[x]);
+	return e;
+}
+
 static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 {
 	static const char *const keys[] = {
-		"ram_mib", "swap_mib", "swappiness", "thp", "mglru", "vcpus", NULL
+		"ram_mib", "swap_mib", "swap",  "swappiness", "min_free_kbytes",
+		"thp",     "mglru",    "vcpus", NULL
 	};
 	struct yaml_node ram;
 	struct err *e = yaml_check_keys(guest, keys);
@@ -76,11 +94,15 @@ static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 	if (!e)
 		e = plan_get_uints(guest, "swappiness", 0, 200, 60, &plan->swappiness);
 	if (!e)
+		e = parse_min_free(guest, plan);
+	if (!e)
+		e = plan_get_strings(guest, "swap", swap_names, &plan->swap);
+	if (!e)
 		e = plan_get_strings(guest, "thp", thp_names, &plan->thp);
 	if (!e)
 		e = parse_mglru(guest, plan);
 	if (!e)
-		e = plan_get_uint(guest, "vcpus", 1, 64, 1, &plan->vcpus);
+		e = plan_get_uints(guest, "vcpus", 1, 64, 1, &plan->vcpus);
 	return e;
 }
 
@@ -151,10 +173,11 @@ static struct err *parse_onset(struct yaml_node root, struct plan *plan)
 
 static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "fill", "rate_mib_s", NULL };
+	static const char *const keys[] = { "fill", "touch", "rate_mib_s", NULL };
 	struct yaml_node node = yaml_get(root, "ballast");
 
 	plan->fill = fill_names[0];
+	plan->touch = (struct plan_strings){ { touch_names[0] }, 1 };
 	/*
 	 * 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3
 	 * MiB.
@@ -167,6 +190,8 @@ static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 
 	if (!e)
 		e = plan_get_choice(node, "fill", fill_names, &plan->fill);
+	if (!e)
+		e = plan_get_strings(node, "touch", touch_names, &plan->touch);
 	if (!e)
 		e = plan_get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s,
 				  &plan->ballast_mib_s);

@@ -72,18 +72,21 @@ struct plan {
 	const char *workloads_dir;        /**< of workloads of the plan's own, as written; NULL: none */
 	struct workloads own; /**< what is in it, and its key (see userdisk.h), once they are read */
 	char own_key[65];
-	struct plan_uints ram_mib, swappiness;
+	struct plan_uints ram_mib, swappiness, vcpus;
+	struct plan_uints min_free_kib; /**< 0: as the kernel has it */
 	struct plan_strings thp;
+	struct plan_strings swap; /**< what swap is on: "disk", "zram" */
 	bool mglru[2];
 	size_t mglru_n;
-	unsigned swap_mib, vcpus;
+	unsigned swap_mib;
 	bool methods[METHOD_COUNT];
 	const struct onset_rule *rule;
 	unsigned replicates;
 	unsigned seed;
 	double margin_pct;
 	bool icount;
-	const char *fill;       /**< of the ballast: "random", or "zero" for the negative control */
+	const char *fill; /**< of the ballast: "random", "half", or "zero" for the negative control */
+	struct plan_strings touch; /**< how the ballast uses what it holds: "none", "sweep", "random" */
 	unsigned ballast_mib_s; /**< how fast the ballast grows */
 	struct plan_load *loads;
 	size_t loads_n;

@@ -49,6 +49,7 @@ struct probe {
 	bool is_ballast_full;
 	bool is_verified;
 	uint64_t verified_pages, bad_pages, zero_pages;
+	uint64_t touched_pages; /**< how often the ballast touched one */
 	uint64_t ballast_pages; /**< all that it holds by its own count: verified, or in swap */
 	struct probe_process ballast;
 	struct probe_process loads[PLAN_PROCESSES_MAX]; /**< processes of the load, in the order of start */
@@ -95,6 +96,9 @@ uint64_t probe_last_sample_us(const struct probe *p);
 
 /** Is swap on zram, so that the hypervisor sees nothing of it? */
 bool probe_has_zram(const struct probe *p);
+
+/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages. */
+bool probe_touch_is_behind(const struct probe *p);
 
 /* probe-load.c; all return false when the probe is over. */
 

@@ -319,6 +319,14 @@ bool probe_thaw(struct probe *p)
 	return probe_call_ok(p, message("thaw"));
 }
 
+bool probe_touch_is_behind(const struct probe *p)
+{
+	bool is_touching = p->spec->touch && strcmp(p->spec->touch, "none") != 0;
+
+	/* While it grows, four for each page (guest/ballast.c): less than half of that is another pattern. */
+	return is_touching && p->is_verified && p->touched_pages < 2 * p->ballast_pages;
+}
+
 bool probe_verify_ballast(struct probe *p)
 {
 	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !probe_thaw(p))
@@ -326,6 +334,10 @@ bool probe_verify_ballast(struct probe *p)
 	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
 			return false;
+	if (!p->is_verified && p->ballast.signal == SIGKILL)
+		return probe_end(p, OUTCOME_OOM,
+				 "the ballast was killed in the guest after its last sample, as its kernel "
+				 "does when memory and swap are full");
 	if (!p->is_verified)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)

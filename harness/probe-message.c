@@ -142,8 +142,10 @@ static void on_ballast_line(struct probe *p, const char *line)
 		   &p->rec->ballast_pte_kib) == 2) {
 		p->is_ballast_full = true;
 	} else if (sscanf(line,
-			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64,
-			  &p->verified_pages, &p->bad_pages, &p->zero_pages, &swapped) == 4) {
+			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64
+			  " touched=%" SCNu64,
+			  &p->verified_pages, &p->bad_pages, &p->zero_pages, &swapped,
+			  &p->touched_pages) == 5) {
 		p->is_verified = true;
 		p->ballast_pages = p->verified_pages + swapped;
 	}

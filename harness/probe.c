@@ -292,6 +292,8 @@ static void judge(struct probe *p, const char *reason)
 			  p->ballast_pages, r->load_pages);
 		return;
 	}
+	if (probe_touch_is_behind(p))
+		probe_flag(p, "touch-behind");
 	if (swap_disk_disagrees(p, host.found))
 		probe_flag(p, "swap-disk-disagrees");
 	if (host.found)

@@ -65,11 +65,13 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *     where that has no meaning), checkpoints (bool: it speaks the checkpoint protocol), file (path of the
  *     program in the guest)
  *   - of a known-answer load only: kib, children, dirty_pct (numbers)
- *   - fill: of the ballast; "random", "zero"
+ *   - fill: of the ballast; "random", "half", "zero"
+ *   - touch: of the ballast; "none", "sweep", "random"
  *
  *   the guest:
  *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool); of method ram, which searches for the
  *     guest, x_lo_mib and x_hi_mib in the place of x_mib
+ *   - swap: "disk", "zram"; min_free_kib (number): vm.min_free_kbytes, 0: as the kernel has it
  *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
  *   - image: its name; image_content (see image_content_hash()); kernel: its release
  *   - workloads: key of the disk with the plan's own (see userdisk.h), "" when there is none. All guests of

@@ -128,8 +128,9 @@ void format_json_exact(struct strbuf *out, json_t *root)
 }
 
 const char *const format_settings[] = {
-	"image", "kernel", "accel", "icount", "vcpus", "swap_mib",  "swappiness",
-	"thp",   "mglru",  "start", "onset",  "fill",  "workloads", NULL,
+	"image",        "kernel", "accel", "icount", "vcpus", "swap_mib", "swap",  "swappiness",
+	"min_free_kib", "thp",    "mglru", "start",  "onset", "fill",     "touch", "workloads",
+	NULL,
 };
 
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key)
@@ -143,6 +144,19 @@ void format_setting(struct strbuf *out, const struct cell *cell, const char *key
 			strbuf_adds(out, "ballast fill ");
 			format_clean(out, cell_str(cell, key));
 		}
+	} else if (strcmp(key, "touch") == 0) {
+		if (v && strcmp(cell_str(cell, key), "none") != 0) {
+			strbuf_adds(out, "ballast touch ");
+			format_clean(out, cell_str(cell, key));
+		}
+	} else if (strcmp(key, "swap") == 0) {
+		if (v && strcmp(cell_str(cell, key), "disk") != 0) {
+			strbuf_adds(out, "swap on ");
+			format_clean(out, cell_str(cell, key));
+		}
+	} else if (strcmp(key, "min_free_kib") == 0) {
+		if (cell_uint(cell, key))
+			strbuf_addf(out, "min_free_kbytes %u", cell_uint(cell, key));
 	} else if (strcmp(key, "workloads") == 0) {
 		/* The plan's own: a few digits of their key tell two states of them apart. */
 		cleanup_free char *digits = xasprintf("%.12s", cell_str(cell, key));

@@ -247,6 +247,42 @@ static void test_displacement(void)
 	plan = growth;
 }
 
+#define SETTINGS_PLAN                                                                                        \
+	"name: s\nimage: bookworm\nguest: {ram_mib: 256, swap: [disk, zram], min_free_kbytes: [0, 8192], vcpus: [1, 2]}\n" \
+	"method: threshold\nballast: {touch: [none, sweep, random], fill: half}\n"
+
+/** Lists of settings multiply, and each cell's guests are as its identity says. */
+static void test_settings(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	struct plan *usual = plan;
+	struct cell *cells;
+	size_t n;
+	bool differ = true;
+	cleanup_free char *plan_path = xasprintf("%s/settings.yaml", dir);
+
+	must(file_write_atomic(plan_path, SETTINGS_PLAN, strlen(SETTINGS_PLAN), 0600));
+	must(plan_load(plan_path, &plan));
+	campaign_expand(plan, images, "tcg", &cells, &n);
+	is_int(n, 24, "two kinds of swap, two min_free_kbytes, two vcpus, three touch patterns are 24 cells");
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			differ &= strcmp(cells[i].key, cells[j].key) != 0;
+	ok(differ, "no two are the same");
+	is_str(cell_str(&cells[23], "swap"), "zram", "the last has the last of each list: swap");
+	is_int(cell_uint(&cells[23], "min_free_kib"), 8192, "min_free_kbytes");
+	is_int(cell_uint(&cells[23], "vcpus"), 2, "vcpus");
+	is_str(cell_str(&cells[23], "touch"), "random", "and touch");
+	store_cells_free(cells, n);
+	is_int(run("settings", &s, false), -1, "such a campaign runs to its end");
+	is_int(result.replicates_done, 24, "all cells are answered");
+	s.params.no_zram = true;
+	is_int(run("settings-bare", &s, false), -1, "also where guests have no zram");
+	is_int(result.replicates_done, 12, "half the cells are answered then");
+	plan_destroy(plan);
+	plan = usual;
+}
+
 #define METHODS_PLAN                                                                                         \
 	"name: Methods\nimage: bookworm\nguest: {ram_mib: [100, 256]}\nmethod: [population, ram]\n"          \
 	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], launch: "        \
@@ -422,6 +458,7 @@ int main(void)
 	test_identity();
 	test_displacement();
 	test_methods();
+	test_settings();
 	test_wrong_answers();
 	plan_destroy(plan);
 	json_decref(image.manifest);

@@ -21,7 +21,7 @@
 #define SIM_FREEZE_US 150
 
 struct load {
-	bool is_alive, is_ballast, is_zero, is_frozen, is_full, is_waiting;
+	bool is_alive, is_ballast, is_zero, is_touching, is_frozen, is_full, is_waiting;
 	int pending_signal;  /* sent while frozen */
 	uint64_t target_kib; /* ballast: its size; workload: the end of the step */
 	uint64_t rate_kib_s;
@@ -34,6 +34,8 @@ struct guest {
 	uint64_t swap_kib, random, threshold_kib;
 	enum guest_state state;
 	bool has_hello, is_silent, is_corrupt;
+	bool has_zram, is_on_zram;
+	unsigned vcpus;
 
 	struct guest_msg **queue;
 	size_t queue_n, queue_cap, queue_first;

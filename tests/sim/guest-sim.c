@@ -71,7 +71,8 @@ static void say_hello(struct guest *g)
 		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
 			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
 			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-			  "page_size", 4096, "cpus", 1, "error", p->hello_error ? p->hello_error : ""),
+			  "page_size", 4096, "cpus",
+			  (int)(p->cpus ? p->cpus : g->vcpus), "error", p->hello_error ? p->hello_error : ""),
 		NULL, 0);
 }
 
@@ -158,11 +159,6 @@ static void reply(struct guest *g, json_t *request, const char *error)
 	sim_say(g, new_reply(request, error), NULL, 0);
 }
 
-static void do_nothing(struct guest *g, json_t *request)
-{
-	reply(g, request, NULL);
-}
-
 /* What the kernel's files say after a write: most repeat it, a few have their own way. */
 static void do_write(struct guest *g, json_t *request)
 {
@@ -170,12 +166,31 @@ static void do_write(struct guest *g, json_t *request)
 	cleanup_free char *thp = xasprintf("always madvise never [%s]", value);
 	json_t *json = new_reply(request, NULL);
 
-	if (strstr(path, "transparent_hugepage/enabled"))
+	if (g->params->stuck_file && strstr(path, g->params->stuck_file))
+		value = "1";
+	else if (strstr(path, "transparent_hugepage/enabled"))
 		value = thp;
 	else if (strstr(path, "lru_gen/enabled"))
 		value = strchr("yY1", *value) ? "0x0007" : "0x0000";
 	json_object_set_new(json, "value", json_string(value));
 	sim_say(g, json, NULL, 0);
+}
+
+static void do_zram(struct guest *g, json_t *request)
+{
+	g->has_zram = !g->params->no_zram;
+	reply(g, request, g->has_zram ? NULL : "the image has no module 'zram'");
+}
+
+static void do_swapon(struct guest *g, json_t *request)
+{
+	bool is_zram = strcmp(get_str(request, "device"), "/dev/zram0") == 0;
+
+	g->is_on_zram = is_zram && g->has_zram;
+	reply(g, request,
+	      is_zram && (!g->has_zram || json_integer_value(json_object_get(request, "mkswap_kib")) <= 0)
+		      ? "no swap area there"
+		      : NULL);
 }
 
 static void do_snapshot(struct guest *g, json_t *request)
@@ -242,11 +257,13 @@ static uint64_t get_option(json_t *argv, const char *name, uint64_t absent)
 static struct load new_load(const struct guest_sim_params *p, json_t *argv)
 {
 	const char *program = json_string_value(json_array_get(argv, 0)), *fill = find_option(argv, "--fill");
+	const char *touch = find_option(argv, "--touch");
 
 	if (program && strcmp(program, "/ballast") == 0)
 		return (struct load){
 			.is_alive = true,
 			.is_ballast = true,
+			.is_touching = touch && strcmp(touch, "none") != 0,
 			.is_zero = fill && strcmp(fill, "zero") == 0,
 			.target_kib = get_option(argv, "--kib", 0),
 			/* Without a rate: as fast as memory is. */
@@ -384,10 +401,10 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		const char *type;
 		void (*handle)(struct guest *g, json_t *request);
 	} requests[] = {
-		{ "write", do_write },       { "read", do_read },         { "swapon", do_nothing },
+		{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
 		{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
 		{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_freeze },
-		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "zram", do_zram },
 	};
 	const char *type = get_str(json, "type");
 
@@ -422,6 +439,7 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 
 	g->params = ctx;
 	life = g->params->lives++;
+	g->vcpus = config->vcpus;
 	g->swap_kib = config->swap_mib * 1024ull;
 	g->random = g->params->seed ^ config->seed << 20 ^ (uint64_t)life << 40;
 	g->heartbeat_us = sim_clock_us + BOOT_US;
@@ -438,7 +456,7 @@ static enum guest_state sim_state(struct guest *g)
 
 static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
-	*ret_bytes = g->params->mute_swap_disk ? 0 : g->swapped_pages * 4096;
+	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk) ? 0 : g->swapped_pages * 4096;
 	return NULL;
 }
 

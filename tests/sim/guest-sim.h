@@ -53,6 +53,11 @@ struct guest_sim_params {
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
+	bool touch_behind;   /**< the ballast touches a quarter of what it should */
+	bool no_zram;        /**< it cannot have zram */
+	bool zram_writes_disk;  /**< swapping to zram shows on the swap disk all the same */
+	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
+	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
 	unsigned lives; /**< guests started so far; counted here by start() */
 };

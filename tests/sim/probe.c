@@ -300,6 +300,78 @@ static void test_negative_control(void)
 	probe_record_deinit(&r);
 }
 
+static void is_outcome(struct guest_sim_params params, const struct probe_spec *spec, const char *outcome,
+		       const char *words, const char *what)
+{
+	struct probe_record r = run_spec(&params, spec);
+
+	is_str(outcome_name(r.outcome), outcome, what);
+	has_str(r.reason, words, "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+static void test_zram(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+
+	spec.swap_kind = "zram";
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(outcome_name(r.outcome), "onset", "a guest swaps to zram");
+	is_str(r.flags, "", "that its swap disk knows nothing of it is as it should be");
+	is_int((long long)r.swap_written_bytes, 0, "the record says so");
+	probe_record_deinit(&r);
+
+	params.zram_writes_disk = true;
+	r = run_spec(&params, &spec);
+	is_str(r.flags, "swap-disk-disagrees", "writes to the swap disk are a doubt then");
+	probe_record_deinit(&r);
+
+	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	params.no_zram = true;
+	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module", "a guest without zram");
+	spec.swap_kind = "disk";
+	is_outcome(params, &spec, "onset", "", "which is no matter when the disk is asked for");
+	params.no_zram = false;
+	params.stuck_file = "disksize";
+	spec.swap_kind = "zram";
+	is_outcome(params, &spec, "invalid", "disksize: asked for 536870912", "a zram of another size");
+}
+
+static void test_settings(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+
+	spec.min_free_kib = 8192;
+	spec.touch = "sweep";
+	is_outcome(params, &spec, "onset", "", "settings that the guest takes");
+	params.stuck_file = "min_free_kbytes";
+	is_outcome(params, &spec, "invalid", "min_free_kbytes: asked for 8192, guest says '1'",
+		   "min_free_kbytes that stays what it was");
+	spec.min_free_kib = 0;
+	is_outcome(params, &spec, "onset", "", "which is not touched when nothing is asked");
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(r.flags, "", "no doubts about a ballast that touches as many pages as it should");
+	probe_record_deinit(&r);
+	params.touch_behind = true;
+	r = run_spec(&params, &spec);
+	is_str(r.flags, "touch-behind", "but about one that does not");
+	probe_record_deinit(&r);
+	params.stuck_file = "swappiness";
+	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'", "another swappiness");
+	params.stuck_file = NULL;
+	params.cpus = 1;
+	spec.guest.vcpus = 2;
+	is_outcome(params, &spec, "invalid", "asked for 2 vCPUs, guest has 1", "a processor too few");
+	params.cpus = 0;
+	is_outcome(params, &spec, "onset", "", "as many as asked");
+}
+
 int main(void)
 {
 	test_ramp();
@@ -312,6 +384,8 @@ int main(void)
 	test_faults();
 	test_slow_ramp();
 	test_doubts();
+	test_zram();
+	test_settings();
 	test_negative_control();
 	return tap_done();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One real guest life of a ballast with guest settings as given: `probe-settings KEY=VALUE...` prints lines "key value" of how it ended.
- * Keys: ram_mib, swap_mib, z_mib (0: a ramp), vcpus, swappiness, min_free_kib, swap, thp, mglru, touch, rate_mib_s, times (lives), series (so many
+ * Keys: ram_mib, swap_mib, z_mib (0: a ramp), vcpus, swappiness, min_free_kib, swap, thp, mglru, touch, fill, rate_mib_s, times (lives), series (so many
  * samples around the onset).
  */
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include "harness/probe.h"
 
 struct settings {
-	const char *swap, *thp, *touch;
+	const char *swap, *thp, *touch, *fill;
 	unsigned ram_mib, swap_mib, z_mib, vcpus, swappiness, min_free_kib, mglru, rate_mib_s, times, series;
 };
 
@@ -33,7 +33,7 @@ static bool parse_settings(char **args, struct settings *s)
 		{ "mglru", &s->mglru, NULL },           { "rate_mib_s", &s->rate_mib_s, NULL },
 		{ "times", &s->times, NULL },           { "swap", NULL, &s->swap },
 		{ "thp", NULL, &s->thp },               { "touch", NULL, &s->touch },
-		{ "series", &s->series, NULL },
+		{ "series", &s->series, NULL },         { "fill", NULL, &s->fill },
 	};
 
 	for (; *args; args++) {
@@ -127,7 +127,7 @@ static struct err *run(const struct settings *s)
 		.tick_ms = 20,
 		.settle_ms = 3000,
 		.ramp_kib_s = s->rate_mib_s * 1024,
-		.fill = "random",
+		.fill = s->fill,
 		.touch = s->touch,
 	};
 	struct err *e = image_find("bookworm", &image);
@@ -137,7 +137,7 @@ static struct err *run(const struct settings *s)
 	if (!e)
 		e = accel_resolve("auto", conn, &spec.guest.accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = guest_vm_host_create(conn, image, NULL, &host);
 	for (unsigned i = 0; !e && i < s->times; i++) {
 		struct probe_record r;
 
@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 		.swap = "disk",
 		.thp = "never",
 		.touch = "none",
+		.fill = "random",
 		.ram_mib = 160,
 		.swap_mib = 128,
 		.vcpus = 1,

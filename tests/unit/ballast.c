@@ -65,9 +65,9 @@ static void test_none(void)
 	is_int(t.count, 0, "without a pattern nothing is touched");
 }
 
-static void test_content(enum touch touch)
+static void test_content(enum touch touch, const char *fill)
 {
-	struct options o = { .touch = touch, .seed = 7 };
+	struct options o = { .touch = touch, .seed = 7, .fill_words = parse_fill(fill) };
 	struct toucher t = { .random = 5 };
 	struct check c = { 0 };
 
@@ -76,6 +76,12 @@ static void test_content(enum touch touch)
 	touch_pages(memory, PAGES, 1000, soon, &o, &t);
 	check_resident(memory, PAGES, &o, &c);
 	ok(c.pages == PAGES && c.bad == 0, "touched pages hold what was written");
+	is_int(c.zero, strcmp(fill, "zero") == 0 ? PAGES : 0, "zeros only where they were asked for");
+	ok((memory[PAGE_WORDS / 2 - 1] == 0) == (strcmp(fill, "zero") == 0), "the first half is not of zeros");
+	ok((memory[PAGE_WORDS - 1] == 0) == (strcmp(fill, "random") != 0), "the second half is what the fill says");
+	memory[PAGE_WORDS + 3] ^= 1;
+	check_resident(memory, PAGES, &o, &c);
+	is_int(c.bad, 1, "and a changed one is noticed");
 }
 
 struct life {
@@ -90,6 +96,7 @@ static struct life live(const char *touch, const char *rate, unsigned rest_ms)
 	const char *argv[] = { "ballast", "--kib", "4096", "--rate-kib-s", rate, "--touch", touch, NULL };
 	struct life life = { "", -1, 0 };
 	uint64_t start = now_us();
+	bool is_told = false;
 	int fds[2];
 	size_t len = 0;
 	ssize_t n;
@@ -108,10 +115,9 @@ static struct life live(const char *touch, const char *rate, unsigned rest_ms)
 	}
 	close(fds[1]);
 	while ((n = read(fds[0], life.said + len, sizeof(life.said) - 1 - len)) > 0) {
-		bool was_full = strstr(life.said, "full");
-
-		life.said[len += (size_t)n] = '\0';
-		if (!was_full && strstr(life.said, "full")) {
+		len += (size_t)n;
+		if (!is_told && strstr(life.said, "full")) {
+			is_told = true;
 			usleep(rest_ms * 1000);
 			kill(pid, SIGTERM);
 		}
@@ -149,8 +155,9 @@ int main(void)
 	test_none();
 	test_sweep();
 	test_random();
-	test_content(TOUCH_SWEEP);
-	test_content(TOUCH_RANDOM);
+	test_content(TOUCH_SWEEP, "random");
+	test_content(TOUCH_RANDOM, "half");
+	test_content(TOUCH_SWEEP, "zero");
 	test_life("sweep");
 	test_life("random");
 

@@ -312,6 +312,42 @@ static void test_own_workloads(void)
 	free(mine);
 }
 
+#define GUEST(keys) "name: n\nimage: i\nguest: {ram_mib: 160" keys "}\nmethod: threshold\n"
+
+static void test_settings(void)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, 2]")
+			     "ballast: {touch: [none, sweep, random], fill: half}\n",
+			     &plan);
+
+	if (!ok(!e, "settings of the guest and the ballast are read")) {
+		printf("# %s\n", err_message(e));
+		return;
+	}
+	is_int(plan->swap.n, 2, "both kinds of swap");
+	is_str(plan->swap.v[0], "zram", "in the plan's order");
+	is_int(plan->min_free_kib.v[1], 8192, "min_free_kbytes");
+	is_int(plan->vcpus.v[1], 2, "processors");
+	is_str(plan->touch.v[2], "random", "and touch patterns are lists");
+	is_str(plan->fill, "half", "the fill is one");
+	plan_destroy(plan);
+	e = load(GUEST(""), &plan);
+	ok(!e && plan->swap.n == 1 && strcmp(plan->swap.v[0], "disk") == 0, "swap is on the disk, if nothing is said");
+	ok(!e && plan->min_free_kib.n == 1 && plan->min_free_kib.v[0] == 0, "the kernel keeps its min_free_kbytes");
+	ok(!e && plan->vcpus.n == 1 && plan->vcpus.v[0] == 1, "one processor");
+	ok(!e && plan->touch.n == 1 && strcmp(plan->touch.v[0], "none") == 0, "and nothing is touched");
+	err_free(e);
+	plan_destroy(plan);
+	is_refused(GUEST(", swap: tape"), 3, "'tape' is not known", "an unknown kind of swap");
+	is_refused(GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576", "too much kept free");
+	is_refused(GUEST(", min_free_kbytes: [0, 65536]"), 3, "65536 is more than a quarter of a guest of 160 MiB",
+		   "so much kept free that a guest has nothing left");
+	is_refused(GUEST(", vcpus: [1, 65]"), 3, "out of range: 1 to 64", "too many processors");
+	is_refused(GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known", "an unknown touch pattern");
+	is_refused(GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice", "a pattern twice");
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -323,6 +359,7 @@ int main(void)
 	test_one_value();
 	test_known();
 	test_known_refused();
+	test_settings();
 	test_workload();
 	test_workload_refused();
 	is_refused(HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'", "an unknown key");
