@@ -68,6 +68,16 @@ static enum take take_digits(struct text_span *s, unsigned base, uint64_t *ret)
 	return result;
 }
 
+bool text_span_number(struct text_span span, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (take_digits(&span, 10, &value) != TAKE_OK || span.len)
+		return false;
+	*ret = value;
+	return true;
+}
+
 enum line_kind { LINE_BAD, LINE_NUMBER, LINE_OTHER };
 
 /* What a value says: "   123 kB", "123", "0", or something else. */

@@ -28,6 +28,9 @@ struct text_span {
 /** Is the span exactly this string? */
 bool text_span_is(struct text_span span, const char *s);
 
+/** The value of a span that is decimal digits and nothing else, at most 2^64 - 1. */
+bool text_span_number(struct text_span span, uint64_t *ret);
+
 /** One number of a text; has_kib tells that "kB" followed. */
 typedef void text_number_fn(void *arg, struct text_span key, uint64_t value, bool has_kib);
 

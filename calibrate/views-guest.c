@@ -86,26 +86,10 @@ static size_t split(struct text_span line, struct text_span words[WORDS_MAX])
 	return n;
 }
 
-static bool parse_word(struct text_span s, uint64_t *ret)
-{
-	uint64_t value = 0;
-
-	/* 19 digits always fit. */
-	if (s.len == 0 || s.len > 19)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < '0' || s.ptr[i] > '9')
-			return false;
-		value = value * 10 + (uint64_t)(s.ptr[i] - '0');
-	}
-	*ret = value;
-	return true;
-}
-
 /* A file that is one number and a newline, as memory.current is. */
 static bool is_lone_number(const char *text, size_t len, uint64_t *ret)
 {
-	return len > 0 && text[len - 1] == '\n' && parse_word((struct text_span){ text, len - 1 }, ret);
+	return len > 0 && text[len - 1] == '\n' && text_span_number((struct text_span){ text, len - 1 }, ret);
 }
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=123": the total, in microseconds. */
@@ -116,7 +100,7 @@ static void add_pressure(struct guest *g, struct text_span words[], size_t n)
 	uint64_t value;
 
 	if (n < 2 || last.len < 6 || memcmp(last.ptr, "total=", 6) != 0 ||
-	    !parse_word((struct text_span){ last.ptr + 6, last.len - 6 }, &value))
+	    !text_span_number((struct text_span){ last.ptr + 6, last.len - 6 }, &value))
 		return;
 	if (append(g, &at, words[0]) && append(g, &at, (struct text_span){ ".total", 6 }))
 		put(g, at, value);
@@ -135,7 +119,7 @@ static void add_slab(struct guest *g, struct text_span words[], size_t n)
 		colon++;
 	if (colon < 6 || n - colon < 5 || !text_span_is(words[n - 4], "slabdata"))
 		return;
-	if (!parse_word(words[colon - 1], &slab_pages) || !parse_word(words[n - 2], &slabs) ||
+	if (!text_span_number(words[colon - 1], &slab_pages) || !text_span_number(words[n - 2], &slabs) ||
 	    __builtin_mul_overflow(slab_pages, slabs, &kib) || __builtin_mul_overflow(kib, PAGE_KIB, &kib))
 		return;
 
@@ -160,7 +144,7 @@ static void add_buddies(struct guest *g, struct text_span words[], size_t n)
 		return;
 	g->key[at++] = '.';
 	/* The largest order has one digit or two. */
-	for (size_t i = 4; i < n && parse_word(words[i], &value); i++) {
+	for (size_t i = 4; i < n && text_span_number(words[i], &value); i++) {
 		size_t order = i - 4, end = at;
 
 		if (order > 9)

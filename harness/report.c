@@ -307,6 +307,10 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = report_reclaim_build(store, r);
 	if (!e)
+		e = report_space_time_build(store, r, metrics_n);
+	if (!e)
+		e = report_checkpoints_build(store, r, metrics, metrics_n);
+	if (!e)
 		report_agree(r, metrics_n);
 	return e;
 }
@@ -343,6 +347,7 @@ void report_destroy(struct report *r)
 		free(r->thresholds[i].flags);
 	report_curves_free(r);
 	free(r->agreements);
+	report_space_time_free(r);
 	free(r->reclaims);
 	free(r->gaps);
 	free(r->rows);

@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "calibrate/agreement.h"
+#include "calibrate/checkpoints.h"
 #include "calibrate/curve.h"
+#include "calibrate/footprint.h"
 #include "calibrate/reclaim.h"
 #include "calibrate/search.h"
 #include "calibrate/threshold.h"
@@ -116,6 +118,25 @@ struct report_reclaim {
 	bool is_other_way; /**< than with the ballast of its guest */
 };
 
+/** What one metric says of a workload beside its Y. */
+struct report_over_time {
+	const char *name;
+	struct footprint_values at_checkpoints; /**< means over n probes that have checkpoints on the way */
+	double over_bare_kib;                   /**< Y less that of the workload "bare" */
+};
+
+/** What a workload costs over its life, see report-space-time.c; means over n probes. NAN: not known. */
+struct report_space_time {
+	const struct cell *cell;
+	unsigned n;
+	double max_kib, mean_kib;         /**< memory.current of the load, from start to the end of its way */
+	double cpu_ms, wall_ms;           /**< in the guest */
+	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
+	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
+	struct report_over_time *metrics; /**< in the order of the rows */
+	size_t metrics_n;
+};
+
 struct report {
 	char *plan_name;  /**< of the latest run; "" when there was none */
 	char *run_status; /**< see store_last_run() */
@@ -140,6 +161,8 @@ struct report {
 	struct agreement picked;
 	struct report_reclaim *reclaims; /**< of cells with probes that came to an onset */
 	size_t reclaims_n;
+	struct report_space_time *space_times; /**< of workloads */
+	size_t space_times_n;
 	struct report_gap *gaps;
 	size_t gaps_n, gaps_cap;
 };
@@ -209,6 +232,19 @@ struct err *report_known_expect(struct report *r, const struct metric *metrics, 
 struct err *report_reclaim_build(struct store *store, struct report *r) must_check;
 void report_reclaim_text(const struct report *r, struct strbuf *out);
 json_t *report_reclaim_json(const struct report *r);
+
+/** Sets r->space_times, but for what metrics say at checkpoints; comes after the rows. */
+struct err *report_space_time_build(struct store *store, struct report *r, size_t metrics_n) must_check;
+void report_space_time_free(struct report *r);
+void report_space_time_text(const struct report *r, struct strbuf *out);
+json_t *report_space_time_json(const struct report *r);
+
+/** Sets what metrics say at the checkpoints of r->space_times. */
+struct err *report_checkpoints_build(struct store *store, struct report *r, const struct metric *metrics,
+				     size_t metrics_n) must_check;
+
+/** The cell that is as this one but has the workload "bare"; NULL when there is none. */
+const struct cell *report_find_bare(const struct report *r, const struct cell *cell);
 
 /** Sets "cell" as the other parts of the JSON name it, and with it what a reader picks cells by. */
 void report_set_cell(json_t *object, const struct cell *cell);

@@ -133,13 +133,18 @@ static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
 	return e;
 }
 
-/* Of a snapshot s of a probe p. The GLOB is followed by a number, and nobody else's names begin so. */
+/* A workload's name for a checkpoint with a number. */
+#define IS_ON_THE_WAY(s) "(" s "name GLOB 'build-[0-9]*' OR " s "name GLOB 'count-[0-9]*')"
+
+/* Of a snapshot s of a probe p. */
 static const char *const moments[] = {
 	[STORE_JUDGED] = "(s.name = CASE WHEN p.kind IN ('displacement', 'ram') THEN 'load' ELSE 'onset' END"
 			 " OR (p.kind = 'population' AND s.id = (SELECT max(c.id) FROM snapshot c"
 			 " WHERE c.probe_id = p.id AND c.name GLOB 'count-[0-9]*')))",
 	[STORE_ONSET] = "p.kind = 'displacement' AND s.name = 'onset'",
-	[STORE_CHECKPOINTS] = "(s.name GLOB 'build-[0-9]*' OR s.name GLOB 'count-[0-9]*' OR s.name = 'load')",
+	[STORE_CHECKPOINTS] = "(" IS_ON_THE_WAY(
+		"s.") " OR s.name = 'load') AND EXISTS"
+		      " (SELECT 1 FROM snapshot w WHERE w.probe_id = p.id AND " IS_ON_THE_WAY("w.") ")",
 };
 
 /* The pieces of these snapshots; those without any give one row, of nothing. */

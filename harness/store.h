@@ -106,8 +106,8 @@ enum store_moment {
 	STORE_JUDGED, /**< those of store_views(), of which each probe has one at most */
 	STORE_ONSET,  /**< "onset" of displacement probes: load and ballast beside each other */
 	/**
-	 * "build-N" and "count-N" (a workload at the checkpoints on its way) and "load", of any probe that
-	 * has them, in the order they were taken
+	 * "build-N" and "count-N" (a workload at the checkpoints on its way), and the "load" of a probe that
+	 * has such, in the order they were taken
 	 */
 	STORE_CHECKPOINTS,
 };
