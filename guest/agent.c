@@ -246,6 +246,22 @@ static void do_thaw(int64_t id, const struct json_object *o)
 	set_frozen(id, false);
 }
 
+/* Forgets which file pages the load has used so far: from now on its page tables tell anew. */
+static void do_unreference(int64_t id, const struct json_object *o)
+{
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
+	size_t n = cgroup_pids(pids, PROTO_LOAD_TASKS_MAX);
+
+	(void)o;
+	for (size_t i = 0; i < n; i++) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pids[i]);
+		file_write(path, "3"); /* one that has ended meanwhile uses no page any more */
+	}
+	msg_reply(id, NULL);
+}
+
 static void do_snapshot(int64_t id, const struct json_object *o)
 {
 	(void)o;
@@ -265,10 +281,13 @@ static const struct request {
 	const char *type;
 	void (*handle)(int64_t id, const struct json_object *o);
 } requests[] = {
-	{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
-	{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
-	{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_thaw },
-	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "zram", do_zram },
+	{ "write", do_write },       { "read", do_read },
+	{ "swapon", do_swapon },     { "watch", do_watch },
+	{ "start", do_start },       { "resume", do_resume },
+	{ "signal", do_signal },     { "freeze", do_freeze },
+	{ "thaw", do_thaw },         { "unreference", do_unreference },
+	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+	{ "zram", do_zram },
 };
 
 void agent_handle(char *json, size_t len)

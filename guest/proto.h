@@ -40,6 +40,8 @@
  *                                  equal lives stay equal, however late the host is
  *   resume    pid, line            send a line to the resume fd of a load process
  *   signal    sig                  to every process of the load
+ *   unreference                    clears the reference bits of file pages in the load's page tables (3 to
+ *                                  clear_refs): smaps then tells which of them are used from now on
  *   freeze, thaw                   the load; reply.freeze_us: how long it took
  *   snapshot  name                 "file" frames for every process and the guest, then the reply. A file of a
  *                                  process is a kernel text, or "pagemap": its pages as rows of struct

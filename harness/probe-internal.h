@@ -124,6 +124,9 @@ char *probe_last_output_line(const struct probe *p);
 /** Stops the load for good, without the freezer, which would hold the ballast too. */
 bool probe_stop_load(struct probe *p);
 
+/** Has the load's page tables forget which file pages it used. */
+bool probe_unreference(struct probe *p);
+
 /** Stops all processes of the load, and lets them go on. */
 bool probe_freeze(struct probe *p);
 bool probe_thaw(struct probe *p);

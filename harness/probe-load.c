@@ -309,6 +309,11 @@ bool probe_snapshot(struct probe *p, const char *name)
 	return go_on;
 }
 
+bool probe_unreference(struct probe *p)
+{
+	return probe_call_ok(p, message("unreference"));
+}
+
 bool probe_freeze(struct probe *p)
 {
 	return probe_call_ok(p, message("freeze"));

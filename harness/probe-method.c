@@ -208,6 +208,9 @@ static bool place_load(struct probe *p)
 		return false;
 	if (p->spec->has_rounds && !work_in(p))
 		return false;
+	/* A known-answer load has its file pages in use, or not, by what it is. */
+	if (p->spec->is_in_image && !probe_unreference(p))
+		return false;
 	return rest(p) && is_placed(p);
 }
 

@@ -71,8 +71,8 @@ static void say_hello(struct guest *g)
 		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
 			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
 			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-			  "page_size", 4096, "cpus",
-			  (int)(p->cpus ? p->cpus : g->vcpus), "error", p->hello_error ? p->hello_error : ""),
+			  "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
+			  p->hello_error ? p->hello_error : ""),
 		NULL, 0);
 }
 
@@ -191,6 +191,11 @@ static void do_swapon(struct guest *g, json_t *request)
 	      is_zram && (!g->has_zram || json_integer_value(json_object_get(request, "mkswap_kib")) <= 0)
 		      ? "no swap area there"
 		      : NULL);
+}
+
+static void do_unreference(struct guest *g, json_t *request)
+{
+	reply(g, request, NULL);
 }
 
 static void do_snapshot(struct guest *g, json_t *request)
@@ -404,7 +409,8 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
 		{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
 		{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_freeze },
-		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "zram", do_zram },
+		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "unreference", do_unreference },
+		{ "zram", do_zram },
 	};
 	const char *type = get_str(json, "type");
 
@@ -456,7 +462,9 @@ static enum guest_state sim_state(struct guest *g)
 
 static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
-	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk) ? 0 : g->swapped_pages * 4096;
+	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk)
+			     ? 0
+			     : g->swapped_pages * 4096;
 	return NULL;
 }
 
