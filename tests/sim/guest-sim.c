@@ -71,8 +71,8 @@ static void say_hello(struct guest *g)
 		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
 			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
 			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-			  "page_size", 4096, "cpus",
-			  (int)(p->cpus ? p->cpus : g->vcpus), "error", p->hello_error ? p->hello_error : ""),
+			  "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
+			  p->hello_error ? p->hello_error : ""),
 		NULL, 0);
 }
 
@@ -456,7 +456,9 @@ static enum guest_state sim_state(struct guest *g)
 
 static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
-	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk) ? 0 : g->swapped_pages * 4096;
+	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk)
+			     ? 0
+			     : g->swapped_pages * 4096;
 	return NULL;
 }
 
