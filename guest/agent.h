@@ -45,7 +45,8 @@ const char *boot_user(void);
 const char *boot_scratch(void);
 /** Loads the modules of zram, which boot_system() leaves alone. Before swap is on. */
 const char *boot_zram(void);
-/** Swaps on a device: its path, or its serial; mkswap_kib: make it a swap area of so much first, 0: it is one. */
+/** Swaps on a device: its path, or its serial; mkswap_kib: make it a swap area of so much first, 0: it is
+ * one. */
 const char *boot_swapon(const char *device, uint64_t mkswap_kib);
 
 /* agent-swap.c */

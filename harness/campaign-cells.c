@@ -113,13 +113,13 @@ static json_t *shared_identity(const struct plan *plan, const char *name, const 
 		image_content_hash(image, content);
 	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
 			 "s:i, s:s, s:s, s:s}",
-			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "image", name, "image_content", content, "kernel",
-			 image ? image_kernel_release(image) : "?", "cmdline", guest_vm_cmdline(plan->icount),
-			 "cpu", DOMAIN_CPU_MODEL, "accel", accel, "icount", (int)plan->icount, "start",
-			 "boot", "onset", plan->rule->name, "onset_version", (int)plan->rule->version,
-			 "tick_ms", TICK_MS, "ramp_kib_s", (int)plan->ballast_mib_s * 1024, "settle_ms",
-			 SETTLE_MS, "protocol", PROTO_VERSION, "agent", programs, "fill", plan->fill,
-			 "workloads", plan->own_key);
+			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "image",
+			 name, "image_content", content, "kernel", image ? image_kernel_release(image) : "?",
+			 "cmdline", guest_vm_cmdline(plan->icount), "cpu", DOMAIN_CPU_MODEL, "accel", accel,
+			 "icount", (int)plan->icount, "start", "boot", "onset", plan->rule->name,
+			 "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS, "ramp_kib_s",
+			 (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol", PROTO_VERSION,
+			 "agent", programs, "fill", plan->fill, "workloads", plan->own_key);
 }
 
 static void set_load(json_t *identity, enum method method, const char *workload, const char *interpreter,
@@ -242,7 +242,7 @@ static void add_workloads(struct cell_list *list, const struct plan_load *load, 
 			  const json_t *guest, const char *threshold_key)
 {
 	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
-				  load->launch.n,    load->sizes.n,	   load->activity.n };
+				  load->launch.n,    load->sizes.n,        load->activity.n };
 	size_t at[COUNT(counts)];
 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
@@ -332,8 +332,8 @@ static void add_sizes(struct cell_list *list, const json_t *settings)
 static void add_settings(struct cell_list *list, const json_t *shared)
 {
 	const struct plan *plan = list->plan;
-	const size_t counts[] = { plan->swap.n,	 plan->vcpus.n,	 plan->min_free_kib.n, plan->touch.n,
-				  plan->swappiness.n, plan->thp.n, plan->mglru_n };
+	const size_t counts[] = { plan->swap.n,       plan->vcpus.n, plan->min_free_kib.n, plan->touch.n,
+				  plan->swappiness.n, plan->thp.n,   plan->mglru_n };
 	size_t at[COUNT(counts)];
 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {

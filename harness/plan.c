@@ -72,10 +72,8 @@ static struct err *parse_min_free(struct yaml_node guest, struct plan *plan)
 
 static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 {
-	static const char *const keys[] = {
-		"ram_mib", "swap_mib", "swap",  "swappiness", "min_free_kbytes",
-		"thp",     "mglru",    "vcpus", NULL
-	};
+	static const char *const keys[] = { "ram_mib", "swap_mib", "swap",  "swappiness", "min_free_kbytes",
+					    "thp",     "mglru",    "vcpus", NULL };
 	struct yaml_node ram;
 	struct err *e = yaml_check_keys(guest, keys);
 

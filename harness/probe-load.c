@@ -78,8 +78,7 @@ static bool swap_on(struct probe *p)
 /** After huge pages, which make the kernel raise it. */
 static bool set_min_free(struct probe *p)
 {
-	return !p->spec->min_free_kib ||
-	       set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->min_free_kib);
+	return !p->spec->min_free_kib || set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->min_free_kib);
 }
 
 static bool set_thp(struct probe *p)

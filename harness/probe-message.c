@@ -43,8 +43,8 @@ static void on_hello(struct probe *p, const struct guest_msg *m)
 	else if (*get_str(m, "error"))
 		probe_end(p, OUTCOME_BOOT_FAIL, "guest is unfit: %s", get_str(m, "error"));
 	else if (get_uint(m, "cpus") != p->spec->guest.vcpus)
-		probe_end(p, OUTCOME_INVALID, "asked for %u vCPUs, guest has %" PRIu64,
-			  p->spec->guest.vcpus, get_uint(m, "cpus"));
+		probe_end(p, OUTCOME_INVALID, "asked for %u vCPUs, guest has %" PRIu64, p->spec->guest.vcpus,
+			  get_uint(m, "cpus"));
 	p->has_hello = true;
 }
 

@@ -128,9 +128,8 @@ void format_json_exact(struct strbuf *out, json_t *root)
 }
 
 const char *const format_settings[] = {
-	"image",        "kernel", "accel", "icount", "vcpus", "swap_mib", "swap",  "swappiness",
-	"min_free_kib", "thp",    "mglru", "start",  "onset", "fill",     "touch", "workloads",
-	NULL,
+	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swap",      "swappiness", "min_free_kib",
+	"thp",   "mglru",  "start", "onset",  "fill",  "touch",    "workloads", NULL,
 };
 
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key)

@@ -248,7 +248,8 @@ static void test_displacement(void)
 }
 
 #define SETTINGS_PLAN                                                                                        \
-	"name: s\nimage: bookworm\nguest: {ram_mib: 256, swap: [disk, zram], min_free_kbytes: [0, 8192], vcpus: [1, 2]}\n" \
+	"name: s\nimage: bookworm\nguest: {ram_mib: 256, swap: [disk, zram], min_free_kbytes: [0, 8192], "   \
+	"vcpus: [1, 2]}\n"                                                                                   \
 	"method: threshold\nballast: {touch: [none, sweep, random], fill: half}\n"
 
 /** Lists of settings multiply, and each cell's guests are as its identity says. */

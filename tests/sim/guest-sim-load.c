@@ -204,11 +204,10 @@ void sim_take_signal(struct guest *g, int sig)
 	}
 
 	uint64_t pages = sim_held_kib(g) / 4;
-	cleanup_free char *line =
-		xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64
-			  " swapped=0 touched=%" PRIu64,
-			  pages, g->params->bad_pages, l->is_zero ? pages : 0,
-			  l->is_touching ? (g->params->touch_behind ? 1 : 4) * pages : 0);
+	cleanup_free char *line = xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64
+					    " swapped=0 touched=%" PRIu64,
+					    pages, g->params->bad_pages, l->is_zero ? pages : 0,
+					    l->is_touching ? (g->params->touch_behind ? 1 : 4) * pages : 0);
 
 	sim_say_line(g, SIM_LOAD_PID, line);
 	sim_end_load(g, g->params->bad_pages > 0, 0);

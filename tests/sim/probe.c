@@ -331,7 +331,8 @@ static void test_zram(void)
 
 	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
 	params.no_zram = true;
-	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module", "a guest without zram");
+	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module",
+		   "a guest without zram");
 	spec.swap_kind = "disk";
 	is_outcome(params, &spec, "onset", "", "which is no matter when the disk is asked for");
 	params.no_zram = false;
@@ -363,7 +364,8 @@ static void test_settings(void)
 	is_str(r.flags, "touch-behind", "but about one that does not");
 	probe_record_deinit(&r);
 	params.stuck_file = "swappiness";
-	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'", "another swappiness");
+	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'",
+		   "another swappiness");
 	params.stuck_file = NULL;
 	params.cpus = 1;
 	spec.guest.vcpus = 2;

@@ -77,8 +77,10 @@ static void test_content(enum touch touch, const char *fill)
 	check_resident(memory, PAGES, &o, &c);
 	ok(c.pages == PAGES && c.bad == 0, "touched pages hold what was written");
 	is_int(c.zero, strcmp(fill, "zero") == 0 ? PAGES : 0, "zeros only where they were asked for");
-	ok((memory[PAGE_WORDS / 2 - 1] == 0) == (strcmp(fill, "zero") == 0), "the first half is not of zeros");
-	ok((memory[PAGE_WORDS - 1] == 0) == (strcmp(fill, "random") != 0), "the second half is what the fill says");
+	ok((memory[PAGE_WORDS / 2 - 1] == 0) == (strcmp(fill, "zero") == 0),
+	   "the first half is not of zeros");
+	ok((memory[PAGE_WORDS - 1] == 0) == (strcmp(fill, "random") != 0),
+	   "the second half is what the fill says");
 	memory[PAGE_WORDS + 3] ^= 1;
 	check_resident(memory, PAGES, &o, &c);
 	is_int(c.bad, 1, "and a changed one is noticed");
@@ -142,7 +144,8 @@ static void test_life(const char *touch)
 	ok(WIFEXITED(life.status) && WEXITSTATUS(life.status) == 0, touch);
 	has_str(life.said, "full pages=1024", "all pages are written");
 	has_str(life.said, "bad=0", "and hold that after they were touched");
-	/* Four for each page written, and 4 x 16 MiB/s at rest for 0.3 s; a busy machine may leave some out. */
+	/* Four for each page written, and 4 x 16 MiB/s at rest for 0.3 s; a busy machine may leave some out.
+	 */
 	ok(touched(&life) > 2 * 1024 && touched(&life) < 4096 + 2 * 4915, "at the pace that is promised");
 	ok(life.ms < 5000, "it ends when told to");
 	life = live(touch, "0", 20);

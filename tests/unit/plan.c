@@ -317,9 +317,13 @@ static void test_own_workloads(void)
 static void test_settings(void)
 {
 	struct plan *plan = NULL;
-	struct err *e = load(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, 2]")
-			     "ballast: {touch: [none, sweep, random], fill: half}\n",
-			     &plan);
+	struct err
+		*
+			e =
+				load(
+					GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
+					      "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
+					&plan);
 
 	if (!ok(!e, "settings of the guest and the ballast are read")) {
 		printf("# %s\n", err_message(e));
@@ -333,19 +337,25 @@ static void test_settings(void)
 	is_str(plan->fill, "half", "the fill is one");
 	plan_destroy(plan);
 	e = load(GUEST(""), &plan);
-	ok(!e && plan->swap.n == 1 && strcmp(plan->swap.v[0], "disk") == 0, "swap is on the disk, if nothing is said");
-	ok(!e && plan->min_free_kib.n == 1 && plan->min_free_kib.v[0] == 0, "the kernel keeps its min_free_kbytes");
+	ok(!e && plan->swap.n == 1 && strcmp(plan->swap.v[0], "disk") == 0,
+	   "swap is on the disk, if nothing is said");
+	ok(!e && plan->min_free_kib.n == 1 && plan->min_free_kib.v[0] == 0,
+	   "the kernel keeps its min_free_kbytes");
 	ok(!e && plan->vcpus.n == 1 && plan->vcpus.v[0] == 1, "one processor");
 	ok(!e && plan->touch.n == 1 && strcmp(plan->touch.v[0], "none") == 0, "and nothing is touched");
 	err_free(e);
 	plan_destroy(plan);
 	is_refused(GUEST(", swap: tape"), 3, "'tape' is not known", "an unknown kind of swap");
-	is_refused(GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576", "too much kept free");
-	is_refused(GUEST(", min_free_kbytes: [0, 65536]"), 3, "65536 is more than a quarter of a guest of 160 MiB",
+	is_refused(GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576",
+		   "too much kept free");
+	is_refused(GUEST(", min_free_kbytes: [0, 65536]"), 3,
+		   "65536 is more than a quarter of a guest of 160 MiB",
 		   "so much kept free that a guest has nothing left");
 	is_refused(GUEST(", vcpus: [1, 65]"), 3, "out of range: 1 to 64", "too many processors");
-	is_refused(GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known", "an unknown touch pattern");
-	is_refused(GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice", "a pattern twice");
+	is_refused(GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known",
+		   "an unknown touch pattern");
+	is_refused(GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice",
+		   "a pattern twice");
 }
 
 int main(void)
