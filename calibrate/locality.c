@@ -208,6 +208,7 @@ static void set_run_means(struct locality *l, bool is_known)
 
 		if (!is_known)
 			p->active_kib = p->runs = p->blocks = NAN;
+		p->least_kib = is_known ? fmax(p->blocks * PAGE_KIB, p->dirtied_kib) : (double)NAN;
 		p->run_pages = p->runs > 0 ? p->run_pages / p->runs : (double)NAN;
 	}
 }

@@ -12,16 +12,16 @@
  *
  * "Touched" is what the page table has (Rss and Swap): pages that were read, and beside each those of its
  * 64 KiB that were in the page cache already, which the kernel maps unasked (fault-around). So it is an upper
- * bound of what was used; blocks * 4 KiB is a lower one. Neither the accessed bit (Referenced) nor the lists
- * of reclaim (active) tell better: fault-around sets the one on x86, and the other moves only when memory is
- * short. What is written is exact. Of what reclaim has taken nothing is left to see.
+ * bound of what was used; a page of each such block is a lower one. Neither the accessed bit (Referenced) nor
+ * the lists of reclaim (active) tell better: fault-around sets the one on x86, and the other moves only when
+ * memory is short. What is written is exact. Of what reclaim has taken nothing is left to see.
  */
 enum locality_part_name { LOCALITY_TEXT, LOCALITY_RODATA, LOCALITY_DATA, LOCALITY_PARTS };
 
 /** "text" (mappings r-x), "rodata" (r--, with what is relocated and then protected), "data" (rw-). */
 const char *locality_part_name(enum locality_part_name part);
 
-/** NAN where it is not known: the last four without page runs. */
+/** NAN where it is not known: the last five without page runs. */
 struct locality_part {
 	double mapped_kib, touched_kib;
 	double dirtied_kib;    /**< pages that are the process's own since it wrote to them, in RAM or swap */
@@ -30,6 +30,7 @@ struct locality_part {
 	double runs;           /**< touched pages with no gap of addresses between them */
 	double run_pages;      /**< the mean length of a run */
 	double blocks;         /**< aligned blocks of 64 KiB with a touched page */
+	double least_kib;      /**< what was used for sure: a page of each block, or all that was written */
 };
 
 struct locality {

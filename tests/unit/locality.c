@@ -79,11 +79,14 @@ static void test_runs(void)
 	is_near(text->run_pages, 4.5, 1e-9, "the mean length");
 	is_near(text->active_kib, 8, 0, "active, of that mapping alone");
 	is_near(text->blocks, 2, 0, "blocks of 64 KiB that are touched");
+	is_near(text->least_kib, 8, 0, "a page of each was used for sure");
+	is_near(data->least_kib, 20, 0, "or what was written");
 	is_near(data->runs, 2, 0, "runs of data");
 	is_near(data->run_pages, 3.5, 1e-9, "swap is touched too");
 	is_near(data->active_kib, 20, 0, "but not active");
 	is_near(data->blocks, 2, 0, "blocks are of addresses, not of the file");
 	is_near(sum.touched_kib, 68, 0, "all parts");
+	is_near(sum.least_kib, 32, 0, "what of each was used for sure");
 	is_near(sum.runs, 5, 0, "their runs");
 	is_near(sum.run_pages, 17 / 5.0, 1e-9, "and the mean of all");
 }
