@@ -245,6 +245,7 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "picked", r->agreements_n ? picked_json(r) : json_null());
 	json_object_set_new(root, "rows", rows);
 	json_object_set_new(root, "reclaim", report_reclaim_json(r));
+	json_object_set_new(root, "locality", report_locality_json(r));
 	json_object_set_new(root, "space_time", report_space_time_json(r));
 	json_object_set_new(root, "not_measured", gaps);
 

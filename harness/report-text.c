@@ -259,6 +259,7 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_known_text(r, out);
 	report_agreement_text(r, out);
 	report_space_time_text(r, out);
+	report_locality_text(r, out);
 	report_reclaim_text(r, out);
 	add_gaps(out, r);
 	strbuf_adds(

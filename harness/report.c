@@ -311,6 +311,8 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = report_checkpoints_build(store, r, metrics, metrics_n);
 	if (!e)
+		e = report_locality_build(store, r);
+	if (!e)
 		report_agree(r, metrics_n);
 	return e;
 }
@@ -348,6 +350,7 @@ void report_destroy(struct report *r)
 	report_curves_free(r);
 	free(r->agreements);
 	report_space_time_free(r);
+	free(r->localities);
 	free(r->reclaims);
 	free(r->gaps);
 	free(r->rows);

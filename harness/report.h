@@ -10,6 +10,7 @@
 #include "calibrate/checkpoints.h"
 #include "calibrate/curve.h"
 #include "calibrate/footprint.h"
+#include "calibrate/locality.h"
 #include "calibrate/reclaim.h"
 #include "calibrate/search.h"
 #include "calibrate/threshold.h"
@@ -137,6 +138,13 @@ struct report_space_time {
 	size_t metrics_n;
 };
 
+/** What of an interpreter's binary is touched in one cell, see report-locality.c. */
+struct report_locality {
+	const struct cell *cell;
+	struct locality mean; /**< of n processes, of all probes */
+	unsigned n;
+};
+
 struct report {
 	char *plan_name;  /**< of the latest run; "" when there was none */
 	char *run_status; /**< see store_last_run() */
@@ -163,6 +171,8 @@ struct report {
 	size_t reclaims_n;
 	struct report_space_time *space_times; /**< of workloads */
 	size_t space_times_n;
+	struct report_locality *localities; /**< of workloads whose processes tell */
+	size_t localities_n;
 	struct report_gap *gaps;
 	size_t gaps_n, gaps_cap;
 };
@@ -242,6 +252,11 @@ json_t *report_space_time_json(const struct report *r);
 /** Sets what metrics say at the checkpoints of r->space_times. */
 struct err *report_checkpoints_build(struct store *store, struct report *r, const struct metric *metrics,
 				     size_t metrics_n) must_check;
+
+/** Sets r->localities; comes after r->space_times. */
+struct err *report_locality_build(struct store *store, struct report *r) must_check;
+void report_locality_text(const struct report *r, struct strbuf *out);
+json_t *report_locality_json(const struct report *r);
 
 /** The cell that is as this one but has the workload "bare"; NULL when there is none. */
 const struct cell *report_find_bare(const struct report *r, const struct cell *cell);

@@ -65,6 +65,16 @@ pairs) take examples/*.csv $corpus/* ;;
 plan) take examples/*.yaml $corpus/* ;;
 recipe) take vm-images/*.yaml $corpus/* ;;
 pagemap) runs $corpus/* ;;
+locality)
+	# A text of mappings, and runs that go with none of them, or with those of the same name.
+	runs tests/fuzz/corpus/pagemap/* $corpus/*.runs
+	for f in "$to"/*; do
+		text=$corpus/$(basename "$f" .runs).smaps
+		[ -f "$text" ] || text=tests/data/linux-6.1/smaps
+		{ cat "$text"; printf '\000'; cat "$f"; } > "$f.seed"
+		rm "$f"
+	done
+	;;
 metric) metrics calibrate/metrics/*.sql $corpus/* ;;
 *) take $corpus/* ;;
 esac
