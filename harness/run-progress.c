@@ -11,14 +11,14 @@
 #include "harness/base/log.h"
 
 /*
- * What a probe takes on the machine the project was measured on (2 cores, TCG), only for the estimate of a dry
- * run: boot, evidence and end; growth of the ballast through the guest, at its rate; of a workload, its start
- * and working in, and for each MiB of payload its making (between 0.35 s in CPython and 1.1 s in PyPy, which
- * compiles meanwhile).
+ * What a probe takes on the machine the project was measured on (2 cores, TCG), only for the estimate of a
+ * dry run: boot, evidence and end; growth of the ballast through the guest, at its rate; of a workload its
+ * making, by MiB, and where it stays at its size, working in and rest.
  */
-#define PROBE_TYPICAL_S       9
-#define WORKLOAD_TYPICAL_S    8
-#define WORKLOAD_TYPICAL_MIBS 1.5
+#define PROBE_TYPICAL_S    9
+#define WORK_IN_TYPICAL_S  15
+#define MAKING_TYPICAL_MIB 5
+#define GROWTH_TYPICAL_MIB 12
 
 /** "2 min 05 s", to be freed. */
 static char *duration(double seconds)
@@ -132,20 +132,21 @@ void run_progress_init(struct run_progress *progress, struct campaign_events *ev
 
 double run_progress_typical_s(const struct cell *cell)
 {
-	unsigned rate_kib_s = cell_uint(cell, "ramp_kib_s"), x_mib = cell_uint(cell, "x_mib");
+	double rate_mib_s = cell_uint(cell, "ramp_kib_s") / 1024.0;
+	double x_mib = cell_is(cell, METHOD_RAM) ? cell_uint(cell, "x_hi_mib") : cell_uint(cell, "x_mib");
 	double payload_mib = (double)cell_uint(cell, "size_kib") * cell_uint(cell, "processes") / 1024;
-	double s = PROBE_TYPICAL_S;
 
-	if (!x_mib)
-		x_mib = cell_uint(cell, "x_hi_mib");
-	/* What grows to onset has all of the guest's memory at the end. */
-	if (cell_is(cell, METHOD_GROWTH) || cell_is(cell, METHOD_POPULATION))
-		payload_mib = x_mib;
-	else if (rate_kib_s && !cell_is(cell, METHOD_RAM))
-		s += fmax(x_mib - payload_mib, 0) * 1024 / rate_kib_s;
-	if (payload_mib > 0)
-		s += WORKLOAD_TYPICAL_S + payload_mib / WORKLOAD_TYPICAL_MIBS;
-	return s;
+	if (cell_is(cell, METHOD_GROWTH))
+		return PROBE_TYPICAL_S + x_mib / GROWTH_TYPICAL_MIB;
+	/* Each process works in by itself: a handful fills a guest. */
+	if (cell_is(cell, METHOD_POPULATION))
+		return PROBE_TYPICAL_S + 5 * WORK_IN_TYPICAL_S + x_mib / MAKING_TYPICAL_MIB;
+
+	double load_s = payload_mib > 0 ? WORK_IN_TYPICAL_S + payload_mib / MAKING_TYPICAL_MIB : 0;
+	double ballast_s =
+		rate_mib_s > 0 && !cell_is(cell, METHOD_RAM) ? fmax(x_mib - payload_mib, 0) / rate_mib_s : 0;
+
+	return PROBE_TYPICAL_S + load_s + ballast_s;
 }
 
 void run_progress_print_estimate(FILE *out, unsigned probes, double seconds)
