@@ -13,7 +13,10 @@ image: bookworm
 guest: {ram_mib: 160}
 method: [growth, displacement]
 workloads: mine
+interpreters: {nowhere: {command: /usr/bin/nowhere}}
 loads:
+  - {workload: exits, interpreter: nowhere, method: growth}
+  - {workload: strings, interpreter: python2.7, method: growth}
   - {workload: [exits, fails, speaks-garbage, forks, kills], interpreter: none, method: growth}
   - {workload: [allocates, closes, locks, forks-heavily, breaks-out, floods-bytes, floods-lines], interpreter: python3, method: growth}
   - {workload: exits, interpreter: none, method: displacement}
@@ -21,7 +24,7 @@ END
 "$swapcal" run "$dir/plan.yaml" -o "$dir/h.swapcal" 2> "$dir/run.err"
 is $? 5 'the campaign comes to its end; some probes are lost'
 sed 's/^/# /' "$dir/run.err"
-has "$dir/run.err" '6 replicates answered, 8 lost, 0 not applicable' 'as many as there must be'
+has "$dir/run.err" '6 replicates answered, 9 lost, 1 not applicable' 'as many as there must be'
 
 # ends METHOD WORKLOAD OUTCOME: each of its probes ended so; the outcome with its reason may have a pattern
 sqlite3 "$dir/h.swapcal" "SELECT (identity ->> 'method') || ' ' || (identity ->> 'workload') || ' ' || outcome || ': ' || reason
@@ -33,7 +36,10 @@ ends() {
 	ok $found "$1 of '$2': $3"
 	[ $found -eq 0 ] || explain "$dir/ends"
 }
-ends growth exits 'no-onset: the workload ended before the guest swapped'
+ends growth exits "(no-onset: the workload ended before the guest swapped|invalid: the load does not start: cannot execute \
+'/usr/bin/nowhere': No such file or directory)"
+has "$dir/outcomes" "^growth exits invalid: the load does not start: .*/usr/bin/nowhere" 'an interpreter that is not there is the second'
+ends growth strings "not-applicable: image 'bookworm' has no 'python2.7', which interpreter 'python2.7' is"
 ends displacement exits 'invalid: the load ended by itself'
 ends growth fails 'invalid: the load failed with status 3: fails: there is no input'
 ends growth speaks-garbage "invalid: the load wrote .* what is no checkpoint: 'chekpoint \?\[2J step-1'"
@@ -48,7 +54,7 @@ ends growth locks 'oom: the guest ran out of memory and swap, and its kernel kil
 ends growth breaks-out 'no-onset: the workload ended before the guest swapped'
 
 "$swapcal" status "$dir/h.swapcal" > "$dir/status"
-is "$(grep -cE ': (invalid|oom): ' "$dir/status")" 16 'status names each probe that was lost'
+is "$(grep -cE ': (invalid|oom): ' "$dir/status")" 18 'status names each probe that was lost'
 "$swapcal" report "$dir/h.swapcal" > "$dir/report"
 is $? 0 'there is a report'
 has "$dir/report" 'fails on none.*: invalid .*: the load failed with status 3: fails: there is no input' 'which has the reasons'
