@@ -152,7 +152,8 @@ static void add_pages(struct walk *w, enum locality_part_name part, uint64_t sta
 		      const struct proto_page_run *r)
 {
 	struct locality_part *p = &w->l->parts[part];
-	uint64_t first = start / BLOCK_BYTES, after = (end - 1) / BLOCK_BYTES + 1;
+	uint64_t pages = (end - start) / PAGE_BYTES, first = start / BLOCK_BYTES,
+		 after = (end - 1) / BLOCK_BYTES + 1;
 
 	first = first < w->next_block ? w->next_block : first;
 	if (after > first)
@@ -161,9 +162,9 @@ static void add_pages(struct walk *w, enum locality_part_name part, uint64_t sta
 	p->runs += w->run_end != start;
 	w->run_end = end;
 	/* Sums first, to become the mean at the end. */
-	p->run_pages += (double)((end - start) / PAGE_BYTES);
+	p->run_pages += (double)pages;
 	if ((r->entry & ENTRY_PRESENT) && (r->flags & FLAG_ACTIVE))
-		p->active_kib += (double)((end - start) / PAGE_BYTES * PAGE_KIB);
+		p->active_kib += PAGE_KIB * (double)pages;
 }
 
 /* False when the runs are not in order of addresses, or are none. */

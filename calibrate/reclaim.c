@@ -177,13 +177,16 @@ void reclaim_add_evidence(struct reclaim *r, const struct views *v, size_t row, 
 			fmax(0, used_kib - or_zero(r->load_swap_kib) - or_zero(r->ballast_swap_kib));
 }
 
-static double mean_of(const struct reclaim *probes, size_t n, size_t offset)
+/* All members are numbers. */
+#define NUMBERS (sizeof(struct reclaim) / sizeof(double))
+
+static double mean_of(const struct reclaim *probes, size_t n, size_t number)
 {
 	double sum = 0;
 	size_t known = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		double x = *(const double *)((const char *)&probes[i] + offset);
+		double x = ((const double *)&probes[i])[number];
 
 		if (isnan(x))
 			continue;
@@ -195,15 +198,10 @@ static double mean_of(const struct reclaim *probes, size_t n, size_t offset)
 
 struct reclaim reclaim_mean(const struct reclaim *probes, size_t n)
 {
-	struct reclaim r;
+	struct reclaim r = reclaim_unknown();
 
-#define X(name) r.name##_kib = mean_of(probes, n, offsetof(struct reclaim, name##_kib));
-	RECLAIM_SIZES(X)
-#undef X
-	r.dropped_pct = mean_of(probes, n, offsetof(struct reclaim, dropped_pct));
-	r.given_up_pct = mean_of(probes, n, offsetof(struct reclaim, given_up_pct));
-	r.majfaults = mean_of(probes, n, offsetof(struct reclaim, majfaults));
-	r.allocstalls = mean_of(probes, n, offsetof(struct reclaim, allocstalls));
+	for (size_t i = 0; i < NUMBERS; i++)
+		((double *)&r)[i] = mean_of(probes, n, i);
 	return r;
 }
 

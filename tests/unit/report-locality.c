@@ -13,7 +13,8 @@ static void add_runs(struct snapshot *s, unsigned pid, const struct proto_page_r
 	f->name = xstrdup("pagemap");
 	f->len = n * sizeof(*runs);
 	f->data = xmalloc(f->len);
-	memcpy(f->data, runs, f->len);
+	if (n)
+		memcpy(f->data, runs, f->len);
 }
 
 /* 16 MiB of text of which so much is touched, in two runs, and 8 MiB of data of which a half is written. */
