@@ -48,6 +48,12 @@
  */
 #define TOUCH_PER_PAGE 4
 
+/*
+ * How often the clock is looked at: in a guest without a clock of the hypervisor's that takes longer than
+ * touching a page, and if all of these are in swap they are read back in a few ms.
+ */
+#define TOUCHES_PER_LOOK 16
+
 enum touch { TOUCH_NONE, TOUCH_SWEEP, TOUCH_RANDOM, TOUCH_COUNT };
 
 static const char *const touch_names[TOUCH_COUNT] = { "none", "sweep", "random" };
@@ -237,7 +243,10 @@ static void touch_pages(uint64_t *memory, uint64_t pages, uint64_t n, uint64_t u
 {
 	if (o->touch == TOUCH_NONE || pages == 0)
 		return;
-	for (; n > 0 && now_us() < until_us; n--, t->count++) {
+	for (uint64_t i = 0; i < n; i++, t->count++) {
+		if (i % TOUCHES_PER_LOOK == 0 && now_us() >= until_us)
+			return;
+
 		uint64_t index = t->next < pages ? t->next : 0;
 
 		if (o->touch == TOUCH_RANDOM)
