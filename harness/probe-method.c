@@ -129,8 +129,14 @@ static bool snapshot_frozen(struct probe *p, const char *name)
 	return probe_freeze(p) && probe_snapshot(p, name) && probe_thaw(p);
 }
 
-static bool has_snapshot(const struct probe *p, const char *name)
+/** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
+static bool is_taken(const struct probe *p, const char *name)
 {
+	static const char *const ours[] = { "load", "onset", "end" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(ours[i], name) == 0)
+			return true;
 	for (size_t i = 0; i < p->rec->snapshots_count; i++)
 		if (strcmp(p->rec->snapshots[i].name, name) == 0)
 			return true;
@@ -149,7 +155,7 @@ static bool snapshot_checkpoint(struct probe *p)
 
 	if (sscanf(name, "build-%u%1s", &number, rest) == 1 && number % 2)
 		return true;
-	if (p->checkpoint_snapshots == CHECKPOINT_SNAPSHOTS_MAX || has_snapshot(p, name))
+	if (p->checkpoint_snapshots == CHECKPOINT_SNAPSHOTS_MAX || is_taken(p, name))
 		return true;
 	p->checkpoint_snapshots++;
 	return snapshot_frozen(p, name);

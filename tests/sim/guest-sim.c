@@ -91,14 +91,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The processes of the load of fixed size end a round of their work. */
+/* The processes of the load of fixed size end a round of their work, or their building. */
 static void end_round(struct guest *g)
 {
+	const char *line = g->is_built ? "round-1" : "full cpu_ms=120";
+
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {
 			g->is_working[i] = false;
-			sim_say_line(g, SIM_FIXED_PID + (int)i, "round-1");
+			sim_say_line(g, SIM_FIXED_PID + (int)i, line);
 		}
+	g->is_built = true;
 	g->round_us = 0;
 }
 
@@ -313,8 +316,11 @@ static void start_fixed(struct guest *g)
 				json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
 					  "hello?", "bad", 1),
 				NULL, 0);
+		else if (g->params->first_checkpoint)
+			sim_say_line(g, pid, g->params->first_checkpoint);
 		else if (!g->params->never_full)
 			sim_say_line(g, pid, "full cpu_ms=120");
+		g->is_built |= !g->params->first_checkpoint;
 	}
 }
 

@@ -165,6 +165,34 @@ static void test_processes(void)
 	probe_record_deinit(&r);
 }
 
+static unsigned count_snapshots(const struct probe_record *r, const char *name)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->snapshots_count; i++)
+		n += strcmp(r->snapshots[i].name, name) == 0;
+	return n;
+}
+
+/** Evidence on the way has the name of its checkpoint, unless a moment of ours has it. */
+static void test_checkpoint_names(void)
+{
+	static const char *const names[] = { "build-4", "load", "onset" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+
+		params.first_checkpoint = names[i];
+
+		struct probe_record r = run(&params, PROBE_DISPLACEMENT, 512);
+
+		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
+		is_int(count_snapshots(&r, names[i]), 1, names[i]);
+		is_int((long long)r.snapshots_count, i ? 3 : 4, "baseline, load, onset, and the one on the way");
+		probe_record_deinit(&r);
+	}
+}
+
 static void test_population(void)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
@@ -381,6 +409,7 @@ int main(void)
 	test_growth();
 	test_displacement();
 	test_processes();
+	test_checkpoint_names();
 	test_population();
 	test_ram();
 	test_faults();
