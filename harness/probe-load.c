@@ -223,6 +223,7 @@ bool probe_start_load(struct probe *p)
 	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
 		return false;
 	p->loads_n++;
+	p->load_start_us = probe_last_sample_us(p);
 	return true;
 }
 

@@ -161,13 +161,15 @@ static bool snapshot_checkpoint(struct probe *p)
 	return snapshot_frozen(p, name);
 }
 
-/** Has the load's memory stood still for as long as a guest takes to settle? */
+/** Has the load's memory stood still for as long as a guest takes to settle, since its last process came? */
 static bool is_quiet(const struct probe *p)
 {
 	const struct probe_record *r = p->rec;
 	uint64_t last_us = probe_last_sample_us(p), settle_us = p->spec->settle_ms * 1000ull;
 	uint64_t lo = UINT64_MAX, hi = 0;
 
+	if (last_us - p->load_start_us < settle_us)
+		return false;
 	for (size_t i = r->samples_count; i--;) {
 		const struct proto_sample *s = &r->samples[i];
 

@@ -210,6 +210,14 @@ static void test_population(void)
 	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three have room");
 	is_int(count_pids(find_snapshot(&r, "onset")), 4, "the fourth has not");
 	probe_record_deinit(&r);
+	spec.is_forked = spec.has_checkpoints = false;
+	params.never_full = true;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "the same with processes that know no checkpoints");
+	ok(r.phase_ms[PHASE_LOAD] >= 3 * 3000, "each of which is waited for");
+	probe_record_deinit(&r);
+	params.never_full = false;
+	spec.is_forked = spec.has_checkpoints = true;
 	params.fixed_kib = 1024;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "no-onset",
