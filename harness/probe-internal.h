@@ -113,6 +113,9 @@ bool probe_start_load(struct probe *p);
 /** Has a process ended that should still be there? */
 bool probe_has_exit(const struct probe *p);
 
+/** Has a process of the load ended, whatever the ballast did? */
+bool probe_has_load_exit(const struct probe *p);
+
 /**
  * A process has exited that should not have yet: ends the probe with what that means. True for a workload
  * that just came to its end in growing.

@@ -246,6 +246,11 @@ bool probe_has_exit(const struct probe *p)
 	return find_exit(p) != NULL;
 }
 
+bool probe_has_load_exit(const struct probe *p)
+{
+	return probe_has_exit(p) && find_exit(p) != &p->ballast;
+}
+
 bool probe_has_ballast(const struct probe *p)
 {
 	return p->ballast.pid != 0;

@@ -230,6 +230,10 @@ static void do_watch(struct guest *g, json_t *request)
 		sim_ship(g);
 		g->is_watching = false;
 		reply(g, request, NULL);
+		if (g->params->late_oom && g->has_onset) {
+			g->oom_kills++;
+			(g->fixed_n ? sim_end_fixed : sim_end_load)(g, 0, SIGKILL);
+		}
 		return;
 	}
 	g->tick_us = get_uint(request, "tick_ms") * 1000;

@@ -52,6 +52,7 @@ struct guest_sim_params {
 	uint64_t fixed_ends_kib;   /**< the fixed load ends when the ballast beside it holds so much; 0: it
 				      stays */
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
+	bool late_oom;       /**< the kernel kills the frozen load after the last sample */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
 	bool touch_behind;   /**< the ballast touches a quarter of what it should */

@@ -271,6 +271,9 @@ static void test_faults(void)
 	      "No such file");
 	FAULT(params.exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
 	FAULT(params.oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
+	FAULT(params.late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
+	FAULT(params.late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
+	FAULT(params.late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
