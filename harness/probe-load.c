@@ -215,6 +215,10 @@ static json_t *string_array(const char *const *strings)
 
 bool probe_start_load(struct probe *p)
 {
+	if (p->loads_n == PLAN_PROCESSES_MAX)
+		return probe_end(p, OUTCOME_INVALID, "the load is to have more than %d processes",
+				 PLAN_PROCESSES_MAX);
+
 	struct probe_process *process = &p->loads[p->loads_n];
 	json_t *argv = string_array(p->spec->argv);
 

@@ -163,6 +163,14 @@ static void test_processes(void)
 	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
 	is_str(r.flags, "", "and are steady");
 	probe_record_deinit(&r);
+
+	/* Its number comes from the results file. */
+	params.fixed_kib = 1024;
+	spec.processes = 1000;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "invalid", "more processes than any plan has are none");
+	has_str(r.reason, "more than 32 processes", "and the reason says so");
+	probe_record_deinit(&r);
 }
 
 static unsigned count_snapshots(const struct probe_record *r, const char *name)
