@@ -200,6 +200,12 @@ static void test_workload_refused(void)
 		   "two or more sizes", "a search for the guest without a range");
 	is_refused(HEAD LOADS "interpreters: {python3: {command: x}}\n", 7,
 		   "an interpreter 'python3' already", "a shipped interpreter made anew");
+	is_refused(HEAD LOADS "interpreters: {\"-\": {command: x}}\n", 7, "'-' is not a name",
+		   "a name that is that of none");
+	is_refused(HEAD LOADS "interpreters: {ballast: {command: x}}\n", 7, "'ballast' is not a name",
+		   "a name that is that of another load");
+	is_refused(HEAD LOADS "interpreters: {\"a b\": {command: x}}\n", 7, "'a b' is not a name",
+		   "a name of several words");
 	is_refused(HEAD LOADS "interpreters: {a: {extension: x}}\n", 7, "'command' is missing", "no command");
 	is_refused(HEAD LOADS "interpreters: {a: {command: []}}\n", 7, "1 to 8 words", "an empty command");
 	is_refused(HEAD LOADS "interpreters: {a: {command: x, env: {A=B: c}}}\n", 7,
