@@ -208,7 +208,7 @@ static bool is_placed(struct probe *p)
 /**
  * Starts the load, waits until it has all that it will hold and the guest is at rest. It rests as long as a
  * fixed ballast, so that what either sets going in the guest has as much time to end. A running load goes on
- * with its work meanwhile.
+ * with its work meanwhile, a frozen one is stopped for good.
  */
 static bool place_load(struct probe *p)
 {
@@ -218,6 +218,9 @@ static bool place_load(struct probe *p)
 		return false;
 	/* A known-answer load has its file pages in use, or not, by what it is. */
 	if (p->spec->is_in_image && !probe_unreference(p))
+		return false;
+	/* What waits at a checkpoint stands still already; what knows none does not. */
+	if (p->spec->is_frozen && !probe_stop_load(p))
 		return false;
 	return rest(p) && is_placed(p);
 }
@@ -231,9 +234,7 @@ bool probe_live_displacement(struct probe *p)
 		return probe_end(
 			p, OUTCOME_INVALID,
 			"the load alone made the guest swap: there is no room for a ballast beside it");
-	if (!snapshot_frozen(p, "load") || (p->spec->is_frozen && !probe_stop_load(p)))
-		return false;
-	return probe_live_ballast(p);
+	return snapshot_frozen(p, "load") && probe_live_ballast(p);
 }
 
 bool probe_live_ram(struct probe *p)

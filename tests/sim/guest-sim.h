@@ -61,6 +61,7 @@ struct guest_sim_params {
 	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
 	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
+	unsigned stops; /**< how often loads were told to stop; counted here */
 	unsigned lives; /**< guests started so far; counted here by start() */
 };
 

@@ -248,6 +248,13 @@ static void test_ram(void)
 	ok(find_snapshot(&r, "load") != NULL, "the load is measured");
 	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
 	probe_record_deinit(&r);
+	is_int(params.stops, 0, "a running load is not stopped");
+	spec.is_frozen = true;
+	spec.has_checkpoints = false;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "no-onset", "nor with one that knows no checkpoints");
+	is_int(params.stops, 1, "which is stopped when it is to be frozen");
+	probe_record_deinit(&r);
 	spec.guest.ram_mib = 100;
 	spec.z_kib = 100 * 1024;
 	r = run_spec(&params, &spec);
