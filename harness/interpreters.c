@@ -85,6 +85,12 @@ static struct err *read_interpreter(struct yaml_node node, struct interpreter *r
 	return e ? e : read_env(yaml_get(node, "env"), ret);
 }
 
+/** Names are in every report; "-" and "ballast" stand there for what has no interpreter. */
+static bool is_name(const char *name)
+{
+	return strspn(name, WORD_CHARS) && !name[strspn(name, WORD_CHARS "._+-")] && strcmp(name, "ballast") != 0;
+}
+
 struct err *interpreters_add(struct interpreters *list, struct yaml_node mapping)
 {
 	struct err *e = NULL;
@@ -96,6 +102,11 @@ struct err *interpreters_add(struct interpreters *list, struct yaml_node mapping
 		const char *name;
 
 		e = yaml_pair(mapping, i, &name, &node);
+		if (!e && !is_name(name))
+			e = yaml_error(node,
+				       "'%s' is not a name for an interpreter: use letters, digits, and '._+-' "
+				       "behind the first; 'ballast' is taken",
+				       name);
 		if (!e && interpreters_find(list, name))
 			e = yaml_error(node, "there is an interpreter '%s' already; give yours another name",
 				       name);

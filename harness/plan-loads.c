@@ -96,6 +96,17 @@ static struct err *parse_interpreters(struct yaml_node node, const struct plan *
 	return e;
 }
 
+/** What gets no arguments cannot be told to fork: there would be one process where the cell says several. */
+static struct err *check_launch(struct yaml_node node, const struct plan_load *load)
+{
+	for (size_t i = 0; !load->has_checkpoints && i < load->launch.n; i++)
+		if (strcmp(load->launch.v[i], "forked") == 0)
+			return yaml_error(yaml_at(yaml_get(node, "launch"), i),
+					  "a workload with 'checkpoints: false' cannot be told to fork: use "
+					  "'launch: independent', or teach it checkpoints");
+	return NULL;
+}
+
 static struct err *parse_workload(struct yaml_node node, const struct plan *plan, struct plan_load *ret)
 {
 	static const char *const keys[] = { "workload", "interpreter", "processes",   "launch", "size",
@@ -124,6 +135,8 @@ static struct err *parse_workload(struct yaml_node node, const struct plan *plan
 		e = plan_get_strings(node, "activity", activity_names, &ret->activity);
 	if (!e && yaml_is_present(checkpoints))
 		e = yaml_bool(checkpoints, &ret->has_checkpoints);
+	if (!e)
+		e = check_launch(node, ret);
 	return e ? e : parse_methods(node, "workload", can, plan, ret);
 }
 

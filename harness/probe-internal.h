@@ -54,6 +54,7 @@ struct probe {
 	struct probe_process ballast;
 	struct probe_process loads[PLAN_PROCESSES_MAX]; /**< processes of the load, in the order of start */
 	size_t loads_n;
+	uint64_t load_start_us;    /**< last sample before the latest of them was started */
 	bool has_free_run;         /**< the load goes on from each checkpoint as soon as all are there */
 	unsigned rounds;           /**< barriers since then */
 	struct strbuf checkpoints; /**< log of them, see probe_log_checkpoint() */
@@ -111,6 +112,9 @@ bool probe_start_load(struct probe *p);
 
 /** Has a process ended that should still be there? */
 bool probe_has_exit(const struct probe *p);
+
+/** Has a process of the load ended, whatever the ballast did? */
+bool probe_has_load_exit(const struct probe *p);
 
 /**
  * A process has exited that should not have yet: ends the probe with what that means. True for a workload

@@ -215,6 +215,10 @@ static json_t *string_array(const char *const *strings)
 
 bool probe_start_load(struct probe *p)
 {
+	if (p->loads_n == PLAN_PROCESSES_MAX)
+		return probe_end(p, OUTCOME_INVALID, "the load is to have more than %d processes",
+				 PLAN_PROCESSES_MAX);
+
 	struct probe_process *process = &p->loads[p->loads_n];
 	json_t *argv = string_array(p->spec->argv);
 
@@ -223,6 +227,7 @@ bool probe_start_load(struct probe *p)
 	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
 		return false;
 	p->loads_n++;
+	p->load_start_us = probe_last_sample_us(p);
 	return true;
 }
 
@@ -243,6 +248,11 @@ static const struct probe_process *find_exit(const struct probe *p)
 bool probe_has_exit(const struct probe *p)
 {
 	return find_exit(p) != NULL;
+}
+
+bool probe_has_load_exit(const struct probe *p)
+{
+	return probe_has_exit(p) && find_exit(p) != &p->ballast;
 }
 
 bool probe_has_ballast(const struct probe *p)

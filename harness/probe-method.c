@@ -129,8 +129,14 @@ static bool snapshot_frozen(struct probe *p, const char *name)
 	return probe_freeze(p) && probe_snapshot(p, name) && probe_thaw(p);
 }
 
-static bool has_snapshot(const struct probe *p, const char *name)
+/** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
+static bool is_taken(const struct probe *p, const char *name)
 {
+	static const char *const ours[] = { "load", "onset", "end" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(ours[i], name) == 0)
+			return true;
 	for (size_t i = 0; i < p->rec->snapshots_count; i++)
 		if (strcmp(p->rec->snapshots[i].name, name) == 0)
 			return true;
@@ -149,19 +155,21 @@ static bool snapshot_checkpoint(struct probe *p)
 
 	if (sscanf(name, "build-%u%1s", &number, rest) == 1 && number % 2)
 		return true;
-	if (p->checkpoint_snapshots == CHECKPOINT_SNAPSHOTS_MAX || has_snapshot(p, name))
+	if (p->checkpoint_snapshots == CHECKPOINT_SNAPSHOTS_MAX || is_taken(p, name))
 		return true;
 	p->checkpoint_snapshots++;
 	return snapshot_frozen(p, name);
 }
 
-/** Has the load's memory stood still for as long as a guest takes to settle? */
+/** Has the load's memory stood still for as long as a guest takes to settle, since its last process came? */
 static bool is_quiet(const struct probe *p)
 {
 	const struct probe_record *r = p->rec;
 	uint64_t last_us = probe_last_sample_us(p), settle_us = p->spec->settle_ms * 1000ull;
 	uint64_t lo = UINT64_MAX, hi = 0;
 
+	if (last_us - p->load_start_us < settle_us)
+		return false;
 	for (size_t i = r->samples_count; i--;) {
 		const struct proto_sample *s = &r->samples[i];
 
@@ -200,7 +208,7 @@ static bool is_placed(struct probe *p)
 /**
  * Starts the load, waits until it has all that it will hold and the guest is at rest. It rests as long as a
  * fixed ballast, so that what either sets going in the guest has as much time to end. A running load goes on
- * with its work meanwhile.
+ * with its work meanwhile, a frozen one is stopped for good.
  */
 static bool place_load(struct probe *p)
 {
@@ -210,6 +218,9 @@ static bool place_load(struct probe *p)
 		return false;
 	/* A known-answer load has its file pages in use, or not, by what it is. */
 	if (p->spec->is_in_image && !probe_unreference(p))
+		return false;
+	/* What waits at a checkpoint stands still already; what knows none does not. */
+	if (p->spec->is_frozen && !probe_stop_load(p))
 		return false;
 	return rest(p) && is_placed(p);
 }
@@ -223,9 +234,7 @@ bool probe_live_displacement(struct probe *p)
 		return probe_end(
 			p, OUTCOME_INVALID,
 			"the load alone made the guest swap: there is no room for a ballast beside it");
-	if (!snapshot_frozen(p, "load") || (p->spec->is_frozen && !probe_stop_load(p)))
-		return false;
-	return probe_live_ballast(p);
+	return snapshot_frozen(p, "load") && probe_live_ballast(p);
 }
 
 bool probe_live_ram(struct probe *p)

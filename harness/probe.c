@@ -338,6 +338,23 @@ static const char *no_onset_reason(const struct probe *p)
 	return "";
 }
 
+/**
+ * Is the load still all there, after its evidence? A frozen process can be killed, by a kernel that is out of
+ * memory, and Y would be that of the others. A displaced load was measured before, and what has ended by
+ * itself in growing has no Y.
+ */
+static bool is_evidence_whole(struct probe *p)
+{
+	enum probe_kind kind = p->spec->kind;
+
+	if (!probe_has_load_exit(p) || kind == PROBE_DISPLACEMENT ||
+	    (kind == PROBE_GROWTH && !p->has_onset))
+		return true;
+	if (!probe_explain_exit(p))
+		return false;
+	return probe_end(p, OUTCOME_INVALID, "the workload ended just when the guest swapped");
+}
+
 static bool live_method(struct probe *p)
 {
 	switch (p->spec->kind) {
@@ -379,7 +396,8 @@ static void live(struct probe *p)
 			  p->spec->kind == PROBE_GROWTH ? "the workload had ended" : "it was looked at");
 		return;
 	}
-	if (!probe_snapshot(p, p->has_onset ? "onset" : "end") || !count_swap_writes(p))
+	if (!probe_snapshot(p, p->has_onset ? "onset" : "end") || !is_evidence_whole(p) ||
+	    !count_swap_writes(p))
 		return;
 	if (probe_has_ballast(p) && !probe_verify_ballast(p))
 		return;

@@ -43,7 +43,7 @@ struct probe_spec {
 	bool has_rounds;      /**< once full it goes on working, in rounds with a checkpoint each */
 	unsigned processes;   /**< to start; a population starts as many as there is room for */
 	bool is_forked;       /**< a population is forked by its first process */
-	bool is_frozen;       /**< the load is stopped when the ballast comes, or the guest is looked at */
+	bool is_frozen;       /**< the load is stopped once it has its size, before the guest rests with it */
 };
 
 /**

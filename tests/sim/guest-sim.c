@@ -91,14 +91,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The processes of the load of fixed size end a round of their work. */
+/* The processes of the load of fixed size end a round of their work, or their building. */
 static void end_round(struct guest *g)
 {
+	const char *line = g->is_built ? "round-1" : "full cpu_ms=120";
+
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {
 			g->is_working[i] = false;
-			sim_say_line(g, SIM_FIXED_PID + (int)i, "round-1");
+			sim_say_line(g, SIM_FIXED_PID + (int)i, line);
 		}
+	g->is_built = true;
 	g->round_us = 0;
 }
 
@@ -227,6 +230,10 @@ static void do_watch(struct guest *g, json_t *request)
 		sim_ship(g);
 		g->is_watching = false;
 		reply(g, request, NULL);
+		if (g->params->late_oom && g->has_onset) {
+			g->oom_kills++;
+			(g->fixed_n ? sim_end_fixed : sim_end_load)(g, 0, SIGKILL);
+		}
 		return;
 	}
 	g->tick_us = get_uint(request, "tick_ms") * 1000;
@@ -313,8 +320,11 @@ static void start_fixed(struct guest *g)
 				json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
 					  "hello?", "bad", 1),
 				NULL, 0);
+		else if (g->params->first_checkpoint)
+			sim_say_line(g, pid, g->params->first_checkpoint);
 		else if (!g->params->never_full)
 			sim_say_line(g, pid, "full cpu_ms=120");
+		g->is_built |= !g->params->first_checkpoint;
 	}
 }
 
@@ -375,6 +385,7 @@ static void do_signal(struct guest *g, json_t *request)
 	int sig = (int)get_uint(request, "sig");
 
 	reply(g, request, NULL);
+	g->params->stops += sig == SIGSTOP;
 	if (g->load.is_frozen && sig != SIGKILL)
 		g->load.pending_signal = sig;
 	else

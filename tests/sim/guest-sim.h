@@ -32,6 +32,7 @@ struct guest_sim_params {
 	/* A load of fixed size (/known, or --mode hold), which has all its memory at once. */
 	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
 	bool never_full;    /**< it never says that it is */
+	const char *first_checkpoint; /**< it comes to that before it is full; NULL: to none */
 	bool garbage;       /**< it writes what is no checkpoint */
 	bool kills_itself;  /**< by SIGKILL */
 	bool forks;         /**< without end, until the kernel refuses it */
@@ -51,6 +52,7 @@ struct guest_sim_params {
 	uint64_t fixed_ends_kib;   /**< the fixed load ends when the ballast beside it holds so much; 0: it
 				      stays */
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
+	bool late_oom;       /**< the kernel kills the frozen load after the last sample */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
 	bool touch_behind;   /**< the ballast touches a quarter of what it should */
@@ -59,6 +61,7 @@ struct guest_sim_params {
 	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
 	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
+	unsigned stops; /**< how often loads were told to stop; counted here */
 	unsigned lives; /**< guests started so far; counted here by start() */
 };
 

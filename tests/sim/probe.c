@@ -163,6 +163,42 @@ static void test_processes(void)
 	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
 	is_str(r.flags, "", "and are steady");
 	probe_record_deinit(&r);
+
+	/* Its number comes from the results file. */
+	params.fixed_kib = 1024;
+	spec.processes = 1000;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "invalid", "more processes than any plan has are none");
+	has_str(r.reason, "more than 32 processes", "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+static unsigned count_snapshots(const struct probe_record *r, const char *name)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->snapshots_count; i++)
+		n += strcmp(r->snapshots[i].name, name) == 0;
+	return n;
+}
+
+/** Evidence on the way has the name of its checkpoint, unless a moment of ours has it. */
+static void test_checkpoint_names(void)
+{
+	static const char *const names[] = { "build-4", "load", "onset" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+
+		params.first_checkpoint = names[i];
+
+		struct probe_record r = run(&params, PROBE_DISPLACEMENT, 512);
+
+		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
+		is_int(count_snapshots(&r, names[i]), 1, names[i]);
+		is_int((long long)r.snapshots_count, i ? 3 : 4, "baseline, load, onset, and the one on the way");
+		probe_record_deinit(&r);
+	}
 }
 
 static void test_population(void)
@@ -182,6 +218,14 @@ static void test_population(void)
 	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three have room");
 	is_int(count_pids(find_snapshot(&r, "onset")), 4, "the fourth has not");
 	probe_record_deinit(&r);
+	spec.is_forked = spec.has_checkpoints = false;
+	params.never_full = true;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "the same with processes that know no checkpoints");
+	ok(r.phase_ms[PHASE_LOAD] >= 3 * 3000, "each of which is waited for");
+	probe_record_deinit(&r);
+	params.never_full = false;
+	spec.is_forked = spec.has_checkpoints = true;
 	params.fixed_kib = 1024;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "no-onset",
@@ -203,6 +247,13 @@ static void test_ram(void)
 	is_int((long long)r.z_kib, 256 * 1024, "its RAM is what was asked");
 	ok(find_snapshot(&r, "load") != NULL, "the load is measured");
 	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
+	probe_record_deinit(&r);
+	is_int(params.stops, 0, "a running load is not stopped");
+	spec.is_frozen = true;
+	spec.has_checkpoints = false;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "no-onset", "nor with one that knows no checkpoints");
+	is_int(params.stops, 1, "which is stopped when it is to be frozen");
 	probe_record_deinit(&r);
 	spec.guest.ram_mib = 100;
 	spec.z_kib = 100 * 1024;
@@ -235,6 +286,9 @@ static void test_faults(void)
 	      "No such file");
 	FAULT(params.exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
 	FAULT(params.oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
+	FAULT(params.late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
+	FAULT(params.late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
+	FAULT(params.late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
@@ -381,6 +435,7 @@ int main(void)
 	test_growth();
 	test_displacement();
 	test_processes();
+	test_checkpoint_names();
 	test_population();
 	test_ram();
 	test_faults();

@@ -141,8 +141,9 @@ static void test_workload(void)
 		MANY "loads:\n"
 		     "  - {workload: [strings, dicts], interpreter: [mine, lua5.4], processes: [1, 4],\n"
 		     "     launch: [forked, independent], size: [small, 32M], activity: frozen,\n"
-		     "     method: [ram, growth], checkpoints: false}\n"
+		     "     method: [ram, growth]}\n"
 		     "  - {workload: bare, interpreter: none}\n"
+		     "  - {workload: bare, interpreter: none, checkpoints: false}\n"
 		     "interpreters: {mine: {command: [/opt/my, -u], env: {A_B: \"1\"}, extension: my}}\n",
 		&plan);
 
@@ -164,7 +165,7 @@ static void test_workload(void)
 	is_str(l->activity.v[0], "frozen", "activity");
 	ok(l->methods[METHOD_RAM] && l->methods[METHOD_GROWTH] && !l->methods[METHOD_DISPLACEMENT],
 	   "methods of its own");
-	ok(!l->has_checkpoints, "checkpoints");
+	ok(l->has_checkpoints && !l[2].has_checkpoints, "checkpoints");
 	ok(l[1].methods[METHOD_RAM] && l[1].methods[METHOD_POPULATION] && l[1].has_checkpoints,
 	   "what is not written is all that may be");
 	if (!ok(mine != NULL, "the plan's own interpreter is found"))
@@ -190,6 +191,8 @@ static void test_workload_refused(void)
 		   "more processes than have a line");
 	is_refused(HEAD ONE ", launch: spawned}\n", 6, "'spawned' is not known", "an unknown launch");
 	is_refused(HEAD ONE ", activity: asleep}\n", 6, "'asleep' is not known", "an unknown activity");
+	is_refused(HEAD ONE ", launch: forked, checkpoints: false}\n", 6, "cannot be told to fork",
+		   "forking asked of what gets no arguments");
 	is_refused(HEAD ONE ", method: ram}\n", 6, "not among the methods of the plan", "a method of nobody");
 	is_refused(HEAD ONE ", method: threshold}\n", 6, "has no use for method 'threshold'",
 		   "a method that is the ballast's");
@@ -197,6 +200,12 @@ static void test_workload_refused(void)
 		   "two or more sizes", "a search for the guest without a range");
 	is_refused(HEAD LOADS "interpreters: {python3: {command: x}}\n", 7,
 		   "an interpreter 'python3' already", "a shipped interpreter made anew");
+	is_refused(HEAD LOADS "interpreters: {\"-\": {command: x}}\n", 7, "'-' is not a name",
+		   "a name that is that of none");
+	is_refused(HEAD LOADS "interpreters: {ballast: {command: x}}\n", 7, "'ballast' is not a name",
+		   "a name that is that of another load");
+	is_refused(HEAD LOADS "interpreters: {\"a b\": {command: x}}\n", 7, "'a b' is not a name",
+		   "a name of several words");
 	is_refused(HEAD LOADS "interpreters: {a: {extension: x}}\n", 7, "'command' is missing", "no command");
 	is_refused(HEAD LOADS "interpreters: {a: {command: []}}\n", 7, "1 to 8 words", "an empty command");
 	is_refused(HEAD LOADS "interpreters: {a: {command: x, env: {A=B: c}}}\n", 7,
