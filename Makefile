@@ -35,6 +35,7 @@ SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidenc
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)
+WORKLOAD_TESTS := $(wildcard tests/workloads/*.t)
 MEASURE_TESTS := $(wildcard tests/measure/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
 WORKLOADS := $(wildcard guest/workloads/*)
@@ -71,11 +72,11 @@ $B/datadir: FORCE
 .PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
-$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known
+$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known guest/interpreters.yaml
 	@mkdir -p $(@D)
 	$(call say,AS)
 	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' \
-		-DKNOWN='"$B/guest/known"' -c -o $@ $<
+		-DKNOWN='"$B/guest/known"' -DINTERPRETERS='"guest/interpreters.yaml"' -c -o $@ $<
 
 $B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
 	@mkdir -p $(@D)
@@ -162,7 +163,7 @@ $B/man/%: docs/%.pod
 .PHONY: install
 install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is honoured)
 	install -D -m 755 swapcal $(DESTDIR)$(BINDIR)/swapcal
-	for f in vm-images/*.yaml guest/workloads/*.py calibrate/metrics/*.sql examples/*.yaml examples/*.csv; do \
+	for f in vm-images/*.yaml guest/workloads/*.py guest/workloads/*.lua calibrate/metrics/*.sql examples/*.yaml examples/*.csv; do \
 		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
 	for f in $(MAN_PAGES); do \
 		install -D -m 644 $$f $(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/} || exit 1; done
@@ -172,8 +173,8 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 PROVE := prove --exec ''
 
 .PHONY: check
-check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, measure and docs tests: no root, no image, under a minute
-	$(PROVE) --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS)
+check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, workload, measure and docs tests: no root, no image, under a minute
+	$(PROVE) --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS)
 	$(PROVE) $(MEASURE_TESTS)
 
 .PHONY: check-system
@@ -207,7 +208,7 @@ check-layers: ## base <- calibrate <- harness, one file per library
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
-	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe, a snapshot and judging again cost

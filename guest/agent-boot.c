@@ -19,6 +19,10 @@
 
 #define MODULES_MAX 64
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define ZRAM_SYSFS "/sys/block/zram0"
+
 /** The virtio device type of a disk, as sysfs prints it. */
 #define VIRTIO_TYPE_BLOCK "0x0002"
 
@@ -48,8 +52,6 @@ static const struct mount_step root_mounts[] = {
 	{ "run", ROOT "/run", "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755" },
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const char *mount_all(const struct mount_step *steps, size_t n)
 {
 	const char *error = NULL;
@@ -60,6 +62,22 @@ static const char *mount_all(const struct mount_step *steps, size_t n)
 			error = fail("cannot mount '%s': %s", s->target, strerror(errno));
 	}
 	return error;
+}
+
+/* The kernel leaves these to an init; without them a program of the root image could not open its own output
+ * again. */
+static void link_descriptors(void)
+{
+	static const char *const links[][2] = {
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "/proc/self/fd/0", "/dev/stdin" },
+		{ "/proc/self/fd/1", "/dev/stdout" },
+		{ "/proc/self/fd/2", "/dev/stderr" },
+	};
+
+	for (size_t i = 0; i < COUNT(links); i++)
+		if (symlink(links[i][0], links[i][1]) < 0)
+			say("cannot make '%s': %s", links[i][1], strerror(errno));
 }
 
 static const char *load_module(const char *path)
@@ -84,7 +102,26 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-static const char *load_modules(void)
+/*
+ * What a guest with zram has, and no other: kept out of the kernel until the host asks. Compressors may be
+ * modules of their own, which some kernels have built in.
+ */
+static const char *const zram_modules[] = { "zsmalloc", "lzo", "lzo_rle", "zram" };
+
+/* "07-zram.ko" */
+static bool is_for_zram(const char *file)
+{
+	const char *name = file + strspn(file, "0123456789-");
+	size_t len = strcspn(name, ".");
+
+	for (size_t i = 0; i < COUNT(zram_modules); i++)
+		if (strlen(zram_modules[i]) == len && strncmp(zram_modules[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+/* Loads, in order, the modules that are for zram, or all others. How many there were is in *ret_n. */
+static const char *load_modules(bool for_zram, size_t *ret_n)
 {
 	char names[MODULES_MAX][64];
 	size_t n = 0;
@@ -93,7 +130,7 @@ static const char *load_modules(void)
 	const char *error = NULL;
 
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
+		if (entry->d_name[0] == '.' || is_for_zram(entry->d_name) != for_zram)
 			continue;
 		if (n == MODULES_MAX || strlen(entry->d_name) >= sizeof(names[0])) {
 			error = fail("more modules than %d, or a long name: '%s'", MODULES_MAX,
@@ -113,14 +150,43 @@ static const char *load_modules(void)
 		if (!error)
 			error = load_module(path);
 	}
+	*ret_n = n;
 	return error;
+}
+
+/* Gives back the memory of modules that were not wanted. */
+static void drop_modules(void)
+{
+	DIR *dir = opendir("/modules");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 const char *boot_system(void)
 {
 	const char *error = mount_all(first_mounts, COUNT(first_mounts));
+	size_t n;
 
-	return error ? error : load_modules();
+	return error ? error : load_modules(false, &n);
+}
+
+const char *boot_zram(void)
+{
+	size_t n;
+	const char *error = load_modules(true, &n);
+
+	if (error)
+		return error;
+	/* Without a module it may still be built in. */
+	if (access(ZRAM_SYSFS, F_OK) < 0)
+		return n ? fail("its modules make no '%s'", ZRAM_SYSFS)
+			 : fail("the image has no module 'zram', and the kernel none built in");
+	return NULL;
 }
 
 /* The path of the block device with that serial, in a static buffer; NULL when there is none. */
@@ -190,7 +256,21 @@ const char *boot_root_image(void)
 	/* noload: no journal replay, so that the disk can be read-only in the hypervisor too. */
 	if (mount(device, ROOT, "ext4", MS_RDONLY, "noload") < 0)
 		return fail("cannot mount the root image from '%s': %s", device, strerror(errno));
+	link_descriptors();
 	return mount_all(root_mounts, COUNT(root_mounts));
+}
+
+const char *boot_user(void)
+{
+	const char *device = wait_for_disk(PROTO_SERIAL_USER);
+
+	if (!device)
+		return NULL;
+	/* Not as device or set-user-id files: nothing on it may give a load more rights than it was started
+	 * with. */
+	if (mount(device, ROOT PROTO_USER_DIR, "ext4", MS_RDONLY | MS_NOSUID | MS_NODEV, "noload") < 0)
+		return fail("cannot mount the disk of workloads '%s': %s", device, strerror(errno));
+	return NULL;
 }
 
 const char *boot_scratch(void)
@@ -205,12 +285,16 @@ const char *boot_scratch(void)
 	return NULL;
 }
 
-const char *boot_swapon(const char *device)
+const char *boot_swapon(const char *device, uint64_t mkswap_kib)
 {
 	const char *path = device[0] == '/' ? device : wait_for_disk(device);
+	const char *error = path && mkswap_kib ? swap_make(path, mkswap_kib) : NULL;
 
+	drop_modules();
 	if (!path)
 		return fail("no disk has the serial '%s'", device);
+	if (error)
+		return error;
 	if (swapon(path, 0) < 0)
 		return fail("cannot swap on '%s': %s", path, strerror(errno));
 	return NULL;

@@ -18,6 +18,7 @@
 static uint64_t frozen_order_us, frozen_took_us;
 
 static int procs_fd = -1, freeze_fd = -1, events_fd = -1, memory_fd = -1;
+static int pids_events_fd = -1, memory_events_fd = -1;
 
 static int open_load_file(const char *path, int flags, const char **error)
 {
@@ -38,12 +39,14 @@ const char *cgroup_init(void)
 	freeze_fd = open_load_file(LOAD_DIR "/cgroup.freeze", O_WRONLY, &error);
 	events_fd = open_load_file(LOAD_DIR "/cgroup.events", O_RDONLY, &error);
 	memory_fd = open_load_file(LOAD_DIR "/memory.current", O_RDONLY, &error);
+	pids_events_fd = open_load_file(LOAD_DIR "/pids.events", O_RDONLY, &error);
+	memory_events_fd = open_load_file(LOAD_DIR "/memory.events", O_RDONLY, &error);
 	if (error)
 		return error;
 
 	char max[16];
 
-	snprintf(max, sizeof(max), "%d", CGROUP_PIDS_MAX);
+	snprintf(max, sizeof(max), "%d", PROTO_LOAD_TASKS_MAX);
 	return file_write(LOAD_DIR "/pids.max", max);
 }
 
@@ -66,6 +69,14 @@ uint64_t cgroup_memory_kib(void)
 	char text[32];
 
 	return strtoull(reread(memory_fd, text, sizeof(text)), NULL, 10) / 1024;
+}
+
+void cgroup_report(void)
+{
+	char text[256];
+
+	msg_int("forks_refused", (int64_t)text_number(reread(pids_events_fd, text, sizeof(text)), "max "));
+	msg_int("oom_kills", (int64_t)text_number(reread(memory_events_fd, text, sizeof(text)), "oom_kill "));
 }
 
 bool cgroup_is_frozen(void)
@@ -105,7 +116,7 @@ bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us)
 
 size_t cgroup_pids(pid_t *pids, size_t max)
 {
-	char text[CGROUP_PIDS_MAX * 8]; /* "32768\n" and some */
+	char text[PROTO_LOAD_TASKS_MAX * 8]; /* "32768\n" and some */
 	size_t n = 0;
 
 	if (file_read(LOAD_DIR "/cgroup.procs", text, sizeof(text), NULL))

@@ -13,6 +13,14 @@
 
 static const char *const process_files[] = { "smaps_rollup", "smaps", "status", "stat", "statm" };
 
+/* What only some guests have, by what they were given: there or not, no word about it. */
+static const struct {
+	const char *path, *name;
+} optional_files[] = {
+	{ "/sys/block/zram0/mm_stat", "zram0/mm_stat" },
+	{ "/sys/block/zram0/comp_algorithm", "zram0/comp_algorithm" },
+};
+
 static const struct {
 	const char *path, *name;
 } guest_files[] = {
@@ -135,13 +143,16 @@ static void send_cost(int64_t id, uint64_t start_us)
 
 void evidence_snapshot(int64_t id)
 {
-	static pid_t pids[CGROUP_PIDS_MAX];
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
 	uint64_t start_us = now_us();
 	size_t n = cgroup_pids(pids, COUNT(pids));
 
 	/* The guest first: its counters move while we work, a frozen process does not. */
 	for (size_t i = 0; i < COUNT(guest_files); i++)
 		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
+	for (size_t i = 0; i < COUNT(optional_files); i++)
+		if (access(optional_files[i].path, F_OK) == 0)
+			evidence_file(id, 0, optional_files[i].path, optional_files[i].name);
 	pagemap_begin();
 	for (size_t i = 0; i < n; i++)
 		send_process(id, pids[i]);

@@ -13,7 +13,8 @@
 #define OUTPUT_MAX_BYTES 16384
 
 /* What one load may make the agent do in one turn of its loop: a flood must not delay the next tick. */
-#define LINES_PER_TURN 4
+#define LINES_PER_TURN  4
+#define REAPED_PER_TURN 64
 
 /*
  * Turns spent on the last words of a dead process: a pipe full of the shortest lines. Without a limit its
@@ -134,8 +135,8 @@ const char *load_resume(pid_t pid, const char *line)
 
 const char *load_signal(int sig)
 {
-	static pid_t pids[CGROUP_PIDS_MAX];
-	size_t n = cgroup_pids(pids, CGROUP_PIDS_MAX);
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
+	size_t n = cgroup_pids(pids, PROTO_LOAD_TASKS_MAX);
 
 	if (sig < 1 || sig >= NSIG)
 		return fail("no such signal: %d", sig);
@@ -265,6 +266,7 @@ static void report_exit(struct load *l)
 	msg_int("pid", l->pid);
 	msg_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 	msg_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	cgroup_report();
 	msg_send(0);
 	free_load(l);
 }
@@ -301,12 +303,15 @@ bool load_poll_serve(const struct pollfd *fds)
 bool load_reap(void)
 {
 	bool any = false;
-	pid_t pid;
-	int status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct load *l = find_load(pid);
+	/* Orphans of the load are ours too, and a load may make them without end. */
+	for (int i = 0; i < REAPED_PER_TURN; i++) {
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+		struct load *l = pid > 0 ? find_load(pid) : NULL;
 
+		if (pid <= 0)
+			return any;
 		if (!l)
 			continue;
 		/* Reported when its pipes are empty: it may have spoken since they were last read. */
@@ -314,5 +319,5 @@ bool load_reap(void)
 		l->wait_status = status;
 		l->last_turns = 0;
 	}
-	return any;
+	return true;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "guest/agent.h"
@@ -16,9 +19,15 @@
 /* Where exec reports its failure; closed by a successful exec. */
 #define EXEC_FD 6
 
+/*
+ * Who a program of the root image is: Debian's nobody, nogroup. As root it could end or stop us, change the
+ * settings of the guest that the experiment is about, or leave its cgroup.
+ */
+#define IMAGE_UID 65534
+
 /** Why a child could not become the load. */
 struct exec_failure {
-	enum { FAILED_CGROUP, FAILED_CHROOT, FAILED_EXEC } where;
+	enum { FAILED_CGROUP, FAILED_CHROOT, FAILED_RIGHTS, FAILED_EXEC } where;
 	int error;
 };
 
@@ -106,7 +115,7 @@ static char **make_environment(const struct spawn_request *r)
 	static char number[4][40];
 	static char defaults[2][2][64] = {
 		{ "PATH=/", "HOME=/" },
-		{ "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root" },
+		{ "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/tmp" },
 	};
 	size_t count = 0;
 
@@ -138,6 +147,25 @@ _Noreturn static void child_fail(int fd, int where)
 	_exit(127);
 }
 
+/* Gives up all rights for good. The bounds are those of the cgroup: the kernel's by user would come before
+ * them. */
+static bool become_nobody(void)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_NPROC, &none) == 0 && setrlimit(RLIMIT_MEMLOCK, &none) == 0 &&
+	       setgroups(0, NULL) == 0 && setresgid(IMAGE_UID, IMAGE_UID, IMAGE_UID) == 0 &&
+	       setresuid(IMAGE_UID, IMAGE_UID, IMAGE_UID) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* A program may open its descriptors again by their names in /proc, as shells do: then their owner counts. */
+static bool give_pipes(void)
+{
+	return fchown(STDOUT_FILENO, IMAGE_UID, IMAGE_UID) == 0 &&
+	       fchown(CHECKPOINT_FD, IMAGE_UID, IMAGE_UID) == 0 &&
+	       fchown(RESUME_FD, IMAGE_UID, IMAGE_UID) == 0;
+}
+
 _Noreturn static void run_child(const struct spawn_request *r, const struct spawn_pipes *p)
 {
 	static char *argv[JSON_ITEMS_MAX + 1];
@@ -156,6 +184,8 @@ _Noreturn static void run_child(const struct spawn_request *r, const struct spaw
 	fcntl(EXEC_FD, F_SETFD, FD_CLOEXEC);
 	if (r->chrooted && (chroot("/root-image") < 0 || chdir("/") < 0))
 		child_fail(EXEC_FD, FAILED_CHROOT);
+	if (r->chrooted && (!give_pipes() || !become_nobody()))
+		child_fail(EXEC_FD, FAILED_RIGHTS);
 	memcpy(argv, r->argv, r->argc * sizeof(*argv));
 	environ = make_environment(r);
 	execvp(argv[0], argv);
@@ -187,7 +217,8 @@ const char *spawn(const struct spawn_request *r, struct spawn_pipes *ret_pipes, 
 
 bool spawn_result(struct spawn_pipes *p, const char *name, const char **ret_error)
 {
-	static const char *const actions[] = { "put into the cgroup", "enter the root image for", "execute" };
+	static const char *const actions[] = { "put into the cgroup", "enter the root image for",
+					       "take the rights from", "execute" };
 	struct exec_failure f;
 	ssize_t n = read(p->exec, &f, sizeof(f));
 

@@ -12,7 +12,7 @@ struct spawn_request {
 	size_t argc;
 	char **env;
 	size_t env_len;
-	bool chrooted;   /**< in the root image, else in the initramfs */
+	bool chrooted;   /**< in the root image, as a user without rights; else in the initramfs, as root */
 	int progress_fd; /**< for a process of the initramfs: the page in which it counts */
 	size_t slot;     /**< and its number there */
 };

@@ -60,6 +60,7 @@ static void send_heartbeat(void)
 	msg_int("t_us", (int64_t)now_us());
 	msg_int("rss_kib", (int64_t)text_number(rollup, "Rss:"));
 	sample_report();
+	cgroup_report();
 	msg_send(0);
 }
 
@@ -154,8 +155,17 @@ static void do_swapon(int64_t id, const struct json_object *o)
 {
 	const char *error = NULL;
 	const char *device = need(o, "device", JSON_TYPE_STRING, &error)->string;
+	int64_t kib = 0;
 
-	msg_reply(id, error ? error : boot_swapon(device));
+	if (json_find(o, "mkswap_kib", JSON_TYPE_INT))
+		kib = need_int(o, "mkswap_kib", 1, INT64_MAX, &error);
+	msg_reply(id, error ? error : boot_swapon(device, (uint64_t)kib));
+}
+
+static void do_zram(int64_t id, const struct json_object *o)
+{
+	(void)o;
+	msg_reply(id, boot_zram());
 }
 
 static void do_watch(int64_t id, const struct json_object *o)
@@ -236,6 +246,22 @@ static void do_thaw(int64_t id, const struct json_object *o)
 	set_frozen(id, false);
 }
 
+/* Forgets which file pages the load has used so far: from now on its page tables tell anew. */
+static void do_unreference(int64_t id, const struct json_object *o)
+{
+	static pid_t pids[PROTO_LOAD_TASKS_MAX];
+	size_t n = cgroup_pids(pids, PROTO_LOAD_TASKS_MAX);
+
+	(void)o;
+	for (size_t i = 0; i < n; i++) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pids[i]);
+		file_write(path, "3"); /* one that has ended meanwhile uses no page any more */
+	}
+	msg_reply(id, NULL);
+}
+
 static void do_snapshot(int64_t id, const struct json_object *o)
 {
 	(void)o;
@@ -255,10 +281,13 @@ static const struct request {
 	const char *type;
 	void (*handle)(int64_t id, const struct json_object *o);
 } requests[] = {
-	{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
-	{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
-	{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_thaw },
+	{ "write", do_write },       { "read", do_read },
+	{ "swapon", do_swapon },     { "watch", do_watch },
+	{ "start", do_start },       { "resume", do_resume },
+	{ "signal", do_signal },     { "freeze", do_freeze },
+	{ "thaw", do_thaw },         { "unreference", do_unreference },
 	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+	{ "zram", do_zram },
 };
 
 void agent_handle(char *json, size_t len)
@@ -333,7 +362,7 @@ static int poll_timeout_ms(uint64_t heartbeat_us, bool more)
 _Noreturn static void serve(void)
 {
 	uint64_t heartbeat_us = now_us();
-	bool more = false;
+	bool more = false, has_dead = false;
 
 	for (;;) {
 		struct pollfd fds[3 + LOAD_POLLFDS] = {
@@ -355,8 +384,10 @@ _Noreturn static void serve(void)
 		if (fds[0].revents & POLLIN)
 			port_receive();
 		more = load_poll_serve(fds + 3);
-		if (read(child_fd, &info, sizeof(info)) > 0)
-			more |= load_reap();
+		/* One signal may stand for many children. */
+		if (read(child_fd, &info, sizeof(info)) > 0 || has_dead)
+			has_dead = load_reap();
+		more |= has_dead;
 		if (now_us() >= heartbeat_us) {
 			send_heartbeat();
 			heartbeat_us = (now_us() / HEARTBEAT_US + 1) * HEARTBEAT_US;
@@ -370,6 +401,7 @@ int main(void)
 
 	note_error(error, sizeof(error), boot_system());
 	note_error(error, sizeof(error), boot_root_image());
+	note_error(error, sizeof(error), boot_user());
 	note_error(error, sizeof(error), boot_scratch());
 	note_error(error, sizeof(error), cgroup_init());
 	note_error(error, sizeof(error), catch_children());

@@ -39,10 +39,20 @@ uint64_t text_number(const char *text, const char *key);
 const char *boot_system(void);
 /** Mounts the root disk and what programs expect in it; nothing to do when there is no such disk. */
 const char *boot_root_image(void);
+/** Mounts the disk with a user's workloads in the root image; nothing to do when there is none. */
+const char *boot_user(void);
 /** Mounts the scratch disk; nothing to do when there is none. */
 const char *boot_scratch(void);
-/** Swaps on a device: its path, or its serial. */
-const char *boot_swapon(const char *device);
+/** Loads the modules of zram, which boot_system() leaves alone. Before swap is on. */
+const char *boot_zram(void);
+/** Swaps on a device: its path, or its serial; mkswap_kib: make it a swap area of so much first, 0: it is
+ * one. */
+const char *boot_swapon(const char *device, uint64_t mkswap_kib);
+
+/* agent-swap.c */
+
+/** Writes the header of a swap area of so much to the start of a device. */
+const char *swap_make(const char *path, uint64_t kib);
 
 /* agent-port.c */
 
@@ -80,13 +90,13 @@ uint64_t cgroup_memory_kib(void);
 /** Freezes or thaws the load and waits until it is so, at most 2 s. */
 const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us);
 bool cgroup_is_frozen(void);
-/** Is the load frozen by our order: when that came, on now_us(), and how long it took until all stood still. */
+/** Adds forks_refused and oom_kills to a message. */
+void cgroup_report(void);
+/** Is the load frozen by our order: when that came, on now_us(), and how long it took until all stood still.
+ */
 bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us);
 /** Processes of the load, in the order of the kernel; at most max are written. */
 size_t cgroup_pids(pid_t *pids, size_t max);
-
-/* The kernel's limit for the load, and with it the size of our tables. */
-#define CGROUP_PIDS_MAX 512
 
 /* agent-sample.c */
 
@@ -106,7 +116,7 @@ void sample_report(void);
 
 /* agent-load.c */
 
-#define LOAD_MAX     16
+#define LOAD_MAX     33
 #define LOAD_POLLFDS (3 * LOAD_MAX)
 
 const char *load_init(void);
@@ -120,7 +130,10 @@ uint64_t load_pages(void);
 void load_poll_prepare(struct pollfd *fds);
 /** Serves them, and reports processes that ended. True when there is more to do at once. */
 bool load_poll_serve(const struct pollfd *fds);
-/** Reaps every dead child. True when one was a process that was started: load_poll_serve() reports it. */
+/**
+ * Reaps dead children, but not more than a tick has time for: true when there may be more. A process that was
+ * started is reported by load_poll_serve().
+ */
 bool load_reap(void);
 
 /* agent-evidence.c */

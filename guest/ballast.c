@@ -5,11 +5,17 @@
  * with it, so it is meant to be read: it maps N KiB, writes every page once, says so, and waits to be told to
  * end (SIGTERM); then it checks every page it wrote.
  *
- *     ballast --kib N [--rate-kib-s R] [--fill random|zero] [--seed S]
+ *     ballast --kib N [--rate-kib-s R] [--fill random|half|zero] [--touch none|sweep|random]
+ *             [--seed S]
  *
  * No page is like another and none compresses, so that neither zswap nor a merging of same pages can hide it;
  * huge pages are refused, so that it grows page by page. Zeros are the negative control: newer kernels swap
- * such pages out without writing them, and the check at the end counts them.
+ * such pages out without writing them, and the check at the end counts them. With half, the second half of
+ * each page is zeros: for guests that swap to zram, where a page that does not compress frees nothing.
+ *
+ * A page once written is not used again, unless --touch asks for it: then it reads and writes back one word
+ * of pages it has, in order and again from the start (sweep) or by chance (random), while it grows and as
+ * long as it stays.
  */
 
 #include <errno.h>
@@ -35,12 +41,31 @@
 /* Without a rate there are no bursts; this is how often the order to end is looked for. */
 #define UNPACED_PAGES 64
 
+/*
+ * So many pages are touched in the time that one is written. With 1 a sweep would only follow what was just
+ * written; with 4 it is through while the ballast grows by a third, and at the usual 64 MiB/s it uses 256 MiB
+ * within the second that the onset rule looks at. Touching costs little beside writing: one word, not 512.
+ */
+#define TOUCH_PER_PAGE 4
+
+enum touch { TOUCH_NONE, TOUCH_SWEEP, TOUCH_RANDOM, TOUCH_COUNT };
+
+static const char *const touch_names[TOUCH_COUNT] = { "none", "sweep", "random" };
+
 struct options {
 	uint64_t kib, rate_kib_s, seed;
-	bool zero;
+	size_t fill_words; /* of each page; the rest is zeros */
+	enum touch touch;
 };
 
-static void die(const char *what, const char *why)
+/** Where touching is, and what it did. */
+struct toucher {
+	uint64_t next;   /* of a sweep */
+	uint64_t random; /* never 0 */
+	uint64_t count;
+};
+
+_Noreturn static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "ballast: %s: %s\n", what, why);
 	exit(2);
@@ -61,9 +86,28 @@ static uint64_t parse_number(const char *option, const char *text)
 	return n;
 }
 
+static size_t parse_fill(const char *text)
+{
+	if (text && strcmp(text, "random") == 0)
+		return PAGE_WORDS;
+	if (text && strcmp(text, "half") == 0)
+		return PAGE_WORDS / 2;
+	if (!text || strcmp(text, "zero") != 0)
+		die("--fill", "neither 'random' nor 'half' nor 'zero'");
+	return 0;
+}
+
+static enum touch parse_touch(const char *text)
+{
+	for (int i = 0; text && i < TOUCH_COUNT; i++)
+		if (strcmp(touch_names[i], text) == 0)
+			return (enum touch)i;
+	die("--touch", "neither 'none' nor 'sweep' nor 'random'");
+}
+
 static struct options parse_options(char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .fill_words = PAGE_WORDS };
 
 	for (argv++; *argv; argv += 2) {
 		const char *value = argv[1];
@@ -74,12 +118,12 @@ static struct options parse_options(char **argv)
 			o.rate_kib_s = parse_number("--rate-kib-s", value);
 		else if (strcmp(*argv, "--seed") == 0)
 			o.seed = parse_number("--seed", value);
-		else if (strcmp(*argv, "--fill") != 0)
-			die(*argv, "unknown option");
-		else if (!value || (strcmp(value, "zero") != 0 && strcmp(value, "random") != 0))
-			die("--fill", "neither 'random' nor 'zero'");
+		else if (strcmp(*argv, "--touch") == 0)
+			o.touch = parse_touch(value);
+		else if (strcmp(*argv, "--fill") == 0)
+			o.fill_words = parse_fill(value);
 		else
-			o.zero = strcmp(value, "zero") == 0;
+			die(*argv, "unknown option");
 	}
 	/* The limit keeps all later arithmetic in 64 bits: 1 TiB. */
 	if (o.kib == 0 || o.kib > 1ull << 30)
@@ -94,7 +138,7 @@ static void write_page(uint64_t *page, const struct options *o, uint64_t index)
 	uint64_t x = fill_start(o->seed, index);
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
-		page[i] = o->zero ? 0 : x;
+		page[i] = i < o->fill_words ? x : 0;
 		x = fill_next(x);
 	}
 }
@@ -112,7 +156,7 @@ static void check_page(const uint64_t *page, const struct options *o, uint64_t i
 	bool good = true;
 
 	for (size_t i = 0; i < PAGE_WORDS; i++) {
-		good &= page[i] == (o->zero ? 0 : x);
+		good &= page[i] == (i < o->fill_words ? x : 0);
 		any |= page[i];
 		x = fill_next(x);
 	}
@@ -184,8 +228,31 @@ static uint64_t grid_us(uint64_t now)
 	return now / BURST_US * BURST_US + BURST_US + BURST_US / 2;
 }
 
+/*
+ * Touches up to n of the first pages, for no longer than until_us: a page in swap is first read back, and
+ * neither growing nor the order to end may wait for many of those.
+ */
+static void touch_pages(uint64_t *memory, uint64_t pages, uint64_t n, uint64_t until_us,
+			const struct options *o, struct toucher *t)
+{
+	if (o->touch == TOUCH_NONE || pages == 0)
+		return;
+	for (; n > 0 && now_us() < until_us; n--, t->count++) {
+		uint64_t index = t->next < pages ? t->next : 0;
+
+		if (o->touch == TOUCH_RANDOM)
+			index = (t->random = fill_next(t->random)) % pages;
+		t->next = index + 1;
+
+		volatile uint64_t *word = memory + index * PAGE_WORDS;
+
+		*word = *word;
+	}
+}
+
 /* Writes the pages at the asked rate. How many were written: all, or fewer when told to end. */
-static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term)
+static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term,
+		     struct toucher *t)
 {
 	volatile uint64_t *progress = open_progress();
 	uint64_t start_us = grid_us(now_us()), start_page = 0, burst = 0, done = 0;
@@ -204,10 +271,34 @@ static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, 
 		}
 		if (told_to_end(term, o->rate_kib_s ? due_us : 0))
 			break;
+
+		uint64_t before = done;
+
 		for (; done < target && done < pages; *progress = ++done)
 			write_page(memory + done * PAGE_WORDS, o, done);
+		touch_pages(memory, done, TOUCH_PER_PAGE * (done - before),
+			    (o->rate_kib_s ? due_us : now_us()) + BURST_US, o, t);
 	}
 	return done;
+}
+
+/* Stays with what it has, and goes on touching it at the same pace, until told to end. */
+static void rest(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term,
+		 struct toucher *t)
+{
+	uint64_t per_burst = TOUCH_PER_PAGE * o->rate_kib_s * BURST_US / (1000000 * PAGE_KIB);
+	uint64_t due_us = grid_us(now_us());
+
+	if (!o->rate_kib_s)
+		per_burst = TOUCH_PER_PAGE * UNPACED_PAGES;
+	if (!per_burst)
+		per_burst = 1;
+	while (o->touch == TOUCH_NONE ? sigwaitinfo(term, NULL) != SIGTERM : !told_to_end(term, due_us)) {
+		touch_pages(memory, pages, per_burst, due_us + BURST_US, o, t);
+		due_us += BURST_US;
+		if (now_us() > due_us + LAG_MAX_US)
+			due_us = grid_us(now_us());
+	}
 }
 
 /* The number after the key in a file of /proc/self; 0 without one. */
@@ -260,7 +351,8 @@ int main(int argc, char **argv)
 	if (madvise(memory, pages * PAGE_BYTES, MADV_NOHUGEPAGE) < 0 && errno != EINVAL)
 		die("cannot refuse huge pages", strerror(errno));
 
-	uint64_t done = grow(memory, pages, &o, &term);
+	struct toucher t = { .random = fill_start(o.seed, pages) };
+	uint64_t done = grow(memory, pages, &o, &term, &t);
 
 	if (done == pages) {
 		/* rss_kib: what it holds beside the pages; pte_kib: the page tables for all of it. */
@@ -269,16 +361,15 @@ int main(int argc, char **argv)
 			 (unsigned long long)(resident_or_swapped_kib() - pages * PAGE_KIB),
 			 (unsigned long long)read_kib("/proc/self/status", "\nVmPTE:"));
 		say(text);
-		while (sigwaitinfo(&term, NULL) != SIGTERM)
-			;
+		rest(memory, pages, &o, &term, &t);
 	}
 
 	struct check c = { 0 };
 
 	check_resident(memory, done, &o, &c);
-	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu zero=%llu swapped=%llu",
+	snprintf(text, sizeof(text), "verified pages=%llu bad=%llu zero=%llu swapped=%llu touched=%llu",
 		 (unsigned long long)c.pages, (unsigned long long)c.bad, (unsigned long long)c.zero,
-		 (unsigned long long)(done - c.pages));
+		 (unsigned long long)(done - c.pages), (unsigned long long)t.count);
 	say(text);
 	return c.bad > 0;
 }

@@ -22,20 +22,26 @@
  *                                  read back (at most 1 KiB) without its last newline, "" when
  *                                  unreadable
  *   read      path                 "file" frames, then the reply
- *   swapon    device               a path, or the serial of a disk
+ *   zram                           load the modules of zram, which are not loaded before: /dev/zram0 is
+ *                                  there then, of size 0. Refused when the guest has none; before swapon
+ *   swapon    device, [mkswap_kib] a path, or the serial of a disk. mkswap_kib: first write the header of
+ *                                  a swap area of this size
  *   watch     tick_ms, rule, pages, window_ms, freeze(bool), [align_ms]
  *                                  start sampling; apply the onset rule on each tick, baseline = the
  *                                  sample taken now; freeze the load at onset. tick_ms 0 ends
  *                                  sampling; the samples so far are sent before the reply
  *   start     argv[], env[], chroot(bool), [align_ms]
- *                                  start a load process in the load cgroup, in the root image when
- *                                  chroot, else in the initramfs (ballast); reply.pid. The reply comes
+ *                                  start a load process in the load cgroup: in the root image as a user
+ *                                  without rights when chroot, else in the initramfs as root (ballast);
+ *                                  reply.pid. The reply comes
  *                                  when exec worked or failed; refused while the load is frozen
  *                                  align_ms, of both: first wait for the next multiple of so many ms of
  *                                  guest time (at most 2000), so that with an instruction-counted clock
  *                                  equal lives stay equal, however late the host is
  *   resume    pid, line            send a line to the resume fd of a load process
  *   signal    sig                  to every process of the load
+ *   unreference                    clears the reference bits of file pages in the load's page tables (3 to
+ *                                  clear_refs): smaps then tells which of them are used from now on
  *   freeze, thaw                   the load; reply.freeze_us: how long it took
  *   snapshot  name                 "file" frames for every process and the guest, then the reply. A file of a
  *                                  process is a kernel text, or "pagemap": its pages as rows of struct
@@ -51,7 +57,9 @@
  *   hello       proto, agent, kernel, mem_total_kib, mem_available_kib, page_size, cpus, error
  *               (error: "" or why the guest is unfit, e.g. the root image did not mount)
  *   reply       id, ok(bool), error
- *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max
+ *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max, and of the load so far:
+ *               forks_refused (how often it was kept from having more than PROTO_LOAD_TASKS_MAX processes and
+ *               threads), oom_kills (how many of its processes the kernel has killed to get memory)
  *   samples     seq, count; payload: count rows of struct proto_sample; seq is the number of the first,
  *               counted from 0 since `watch`
  *   onset       t_us, swapped_pages (since the baseline), freeze_us, frozen(bool: false when it was not asked
@@ -60,7 +68,7 @@
  *                                  checkpoint fd, each byte that is not printable ASCII as '?'. Any other
  *                                  line, and the start of one over 200 bytes, has bad = true
  *   output      pid; payload: what a load wrote to stdout or stderr (cut after 16 KiB per load)
- *   exit        pid, status, signal; the last message about that process
+ *   exit        pid, status, signal, forks_refused, oom_kills; the last message about that process
  *   file        id, pid (0: the guest), name, more(bool); payload: a piece of raw text. A file that could
  *               not be read, or a process that vanished, has error and no payload
  */
@@ -69,7 +77,7 @@
 #include <string.h>
 
 /** Version of everything in this header; both ends must have the same. */
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 
 /** "SWC1", read as a little-endian number. */
 #define PROTO_MAGIC 0x31435753u
@@ -91,8 +99,17 @@
 /** A writable ext4, mounted at PROTO_SCRATCH_DIR when there is one. */
 #define PROTO_SERIAL_SCRATCH "swapcal-scratch"
 #define PROTO_SCRATCH_DIR    "/scratch"
+/** A read-only ext4 with a user's workloads; when there is one, loads in the root image see it at
+ * PROTO_USER_DIR. */
+#define PROTO_SERIAL_USER "swapcal-user"
+#define PROTO_USER_DIR    "/mnt"
 
-/** Exit status of a load that its guest cannot have; what it printed last says why. As in Automake's tests. */
+/** So many processes and threads may a load have at a time. More than any sensible one; the agent has tables
+ * of them. */
+#define PROTO_LOAD_TASKS_MAX 512
+
+/** Exit status of a load that its guest cannot have; what it printed last says why. As in Automake's tests.
+ */
 #define PROTO_STATUS_NOT_APPLICABLE 77
 
 /**

@@ -61,8 +61,8 @@ static json_t *host(void)
 	return h;
 }
 
-json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc,
-		     char **argv)
+json_t *audit_create(struct domain_conn *conn, struct image *const *images, size_t n, const char *accel,
+		     int argc, char **argv)
 {
 	json_t *audit = json_object();
 	json_t *arguments = json_array();
@@ -74,6 +74,10 @@ json_t *audit_create(struct domain_conn *conn, const struct image *image, const 
 	json_object_set_new(audit, "host", host());
 	json_object_set_new(audit, "connection", domain_conn_describe(conn));
 	json_object_set_new(audit, "accel", json_string(accel));
-	json_object_set(audit, "image", image->manifest);
+	json_t *manifests = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append(manifests, images[i]->manifest);
+	json_object_set_new(audit, "images", manifests);
 	return audit;
 }

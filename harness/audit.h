@@ -9,9 +9,9 @@
 
 /**
  * Every fact needed to repeat a run, besides its plan: host (kernel, CPU, memory, load), versions,
- * connection, accelerator, image manifest, arguments. A new reference.
+ * connection, accelerator, the manifests of the n images, arguments. A new reference.
  */
-json_t *audit_create(struct domain_conn *conn, const struct image *image, const char *accel, int argc,
-		     char **argv);
+json_t *audit_create(struct domain_conn *conn, struct image *const *images, size_t n, const char *accel,
+		     int argc, char **argv);
 
 #endif

@@ -26,12 +26,36 @@
 /* Probes one search usually takes (see the search's tests): only for the ETA. */
 #define PROBES_TYPICAL 9
 
-struct search_params campaign_search_params(const struct cell *threshold_cell)
-{
-	uint64_t ram_kib = (uint64_t)cell_uint(threshold_cell, "x_mib") * 1024;
-	uint64_t swap_kib = (uint64_t)cell_uint(threshold_cell, "swap_mib") * 1024;
+/* Guests have whole MiB of RAM. */
+#define RAM_STEP_KIB 1024
 
+uint64_t campaign_ram_max_kib(const struct cell *cell)
+{
+	/* The largest guest may be asked too, and the search asks above its lower end only. */
+	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + RAM_STEP_KIB;
+}
+
+static struct search_params ram_params(const struct cell *cell)
+{
+	uint64_t max_kib = campaign_ram_max_kib(cell);
+	uint64_t steps = max_kib / RAM_STEP_KIB / PRECISION_OF_RAM;
+
+	return (struct search_params){
+		.lo_kib = 0,
+		.hi_kib = max_kib - (uint64_t)cell_uint(cell, "x_lo_mib") * 1024,
+		.precision_kib = (steps ? steps : 1) * RAM_STEP_KIB,
+		.max_probes = PROBES_MAX,
+	};
+}
+
+struct search_params campaign_search_params(const struct cell *cell)
+{
+	uint64_t ram_kib = (uint64_t)cell_uint(cell, "x_mib") * 1024;
+	uint64_t swap_kib = (uint64_t)cell_uint(cell, "swap_mib") * 1024;
 	uint64_t precision_kib = ram_kib / PRECISION_OF_RAM / 4 * 4;
+
+	if (cell_is(cell, METHOD_RAM))
+		return ram_params(cell);
 
 	if (precision_kib < PRECISION_MIN_KIB)
 		precision_kib = PRECISION_MIN_KIB;
@@ -44,38 +68,71 @@ struct search_params campaign_search_params(const struct cell *threshold_cell)
 	};
 }
 
-static bool has_search_answer(const struct probe_record *r)
+/** What a probe answers to a search for Z*; false when it is no such answer. */
+static bool threshold_answer(const struct probe_record *r, struct search_probe *ret)
 {
-	return outcome_is_answer(r->outcome) && (r->kind == PROBE_RAMP || r->kind == PROBE_FIXED);
+	*ret = (struct search_probe){
+		.is_ramp = r->kind == PROBE_RAMP,
+		.z_kib = r->kind == PROBE_RAMP ? r->load_pages * 4 : r->z_kib,
+		.swapped = r->outcome == OUTCOME_ONSET,
+	};
+	return r->kind == PROBE_RAMP || r->kind == PROBE_FIXED;
 }
 
-struct search_probe *campaign_search_probes(unsigned replicate, const struct probe_record *probes, size_t n,
-					    size_t *ret_n)
+static bool ram_answer(const struct cell *cell, const struct probe_record *r, struct search_probe *ret)
 {
-	struct search_probe *answers = xcalloc(n, sizeof(*answers));
+	uint64_t max_kib = campaign_ram_max_kib(cell);
 
-	*ret_n = 0;
+	*ret = (struct search_probe){
+		.z_kib = max_kib > r->z_kib ? max_kib - r->z_kib : 0,
+		.swapped = r->outcome == OUTCOME_ONSET,
+	};
+	return r->kind == PROBE_RAM;
+}
+
+/** What the load leaves of the largest guest's memory: by so much smaller, a guest should begin to swap. */
+static struct search_probe ram_guess(const struct probe_record *largest)
+{
+	uint64_t load_kib = largest->load_pages * 4, room_kib = largest->mem_available0_kib;
+
+	return (struct search_probe){
+		.is_ramp = true,
+		.z_kib =
+			room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0,
+		.swapped = true,
+	};
+}
+
+struct search_probe *campaign_search_probes(const struct cell *cell, unsigned replicate,
+					    const struct probe_record *probes, size_t n, size_t *ret_n)
+{
+	bool is_ram = cell_is(cell, METHOD_RAM);
+	struct search_probe *answers = xcalloc(n + 1, sizeof(*answers));
+	size_t all = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		const struct probe_record *r = &probes[i];
 
-		if (!has_search_answer(r) ||
+		if (!outcome_is_answer(r->outcome) ||
 		    (replicate != CAMPAIGN_EVERY_REPLICATE && r->replicate != replicate))
 			continue;
-		answers[(*ret_n)++] = (struct search_probe){
-			.is_ramp = r->kind == PROBE_RAMP,
-			.z_kib = r->kind == PROBE_RAMP ? r->load_pages * 4 : r->z_kib,
-			.swapped = r->outcome == OUTCOME_ONSET,
-		};
+		if (!(is_ram ? ram_answer(cell, r, &answers[all]) : threshold_answer(r, &answers[all])))
+			continue;
+		all++;
+		if (is_ram && all == 1)
+			answers[all++] = ram_guess(r);
 	}
+	*ret_n = all;
 	return answers;
 }
 
-struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
+struct search_next campaign_search(const struct cell *cell, unsigned replicate,
 				   const struct probe_record *probes, size_t n)
 {
-	struct search_params params = campaign_search_params(threshold_cell);
+	struct search_params params = campaign_search_params(cell);
 	size_t answers_n;
-	cleanup_free struct search_probe *answers = campaign_search_probes(replicate, probes, n, &answers_n);
+	cleanup_free struct search_probe *answers =
+		campaign_search_probes(cell, replicate, probes, n, &answers_n);
 
 	return search_decide(&params, answers, answers_n);
 }
@@ -89,22 +146,39 @@ struct replicate_state {
 	uint64_t z_kib;
 };
 
-static struct replicate_state threshold_state(const struct cell *cell, unsigned replicate, unsigned answers,
-					      const struct probe_record *probes, size_t n)
+static struct replicate_state search_state(const struct cell *cell, unsigned replicate, unsigned answers,
+					   const struct probe_record *probes, size_t n)
 {
 	struct search_next next = campaign_search(cell, replicate, probes, n);
+	bool is_ram = cell_is(cell, METHOD_RAM);
 	struct replicate_state state = {
 		.status = NEEDS_PROBE,
 		.left = answers < PROBES_TYPICAL ? PROBES_TYPICAL - answers : 1,
-		.kind = PROBE_FIXED,
-		.z_kib = next.z_kib,
+		.kind = is_ram ? PROBE_RAM : PROBE_FIXED,
+		.z_kib = is_ram ? campaign_ram_max_kib(cell) - next.z_kib : next.z_kib,
 	};
 
 	if (next.step == SEARCH_RAMP) {
-		state.kind = PROBE_RAMP;
-		state.z_kib = campaign_search_params(cell).hi_kib;
+		state.kind = is_ram ? PROBE_RAM : PROBE_RAMP;
+		state.z_kib = is_ram ? (uint64_t)cell_uint(cell, "x_hi_mib") * 1024
+				     : campaign_search_params(cell).hi_kib;
 	} else if (next.step != SEARCH_PROBE) {
 		state.status = IS_DONE;
+	}
+	return state;
+}
+
+/** A replicate that one probe answers. */
+static struct replicate_state single_state(const struct cell *cell, unsigned answers)
+{
+	struct replicate_state state = { .status = answers ? IS_DONE : NEEDS_PROBE, .left = 1 };
+
+	if (cell_is(cell, METHOD_DISPLACEMENT)) {
+		state.kind = PROBE_DISPLACEMENT;
+		/* The ballast goes as far as that of the threshold's ramp would. */
+		state.z_kib = campaign_search_params(cell).hi_kib;
+	} else {
+		state.kind = cell_is(cell, METHOD_POPULATION) ? PROBE_POPULATION : PROBE_GROWTH;
 	}
 	return state;
 }
@@ -130,20 +204,10 @@ static struct replicate_state replicate_state(const struct cell *cell, unsigned 
 			is_applicable = false;
 	}
 
-	struct replicate_state state;
+	bool is_search = cell_is(cell, METHOD_THRESHOLD) || cell_is(cell, METHOD_RAM);
+	struct replicate_state state =
+		is_search ? search_state(cell, replicate, answers, probes, n) : single_state(cell, answers);
 
-	if (cell_is(cell, METHOD_THRESHOLD))
-		state = threshold_state(cell, replicate, answers, probes, n);
-	else if (cell_is(cell, METHOD_DISPLACEMENT))
-		/* The ballast goes as far as that of the threshold's ramp would. */
-		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE,
-						  .left = 1,
-						  .kind = PROBE_DISPLACEMENT,
-						  .z_kib = campaign_search_params(cell).hi_kib };
-	else
-		state = (struct replicate_state){ .status = answers ? IS_DONE : NEEDS_PROBE,
-						  .left = 1,
-						  .kind = PROBE_GROWTH };
 	state.seq = seq;
 	if (state.status == NEEDS_PROBE && !is_applicable)
 		state.status = IS_NOT_APPLICABLE;

@@ -61,10 +61,11 @@ static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct 
  * Lives one guest. One that cannot be started is a failed probe, unless it shows that this host can start
  * none.
  */
-static struct err *live(struct run *run, const struct probe_spec *spec, struct probe_record *ret)
+static struct err *live(struct run *run, void *ops_ctx, const struct probe_spec *spec,
+			struct probe_record *ret)
 {
 	const struct campaign *c = run->campaign;
-	struct err *e = probe_run(c->ops, c->ops_ctx, spec, c->events.phase, c->events.arg, ret);
+	struct err *e = probe_run(c->ops, ops_ctx, spec, c->events.phase, c->events.arg, ret);
 
 	if (!e) {
 		run->has_started = true;
@@ -86,29 +87,48 @@ static struct err *live(struct run *run, const struct probe_spec *spec, struct p
 	return NULL;
 }
 
-static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
-			     unsigned left)
+/** The image a cell's guests run; NULL when the campaign has none of that name. */
+static const struct campaign_image *find_image(const struct campaign *c, const struct cell *cell)
 {
-	const struct campaign *c = run->campaign;
-	cleanup_free char *name = guest_name(c->name, run->probes_run);
-	cleanup(load_command_deinit) struct load_command command = { .argv = { NULL } };
-	struct probe_spec spec = {
+	for (size_t i = 0; i < c->images_n; i++) {
+		const char *name = json_string_value(json_object_get(c->images[i].image->manifest, "name"));
+
+		if (name && strcmp(name, cell_str(cell, "image")) == 0)
+			return &c->images[i];
+	}
+	return NULL;
+}
+
+static bool has_load(enum probe_kind kind)
+{
+	return kind != PROBE_RAMP && kind != PROBE_FIXED;
+}
+
+static struct probe_spec make_spec(const struct run *run, const struct cell *cell,
+				   const struct cell_state *state, const char *guest)
+{
+	bool is_forked = strcmp(cell_str(cell, "launch"), "forked") == 0;
+	bool is_ram = state->kind == PROBE_RAM;
+
+	return (struct probe_spec){
 		.cell_key = cell->key,
 		.replicate = state->replicate,
 		.seq = state->seq,
 		.kind = state->kind,
 		.z_kib = state->z_kib,
 		.guest = {
-			.name = name,
+			.name = guest,
 			.accel = cell_str(cell, "accel"),
 			.icount = cell_bool(cell, "icount"),
-			.ram_mib = cell_uint(cell, "x_mib"),
+			.ram_mib = is_ram ? (unsigned)(state->z_kib / 1024) : cell_uint(cell, "x_mib"),
 			.swap_mib = cell_uint(cell, "swap_mib"),
 			.scratch_mib = cell_uint(cell, "scratch_mib"),
 			.vcpus = cell_uint(cell, "vcpus"),
-			.seed = probe_seed(c->seed, cell, state),
+			.seed = probe_seed(run->campaign->seed, cell, state),
 		},
+		.swap_kind = cell_str(cell, "swap"),
 		.swappiness = cell_uint(cell, "swappiness"),
+		.min_free_kib = cell_uint(cell, "min_free_kib"),
 		.thp = cell_str(cell, "thp"),
 		.mglru = cell_bool(cell, "mglru"),
 		.rule = onset_rule_find(cell_str(cell, "onset")),
@@ -116,21 +136,55 @@ static struct err *run_probe(struct run *run, const struct cell *cell, const str
 		.settle_ms = cell_uint(cell, "settle_ms"),
 		.ramp_kib_s = cell_uint(cell, "ramp_kib_s"),
 		.fill = cell_str(cell, "fill"),
+		.touch = cell_str(cell, "touch"),
+		.processes = is_forked ? 1 : cell_uint(cell, "processes"),
+		.is_forked = is_forked,
+		.is_frozen = strcmp(cell_str(cell, "activity"), "frozen") == 0,
 	};
+}
 
-	if (state->kind == PROBE_GROWTH || state->kind == PROBE_DISPLACEMENT) {
-		struct err *e = load_command_init(&command, cell, c->image, spec.guest.seed);
+/** Lives the guest of a probe, unless it is known beforehand that it cannot answer. */
+static struct err *answer(struct run *run, const struct cell *cell, struct probe_spec *spec,
+			  struct probe_record *ret)
+{
+	const struct campaign_image *image = find_image(run->campaign, cell);
+	cleanup(load_command_deinit) struct load_command command = { .argv = { NULL } };
+	struct known_spec known;
 
-		if (e)
-			return e;
-		spec.argv = (const char *const *)command.argv;
-		spec.is_in_image = command.is_in_image;
+	if (!image)
+		return err_new("the plan's images do not have the cell's, '%s'", cell_str(cell, "image"));
+
+	cleanup_free char *missing = has_load(spec->kind) ? load_command_missing(cell, image->image) : NULL;
+
+	if (missing) {
+		*ret = probe_not_applicable(spec, missing);
+		return NULL;
 	}
+	if (has_load(spec->kind)) {
+		command = load_command_create(cell, image->image);
+		spec->argv = (const char *const *)command.argv;
+		spec->env = (const char *const *)command.env;
+		spec->is_in_image = command.is_in_image;
+		spec->has_seed = command.has_seed;
+		spec->has_checkpoints = cell_known(cell, &known) || cell_bool(cell, "checkpoints");
+		spec->has_rounds = cell_bool(cell, "checkpoints") && !spec->is_frozen;
+		spec->processes = cell_known(cell, &known) ? 1 : spec->processes;
+	}
+	return live(run, image->ops_ctx, spec, ret);
+}
+
+static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
+			     unsigned left)
+{
+	const struct campaign *c = run->campaign;
+	cleanup_free char *name = guest_name(c->name, run->probes_run);
+	struct probe_spec spec = make_spec(run, cell, state, name);
+	struct probe_record record;
+
 	if (c->events.probe_start)
 		c->events.probe_start(c->events.arg, cell, &spec, run->probes_run, left);
 
-	struct probe_record record;
-	struct err *e = live(run, &spec, &record);
+	struct err *e = answer(run, cell, &spec, &record);
 
 	if (e)
 		return e;

@@ -23,11 +23,12 @@
  */
 
 /**
- * All cells of a plan in its order: the threshold cell of each guest, then its loads. Freed with
- * store_cells_free().
+ * All cells of a plan in its order: the threshold cell of each guest, then its loads; after the guests of all
+ * sizes the loads whose guest is searched. images are those of the plan, in its order; one that is NULL is
+ * not built: the keys of its cells mean nothing. Freed with store_cells_free().
  */
-void campaign_expand(const struct plan *plan, const struct image *image, const char *accel, struct cell **ret,
-		     size_t *ret_n);
+void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
+		     struct cell **ret, size_t *ret_n);
 
 /** A member of a cell's identity; "" or 0 when absent, which only happens in a file made by someone else. */
 const char *cell_str(const struct cell *cell, const char *key);
@@ -40,21 +41,27 @@ bool cell_is(const struct cell *cell, enum method method);
 /** The known-answer load of a cell; false when it has none, or when its numbers make no sense. */
 bool cell_known(const struct cell *cell, struct known_spec *ret);
 
-/** The search for a threshold cell's Z*. */
-struct search_params campaign_search_params(const struct cell *threshold_cell);
+/**
+ * The search for a threshold cell's Z*; for a cell of method ram, for the guest: the search is over how much
+ * less RAM than campaign_ram_max_kib() the guest has, so that it swaps above the threshold.
+ */
+struct search_params campaign_search_params(const struct cell *cell);
+
+/** From the RAM of a guest of a ram cell to what the search calls z, and back. */
+uint64_t campaign_ram_max_kib(const struct cell *cell);
 
 /** Stands for all replicates together. */
 #define CAMPAIGN_EVERY_REPLICATE UINT_MAX
 
 /**
- * The answers to the search of one replicate of a threshold cell, or of every replicate, among its n probes;
- * freed with free(). Probes that are no answers are left out.
+ * The answers to the search of one replicate of a cell of method threshold or ram, or of every replicate,
+ * among its n probes; freed with free(). Probes that are no answers are left out.
  */
-struct search_probe *campaign_search_probes(unsigned replicate, const struct probe_record *probes, size_t n,
-					    size_t *ret_n);
+struct search_probe *campaign_search_probes(const struct cell *cell, unsigned replicate,
+					    const struct probe_record *probes, size_t n, size_t *ret_n);
 
 /** What these answers say; of every replicate together only the estimate makes sense. */
-struct search_next campaign_search(const struct cell *threshold_cell, unsigned replicate,
+struct search_next campaign_search(const struct cell *cell, unsigned replicate,
 				   const struct probe_record *probes, size_t n);
 
 /** What is known about a cell, and what to ask next. */
@@ -94,14 +101,20 @@ struct campaign_result {
 	unsigned replicates_done, replicates_lost, replicates_not_applicable;
 };
 
+/** What some of a campaign's guests run, and what starts them. */
+struct campaign_image {
+	const struct image *image;
+	void *ops_ctx;
+};
+
 /** Where a campaign's guests come from and its results go. */
 struct campaign {
 	struct store *store;
 	int64_t run_id;
-	const char *name;          /**< of the plan, for the names of guests */
-	const struct image *image; /**< what the guests run */
+	const char *name;                    /**< of the plan, for the names of guests */
+	const struct campaign_image *images; /**< those of the plan, in its order */
+	size_t images_n;
 	const struct guest_ops *ops;
-	void *ops_ctx;
 	uint64_t seed;
 	bool retry_failed;
 	struct campaign_events events;

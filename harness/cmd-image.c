@@ -18,10 +18,10 @@
 #define IMAGE_SCHEMA_VERSION 1
 
 static const char help[] =
-	"usage: swapcal image build NAME|FILE.yaml [--force]\n"
+	"usage: swapcal image build NAME|FILE.yaml... [--force]\n"
 	"       swapcal image list [--format text|json]\n"
 	"       swapcal image show NAME [--format text|json]\n"
-	"       swapcal image rm NAME\n"
+	"       swapcal image rm NAME...\n"
 	"\n"
 	"Guest images: a kernel, its modules and a read-only root disk with the\n"
 	"interpreters, kept in the user's cache.\n"
@@ -49,7 +49,9 @@ struct options {
 	bool json;
 	bool is_help;
 	const char *verb;
-	const char *name;
+	const char *name; /**< the one at hand */
+	char **names;     /**< all that were given */
+	int names_n;
 };
 
 static struct err *parse_options(int argc, char **argv, struct options *ret)
@@ -79,10 +81,8 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		return e;
 	if (optind < argc)
 		o.verb = argv[optind++];
-	if (optind < argc)
-		o.name = argv[optind++];
-	if (optind < argc)
-		return err_new_kind(ERR_USAGE, "'%s': one argument too many", argv[optind]);
+	o.names = argv + optind;
+	o.names_n = argc - optind;
 	*ret = o;
 	return NULL;
 }
@@ -314,29 +314,47 @@ static const struct verb {
 	const char *name;
 	struct err *(*run)(const struct options *o);
 	bool needs_name;
+	bool takes_names; /**< several, one after the other */
 	bool has_force;
 	bool has_format;
 } verbs[] = {
-	{ "build", build, .needs_name = true, .has_force = true },
+	{ "build", build, .needs_name = true, .takes_names = true, .has_force = true },
 	{ "list", list, .has_format = true },
 	{ "show", show, .needs_name = true, .has_format = true },
-	{ "rm", rm, .needs_name = true },
+	{ "rm", rm, .needs_name = true, .takes_names = true },
 };
 
 static struct err *check_options(const struct verb *verb, const struct options *o)
 {
-	if (verb->needs_name && !o->name)
+	if (verb->needs_name && !o->names_n)
 		return err_new_kind(ERR_USAGE,
 				    "image %s: which image? Say its name, as in 'swapcal image %s bookworm'",
 				    verb->name, verb->name);
-	if (!verb->needs_name && o->name)
-		return err_new_kind(ERR_USAGE, "image %s: takes no name, but got '%s'", verb->name, o->name);
+	if (!verb->needs_name && o->names_n)
+		return err_new_kind(ERR_USAGE, "image %s: takes no name, but got '%s'", verb->name,
+				    o->names[0]);
+	if (!verb->takes_names && o->names_n > 1)
+		return err_new_kind(ERR_USAGE, "'%s': one argument too many", o->names[1]);
 	if (o->force && !verb->has_force)
 		return err_new_kind(ERR_USAGE, "image %s: --force is only for 'build'", verb->name);
 	if (o->json && !verb->has_format)
 		return err_new_kind(ERR_USAGE, "image %s: --format is only for 'list' and 'show'",
 				    verb->name);
 	return NULL;
+}
+
+/** Runs the verb for each name, up to the first that fails; once where it takes none. */
+static struct err *run_verb(const struct verb *verb, struct options *o)
+{
+	struct err *e = check_options(verb, o);
+
+	if (!e && !o->names_n)
+		return verb->run(o);
+	for (int i = 0; !e && i < o->names_n; i++) {
+		o->name = o->names[i];
+		e = verb->run(o);
+	}
+	return e;
 }
 
 struct err *cmd_image(int argc, char **argv)
@@ -355,9 +373,7 @@ struct err *cmd_image(int argc, char **argv)
 			ERR_USAGE,
 			"image: say what to do: build, list, show or rm; see 'swapcal image --help'");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(verbs[i].name, o.verb) == 0) {
-			e = check_options(&verbs[i], &o);
-			return e ? e : verbs[i].run(&o);
-		}
+		if (strcmp(verbs[i].name, o.verb) == 0)
+			return run_verb(&verbs[i], &o);
 	return err_new_kind(ERR_USAGE, "image: '%s' is not known; use build, list, show or rm", o.verb);
 }

@@ -8,6 +8,7 @@
 #include "harness/accel.h"
 #include "harness/audit.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/campaign.h"
@@ -15,9 +16,28 @@
 #include "harness/cmd.h"
 #include "harness/domain.h"
 #include "harness/guest-vm.h"
+#include "harness/load-command.h"
+#include "harness/report-format.h"
 #include "harness/run-progress.h"
+#include "harness/userdisk.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
+
+/** The images of a plan, in its order, and what starts guests of each. */
+struct images {
+	struct image *built[PLAN_LIST_MAX]; /**< NULL: not built */
+	struct guest_vm_host *hosts[PLAN_LIST_MAX];
+	struct campaign_image campaign[PLAN_LIST_MAX];
+	size_t n;
+};
+
+static void images_deinit(struct images *images)
+{
+	for (size_t i = 0; i < images->n; i++) {
+		guest_vm_host_destroy(images->hosts[i]);
+		image_destroy(images->built[i]);
+	}
+}
 
 struct options {
 	const char *plan_path, *output, *accel, *uri;
@@ -108,35 +128,60 @@ static struct err *put_cells(struct store *store, const struct cell *cells, size
 	return e;
 }
 
-static void print_cells(const struct plan *plan, const char *accel, const struct cell *cells, size_t n)
+/** The image of a cell; NULL when it is not built. */
+static const struct image *image_of(const struct plan *plan, const struct images *images,
+				    const struct cell *cell)
 {
-	printf("plan %s: %zu cells, %u replicate(s) each, accelerator %s\n", plan->name, n, plan->replicates,
-	       accel);
-	printf("%-12s  %6s  %-12s  %-13s  %-12s  %9s  %-7s  %s\n", "cell", "X MiB", "method", "workload",
-	       "interpreter", "processes", "thp", "swappiness");
-	for (size_t i = 0; i < n; i++)
-		printf("%-12.12s  %6u  %-12s  %-13s  %-12s  %9u  %-7s  %u\n", cells[i].key,
-		       cell_uint(&cells[i], "x_mib"), cell_str(&cells[i], "method"),
-		       cell_str(&cells[i], "workload"), cell_str(&cells[i], "interpreter"),
-		       cell_uint(&cells[i], "processes"), cell_str(&cells[i], "thp"),
-		       cell_uint(&cells[i], "swappiness"));
+	for (size_t i = 0; i < images->n; i++)
+		if (strcmp(plan->images.v[i], cell_str(cell, "image")) == 0)
+			return images->built[i];
+	return NULL;
 }
 
-static struct err *dry_run(const struct plan *plan, const struct image *image, const char *accel)
+/** One line for people: what is run, in what guest, and what of it varies within the plan. */
+static void print_cell(const struct cell *cell, const struct cell *cells, size_t n, const char *missing)
+{
+	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+
+	strbuf_addf(&line, "%-12.12s  %-12s  ", *cell_str(cell, "image_content") ? cell->key : "-",
+		    cell_str(cell, "method"));
+	format_cell(&line, cell);
+	format_varying(&line, cell, cells, n);
+	if (missing)
+		strbuf_addf(&line, ": not applicable: %s", missing);
+	printf("%s\n", strbuf_str(&line));
+}
+
+static struct err *dry_run(const struct plan *plan, const struct images *images, const char *accel)
 {
 	struct cell *cells;
 	size_t n;
 	unsigned probes = 0;
+	double seconds = 0;
 
 	/* Nothing is started, so an undecided accelerator stays so. */
-	campaign_expand(plan, image, accel, &cells, &n);
-	print_cells(plan, accel, cells, n);
+	campaign_expand(plan, images->built, accel, &cells, &n);
+	printf("plan %s: %zu cells, %u replicate(s) each, accelerator %s\n", plan->name, n, plan->replicates,
+	       accel);
+	printf("%-12s  %-12s  %s\n", "cell", "method", "guest and load");
+	for (size_t i = 0; i < n; i++) {
+		const struct image *image = image_of(plan, images, &cells[i]);
+		cleanup_free char *missing = image ? load_command_missing(&cells[i], image) : NULL;
+
+		print_cell(&cells[i], cells, n, missing);
+		unsigned left = missing ? 0 : campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
+
+		probes += left;
+		seconds += left * run_progress_typical_s(&cells[i]);
+	}
+	for (size_t i = 0; i < images->n; i++)
+		if (!images->built[i])
+			printf("(image '%s' is not built yet, so its cells have no names: run 'swapcal image "
+			       "build %s')\n",
+			       plan->images.v[i], plan->images.v[i]);
 	if (strcmp(accel, "auto") == 0)
 		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
-	for (size_t i = 0; i < n; i++)
-		probes += campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
-	printf("about %u probes; ", probes);
-	run_progress_print_estimate(stdout, probes);
+	run_progress_print_estimate(stdout, probes, seconds);
 	store_cells_free(cells, n);
 	return NULL;
 }
@@ -154,29 +199,51 @@ static struct err *conclude(const struct campaign_result *result, const char *fi
 	return NULL;
 }
 
-static struct err *run(const struct options *o, const struct plan *plan, const struct image *image,
+/** What starts guests of each image. */
+static struct err *make_hosts(const struct plan *plan, struct domain_conn *conn, const char *accel,
+			      struct images *images)
+{
+	const struct userdisk_options options = {
+		.force_tcg = strcmp(accel, "kvm") != 0,
+		.cancelled = cancel_requested,
+	};
+	cleanup_free char *disk = NULL;
+	struct err *e = plan->own.n ? userdisk_find_or_build(&plan->own, &options, &disk) : NULL;
+
+	for (size_t i = 0; !e && i < images->n; i++) {
+		e = guest_vm_host_create(conn, images->built[i], disk, &images->hosts[i]);
+		images->campaign[i] = (struct campaign_image){ images->built[i], images->hosts[i] };
+	}
+	return e;
+}
+
+static struct err *run(const struct options *o, const struct plan *plan, struct images *images,
 		       struct store *store, struct domain_conn *conn, const char *accel, int argc,
 		       char **argv)
 {
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
-	cleanup(cleanup_json_) json_t *audit = audit_create(conn, image, accel, argc, argv);
+	cleanup(cleanup_json_) json_t *audit =
+		audit_create(conn, images->built, images->n, accel, argc, argv);
 	struct run_progress progress;
 	struct campaign campaign = {
 		.store = store,
 		.name = plan->name,
-		.image = image,
+		.images = images->campaign,
+		.images_n = images->n,
 		.ops = &guest_vm_ops,
 		.seed = plan->seed,
 		.retry_failed = o->retry_failed,
 	};
 	struct campaign_result result;
-	struct err *e = guest_vm_host_create(conn, image, &host);
+
+	if (plan->own.n)
+		json_object_set_new(audit, "workloads", userdisk_describe(&plan->own));
+
+	struct err *e = make_hosts(plan, conn, accel, images);
 
 	if (!e)
 		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);
 	if (e)
 		return e;
-	campaign.ops_ctx = host;
 	run_progress_init(&progress, &campaign.events);
 	e = campaign_run(&campaign, &result);
 
@@ -190,8 +257,8 @@ static struct err *run(const struct options *o, const struct plan *plan, const s
 	return end ? end : conclude(&result, o->output);
 }
 
-static struct err *run_plan(const struct options *o, const struct plan *plan, const struct image *image,
-			    int argc, char **argv)
+static struct err *run_plan(const struct options *o, const struct plan *plan, struct images *images, int argc,
+			    char **argv)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
@@ -212,17 +279,31 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, co
 	struct cell *cells;
 	size_t n;
 
-	campaign_expand(plan, image, accel, &cells, &n);
+	campaign_expand(plan, images->built, accel, &cells, &n);
 	e = put_cells(store, cells, n);
 	store_cells_free(cells, n);
-	return e ? e : run(o, plan, image, store, conn, accel, argc, argv);
+	return e ? e : run(o, plan, images, store, conn, accel, argc, argv);
+}
+
+/** The images of the plan. For a dry run one that is not built is no error. */
+static struct err *find_images(const struct plan *plan, bool is_dry_run, struct images *ret)
+{
+	ret->n = plan->images.n;
+	for (size_t i = 0; i < ret->n; i++) {
+		struct err *e = image_find(plan->images.v[i], &ret->built[i]);
+
+		if (e && !is_dry_run)
+			return err_set_kind(e, ERR_HOST);
+		err_free(e);
+	}
+	return NULL;
 }
 
 struct err *cmd_run(int argc, char **argv)
 {
 	struct options o = { 0 };
 	cleanup(cleanup_plan_) struct plan *plan = NULL;
-	cleanup(cleanup_image_) struct image *image = NULL;
+	cleanup(images_deinit) struct images images = { .n = 0 };
 	struct err *e = parse_options(argc, argv, &o);
 
 	if (!e && o.is_help) {
@@ -232,10 +313,12 @@ struct err *cmd_run(int argc, char **argv)
 	if (!e)
 		e = plan_load(o.plan_path, &plan);
 	if (!e)
-		e = err_set_kind(image_find(plan->image, &image), ERR_HOST);
+		e = plan_read_workloads(plan, o.plan_path);
 	if (!e)
-		e = plan_check_image(plan, image);
+		e = find_images(plan, o.is_dry_run, &images);
 	if (!e)
-		e = o.is_dry_run ? dry_run(plan, image, o.accel) : run_plan(&o, plan, image, argc, argv);
+		e = plan_check_images(plan, images.built);
+	if (!e)
+		e = o.is_dry_run ? dry_run(plan, &images, o.accel) : run_plan(&o, plan, &images, argc, argv);
 	return e;
 }

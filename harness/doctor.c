@@ -161,7 +161,7 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 		.vcpus = 1,
 	};
 	struct guest *g;
-	struct err *e = guest_vm_host_create(d->conn, image, &host);
+	struct err *e = guest_vm_host_create(d->conn, image, NULL, &host);
 
 	if (!e)
 		e = guest_vm_ops.start(host, &config, &g);

@@ -91,13 +91,10 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 {
 	struct err *e = check_name(spec->name);
 	const char *const texts[][2] = {
-		{ "kernel path", spec->kernel },
-		{ "initrd path", spec->initrd },
-		{ "kernel command line", spec->cmdline },
-		{ "root disk path", spec->root_disk },
-		{ "swap disk path", spec->swap_disk },
-		{ "scratch disk path", spec->scratch_disk },
-		{ "agent socket path", extra->agent_socket },
+		{ "kernel path", spec->kernel },           { "initrd path", spec->initrd },
+		{ "kernel command line", spec->cmdline },  { "root disk path", spec->root_disk },
+		{ "swap disk path", spec->swap_disk },     { "scratch disk path", spec->scratch_disk },
+		{ "workload disk path", spec->user_disk }, { "agent socket path", extra->agent_socket },
 		{ "console path", extra->console_path },
 	};
 
@@ -131,19 +128,27 @@ static void add_raw_disk(struct strbuf *sb, const char *path, const char *target
 		    serial);
 }
 
+/* Read-only: any number of guests may have it open at a time. */
+static void add_shared_disk(struct strbuf *sb, const char *path, const char *target, const char *serial)
+{
+	strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
+			"   <driver name='qemu' type='qcow2' cache='writeback'/>\n");
+	add_around(sb, "   <source file='", path, "'/>\n");
+	strbuf_addf(sb,
+		    "   <target dev='%s' bus='virtio'/>\n   <readonly/>\n   <serial>%s</serial>\n  </disk>\n",
+		    target, serial);
+}
+
 static void add_disks(struct strbuf *sb, const struct domain_spec *spec)
 {
-	if (spec->root_disk) {
-		strbuf_adds(sb, "  <disk type='file' device='disk'>\n"
-				"   <driver name='qemu' type='qcow2' cache='writeback'/>\n");
-		add_around(sb, "   <source file='", spec->root_disk, "'/>\n");
-		strbuf_adds(sb, "   <target dev='vda' bus='virtio'/>\n   <readonly/>\n"
-				"   <serial>" PROTO_SERIAL_ROOT "</serial>\n  </disk>\n");
-	}
+	if (spec->root_disk)
+		add_shared_disk(sb, spec->root_disk, "vda", PROTO_SERIAL_ROOT);
 	if (spec->swap_disk)
 		add_raw_disk(sb, spec->swap_disk, DOMAIN_SWAP_TARGET, PROTO_SERIAL_SWAP);
 	if (spec->scratch_disk)
 		add_raw_disk(sb, spec->scratch_disk, "vdc", PROTO_SERIAL_SCRATCH);
+	if (spec->user_disk)
+		add_shared_disk(sb, spec->user_disk, "vdd", PROTO_SERIAL_USER);
 }
 
 static void add_devices(struct strbuf *sb, const struct domain_spec *spec,

@@ -81,6 +81,7 @@ struct domain_spec {
 	const char *root_disk;    /**< qcow2, attached read-only; NULL for none */
 	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
 	const char *scratch_disk; /**< the same */
+	const char *user_disk;    /**< like root_disk */
 };
 
 struct domain;

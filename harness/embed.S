@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The guest programs inside the host program. AGENT, BALLAST and KNOWN are their quoted paths, given by the
- * Makefile.
+ * What goes to guests, inside the host program: the programs, and how interpreters are started. AGENT,
+ * BALLAST, KNOWN and INTERPRETERS are quoted paths, given by the Makefile.
  */
 
 	.section .rodata
@@ -27,5 +27,6 @@ swapcal_\name\()_len:
 	embed agent, AGENT
 	embed ballast, BALLAST
 	embed known, KNOWN
+	embed interpreters, INTERPRETERS
 
 	.section .note.GNU-stack, "", @progbits

@@ -22,7 +22,7 @@
 
 struct guest_vm_host {
 	struct domain_conn *conn;
-	char *kernel, *initrd, *root_disk;
+	char *kernel, *initrd, *root_disk, *user_disk;
 };
 
 struct guest {
@@ -43,10 +43,11 @@ void guest_vm_host_destroy(struct guest_vm_host *host)
 	free(host->kernel);
 	free(host->initrd);
 	free(host->root_disk);
+	free(host->user_disk);
 	free(host);
 }
 
-struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, const char *user_disk,
 				 struct guest_vm_host **ret)
 {
 	cleanup(cleanup_host_) struct guest_vm_host *host = xcalloc(1, sizeof(*host));
@@ -60,6 +61,8 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 
 	if (!e)
 		e = domain_stage_file(conn, root, &host->root_disk);
+	if (!e && user_disk)
+		e = domain_stage_file(conn, user_disk, &host->user_disk);
 	if (!e)
 		e = initramfs_write(image, host->initrd);
 	if (e)
@@ -119,6 +122,7 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 		.root_disk = host->root_disk,
 		.swap_disk = g->swap_disk,
 		.scratch_disk = g->scratch_disk,
+		.user_disk = host->user_disk,
 	};
 
 	e = domain_start(host->conn, &spec, &g->domain);

@@ -21,10 +21,11 @@ const char *guest_vm_cmdline(bool icount);
 struct guest_vm_host;
 
 /**
- * Makes an image's files reachable for QEMU and writes the initramfs. conn is borrowed until the host is
- * destroyed, image for the time of the call.
+ * Makes an image's files reachable for QEMU and writes the initramfs. Guests also get user_disk (see
+ * userdisk.h) unless it is NULL. conn is borrowed until the host is destroyed, all else for the time of the
+ * call.
  */
-struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image,
+struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *image, const char *user_disk,
 				 struct guest_vm_host **ret) must_check;
 void guest_vm_host_destroy(struct guest_vm_host *host);
 DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)

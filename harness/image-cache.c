@@ -4,19 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
 #include "harness/base/log.h"
+#include "harness/build-cache.h"
 #include "harness/manifest.h"
 
 /* To be changed whenever the same recipe and workloads would make another image. */
@@ -26,7 +23,8 @@
  * hold. */
 #define KEY_DIGITS 12
 
-#define TMP_PREFIX ".tmp-"
+/* Of the cache. */
+#define PART "images"
 
 void image_destroy(struct image *image)
 {
@@ -51,23 +49,6 @@ void image_cache_key(const struct image_recipe *recipe, const struct workloads *
 		strbuf_add(&sb, strbuf_str(&f->text), f->text.len);
 	}
 	hash_sha256(strbuf_str(&sb), sb.len, key);
-}
-
-static struct err *images_dir(char **ret)
-{
-	cleanup_free char *cache = NULL;
-	struct err *e = file_cache_dir(&cache);
-
-	if (e)
-		return e;
-
-	cleanup_free char *dir = xasprintf("%s/images", cache);
-
-	e = file_mkdirs(dir, 0755);
-	if (e)
-		return e;
-	*ret = take_ptr(dir);
-	return NULL;
 }
 
 /** Is entry the directory name of an image called name, or of any image when name is NULL? */
@@ -122,7 +103,7 @@ static int newest_first(const void *a, const void *b)
 struct err *image_list(struct image ***ret, size_t *ret_n)
 {
 	cleanup_free char *path = NULL;
-	struct err *e = images_dir(&path);
+	struct err *e = build_cache_dir(PART, &path);
 
 	if (e)
 		return e;
@@ -187,7 +168,7 @@ struct err *image_cache_get(const char *name, const char *key, struct image **re
 	cleanup_free char *dir = NULL;
 	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
 	struct image *image = NULL;
-	struct err *e = images_dir(&dir);
+	struct err *e = build_cache_dir(PART, &dir);
 
 	if (e)
 		return e;
@@ -204,105 +185,19 @@ struct err *image_cache_get(const char *name, const char *key, struct image **re
 
 struct err *image_cache_lock(bool (*cancelled)(void), void (*waiting)(void *arg), void *arg, int *ret)
 {
-	cleanup_free char *dir = NULL;
-	struct err *e = images_dir(&dir);
-
-	if (e)
-		return e;
-
-	cleanup_free char *path = xasprintf("%s/.lock", dir);
-	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return err_errno(errno, "cannot open '%s'", path);
-	for (bool first = true; flock(fd, LOCK_EX | LOCK_NB); first = false) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(errno, "cannot lock '%s'", path);
-		if (first)
-			waiting(arg);
-		if (cancelled && cancelled())
-			return cancel_error();
-		poll(NULL, 0, 100);
-	}
-	*ret = take_fd(fd);
-	return NULL;
-}
-
-static struct err *remove_leftovers(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct err *e = NULL;
-
-	if (!dir)
-		return err_errno(errno, "cannot read directory '%s'", path);
-	for (struct dirent *d; !e && (d = readdir(dir));) {
-		if (strncmp(d->d_name, TMP_PREFIX, strlen(TMP_PREFIX)))
-			continue;
-
-		cleanup_free char *left = xasprintf("%s/%s", path, d->d_name);
-
-		log_note("removing what an unfinished build left: %s", left);
-		e = file_remove_tree(left);
-	}
-	closedir(dir);
-	return e;
+	return build_cache_lock(PART, cancelled, waiting, arg, ret);
 }
 
 struct err *image_cache_workdir(char **ret)
 {
-	cleanup_free char *dir = NULL;
-	struct err *e = images_dir(&dir);
-
-	if (!e)
-		e = remove_leftovers(dir);
-	if (e)
-		return e;
-
-	cleanup_free char *work = xasprintf("%s/" TMP_PREFIX "XXXXXX", dir);
-
-	if (!mkdtemp(work))
-		return err_errno(errno, "cannot make a directory in '%s'", dir);
-	*ret = take_ptr(work);
-	return NULL;
-}
-
-/** Takes an image out of sight in one step. Sets *ret to where it is now, NULL when there was none. */
-static struct err *move_aside(const char *dir, const char *entry, char **ret)
-{
-	cleanup_free char *path = xasprintf("%s/%s", dir, entry);
-	cleanup_free char *aside = xasprintf("%s/" TMP_PREFIX "%s-%d", dir, entry, (int)getpid());
-
-	if (rename(path, aside) == 0)
-		*ret = take_ptr(aside);
-	else if (errno == ENOENT)
-		*ret = NULL;
-	else
-		return err_errno(errno, "cannot remove '%s'", path);
-	return NULL;
+	return build_cache_workdir(PART, ret);
 }
 
 struct err *image_cache_publish(const char *work, const char *name, const char *key)
 {
-	cleanup_free char *dir = NULL, *old = NULL;
 	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
-	cleanup_close int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct err *e = images_dir(&dir);
 
-	if (e)
-		return e;
-
-	cleanup_free char *path = xasprintf("%s/%s", dir, entry);
-
-	/* mkdtemp() made it private; others may read an image. All data must be on the disk before the name
-	 * is. */
-	if (fd < 0 || fchmod(fd, 0755) || syncfs(fd))
-		return err_errno(errno, "cannot finish '%s'", work);
-	e = move_aside(dir, entry, &old);
-	if (e)
-		return e;
-	if (rename(work, path))
-		return err_errno(errno, "cannot rename '%s' to '%s'", work, path);
-	return old ? file_remove_tree(old) : NULL;
+	return build_cache_publish(PART, work, entry);
 }
 
 struct err *image_cache_touch(const struct image *image)
@@ -317,7 +212,7 @@ struct err *image_cache_touch(const struct image *image)
 struct err *image_remove(const char *name)
 {
 	cleanup_free char *path = NULL;
-	struct err *e = images_dir(&path);
+	struct err *e = build_cache_dir(PART, &path);
 
 	if (e)
 		return e;
@@ -328,13 +223,11 @@ struct err *image_remove(const char *name)
 	if (!dir)
 		return err_errno(errno, "cannot read directory '%s'", path);
 	for (struct dirent *d; !e && (d = readdir(dir));) {
-		cleanup_free char *aside = NULL;
+		bool was_there;
 
 		if (!is_image_name(d->d_name, name))
 			continue;
-		e = move_aside(path, d->d_name, &aside);
-		if (!e && aside)
-			e = file_remove_tree(aside);
+		e = build_cache_remove(PART, d->d_name, &was_there);
 		removed++;
 	}
 	closedir(dir);

@@ -9,8 +9,7 @@
 #include "harness/workloads.h"
 
 /*
- * Where images are kept. Besides the images, the directory holds `.lock`, taken by a build for all of its
- * life, and `.tmp-XXXXXX` directories: work of the build that has the lock, or left by one that died.
+ * Where images are kept: entries of the part `images` of the cache (see build-cache.h).
  */
 
 /** The key of what a recipe and workloads make, 64 hex digits and a NUL. */

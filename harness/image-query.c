@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/hash.h"
 #include "harness/base/strbuf.h"
@@ -34,37 +35,27 @@ const char *image_interpreter_path(const struct image *image, const char *name)
 	return json_string_value(json_object_get(interpreter, "path"));
 }
 
-char *image_interpreter_names(const struct image *image)
+char *workload_file(const char *workload, const char *extension)
 {
-	struct strbuf names = STRBUF_INIT;
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(json_object_get(image->manifest, "interpreters"), name, value)
-		strbuf_addf(&names, "%s%s", names.len ? ", " : "", name);
-	return strbuf_steal(&names);
+	return xasprintf("%s%s%s", workload, *extension ? "." : "", extension);
 }
 
-/** A workload is a file NAME.py; what starts with "swapcal_" is a module the workloads share. */
-static bool is_workload_file(const char *file, size_t *ret_name_len)
+/** What starts with "swapcal_" is a module the workloads share. */
+static bool is_workload(const json_t *file)
 {
-	size_t len = strlen(file);
+	const char *name = json_string_value(file);
 
-	if (len < 4 || strcmp(file + len - 3, ".py") != 0 || strncmp(file, "swapcal_", 8) == 0)
-		return false;
-	*ret_name_len = len - 3;
-	return true;
+	return name && strncmp(name, "swapcal_", 8) != 0;
 }
 
-bool image_has_workload(const struct image *image, const char *name)
+bool image_has_workload_file(const struct image *image, const char *file)
 {
-	size_t i, len;
-	json_t *file;
+	size_t i;
+	json_t *name;
 
-	json_array_foreach(json_object_get(image->manifest, "workloads"), i, file)
+	json_array_foreach(json_object_get(image->manifest, "workloads"), i, name)
 	{
-		if (json_is_string(file) && is_workload_file(json_string_value(file), &len) &&
-		    strlen(name) == len && strncmp(json_string_value(file), name, len) == 0)
+		if (is_workload(name) && strcmp(json_string_value(name), file) == 0)
 			return true;
 	}
 	return false;
@@ -73,15 +64,13 @@ bool image_has_workload(const struct image *image, const char *name)
 char *image_workload_names(const struct image *image)
 {
 	struct strbuf names = STRBUF_INIT;
-	size_t i, len;
-	json_t *file;
+	size_t i;
+	json_t *name;
 
-	json_array_foreach(json_object_get(image->manifest, "workloads"), i, file)
+	json_array_foreach(json_object_get(image->manifest, "workloads"), i, name)
 	{
-		const char *text = json_string_value(file);
-
-		if (text && is_workload_file(text, &len))
-			strbuf_addf(&names, "%s%.*s", names.len ? ", " : "", (int)len, text);
+		if (is_workload(name))
+			strbuf_addf(&names, "%s%s", names.len ? ", " : "", json_string_value(name));
 	}
 	return strbuf_steal(&names);
 }

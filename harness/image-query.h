@@ -21,13 +21,13 @@ void image_content_hash(const struct image *image, char hex[65]);
 /** Path of an interpreter in the guest, or NULL when the image has none of that name. */
 const char *image_interpreter_path(const struct image *image, const char *name);
 
-/** The interpreters' names, comma separated, to be freed. */
-char *image_interpreter_names(const struct image *image);
+/** The name of a workload's script in a language: "strings" and "py" is "strings.py". To be freed. */
+char *workload_file(const char *workload, const char *extension);
 
-/** Has the image a workload of that name? */
-bool image_has_workload(const struct image *image, const char *name);
+/** Has the image a workload with that file? */
+bool image_has_workload_file(const struct image *image, const char *file);
 
-/** The workloads' names, comma separated, to be freed. */
+/** The files of its workloads, comma separated, to be freed. */
 char *image_workload_names(const struct image *image);
 
 #endif

@@ -175,6 +175,7 @@ static struct err *make_disk(struct build *b)
 	struct rootdisk_job job = {
 		.tar = b->root_tar,
 		.disk = disk,
+		.label = "swapcal-root",
 		.tmpdir = b->work,
 		/* A quarter and 64 MiB more for the file system's tables; a qcow2 has no unused blocks. */
 		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,

@@ -3,19 +3,20 @@
 #define SWAPCAL_LOAD_COMMAND_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "harness/base/err.h"
 #include "harness/image.h"
 #include "harness/record.h"
 
-/** Longest command of a workload, with its NULL. */
-#define LOAD_COMMAND_MAX 16
+/** Longest command of a load without its seed, and its environment; each with its NULL. */
+#define LOAD_COMMAND_MAX 32
+#define LOAD_ENV_MAX     16
 
-/** A NULL-terminated command to start in the guest; the strings belong to it. */
+/** A NULL-terminated command to start in the guest, with its environment; the strings belong to it. */
 struct load_command {
 	char *argv[LOAD_COMMAND_MAX];
+	char *env[LOAD_ENV_MAX];
 	bool is_in_image; /**< a program of the image, not of the initramfs */
+	bool has_seed;    /**< it takes "--seed N" as its last words */
 };
 
 /**
@@ -24,12 +25,14 @@ struct load_command {
  */
 #define LOAD_STEP_KIB 1024
 
-/**
- * The command of a cell's load; seed makes its content differ from probe to probe. An error when the image
- * lacks the interpreter.
- */
-struct err *load_command_init(struct load_command *command, const struct cell *cell,
-			      const struct image *image, uint64_t seed) must_check;
+/** The command of a cell's load, which must be a known-answer load or a workload. */
+struct load_command load_command_create(const struct cell *cell, const struct image *image);
 void load_command_deinit(struct load_command *command);
+
+/**
+ * Why this image cannot run the cell's load, to be freed; NULL when it can, or when that is known in the
+ * guest only: a command of the plan's own may be any program.
+ */
+char *load_command_missing(const struct cell *cell, const struct image *image);
 
 #endif

@@ -3,18 +3,24 @@
 #define SWAPCAL_PROBE_INTERNAL_H
 
 #include "harness/base/strbuf.h"
+#include "harness/plan.h"
 #include "harness/probe.h"
 
-/** A process that was started in the guest. */
+/** Longest name of a checkpoint that is told apart: it may become that of a snapshot. */
+#define CHECKPOINT_NAME_MAX 32
+
+/** A process that was started in the guest; what it forks itself is not told apart. */
 struct probe_process {
 	json_int_t pid; /**< 0 before it was started */
 	bool has_exited;
 	int status, signal;
+	bool is_waiting;                      /**< at the checkpoint of that name */
+	char checkpoint[CHECKPOINT_NAME_MAX]; /**< the last one; "" before the first */
 };
 
 /*
- * Shared by probe.c (the course of a guest life), probe-message.c (what the agent says) and probe-load.c
- * (what is asked of it).
+ * Shared by probe.c (a guest life), probe-method.c (its course under each method), probe-message.c (what the
+ * agent says), probe-load.c (what is asked of it) and probe-barrier.c (checkpoints of the load).
  */
 struct probe {
 	const struct guest_ops *ops;
@@ -43,11 +49,18 @@ struct probe {
 	bool is_ballast_full;
 	bool is_verified;
 	uint64_t verified_pages, bad_pages, zero_pages;
-	uint64_t ballast_pages;             /**< all that it holds by its own count: verified, or in swap */
-	struct probe_process ballast, load; /**< some probes have one of them, some both */
-	bool is_load_full;                  /**< it has all that it will hold */
+	uint64_t touched_pages; /**< how often the ballast touched one */
+	uint64_t ballast_pages; /**< all that it holds by its own count: verified, or in swap */
+	struct probe_process ballast;
+	struct probe_process loads[PLAN_PROCESSES_MAX]; /**< processes of the load, in the order of start */
+	size_t loads_n;
+	bool has_free_run;         /**< the load goes on from each checkpoint as soon as all are there */
+	unsigned rounds;           /**< barriers since then */
+	struct strbuf checkpoints; /**< log of them, see probe_log_checkpoint() */
+	unsigned checkpoint_snapshots;
 	uint64_t next_sample_seq;
 	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
+	uint64_t oom_kills;  /**< processes of the load that the guest's kernel killed to get memory */
 	size_t evidence_bytes;
 	struct strbuf output;
 };
@@ -81,18 +94,38 @@ void probe_handle(struct probe *p, const struct guest_msg *m);
 /** Guest time of the last sample in microseconds; 0 before the first. */
 uint64_t probe_last_sample_us(const struct probe *p);
 
+/** Is swap on zram, so that the hypervisor sees nothing of it? */
+bool probe_has_zram(const struct probe *p);
+
+/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages. */
+bool probe_touch_is_behind(const struct probe *p);
+
 /* probe-load.c; all return false when the probe is over. */
 
 /** Swap on, knobs set and verified, caches dropped, baseline taken, sampling started. */
 bool probe_prepare(struct probe *p);
 bool probe_start_ballast(struct probe *p);
+
+/** Starts one more process of the load. */
 bool probe_start_load(struct probe *p);
+
+/** Has a process ended that should still be there? */
+bool probe_has_exit(const struct probe *p);
 
 /**
  * A process has exited that should not have yet: ends the probe with what that means. True for a workload
  * that just came to its end in growing.
  */
 bool probe_explain_exit(struct probe *p);
+
+/** The last line of what the load printed, to be freed: with interpreters, the one that names the error. */
+char *probe_last_output_line(const struct probe *p);
+
+/** Stops the load for good, without the freezer, which would hold the ballast too. */
+bool probe_stop_load(struct probe *p);
+
+/** Has the load's page tables forget which file pages it used. */
+bool probe_unreference(struct probe *p);
 
 /** Stops all processes of the load, and lets them go on. */
 bool probe_freeze(struct probe *p);
@@ -101,7 +134,36 @@ bool probe_thaw(struct probe *p);
 /** Raw evidence of the load and the guest, under that name. */
 bool probe_snapshot(struct probe *p, const char *name);
 
+/** Has the probe a ballast at all? */
+bool probe_has_ballast(const struct probe *p);
+
 /** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
 bool probe_verify_ballast(struct probe *p);
+
+/* probe-barrier.c */
+
+/** A process of the load has come to a checkpoint; line is "NAME key=value ...". */
+bool probe_at_checkpoint(struct probe *p, struct probe_process *process, const char *line);
+
+/** Do all processes of the load wait at a checkpoint, of that name unless it is NULL? */
+bool probe_all_wait(const struct probe *p, const char *name);
+
+/** Answers all that wait, but those at a checkpoint named except (NULL: all). False when the probe is over.
+ */
+bool probe_answer(struct probe *p, const char *answer, const char *except);
+
+/** What the load has told at its checkpoints, as an evidence file of the last snapshot. */
+void probe_add_checkpoints(struct probe *p);
+
+/* probe-method.c: each lives its part of a guest life. False when the probe is over. */
+
+bool probe_live_ballast(struct probe *p);
+bool probe_live_growth(struct probe *p);
+bool probe_live_population(struct probe *p);
+bool probe_live_displacement(struct probe *p);
+bool probe_live_ram(struct probe *p);
+
+/** Begins a phase, with its own deadline. */
+void probe_set_phase(struct probe *p, enum probe_phase phase);
 
 #endif

@@ -38,6 +38,49 @@ static bool set_sysctl(struct probe *p, const char *path, unsigned value)
 	return true;
 }
 
+bool probe_has_zram(const struct probe *p)
+{
+	return p->spec->swap_kind && strcmp(p->spec->swap_kind, "zram") == 0;
+}
+
+/** Swap on a compressed disk in the guest's own RAM, of the size that the swap disk has. */
+static bool swap_on_zram(struct probe *p)
+{
+	static const char path[] = "/sys/block/zram0/disksize";
+	uint64_t kib = p->spec->guest.swap_mib * 1024ull;
+	cleanup_free char *bytes = xasprintf("%" PRIu64, kib * 1024);
+
+	if (!probe_call(p, message("zram")))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this guest has no zram: %s", p->reply_error);
+	if (!write_file(p, path, bytes))
+		return false;
+	/* It takes its size when it has its compressor, in some kernels a module that no other depends on. */
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE,
+				 "this guest's zram takes no size; has the image its compressor? %s",
+				 p->reply_error);
+	if (strcmp(p->reply_value, bytes) != 0)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path, bytes,
+				 p->reply_value);
+	return probe_call_ok(p, json_pack("{s:s, s:s, s:I}", "type", "swapon", "device", "/dev/zram0",
+					  "mkswap_kib", (json_int_t)kib));
+}
+
+static bool swap_on(struct probe *p)
+{
+	if (probe_has_zram(p))
+		return swap_on_zram(p);
+	return probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP));
+}
+
+/** After huge pages, which make the kernel raise it. */
+static bool set_min_free(struct probe *p)
+{
+	return !p->spec->min_free_kib || set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->min_free_kib);
+}
+
 static bool set_thp(struct probe *p)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
@@ -104,10 +147,11 @@ bool probe_prepare(struct probe *p)
 {
 	const struct probe_spec *spec = p->spec;
 
-	if (!probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP)))
+	if (!swap_on(p))
 		return false;
 	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->swappiness) ||
-	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p))
+	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p) ||
+	    !set_min_free(p))
 		return false;
 	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
 	if (!probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
@@ -124,12 +168,13 @@ bool probe_prepare(struct probe *p)
 	return probe_call_ok(p, watch);
 }
 
-static bool start(struct probe *p, json_t *argv, bool in_root_image, struct probe_process *process)
+static bool start(struct probe *p, json_t *argv, json_t *env, bool in_root_image,
+		  struct probe_process *process)
 {
 	json_t *m = message("start");
 
 	json_object_set_new(m, "argv", argv);
-	json_object_set_new(m, "env", json_array());
+	json_object_set_new(m, "env", env);
 	json_object_set_new(m, "chroot", json_boolean(in_root_image));
 	align(p, m);
 	if (!probe_call(p, m))
@@ -150,25 +195,62 @@ static void push_option(json_t *argv, const char *name, uint64_t value)
 
 bool probe_start_ballast(struct probe *p)
 {
-	json_t *argv = json_pack("[s, s, s]", "/ballast", "--fill", p->spec->fill);
+	json_t *argv = json_pack("[s, s, s, s, s]", "/ballast", "--fill", p->spec->fill, "--touch",
+				 p->spec->touch ? p->spec->touch : "none");
 
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
 	push_option(argv, "--seed", p->spec->guest.seed);
-	return start(p, argv, false, &p->ballast);
+	return start(p, argv, json_array(), false, &p->ballast);
+}
+
+static json_t *string_array(const char *const *strings)
+{
+	json_t *array = json_array();
+
+	for (; strings && *strings; strings++)
+		json_array_append_new(array, json_string(*strings));
+	return array;
 }
 
 bool probe_start_load(struct probe *p)
 {
-	json_t *argv = json_array();
+	struct probe_process *process = &p->loads[p->loads_n];
+	json_t *argv = string_array(p->spec->argv);
 
-	for (const char *const *a = p->spec->argv; *a; a++)
-		json_array_append_new(argv, json_string(*a));
-	return start(p, argv, p->spec->is_in_image, &p->load);
+	if (p->spec->has_seed)
+		push_option(argv, "--seed", p->spec->guest.seed + p->loads_n);
+	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
+		return false;
+	p->loads_n++;
+	return true;
 }
 
-/** The last line of what the load printed: with interpreters, the one that names the error. */
-static char *last_output_line(const struct probe *p)
+bool probe_stop_load(struct probe *p)
+{
+	return probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGSTOP));
+}
+
+/** A process that has exited: one of the load rather than the ballast; NULL when none has. */
+static const struct probe_process *find_exit(const struct probe *p)
+{
+	for (size_t i = 0; i < p->loads_n; i++)
+		if (p->loads[i].has_exited)
+			return &p->loads[i];
+	return p->ballast.has_exited ? &p->ballast : NULL;
+}
+
+bool probe_has_exit(const struct probe *p)
+{
+	return find_exit(p) != NULL;
+}
+
+bool probe_has_ballast(const struct probe *p)
+{
+	return p->ballast.pid != 0;
+}
+
+char *probe_last_output_line(const struct probe *p)
 {
 	const char *text = strbuf_str(&p->output);
 	size_t end = p->output.len;
@@ -185,17 +267,15 @@ static char *last_output_line(const struct probe *p)
 
 bool probe_explain_exit(struct probe *p)
 {
-	bool is_load = p->load.has_exited;
-	const struct probe_process *process = is_load ? &p->load : &p->ballast;
+	const struct probe_process *process = find_exit(p);
+	bool is_load = process != &p->ballast;
 	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
-	cleanup_free char *line = last_output_line(p);
+	cleanup_free char *line = probe_last_output_line(p);
 	const char *sep = *line ? ": " : "";
 
-	/* The kernel's OOM count may come with the next samples only. */
-	if (process->signal == SIGKILL)
+	if (process->signal == SIGKILL && p->oom_kills)
 		return probe_end(p, OUTCOME_OOM,
-				 "the %s was killed in the guest, as its kernel does when memory and swap "
-				 "are full%s%s",
+				 "the guest ran out of memory and swap, and its kernel killed the %s%s%s",
 				 name, sep, line);
 	if (process->signal)
 		return probe_end(p, OUTCOME_INVALID, "the %s died of signal %d%s%s", name, process->signal,
@@ -223,7 +303,14 @@ bool probe_snapshot(struct probe *p, const char *name)
 	bool go_on = probe_call_ok(p, json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
 
 	p->is_in_snapshot = false;
+	if (go_on)
+		probe_add_checkpoints(p);
 	return go_on;
+}
+
+bool probe_unreference(struct probe *p)
+{
+	return probe_call_ok(p, message("unreference"));
 }
 
 bool probe_freeze(struct probe *p)
@@ -236,6 +323,14 @@ bool probe_thaw(struct probe *p)
 	return probe_call_ok(p, message("thaw"));
 }
 
+bool probe_touch_is_behind(const struct probe *p)
+{
+	bool is_touching = p->spec->touch && strcmp(p->spec->touch, "none") != 0;
+
+	/* While it grows, four for each page (guest/ballast.c): less than half of that is another pattern. */
+	return is_touching && p->is_verified && p->touched_pages < 2 * p->ballast_pages;
+}
+
 bool probe_verify_ballast(struct probe *p)
 {
 	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !probe_thaw(p))
@@ -243,6 +338,10 @@ bool probe_verify_ballast(struct probe *p)
 	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
 			return false;
+	if (!p->is_verified && p->ballast.signal == SIGKILL)
+		return probe_end(p, OUTCOME_OOM,
+				 "the ballast was killed in the guest after its last sample, as its kernel "
+				 "does when memory and swap are full");
 	if (!p->is_verified)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)

@@ -6,6 +6,7 @@
 
 #include "calibrate/text.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/probe-internal.h"
 
 /*
@@ -41,6 +42,9 @@ static void on_hello(struct probe *p, const struct guest_msg *m)
 			  PROTO_VERSION);
 	else if (*get_str(m, "error"))
 		probe_end(p, OUTCOME_BOOT_FAIL, "guest is unfit: %s", get_str(m, "error"));
+	else if (get_uint(m, "cpus") != p->spec->guest.vcpus)
+		probe_end(p, OUTCOME_INVALID, "asked for %u vCPUs, guest has %" PRIu64, p->spec->guest.vcpus,
+			  get_uint(m, "cpus"));
 	p->has_hello = true;
 }
 
@@ -57,8 +61,21 @@ static void on_reply(struct probe *p, const struct guest_msg *m)
 	p->is_call_open = false;
 }
 
+/** What the guest's kernel had to do about the load. */
+static void hear_of_limits(struct probe *p, const struct guest_msg *m)
+{
+	cleanup_free char *line = probe_last_output_line(p);
+
+	p->oom_kills = get_uint(m, "oom_kills");
+	if (get_uint(m, "forks_refused"))
+		probe_end(p, OUTCOME_INVALID,
+			  "the load wants more than %d processes and threads at a time%s%s",
+			  PROTO_LOAD_TASKS_MAX, *line ? ": " : "", line);
+}
+
 static void on_heartbeat(struct probe *p, const struct guest_msg *m)
 {
+	hear_of_limits(p, m);
 	p->rec->agent_rss_kib = get_uint(m, "rss_kib");
 	p->rec->sample_cpu_us_mean = get_uint(m, "sample_cpu_us_mean");
 	p->rec->sample_cpu_us_max = get_uint(m, "sample_cpu_us_max");
@@ -108,28 +125,45 @@ static void on_onset(struct probe *p, const struct guest_msg *m)
 			  "the load did not freeze at the onset: its evidence would be of a later moment");
 }
 
+/** The process of the load with that pid; NULL when it was not started. */
+static struct probe_process *find_load(struct probe *p, json_int_t pid)
+{
+	for (size_t i = 0; i < p->loads_n; i++)
+		if (p->loads[i].pid == pid)
+			return &p->loads[i];
+	return NULL;
+}
+
+static void on_ballast_line(struct probe *p, const char *line)
+{
+	uint64_t swapped;
+
+	if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64, &p->rec->ballast_rss_kib,
+		   &p->rec->ballast_pte_kib) == 2) {
+		p->is_ballast_full = true;
+	} else if (sscanf(line,
+			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64
+			  " touched=%" SCNu64,
+			  &p->verified_pages, &p->bad_pages, &p->zero_pages, &swapped,
+			  &p->touched_pages) == 5) {
+		p->is_verified = true;
+		p->ballast_pages = p->verified_pages + swapped;
+	}
+}
+
 static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 {
 	const char *line = get_str(m, "line");
 	json_int_t pid = (json_int_t)get_uint(m, "pid");
-	uint64_t swapped;
+	struct probe_process *process = find_load(p, pid);
 
-	if (pid != p->ballast.pid && pid != p->load.pid)
-		return;
-	if (p->spec->kind == PROBE_DISPLACEMENT && pid == p->load.pid) {
-		p->is_load_full |= strcmp(line, "full") == 0;
-	} else if (p->spec->kind == PROBE_GROWTH) {
-		/* Nothing is measured at a step in this method: the workload may go on at once. */
-		probe_send(p, json_pack("{s:s, s:I, s:s}", "type", "resume", "pid", pid, "line", "go"));
-	} else if (sscanf(line, "full pages=%*u rss_kib=%" SCNu64 " pte_kib=%" SCNu64,
-			  &p->rec->ballast_rss_kib, &p->rec->ballast_pte_kib) == 2) {
-		p->is_ballast_full = true;
-	} else if (sscanf(line,
-			  "verified pages=%" SCNu64 " bad=%" SCNu64 " zero=%" SCNu64 " swapped=%" SCNu64,
-			  &p->verified_pages, &p->bad_pages, &p->zero_pages, &swapped) == 4) {
-		p->is_verified = true;
-		p->ballast_pages = p->verified_pages + swapped;
-	}
+	if (process && json_is_true(json_object_get(m->json, "bad")))
+		probe_end(p, OUTCOME_INVALID,
+			  "the load wrote to its checkpoint descriptor what is no checkpoint: '%s'", line);
+	else if (process)
+		probe_at_checkpoint(p, process, line);
+	else if (pid == p->ballast.pid)
+		on_ballast_line(p, line);
 }
 
 static void on_output(struct probe *p, const struct guest_msg *m)
@@ -142,14 +176,13 @@ static void on_output(struct probe *p, const struct guest_msg *m)
 static void on_exit_message(struct probe *p, const struct guest_msg *m)
 {
 	json_int_t pid = (json_int_t)get_uint(m, "pid");
-	struct probe_process *process = pid == p->ballast.pid ? &p->ballast
-					: pid == p->load.pid  ? &p->load
-							      : NULL;
+	struct probe_process *process = pid == p->ballast.pid ? &p->ballast : find_load(p, pid);
 
 	if (!process || !pid) {
 		probe_end(p, OUTCOME_INVALID, "agent told of the end of a process that was not started");
 		return;
 	}
+	hear_of_limits(p, m);
 	process->has_exited = true;
 	process->status = (int)get_uint(m, "status");
 	process->signal = (int)get_uint(m, "signal");

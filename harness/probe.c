@@ -52,7 +52,7 @@ static int64_t phase_limit_ms(const struct probe *p)
 	return (phase_deadline_ms[p->phase] + fill_ms) * p->scale;
 }
 
-static void set_phase(struct probe *p, enum probe_phase phase)
+void probe_set_phase(struct probe *p, enum probe_phase phase)
 {
 	int64_t now = p->ops->now_ms(p->guest);
 
@@ -238,77 +238,10 @@ bool probe_call_ok(struct probe *p, json_t *json)
 
 static bool boot(struct probe *p)
 {
-	set_phase(p, PHASE_BOOT);
+	probe_set_phase(p, PHASE_BOOT);
 	while (!p->has_hello)
 		if (!probe_pump(p, 1000))
 			return false;
-	return true;
-}
-
-/** Has a process ended that should still be there? */
-static bool has_exited(const struct probe *p)
-{
-	return p->load.has_exited || p->ballast.has_exited;
-}
-
-/**
- * Waits for settle_ms of guest time, and longer while swap still moves; less when the guest swaps or a
- * process ends.
- */
-static bool rest(struct probe *p)
-{
-	uint64_t start_us = probe_last_sample_us(p);
-
-	set_phase(p, PHASE_SETTLE);
-	while (!p->has_onset && !has_exited(p)) {
-		bool rested = probe_last_sample_us(p) - start_us >= p->spec->settle_ms * 1000ull;
-
-		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
-			break;
-		if (!probe_pump(p, 1000))
-			return false;
-	}
-	return true;
-}
-
-/** Lets the load of growth, or the ballast, grow until onset, or until it is all there and the guest at rest.
- */
-static bool grow(struct probe *p)
-{
-	set_phase(p, PHASE_LOAD);
-	if (!(p->spec->kind == PROBE_GROWTH ? probe_start_load(p) : probe_start_ballast(p)))
-		return false;
-	while (!p->has_onset && !p->is_ballast_full && !has_exited(p))
-		if (!probe_pump(p, 1000))
-			return false;
-	if (!p->has_onset && !has_exited(p) && !rest(p))
-		return false;
-	return p->has_onset || !has_exited(p) || probe_explain_exit(p);
-}
-
-/**
- * Starts the load, waits until it has all that it will hold and the guest is at rest, and takes its evidence.
- * It rests as long as a fixed ballast, so that what either sets going in the guest has as much time to end.
- */
-static bool place_load(struct probe *p)
-{
-	set_phase(p, PHASE_LOAD);
-	if (!probe_start_load(p))
-		return false;
-	while (!p->has_onset && !p->is_load_full && !has_exited(p))
-		if (!probe_pump(p, 1000))
-			return false;
-	if (!p->has_onset && !has_exited(p) && !rest(p))
-		return false;
-	if (has_exited(p))
-		return probe_explain_exit(p);
-	set_phase(p, PHASE_EVIDENCE);
-	if (!p->has_onset && (!probe_freeze(p) || !probe_snapshot(p, "load") || !probe_thaw(p)))
-		return false;
-	if (p->has_onset)
-		return probe_end(
-			p, OUTCOME_INVALID,
-			"the load alone made the guest swap: there is no room for a ballast beside it");
 	return true;
 }
 
@@ -316,6 +249,18 @@ static bool place_load(struct probe *p)
 static uint64_t rule_bytes(const struct probe *p)
 {
 	return p->spec->rule->pages * 4096;
+}
+
+/** Does the hypervisor's count of writes to the swap disk contradict the guest's account of its swapping? */
+static bool swap_disk_disagrees(const struct probe *p, bool has_onset)
+{
+	uint64_t bytes = p->rec->swap_written_bytes;
+
+	/* Nothing is on that disk: any write is one too many. */
+	if (probe_has_zram(p))
+		return bytes > 0;
+	/* A trickle below the rule may add up without an onset, hence the 4. */
+	return has_onset ? bytes < rule_bytes(p) : bytes >= 4 * rule_bytes(p);
 }
 
 /**
@@ -332,21 +277,24 @@ static void judge(struct probe *p, const char *reason)
 			  p->has_onset ? "saw it" : "saw none", host.found ? "finds it" : "finds none");
 		return;
 	}
-	if (r->samples_count)
-		r->load_pages = host.found ? r->samples[host.index].load_pages
-					   : r->samples[r->samples_count - 1].load_pages;
+	if (r->samples_count) {
+		const struct proto_sample *s = &r->samples[host.found ? host.index : r->samples_count - 1];
+
+		r->load_pages = p->spec->kind == PROBE_RAM ? s->load_kib / 4 : s->load_pages;
+	}
 	if (host.found) {
 		r->onset_t_us = (int64_t)(host.t_us - r->samples[0].t_us);
 		r->onset_swapped_pages = host.swapped_pages;
 	}
-	if (p->spec->kind != PROBE_GROWTH && p->ballast_pages < r->load_pages) {
+	if (probe_has_ballast(p) && p->ballast_pages < r->load_pages) {
 		probe_end(p, OUTCOME_INVALID,
 			  "the ballast knows of %" PRIu64 " pages, but was seen to hold %" PRIu64,
 			  p->ballast_pages, r->load_pages);
 		return;
 	}
-	/* A trickle below the rule may add up without an onset, hence the 4. */
-	if (host.found ? r->swap_written_bytes < rule_bytes(p) : r->swap_written_bytes >= 4 * rule_bytes(p))
+	if (probe_touch_is_behind(p))
+		probe_flag(p, "touch-behind");
+	if (swap_disk_disagrees(p, host.found))
 		probe_flag(p, "swap-disk-disagrees");
 	if (host.found)
 		probe_end(p, OUTCOME_ONSET, "%s", "");
@@ -372,44 +320,70 @@ static bool count_swap_writes(struct probe *p)
 			return true;
 		}
 		p->rec->swap_written_bytes = bytes;
-		if (!p->has_onset || bytes >= rule_bytes(p) || p->ops->now_ms(p->guest) >= until_ms)
+		if (!p->has_onset || probe_has_zram(p) || bytes >= rule_bytes(p) ||
+		    p->ops->now_ms(p->guest) >= until_ms)
 			return true;
 		if (!probe_pump(p, 20))
 			return false;
 	}
 }
 
+/** What a "no-onset" means, where that is not plain. */
+static const char *no_onset_reason(const struct probe *p)
+{
+	if (p->spec->kind == PROBE_GROWTH)
+		return "the workload ended before the guest swapped";
+	if (p->spec->kind == PROBE_POPULATION)
+		return "the guest does not swap with the largest number of processes";
+	return "";
+}
+
+static bool live_method(struct probe *p)
+{
+	switch (p->spec->kind) {
+	case PROBE_RAMP:
+	case PROBE_FIXED:
+		return probe_live_ballast(p);
+	case PROBE_GROWTH:
+		return probe_live_growth(p);
+	case PROBE_POPULATION:
+		return probe_live_population(p);
+	case PROBE_DISPLACEMENT:
+		return probe_live_displacement(p);
+	case PROBE_RAM:
+		return probe_live_ram(p);
+	}
+	return false;
+}
+
 static void live(struct probe *p)
 {
 	if (!boot(p))
 		return;
-	set_phase(p, PHASE_PREPARE);
-	if (!probe_prepare(p))
-		return;
-	if (p->spec->kind == PROBE_DISPLACEMENT && !place_load(p))
-		return;
-	if (!grow(p))
+	probe_set_phase(p, PHASE_PREPARE);
+	if (!probe_prepare(p) || !live_method(p))
 		return;
 
-	bool has_ended = p->load.has_exited && !p->has_onset;
+	bool had_onset = p->has_onset;
 
-	set_phase(p, PHASE_EVIDENCE);
+	probe_set_phase(p, PHASE_EVIDENCE);
 	/*
 	 * From here on swapping may be our own doing (kernel texts, the ballast's check of its pages): no
 	 * part of the series.
 	 */
 	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)))
 		return;
-	/* It may have come with the last samples. */
-	if (has_ended && p->has_onset) {
-		probe_end(p, OUTCOME_INVALID, "the guest swapped just when the workload had ended");
+	/* It may have come with the last samples, and the evidence is then of another moment. */
+	if (p->has_onset && !had_onset && p->spec->kind != PROBE_FIXED && p->spec->kind != PROBE_RAMP) {
+		probe_end(p, OUTCOME_INVALID, "the guest swapped just when %s",
+			  p->spec->kind == PROBE_GROWTH ? "the workload had ended" : "it was looked at");
 		return;
 	}
 	if (!probe_snapshot(p, p->has_onset ? "onset" : "end") || !count_swap_writes(p))
 		return;
-	if (p->spec->kind != PROBE_GROWTH && !probe_verify_ballast(p))
+	if (probe_has_ballast(p) && !probe_verify_ballast(p))
 		return;
-	judge(p, has_ended ? "the workload ended before the guest swapped" : "");
+	judge(p, no_onset_reason(p));
 }
 
 static double unix_time_s(void)
@@ -426,7 +400,7 @@ static struct probe_record new_record(const struct probe_spec *spec)
 		.replicate = spec->replicate,
 		.seq = spec->seq,
 		.kind = spec->kind,
-		.z_kib = spec->kind == PROBE_FIXED ? spec->z_kib : 0,
+		.z_kib = spec->kind == PROBE_FIXED || spec->kind == PROBE_RAM ? spec->z_kib : 0,
 		.seed = spec->guest.seed,
 		.reason = xstrdup(""),
 		.flags = xstrdup(""),
@@ -444,6 +418,15 @@ struct probe_record probe_not_started(const struct probe_spec *spec, const char 
 	struct probe p = { .rec = &rec };
 
 	probe_end(&p, OUTCOME_BOOT_FAIL, "the guest was not started: %s", why);
+	return rec;
+}
+
+struct probe_record probe_not_applicable(const struct probe_spec *spec, const char *why)
+{
+	struct probe_record rec = new_record(spec);
+	struct probe p = { .rec = &rec };
+
+	probe_end(&p, OUTCOME_NOT_APPLICABLE, "%s", why);
 	return rec;
 }
 
@@ -475,10 +458,11 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	p.heard_ms = ops->now_ms(p.guest);
 	live(&p);
 	rec.console = ops->console(p.guest);
-	set_phase(&p, PHASE_TEARDOWN);
+	probe_set_phase(&p, PHASE_TEARDOWN);
 	ops->stop(p.guest);
 	rec.phase_ms[PHASE_TEARDOWN] += ops->now_ms(NULL) - p.phase_start_ms;
 	rec.output = strbuf_steal(&p.output);
+	strbuf_deinit(&p.checkpoints);
 	free(p.reply_error);
 	free(p.reply_value);
 	if (p.fatal) {

@@ -15,13 +15,17 @@ struct probe_spec {
 	const char *cell_key;
 	unsigned replicate, seq;
 	enum probe_kind kind;
-	/** Ballast size: the target of a fixed probe, the end of a ramp (also one beside a load); 0 for
-	 * growth */
+	/**
+	 * Ballast size: the target of a fixed probe, the end of a ramp (also one beside a load); of a ram
+	 * probe the guest's RAM; else 0
+	 */
 	uint64_t z_kib;
 
 	struct guest_config guest;
+	const char *swap_kind; /**< what swap is on: disk, zram; NULL: disk */
 	unsigned swappiness;
-	const char *thp; /**< never, madvise, always */
+	unsigned min_free_kib; /**< vm.min_free_kbytes; 0: as the kernel has it */
+	const char *thp;       /**< never, madvise, always */
 	bool mglru;
 
 	const struct onset_rule *rule;
@@ -29,10 +33,17 @@ struct probe_spec {
 	unsigned settle_ms;  /**< how long a fixed ballast stays before "no-onset" */
 	unsigned ramp_kib_s; /**< how fast the ballast grows */
 	const char *fill;    /**< of the ballast */
+	const char *touch;   /**< how the ballast uses what it holds: none, sweep, random; NULL: none */
 
-	/** NULL-terminated command of the load; NULL when the ballast is all there is */
-	const char *const *argv;
-	bool is_in_image; /**< the command is a program of the root image, not of the initramfs */
+	/** NULL-terminated command of the load and its environment; NULL when the ballast is all there is */
+	const char *const *argv, *const *env;
+	bool is_in_image;     /**< the command is a program of the root image, not of the initramfs */
+	bool has_seed;        /**< it takes "--seed N"; each process gets its own */
+	bool has_checkpoints; /**< it speaks the checkpoint protocol; else it is full when it rests */
+	bool has_rounds;      /**< once full it goes on working, in rounds with a checkpoint each */
+	unsigned processes;   /**< to start; a population starts as many as there is room for */
+	bool is_forked;       /**< a population is forked by its first process */
+	bool is_frozen;       /**< the load is stopped when the ballast comes, or the guest is looked at */
 };
 
 /**
@@ -47,5 +58,8 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 
 /** The record of a probe whose guest could not be started: boot-fail, with that reason. */
 struct probe_record probe_not_started(const struct probe_spec *spec, const char *why);
+
+/** The record of a probe for which no guest is needed to know that it cannot be. */
+struct probe_record probe_not_applicable(const struct probe_spec *spec, const char *why);
 
 #endif

@@ -23,6 +23,8 @@ static const char *const probe_kind_names[] = {
 	[PROBE_FIXED] = "fixed",
 	[PROBE_GROWTH] = "growth",
 	[PROBE_DISPLACEMENT] = "displacement",
+	[PROBE_POPULATION] = "population",
+	[PROBE_RAM] = "ram",
 };
 
 static const char *const probe_phase_names[PHASE_COUNT] = {

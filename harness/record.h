@@ -41,27 +41,41 @@ enum probe_kind {
 	PROBE_GROWTH, /**< the workload grows until onset */
 	/** a load of fixed size is measured, stays, and a ballast grows beside it until onset */
 	PROBE_DISPLACEMENT,
+	PROBE_POPULATION, /**< processes of fixed size are added until onset */
+	PROBE_RAM,        /**< a load of fixed size in a guest of z_kib RAM: does it swap? */
 };
+
+/** Number of kinds, for arrays. */
+#define PROBE_KIND_COUNT (PROBE_RAM + 1)
 
 const char *probe_kind_name(enum probe_kind kind);
 bool probe_kind_parse(const char *name, enum probe_kind *ret);
 
 /**
  * A cell. identity is a flat JSON object of everything that can change its result; key is the sha256 of
- * its canonical text. Members of identity, all present in every cell; strings unless marked:
+ * its canonical text. Members of identity, present in every cell unless said; strings unless marked:
  *
  *   the load:
- *   - method: "threshold", "growth", "displacement"
+ *   - method: "threshold", "growth", "population", "displacement", "ram"
  *   - workload: "ballast" for threshold cells; for a known-answer load its kind, see calibrate/known.h
  *   - interpreter: "-" for the ballast, "ballast" for a known-answer load
- *   - processes (number), launch, size ("24M" for a known-answer load); step_kib (number, 0 for the ballast)
+ *   - processes (number, 0 for a population), launch, size ("24M" for a known-answer load)
+ *   - of a workload only: size_kib (number; payload of one process), command and env (arrays of strings) and
+ *     extension of the interpreter, activity ("running" or "frozen" when the guest is at rest with it; "-"
+ *     where that has no meaning), checkpoints (bool: it speaks the checkpoint protocol), file (path of the
+ *     program in the guest)
  *   - of a known-answer load only: kib, children, dirty_pct (numbers)
- *   - fill: of the ballast; "random", "zero"
+ *   - fill: of the ballast; "random", "half", "zero"
+ *   - touch: of the ballast; "none", "sweep", "random"
  *
  *   the guest:
- *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool)
+ *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool); of method ram, which searches for the
+ *     guest, x_lo_mib and x_hi_mib in the place of x_mib
+ *   - swap: "disk", "zram"; min_free_kib (number): vm.min_free_kbytes, 0: as the kernel has it
  *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
  *   - image: its name; image_content (see image_content_hash()); kernel: its release
+ *   - workloads: key of the disk with the plan's own (see userdisk.h), "" when there is none. All guests of
+ *     such a plan have it, also those of Z*: a mounted file system takes some memory from a guest
  *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
  *
  *   how it is measured:
@@ -71,8 +85,12 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  */
 struct cell {
 	char key[65];
-	char threshold_key[65]; /**< the threshold cell of the same guest; its own key for a threshold cell */
-	unsigned position;      /**< place in the plan, from 0 */
+	/**
+	 * The threshold cell of the same guest, its own key for a threshold cell; of method ram the one of
+	 * the first guest on the line Z*(X)
+	 */
+	char threshold_key[65];
+	unsigned position; /**< place in the plan, from 0 */
 	unsigned replicates;
 	json_t *identity;
 };
@@ -89,7 +107,12 @@ struct evidence {
 };
 
 struct snapshot {
-	char *name; /**< "baseline" (before the load), "load" (at its fixed size), "onset", "end" */
+	/**
+	 * "baseline" (before the load), "load" (at its fixed size), "onset", "end"; while a load is built,
+	 * the name of its checkpoint, such as "build-4"; in a population "count-N" with N processes at their
+	 * size
+	 */
+	char *name;
 	struct evidence *files;
 	size_t files_count, files_cap;
 };
@@ -114,7 +137,8 @@ struct probe_record {
 	unsigned replicate; /**< from 0 */
 	unsigned seq;       /**< order within the replicate, from 0 */
 	enum probe_kind kind;
-	uint64_t z_kib; /**< asked size of a fixed probe; 0 otherwise */
+	uint64_t z_kib; /**< what was asked: ballast of a fixed probe, the guest's RAM of a ram probe; else 0
+			 */
 	uint64_t seed;
 
 	enum outcome outcome;
@@ -125,8 +149,9 @@ struct probe_record {
 	int64_t phase_ms[PHASE_COUNT];
 
 	uint64_t mem_total_kib, mem_available0_kib; /**< just before the load */
-	uint64_t load_pages;                        /**< held by the ballast at the end */
-	int64_t onset_t_us;                         /**< guest time from the first sample; -1 without onset */
+	uint64_t load_pages; /**< held by the ballast at the end; of a ram probe charged to the load's cgroup
+			      */
+	int64_t onset_t_us;  /**< guest time from the first sample; -1 without onset */
 	uint64_t onset_swapped_pages;
 	uint64_t swap_written_bytes; /**< by the hypervisor's count */
 	uint64_t freeze_us;

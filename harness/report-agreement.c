@@ -30,7 +30,8 @@ bool report_is_compared(const struct report_row *row)
 /*
  * The standard uncertainty of the row's Z that it shares with the other cells of its guest and method: that
  * of Z*; of a Zeq, which counts from the mean of the guest's ramps, that of this mean. A single ramp does not
- * tell by how much boots differ, but its step is known.
+ * tell by how much boots differ, but its step is known. Cells of method ram share the line, whose points are
+ * known about as well as the one they refer to.
  */
 static double shared_se_kib(const struct report_row *row)
 {

@@ -39,7 +39,7 @@ void report_row_fields(const struct report_row *row, struct report_field fields[
 	const struct cell *c = row->cell;
 	const struct report_field all[REPORT_FIELDS] = {
 		text_field("cell", c->key),
-		cell_number(c, "x_mib"),
+		number_field("x_mib", row->x_mib, cell_is(c, METHOD_RAM) ? 1 : 0),
 		number_field("mem_total_kib", row->mem_total_kib, 0),
 		number_field("mem_available0_kib", row->mem_available0_kib, 0),
 		cell_text(c, "kernel"),

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
 static const long long powers[] = { 1, 10, 100, 1000 };
@@ -126,8 +128,8 @@ void format_json_exact(struct strbuf *out, json_t *root)
 }
 
 const char *const format_settings[] = {
-	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swappiness",
-	"thp",   "mglru",  "start", "onset",  "fill",  NULL,
+	"image", "kernel", "accel", "icount", "vcpus", "swap_mib", "swap",      "swappiness", "min_free_kib",
+	"thp",   "mglru",  "start", "onset",  "fill",  "touch",    "workloads", NULL,
 };
 
 void format_setting(struct strbuf *out, const struct cell *cell, const char *key)
@@ -141,6 +143,25 @@ void format_setting(struct strbuf *out, const struct cell *cell, const char *key
 			strbuf_adds(out, "ballast fill ");
 			format_clean(out, cell_str(cell, key));
 		}
+	} else if (strcmp(key, "touch") == 0) {
+		if (v && strcmp(cell_str(cell, key), "none") != 0) {
+			strbuf_adds(out, "ballast touch ");
+			format_clean(out, cell_str(cell, key));
+		}
+	} else if (strcmp(key, "swap") == 0) {
+		if (v && strcmp(cell_str(cell, key), "disk") != 0) {
+			strbuf_adds(out, "swap on ");
+			format_clean(out, cell_str(cell, key));
+		}
+	} else if (strcmp(key, "min_free_kib") == 0) {
+		if (cell_uint(cell, key))
+			strbuf_addf(out, "min_free_kbytes %u", cell_uint(cell, key));
+	} else if (strcmp(key, "workloads") == 0) {
+		/* The plan's own: a few digits of their key tell two states of them apart. */
+		cleanup_free char *digits = xasprintf("%.12s", cell_str(cell, key));
+
+		strbuf_adds(out, *digits ? "own workloads " : "");
+		format_clean(out, digits);
 	} else if (strcmp(key, "swap_mib") == 0) {
 		strbuf_addf(out, "%u MiB swap", cell_uint(cell, key));
 	} else if (strcmp(key, "vcpus") == 0) {
@@ -180,21 +201,35 @@ void format_varying(struct strbuf *out, const struct cell *cell, const struct ce
 	}
 }
 
+/* How many of them, and where they come from. */
+static void add_processes(struct strbuf *out, const struct cell *cell)
+{
+	unsigned n = cell_uint(cell, "processes");
+
+	if (cell_is(cell, METHOD_POPULATION))
+		strbuf_adds(out, ", as many processes as there is room for");
+	else
+		strbuf_addf(out, ", %u process%s", n, n == 1 ? "" : "es");
+	if (n != 1) {
+		strbuf_adds(out, ", ");
+		format_clean(out, cell_str(cell, "launch"));
+	}
+}
+
 void format_cell(struct strbuf *out, const struct cell *cell)
 {
-	unsigned processes = cell_uint(cell, "processes");
-
-	strbuf_addf(out, "%u MiB: ", cell_uint(cell, "x_mib"));
+	if (cell_is(cell, METHOD_RAM))
+		strbuf_addf(out, "%u to %u MiB: ", cell_uint(cell, "x_lo_mib"), cell_uint(cell, "x_hi_mib"));
+	else
+		strbuf_addf(out, "%u MiB: ", cell_uint(cell, "x_mib"));
 	format_clean(out, cell_str(cell, "workload"));
 	if (strcmp(cell_str(cell, "interpreter"), "-") == 0)
 		return;
 	strbuf_adds(out, " on ");
 	format_clean(out, cell_str(cell, "interpreter"));
-	strbuf_addf(out, ", %u process%s", processes, processes == 1 ? "" : "es");
-	if (processes != 1) {
-		strbuf_adds(out, ", ");
-		format_clean(out, cell_str(cell, "launch"));
-	}
+	add_processes(out, cell);
 	strbuf_adds(out, ", size ");
 	format_clean(out, cell_str(cell, "size"));
+	if (strcmp(cell_str(cell, "activity"), "frozen") == 0)
+		strbuf_adds(out, ", frozen");
 }

@@ -133,9 +133,11 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 {
 	const char *z = cell_is(row->cell, METHOD_DISPLACEMENT) ? "Zeq" : "Z*";
 
-	strbuf_adds(out, "\n  ");
+	strbuf_addf(out, "\n  %s: ", cell_str(row->cell, "method"));
 	format_cell(out, row->cell);
 	format_varying(out, row->cell, r->cells, r->cells_n);
+	if (cell_is(row->cell, METHOD_RAM) && isfinite(row->x_mib))
+		strbuf_addf(out, "; swaps at X = %.1f MiB", row->x_mib);
 	if (cell_is(row->cell, METHOD_THRESHOLD))
 		strbuf_adds(out, " (control)");
 	if (isfinite(row->z_kib)) {

@@ -95,7 +95,7 @@ static void check(const struct probe_record *probes, size_t n, struct report_thr
 {
 	size_t answers_n;
 	cleanup_free struct search_probe *answers =
-		campaign_search_probes(CAMPAIGN_EVERY_REPLICATE, probes, n, &answers_n);
+		campaign_search_probes(t->cell, CAMPAIGN_EVERY_REPLICATE, probes, n, &answers_n);
 
 	threshold_check(answers, answers_n, &t->estimate, REPORT_SEED, &t->check);
 	if (t->check.is_contrary)
@@ -156,6 +156,14 @@ static char *unstable_reason(const struct search_estimate *e)
 			 e->answers);
 }
 
+static char *no_threshold_reason(const struct cell *cell)
+{
+	if (cell_is(cell, METHOD_RAM))
+		return xasprintf("no guest swapped down to %u MiB", cell_uint(cell, "x_lo_mib"));
+	return xasprintf("nothing swapped up to %llu MiB",
+			 (unsigned long long)campaign_search_params(cell).hi_kib / 1024);
+}
+
 static void find_search_gap(struct report *r, const struct cell *cell, unsigned replicate,
 			    const struct probe_record *probes, size_t n)
 {
@@ -169,9 +177,7 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 		add_gap(r, cell, replicate, "unfinished", xstrdup("the search has not come to its end"));
 		break;
 	case SEARCH_NO_THRESHOLD:
-		add_gap(r, cell, replicate, "no-threshold",
-			xasprintf("nothing swapped up to %llu MiB",
-				  (unsigned long long)campaign_search_params(cell).hi_kib / 1024));
+		add_gap(r, cell, replicate, "no-threshold", no_threshold_reason(cell));
 		break;
 	case SEARCH_UNSTABLE:
 		add_gap(r, cell, replicate, "unstable", unstable_reason(&s.estimate));
@@ -184,14 +190,15 @@ static char *probe_reason(const struct probe_record *p)
 {
 	const char *why = *p->reason ? p->reason : "no reason was recorded";
 
-	if (p->kind == PROBE_FIXED)
-		return xasprintf("fixed at %llu MiB: %s", (unsigned long long)p->z_kib / 1024, why);
+	if (p->kind == PROBE_FIXED || p->kind == PROBE_RAM)
+		return xasprintf("%s at %llu MiB: %s", probe_kind_name(p->kind),
+				 (unsigned long long)p->z_kib / 1024, why);
 	return xasprintf("%s: %s", probe_kind_name(p->kind), why);
 }
 
 void report_find_gaps(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n)
 {
-	bool is_threshold = strcmp(cell_str(cell, "method"), "threshold") == 0;
+	bool is_search = cell_is(cell, METHOD_THRESHOLD) || cell_is(cell, METHOD_RAM);
 	unsigned not_started = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -200,9 +207,9 @@ void report_find_gaps(struct report *r, const struct cell *cell, const struct pr
 		if (!outcome_is_answer(p->outcome))
 			add_gap(r, cell, p->replicate, outcome_name(p->outcome), probe_reason(p))->probe_id =
 				p->id;
-		else if (!is_threshold && p->outcome == OUTCOME_NO_ONSET)
+		else if (!is_search && p->outcome == OUTCOME_NO_ONSET)
 			add_gap(r, cell, p->replicate, "no-onset",
-				xstrdup("the load ended before the guest swapped"))
+				xstrdup(*p->reason ? p->reason : "the guest did not swap"))
 				->probe_id = p->id;
 	}
 	for (unsigned i = 0; i < cell->replicates; i++) {
@@ -212,7 +219,7 @@ void report_find_gaps(struct report *r, const struct cell *cell, const struct pr
 			j++;
 		if (j == n)
 			not_started++;
-		else if (is_threshold)
+		else if (is_search)
 			find_search_gap(r, cell, i, probes, n);
 	}
 	if (not_started)

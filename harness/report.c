@@ -28,13 +28,21 @@ static int by_probe(const void *a, const void *b)
 	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
 }
 
+static int by_snapshot(const void *a, const void *b)
+{
+	const struct metric_value *x = a, *y = b;
+	int probe = by_probe(a, b);
+
+	return probe ? probe : (x->snapshot_id > y->snapshot_id) - (x->snapshot_id < y->snapshot_id);
+}
+
 static struct err *read_values(struct query *q, const struct metric *metric, struct metric_values *ret)
 {
 	struct query_text text = metric_query(metric);
 	struct err *e = query_metric(q, &text, &ret->v, &ret->n);
 
 	if (!e && ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_probe);
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_snapshot);
 	return e;
 }
 
@@ -61,11 +69,23 @@ static struct err *read_all_values(struct store *store, const struct metric *met
 	return e;
 }
 
-static const struct metric_value *find_value(const struct metric_values *values, int64_t probe_id)
+/* The values of a probe, in the order of its snapshots: of a population there are two. */
+static const struct metric_value *find_values(const struct metric_values *values, int64_t probe_id,
+					      size_t *ret_n)
 {
 	struct metric_value key = { .probe_id = probe_id };
+	const struct metric_value *first =
+		values->n ? bsearch(&key, values->v, values->n, sizeof(key), by_probe) : NULL;
+	const struct metric_value *end = first;
 
-	return values->n ? bsearch(&key, values->v, values->n, sizeof(key), by_probe) : NULL;
+	if (!first)
+		return NULL;
+	while (first > values->v && first[-1].probe_id == probe_id)
+		first--;
+	while (end < values->v + values->n && end->probe_id == probe_id)
+		end++;
+	*ret_n = (size_t)(end - first);
+	return first;
 }
 
 /* Means over the probes that came as far as to tell; NAN when none did. */
@@ -89,45 +109,61 @@ static void mean_memory(const struct probe_record *probes, size_t n, double *tot
  * Does the probe say something about Y? Of a threshold cell, the control, only the fixed ones do: a ramp asks
  * for far more than it has written at onset, and its vsz would tell where the search ends, not the load.
  */
-static bool has_y(const struct probe_record *probe)
+static bool has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n)
 {
+	if (probe->kind == PROBE_RAM)
+		return report_ram_has_y(probe, probes, n);
 	return probe->outcome == OUTCOME_ONSET && probe->kind != PROBE_RAMP;
+}
+
+/* Of a population the last value is that at onset; the one before it widens the range. */
+static void add_values(struct report_row *row, const struct metric_value *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].is_incomplete)
+			report_add_flags(&row->flags, "incomplete-evidence");
+		row->y_lo_kib = fmin(row->y_lo_kib, v[i].y_kib);
+		row->y_hi_kib = fmax(row->y_hi_kib, v[i].y_kib);
+	}
+	row->values_kib[row->n++] = v[n - 1].y_kib;
 }
 
 static void compute_y(struct report_row *row, const struct probe_record *probes, size_t n,
 		      const struct metric_values *values)
 {
 	double sum = 0;
-	bool has_onset = false;
+	bool has_any = false;
 
 	row->y_kib = row->y_lo_kib = row->y_hi_kib = NAN;
 	row->values_kib = xcalloc(n, sizeof(*row->values_kib));
 	for (size_t i = 0; i < n; i++) {
 		const struct metric_value *v;
+		size_t values_n;
 
-		if (!has_y(&probes[i]))
+		if (!has_y(&probes[i], probes, n))
 			continue;
-		has_onset = true;
-		v = find_value(values, probes[i].id);
+		has_any = true;
+		v = find_values(values, probes[i].id, &values_n);
 		if (!v)
 			continue;
 		report_add_flags(&row->flags, probes[i].flags);
-		if (v->is_incomplete)
-			report_add_flags(&row->flags, "incomplete-evidence");
-		row->y_lo_kib = fmin(row->y_lo_kib, v->y_kib);
-		row->y_hi_kib = fmax(row->y_hi_kib, v->y_kib);
-		sum += v->y_kib;
-		row->values_kib[row->n++] = v->y_kib;
+		add_values(row, v, values_n);
+		sum += row->values_kib[row->n - 1];
 	}
 	if (row->n)
 		row->y_kib = sum / row->n;
 	else
-		report_add_flags(&row->flags, has_onset ? "no-value" : "no-onset");
+		report_add_flags(&row->flags, has_any ? "no-value" : "no-onset");
 }
 
-static void set_z(struct report_row *row, const struct probe_record *probes, size_t n)
+static void set_z(const struct report *r, struct report_row *row, const struct probe_record *probes, size_t n)
 {
 	const struct report_threshold *t = row->threshold;
+
+	if (cell_is(row->cell, METHOD_RAM)) {
+		report_ram_compute(r, row, probes, n);
+		return;
+	}
 
 	if (cell_is(row->cell, METHOD_DISPLACEMENT)) {
 		report_displacement_compute(row, probes, n);
@@ -179,12 +215,13 @@ static void build_rows(struct report *r, const struct cell *cell, const struct p
 		row->cell = cell;
 		row->metric = metrics[i].name;
 		row->threshold = threshold;
+		row->x_mib = cell_uint(cell, "x_mib");
 		row->flags = xstrdup("");
 		row->mem_total_kib = total_kib;
 		row->mem_available0_kib = available_kib;
 		row->expected_kib = NAN;
 		compute_y(row, probes, n, &values[i]);
-		set_z(row, probes, n);
+		set_z(r, row, probes, n);
 		compare(row);
 	}
 	mark_best(rows, metrics_n);

@@ -56,16 +56,22 @@ struct report_row {
 	const struct cell *cell;
 	const struct report_threshold *threshold; /**< NULL when the file has none for this cell */
 	const char *metric;
+	double x_mib; /**< of the guest; of method ram, which searches for it, what was found */
 	double mem_total_kib, mem_available0_kib;
-	double y_kib, y_lo_kib, y_hi_kib; /**< mean, smallest and largest of n values */
-	double *values_kib;               /**< these values, one a probe */
+	/**
+	 * Mean, smallest and largest of n values; of a population y_lo is the smallest with one process less,
+	 * with which the guest did not swap yet
+	 */
+	double y_kib, y_lo_kib, y_hi_kib;
+	double *values_kib; /**< these values, one a probe */
 	unsigned n;
-	double z_kib, z_lo_kib, z_hi_kib; /**< what Y is compared with: Z*, or Zeq of a displacement cell */
-	double z_resolution_kib;          /**< a Zeq below this is as good as nothing; 0 for Z* */
-	double diff_kib, diff_pct;        /**< Y - z; percent of z */
-	double expected_kib;              /**< what the metric must say of a known-answer load; else NAN */
-	bool is_best;                     /**< no metric of this cell is nearer to Z* */
-	char *flags;                      /**< comma separated names of doubts, "" when none */
+	/** What Y is compared with: Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
+	double z_kib, z_lo_kib, z_hi_kib;
+	double z_resolution_kib;   /**< a Zeq below this is as good as nothing; 0 for Z* */
+	double diff_kib, diff_pct; /**< Y - z; percent of z */
+	double expected_kib;       /**< what the metric must say of a known-answer load; else NAN */
+	bool is_best;              /**< no metric of this cell is nearer to Z* */
+	char *flags;               /**< comma separated names of doubts, "" when none */
 };
 
 /** Something that was asked for and has no value, or a probe that was lost on the way. */
@@ -190,6 +196,14 @@ void report_ramp_compute(const struct probe_record *probes, size_t n, struct rep
 
 /** z of a displacement cell's row from its probes and row->threshold; see report-displacement.c. */
 void report_displacement_compute(struct report_row *row, const struct probe_record *probes, size_t n);
+
+/** x and z of a ram cell's row from its probes and the curves; see report-ram.c. */
+void report_ram_compute(const struct report *r, struct report_row *row, const struct probe_record *probes,
+			size_t n);
+
+/** Is Y of a ram cell read in this probe? In that of the smallest guest of its replicate that did not swap.
+ */
+bool report_ram_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n);
 
 /** By how much the ballast grows between two looks at it, in KiB. */
 double report_ramp_step_kib(const struct cell *cell);

@@ -164,7 +164,7 @@ static struct err *unpack(guestfs_h *g, const char *tar)
 	}
 
 	struct err *e = guestfs_tar_in_opts(g, path, "/", -1)
-				? guestfs_err(g, "cannot unpack to the root disk")
+				? guestfs_err(g, "cannot unpack to the disk")
 				: NULL;
 
 	/* After an error the thread may wait for a reader: now there is none. */
@@ -180,20 +180,20 @@ static struct err *fill(guestfs_h *g, const struct rootdisk_job *job)
 	 * would get blocks of 1 KiB, and with them buffer heads and another way through the guest's page
 	 * cache.
 	 */
-	if (guestfs_mke2fs(g, "/dev/sda", GUESTFS_MKE2FS_FSTYPE, "ext4", GUESTFS_MKE2FS_LABEL, "swapcal-root",
+	if (guestfs_mke2fs(g, "/dev/sda", GUESTFS_MKE2FS_FSTYPE, "ext4", GUESTFS_MKE2FS_LABEL, job->label,
 			   GUESTFS_MKE2FS_BLOCKSIZE, 4096, GUESTFS_MKE2FS_HASJOURNAL, 0,
 			   GUESTFS_MKE2FS_RESERVEDBLOCKSPERCENTAGE, 0, GUESTFS_MKE2FS_NUMBEROFINODES,
 			   (int)job->inodes, GUESTFS_MKE2FS_LAZYITABLEINIT, 1, -1))
 		return guestfs_err(g, "cannot make the file system");
 	if (guestfs_mount(g, "/dev/sda", "/"))
-		return guestfs_err(g, "cannot mount the root disk");
+		return guestfs_err(g, "cannot mount the disk");
 
 	struct err *e = unpack(g, job->tar);
 
 	if (e)
 		return e;
 	if (guestfs_umount_all(g) || guestfs_shutdown(g))
-		return guestfs_err(g, "cannot finish the root disk");
+		return guestfs_err(g, "cannot finish the disk");
 	return NULL;
 }
 

@@ -8,12 +8,14 @@
 #include "harness/base/err.h"
 
 /*
- * The guest's root disk, made with libguestfs; rootdisk.c is the only file that includes <guestfs.h>.
+ * The guest's read-only disks (root, a user's workloads), made with libguestfs; rootdisk.c is the only file that
+ * includes <guestfs.h>.
  */
 
 struct rootdisk_job {
 	const char *tar;     /**< what goes on the disk */
 	const char *disk;    /**< the qcow2 file to make */
+	const char *label;   /**< of the file system, at most 16 bytes */
 	const char *tmpdir;  /**< for the appliance's own files */
 	uint64_t size_bytes; /**< virtual size of the disk */
 	uint64_t inodes;

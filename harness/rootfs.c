@@ -279,6 +279,63 @@ static struct err *add_workloads(struct archive *out, const struct workloads *wo
 	return e;
 }
 
+/** Opens a tar for writing. */
+static struct err *create_tar(const char *path, struct archive **ret)
+{
+	cleanup(cleanup_write_) struct archive *out = archive_write_new();
+
+	/* Not pax: that would want all names as UTF-8 in this process's locale; this copies their bytes. */
+	archive_write_set_format_gnutar(out);
+	archive_write_set_bytes_per_block(out, TAR_BLOCK_BYTES);
+	if (archive_write_open_filename(out, path) != ARCHIVE_OK)
+		return archive_err(out, path);
+	*ret = take_ptr(out);
+	return NULL;
+}
+
+/** The directories that a file is in, but not those that the file before it (NULL: none) is in too. */
+static struct err *add_parents(struct archive *out, const char *before, const char *name, struct rootfs *r)
+{
+	struct strbuf none = STRBUF_INIT;
+	struct err *e = NULL;
+
+	for (const char *slash = strchr(name, '/'); !e && slash; slash = strchr(slash + 1, '/')) {
+		size_t len = (size_t)(slash - name) + 1;
+
+		if (before && strncmp(before, name, len) == 0)
+			continue;
+
+		cleanup_free char *path = xasprintf("./%.*s", (int)len - 1, name);
+
+		e = add_entry(out, path, AE_IFDIR, 0755, &none, r);
+	}
+	return e;
+}
+
+struct err *rootfs_pack(const struct workloads *files, const char *tar, uint64_t *ret_entries,
+			uint64_t *ret_bytes)
+{
+	cleanup(cleanup_write_) struct archive *out = NULL;
+	struct rootfs r = { 0 };
+	struct err *e = create_tar(tar, &out);
+
+	for (size_t i = 0; !e && i < files->n; i++) {
+		const struct workload_file *file = &files->files[i];
+		cleanup_free char *path = xasprintf("./%s", file->name);
+
+		e = add_parents(out, i ? files->files[i - 1].name : NULL, file->name, &r);
+		if (!e)
+			e = add_entry(out, path, AE_IFREG, file->executable ? 0755 : 0644, &file->text, &r);
+	}
+	if (!e && archive_write_close(out) != ARCHIVE_OK)
+		e = archive_err(out, tar);
+	if (e)
+		return e;
+	*ret_entries = r.entries;
+	*ret_bytes = r.bytes;
+	return NULL;
+}
+
 static struct err *check_complete(const struct rootfs *r)
 {
 	if (!r->release)
@@ -293,18 +350,13 @@ struct err *rootfs_split(const char *tar, const struct workloads *workloads, con
 			 const char *vmlinuz, struct rootfs *ret)
 {
 	cleanup(cleanup_read_) struct archive *in = NULL;
+	cleanup(cleanup_write_) struct archive *out = NULL;
 	struct err *e = open_tar(tar, &in);
 
+	if (!e)
+		e = create_tar(root_tar, &out);
 	if (e)
 		return e;
-
-	cleanup(cleanup_write_) struct archive *out = archive_write_new();
-
-	/* Not pax: that would want all names as UTF-8 in this process's locale; this copies their bytes. */
-	archive_write_set_format_gnutar(out);
-	archive_write_set_bytes_per_block(out, TAR_BLOCK_BYTES);
-	if (archive_write_open_filename(out, root_tar) != ARCHIVE_OK)
-		return archive_err(out, root_tar);
 
 	struct rootfs r = { 0 };
 

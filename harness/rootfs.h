@@ -35,6 +35,13 @@ void rootfs_deinit(struct rootfs *r);
 struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar,
 			 const char *vmlinuz, struct rootfs *ret) must_check;
 
+/**
+ * Writes a tar of these files and the directories they are in, owned by root, as old as time. *ret_entries
+ * and *ret_bytes as in struct rootfs.
+ */
+struct err *rootfs_pack(const struct workloads *files, const char *tar, uint64_t *ret_entries,
+			uint64_t *ret_bytes) must_check;
+
 /** Writes the modules of a kernel release to DIR/NN-name.ko, decompressed. DIR must exist. */
 struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
 				   const char *dir) must_check;

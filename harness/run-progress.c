@@ -2,6 +2,7 @@
 #include "harness/run-progress.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,14 @@
 #include "harness/base/log.h"
 
 /*
- * Seconds a probe takes on the machine the project was measured on (2 cores, TCG): only for the estimate of a
- * dry run.
+ * What a probe takes on the machine the project was measured on (2 cores, TCG), only for the estimate of a
+ * dry run: boot, evidence and end; growth of the ballast through the guest, at its rate; of a workload its
+ * making, by MiB, and where it stays at its size, working in and rest.
  */
-#define PROBE_TYPICAL_S 10
+#define PROBE_TYPICAL_S    9
+#define WORK_IN_TYPICAL_S  15
+#define MAKING_TYPICAL_MIB 5
+#define GROWTH_TYPICAL_MIB 12
 
 /** "2 min 05 s", to be freed. */
 static char *duration(double seconds)
@@ -31,6 +36,13 @@ static char *duration(double seconds)
 static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
 {
 	unsigned x = cell_uint(cell, "x_mib");
+	const char *interpreter = cell_str(cell, "interpreter");
+	struct known_spec known;
+	cleanup_free char *load =
+		cell_known(cell, &known)
+			? xasprintf("%s %s", cell_str(cell, "workload"), cell_str(cell, "size"))
+			: xasprintf("%u x %s %s %s", cell_uint(cell, "processes"), interpreter,
+				    cell_str(cell, "workload"), cell_str(cell, "size"));
 
 	switch (kind) {
 	case PROBE_RAMP:
@@ -40,9 +52,13 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	case PROBE_GROWTH:
 		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"),
 				 cell_str(cell, "workload"));
+	case PROBE_POPULATION:
+		return xasprintf("X=%u more and more %s %s", x, cell_str(cell, "interpreter"),
+				 cell_str(cell, "workload"));
+	case PROBE_RAM:
+		return xasprintf("X=%.0f with %s", (double)z_kib / 1024, load);
 	case PROBE_DISPLACEMENT:
-		return xasprintf("X=%u ballast ramp beside %s %s", x, cell_str(cell, "workload"),
-				 cell_str(cell, "size"));
+		return xasprintf("X=%u ballast ramp beside %s", x, load);
 	}
 	return xstrdup("?");
 }
@@ -114,9 +130,28 @@ void run_progress_init(struct run_progress *progress, struct campaign_events *ev
 	};
 }
 
-void run_progress_print_estimate(FILE *out, unsigned probes)
+double run_progress_typical_s(const struct cell *cell)
 {
-	cleanup_free char *time = duration((double)probes * PROBE_TYPICAL_S);
+	double rate_mib_s = cell_uint(cell, "ramp_kib_s") / 1024.0;
+	double x_mib = cell_is(cell, METHOD_RAM) ? cell_uint(cell, "x_hi_mib") : cell_uint(cell, "x_mib");
+	double payload_mib = (double)cell_uint(cell, "size_kib") * cell_uint(cell, "processes") / 1024;
 
-	fprintf(out, "about %s at %d s a probe, as under TCG on a small machine\n", time, PROBE_TYPICAL_S);
+	if (cell_is(cell, METHOD_GROWTH))
+		return PROBE_TYPICAL_S + x_mib / GROWTH_TYPICAL_MIB;
+	/* Each process works in by itself: a handful fills a guest. */
+	if (cell_is(cell, METHOD_POPULATION))
+		return PROBE_TYPICAL_S + 5 * WORK_IN_TYPICAL_S + x_mib / MAKING_TYPICAL_MIB;
+
+	double load_s = payload_mib > 0 ? WORK_IN_TYPICAL_S + payload_mib / MAKING_TYPICAL_MIB : 0;
+	double ballast_s =
+		rate_mib_s > 0 && !cell_is(cell, METHOD_RAM) ? fmax(x_mib - payload_mib, 0) / rate_mib_s : 0;
+
+	return PROBE_TYPICAL_S + load_s + ballast_s;
+}
+
+void run_progress_print_estimate(FILE *out, unsigned probes, double seconds)
+{
+	cleanup_free char *time = duration(seconds);
+
+	fprintf(out, "about %u probes; about %s, as under TCG on a small machine\n", probes, time);
 }

@@ -20,7 +20,10 @@ struct run_progress {
 /** Fills *events so that they report to *progress, which must live as long. */
 void run_progress_init(struct run_progress *progress, struct campaign_events *events);
 
-/** "12 min under TCG ..." for a dry run, as text on out. */
-void run_progress_print_estimate(FILE *out, unsigned probes);
+/** Seconds that a probe of the cell may take, for the estimate of a dry run. */
+double run_progress_typical_s(const struct cell *cell);
+
+/** "about 30 probes; about 12 min ..." for a dry run, as a line on out. */
+void run_progress_print_estimate(FILE *out, unsigned probes, double seconds);
 
 #endif

@@ -17,7 +17,7 @@
  */
 
 #define STATUS_OUTCOMES (OUTCOME_NOT_APPLICABLE + 1)
-#define STATUS_KINDS    (PROBE_DISPLACEMENT + 1)
+#define STATUS_KINDS    PROBE_KIND_COUNT
 
 /** A probe that gave no answer. */
 struct status_failure {

@@ -138,7 +138,9 @@ static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
 
 /* Of a snapshot s of a probe p. */
 static const char *const moments[] = {
-	[STORE_JUDGED] = "s.name = CASE p.kind WHEN 'displacement' THEN 'load' ELSE 'onset' END",
+	[STORE_JUDGED] = "(s.name = CASE WHEN p.kind IN ('displacement', 'ram') THEN 'load' ELSE 'onset' END"
+			 " OR (p.kind = 'population' AND s.id = (SELECT max(c.id) FROM snapshot c"
+			 " WHERE c.probe_id = p.id AND c.name GLOB 'count-[0-9]*')))",
 	[STORE_ONSET] = "p.kind = 'displacement' AND s.name = 'onset'",
 	[STORE_CHECKPOINTS] = "(" IS_ON_THE_WAY(
 		"s.") " OR s.name = 'load') AND EXISTS"

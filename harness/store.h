@@ -95,7 +95,8 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 
 /**
  * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with one snapshot for each probe that
- * has one: "load" of a displacement probe (the load alone, before the ballast came), "onset" of any other.
+ * has one: "load" of a displacement or ram probe (the load alone, before a ballast came), "onset" of any
+ * other. A population probe has the last "count-N", with all processes at their size, besides.
  * Freed with views_destroy().
  */
 struct err *store_views(struct store *store, unsigned set, struct views **ret) must_check;

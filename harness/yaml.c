@@ -193,6 +193,30 @@ struct err *yaml_need(struct yaml_node mapping, const char *key, struct yaml_nod
 	return NULL;
 }
 
+size_t yaml_pairs(struct yaml_node mapping)
+{
+	const yaml_node_t *n = yaml_is_present(mapping) ? raw(mapping) : NULL;
+
+	if (!n || n->type != YAML_MAPPING_NODE)
+		return 0;
+	return (size_t)(n->data.mapping.pairs.top - n->data.mapping.pairs.start);
+}
+
+struct err *yaml_pair(struct yaml_node mapping, size_t i, const char **ret_key, struct yaml_node *ret_value)
+{
+	const yaml_node_pair_t *p = &raw(mapping)->data.mapping.pairs.start[i];
+	struct yaml_node key = { mapping.file, p->key };
+	const char *name = scalar(raw(key));
+
+	if (!name || !*name)
+		return yaml_error(key, "a key must be a plain word");
+	if (yaml_get(mapping, name).id != p->value)
+		return yaml_error(key, "key '%s' stands twice", name);
+	*ret_key = name;
+	*ret_value = (struct yaml_node){ mapping.file, p->value };
+	return NULL;
+}
+
 size_t yaml_count(struct yaml_node node)
 {
 	if (!yaml_is_present(node))

@@ -48,6 +48,13 @@ struct yaml_node yaml_get(struct yaml_node mapping, const char *key);
 /** The value of a key; an error at the mapping when absent. */
 struct err *yaml_need(struct yaml_node mapping, const char *key, struct yaml_node *ret) must_check;
 
+/** Number of keys of a mapping; 0 for anything else. */
+size_t yaml_pairs(struct yaml_node mapping);
+
+/** Key and value of the i-th pair of a mapping, in the order of the file. */
+struct err *yaml_pair(struct yaml_node mapping, size_t i, const char **ret_key,
+		      struct yaml_node *ret_value) must_check;
+
 /** Number of values: the length of a list, 1 for anything else that is present, 0 when absent. */
 size_t yaml_count(struct yaml_node node);
 

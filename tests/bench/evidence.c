@@ -195,7 +195,7 @@ static struct err *run(int rounds)
 	if (!e)
 		e = accel_resolve("auto", conn, &config.accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (!e)
 		e = guest_vm_ops.start(host, &config, &b.guest);
 	if (e)

@@ -92,8 +92,8 @@ else
 	echo '# no right to trace: the first and the last moment are not tested'
 fi
 
-measure --baseline "exec $python -c 'import time; time.sleep(0.3)'" -- \
-	$python -c 'import time; x = bytearray(64 << 20); time.sleep(0.3)'
+measure --baseline "exec $python -c 'import time; time.sleep(0.5)'" -- \
+	$python -c 'import time; x = bytearray(64 << 20); time.sleep(1.5)'
 is $? 0 'a baseline'
 # 64 MiB and one page; both interpreters differ by where their addresses happen to lie.
 within "$(column uss 6)" 65000 66500 'is taken off'

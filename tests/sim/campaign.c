@@ -3,6 +3,7 @@
  * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same
  * result, and failures that are retried, given up and told.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 	"loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
 
 static char *dir;
-static struct image image;
+static struct image image, *images[] = { &image };
 static struct plan *plan;
 
 /** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
@@ -50,10 +51,11 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, file);
 	struct guest_ops ops = guest_sim_ops;
+	struct campaign_image run_image = { &image, s };
 	struct campaign c = { .name = plan->name,
-			      .image = &image,
+			      .images = &run_image,
+			      .images_n = 1,
 			      .ops = &ops,
-			      .ops_ctx = s,
 			      .seed = 1,
 			      .retry_failed = retry_failed };
 	struct cell *cells;
@@ -64,7 +66,7 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 	must(store_open(path, STORE_WRITE, &c.store));
 	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
 	json_decref(audit);
-	campaign_expand(plan, &image, "tcg", &cells, &n);
+	campaign_expand(plan, images, "tcg", &cells, &n);
 	must(store_clear_current(c.store));
 	for (size_t i = 0; i < n; i++)
 		must(store_put_cell(c.store, &cells[i]));
@@ -217,7 +219,7 @@ static void test_displacement(void)
 
 	must(file_write_atomic(plan_path, WEIGH_PLAN, strlen(WEIGH_PLAN), 0600));
 	must(plan_load(plan_path, &plan));
-	campaign_expand(plan, &image, "tcg", &cells, &n);
+	campaign_expand(plan, images, "tcg", &cells, &n);
 	is_int(n, 4, "a threshold and three kinds are 4 cells");
 	ok(!cell_known(&cells[0], &spec), "the threshold is none of them");
 	ok(cell_known(&cells[3], &spec) && spec.kind == KNOWN_FORKED_COW && spec.kib == 48 * 1024 &&
@@ -241,6 +243,113 @@ static void test_displacement(void)
 	for (const char *at = got; (at = strstr(at, "displacement 0 onset")); at++)
 		displaced++;
 	is_int(displaced, 6, "each load by one probe a replicate");
+	plan_destroy(plan);
+	plan = growth;
+}
+
+#define SETTINGS_PLAN                                                                                        \
+	"name: s\nimage: bookworm\nguest: {ram_mib: 256, swap: [disk, zram], min_free_kbytes: [0, 8192], "   \
+	"vcpus: [1, 2]}\n"                                                                                   \
+	"method: threshold\nballast: {touch: [none, sweep, random], fill: half}\n"
+
+/** Lists of settings multiply, and each cell's guests are as its identity says. */
+static void test_settings(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	struct plan *usual = plan;
+	struct cell *cells;
+	size_t n;
+	bool differ = true;
+	cleanup_free char *plan_path = xasprintf("%s/settings.yaml", dir);
+
+	must(file_write_atomic(plan_path, SETTINGS_PLAN, strlen(SETTINGS_PLAN), 0600));
+	must(plan_load(plan_path, &plan));
+	campaign_expand(plan, images, "tcg", &cells, &n);
+	is_int(n, 24, "two kinds of swap, two min_free_kbytes, two vcpus, three touch patterns are 24 cells");
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++)
+			differ &= strcmp(cells[i].key, cells[j].key) != 0;
+	ok(differ, "no two are the same");
+	is_str(cell_str(&cells[23], "swap"), "zram", "the last has the last of each list: swap");
+	is_int(cell_uint(&cells[23], "min_free_kib"), 8192, "min_free_kbytes");
+	is_int(cell_uint(&cells[23], "vcpus"), 2, "vcpus");
+	is_str(cell_str(&cells[23], "touch"), "random", "and touch");
+	store_cells_free(cells, n);
+	is_int(run("settings", &s, false), -1, "such a campaign runs to its end");
+	is_int(result.replicates_done, 24, "all cells are answered");
+	s.params.no_zram = true;
+	is_int(run("settings-bare", &s, false), -1, "also where guests have no zram");
+	is_int(result.replicates_done, 12, "half the cells are answered then");
+	plan_destroy(plan);
+	plan = usual;
+}
+
+#define METHODS_PLAN                                                                                         \
+	"name: Methods\nimage: bookworm\nguest: {ram_mib: [100, 256]}\nmethod: [population, ram]\n"          \
+	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], launch: "        \
+	"[forked, "                                                                                          \
+	"independent]}\n"
+
+/** The answer of the search for the guest: about the RAM at which 48 MiB are the threshold. */
+static void check_ram(const char *file)
+{
+	cleanup_free char *path = xasprintf("%s/%s", dir, file);
+	struct store *store;
+	struct cell *cells;
+	size_t n;
+	unsigned near = 0, searched = 0;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_cells(store, &cells, &n));
+	for (size_t i = 0; i < n; i++) {
+		struct probe_record *probes;
+		size_t probes_n;
+
+		if (!cell_is(&cells[i], METHOD_RAM) ||
+		    strcmp(cell_str(&cells[i], "interpreter"), "python3") != 0)
+			continue;
+		must(store_probes(store, cells[i].key, &probes, &probes_n));
+
+		struct search_next next = campaign_search(&cells[i], 0, probes, probes_n);
+		double x_kib = (double)campaign_ram_max_kib(&cells[i]) - next.estimate.z_kib;
+		/* One process, or two independent ones; the simulated guest counts forked ones as one. */
+		bool is_two = cell_uint(&cells[i], "processes") == 2 &&
+			      strcmp(cell_str(&cells[i], "launch"), "independent") == 0;
+		double want_kib = 256 * 1024 - (188 - (is_two ? 96 : 48)) * 1024 / 1000.0 * 1024;
+
+		searched++;
+		near += next.step == SEARCH_DONE && fabs(x_kib - want_kib) <= 1024;
+		store_probes_free(probes, probes_n);
+	}
+	is_int(searched, 3, "the guest is searched for of one process, and of two that are forked or not");
+	is_int(near, 3, "and found within a MiB of RAM");
+	store_cells_free(cells, n);
+	store_close(store);
+}
+
+/** Population and ram, of an interpreter that the image has and of one that it has not. */
+static void test_methods(void)
+{
+	struct plan *growth = plan;
+	cleanup_free char *plan_path = xasprintf("%s/methods.yaml", dir);
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	struct cell *cells;
+	size_t n;
+
+	s.params.threshold_per_mib = 1000;
+	must(file_write_atomic(plan_path, METHODS_PLAN, strlen(METHODS_PLAN), 0600));
+	must(plan_load(plan_path, &plan));
+	campaign_expand(plan, images, "tcg", &cells, &n);
+	is_int(n, 16,
+	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
+	is_str(cell_str(&cells[10], "method"), "ram", "the searches come after all guests");
+	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
+	store_cells_free(cells, n);
+	is_int(run("methods", &s, false), -1, "a campaign of both runs to its end");
+	is_int(result.replicates_not_applicable, 7, "an interpreter that the image lacks is not applicable");
+	is_int(result.replicates_done, 9, "all else is answered");
+	is_int(result.replicates_lost, 0, "and nothing lost");
+	check_ram("methods");
 	plan_destroy(plan);
 	plan = growth;
 }
@@ -312,8 +421,8 @@ static void test_identity(void)
 	struct cell *a, *b;
 	size_t n;
 
-	campaign_expand(plan, &image, "tcg", &a, &n);
-	campaign_expand(plan, &image, "kvm", &b, &n);
+	campaign_expand(plan, images, "tcg", &a, &n);
+	campaign_expand(plan, images, "kvm", &b, &n);
 
 	unsigned same = 0;
 
@@ -324,9 +433,8 @@ static void test_identity(void)
 	is_int(same, 0, "cells of different guests, loads and accelerators have different keys");
 	is_str(a[1].threshold_key, a[0].key, "a load refers to the threshold of its guest");
 	is_str(a[4].threshold_key, a[3].key, "and the next guest's load to that one's");
-	is_int(cell_uint(&a[0], "step_kib"), 0, "a ballast grows by no steps");
-	ok(cell_uint(&a[1], "step_kib") > 0 && *cell_str(&a[1], "cmdline") && *cell_str(&a[1], "cpu"),
-	   "the steps of a workload, the kernel's command line and the CPU are part of a cell");
+	ok(cell_uint(&a[1], "size_kib") > 0 && *cell_str(&a[1], "cmdline") && *cell_str(&a[1], "cpu"),
+	   "the size of a workload, the kernel's command line and the CPU are part of a cell");
 	store_cells_free(a, n);
 	store_cells_free(b, n);
 }
@@ -335,9 +443,9 @@ int main(void)
 {
 	dir = test_dir();
 	image.key = xstrdup("0123456789abcdef");
-	image.manifest =
-		json_pack("{s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "kernel", "release", "6.1.0-sim", "interpreters",
-			  "python3", "path", "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
+	image.manifest = json_pack("{s:s, s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "name", "bookworm", "kernel",
+				   "release", "6.1.0-sim", "interpreters", "python3", "path",
+				   "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
 
 	cleanup_free char *path = xasprintf("%s/plan.yaml", dir);
 
@@ -350,6 +458,8 @@ int main(void)
 	test_not_started();
 	test_identity();
 	test_displacement();
+	test_methods();
+	test_settings();
 	test_wrong_answers();
 	plan_destroy(plan);
 	json_decref(image.manifest);

@@ -108,8 +108,8 @@ void sim_say_evidence(struct guest *g, json_int_t id)
 
 	sim_take_sample(g, &s);
 	say_guest_files(g, id, &s);
-	if (g->has_fixed)
-		say_process(g, id, SIM_FIXED_PID, sim_fixed_kib(g), 0);
+	for (unsigned i = 0; i < g->fixed_n + g->forked_n; i++)
+		say_process(g, id, SIM_FIXED_PID + (int)i, g->params->fixed_kib, 0);
 	if (g->load.is_alive)
 		say_process(g, id, SIM_LOAD_PID, sim_held_kib(g), s.swap_used_kib);
 }

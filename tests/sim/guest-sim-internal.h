@@ -10,9 +10,9 @@
  * do) and guest-sim-evidence.c (the texts of a snapshot).
  */
 
-/** The ballast or workload of a guest, and the load of fixed size that may stand beside it. */
+/** The ballast or workload of a guest, and the first process of the load of fixed size beside it. */
 #define SIM_LOAD_PID  42
-#define SIM_FIXED_PID 41
+#define SIM_FIXED_PID 101
 
 /** What a load has beside what it holds: its program, stack and libraries. */
 #define SIM_OVERHEAD_KIB 1024
@@ -21,7 +21,7 @@
 #define SIM_FREEZE_US 150
 
 struct load {
-	bool is_alive, is_ballast, is_zero, is_frozen, is_full, is_waiting;
+	bool is_alive, is_ballast, is_zero, is_touching, is_frozen, is_full, is_waiting;
 	int pending_signal;  /* sent while frozen */
 	uint64_t target_kib; /* ballast: its size; workload: the end of the step */
 	uint64_t rate_kib_s;
@@ -34,6 +34,8 @@ struct guest {
 	uint64_t swap_kib, random, threshold_kib;
 	enum guest_state state;
 	bool has_hello, is_silent, is_corrupt;
+	bool has_zram, is_on_zram;
+	unsigned vcpus;
 
 	struct guest_msg **queue;
 	size_t queue_n, queue_cap, queue_first;
@@ -46,7 +48,11 @@ struct guest {
 	unsigned batches;
 
 	struct load load;
-	bool has_fixed; /* the load of fixed size is alive */
+	unsigned fixed_n; /* processes of the load of fixed size that are alive, the last started first to end
+			   */
+	bool is_working[32]; /* of these: they are in a round of work, which ends at round_us */
+	uint64_t round_us;
+	unsigned forked_n; /* what these forked on request */
 	uint64_t swapped_pages, zero_pages, oom_kills;
 };
 
@@ -70,7 +76,7 @@ void sim_reclaim(struct guest *g);
 /** A line of a process to its checkpoint fd. */
 void sim_say_line(struct guest *g, int pid, const char *line);
 
-/** The load of fixed size ends. */
+/** The load of fixed size ends, with the last of its processes. */
 void sim_end_fixed(struct guest *g, int status, int sig);
 
 /** Lets the load grow for that long. */

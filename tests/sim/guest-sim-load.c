@@ -23,7 +23,7 @@ uint64_t sim_held_kib(const struct guest *g)
 
 uint64_t sim_fixed_kib(const struct guest *g)
 {
-	return g->has_fixed ? g->params->fixed_kib : 0;
+	return (g->fixed_n + g->forked_n) * g->params->fixed_kib;
 }
 
 /* Ships the samples taken so far; a lost batch leaves a gap in seq, which counts rows. */
@@ -56,8 +56,8 @@ static void say_exit(struct guest *g, int pid, int status, int sig)
 {
 	sim_ship(g);
 	sim_say(g,
-		json_pack("{s:s, s:i, s:i, s:i}", "type", "exit", "pid", pid, "status", status, "signal",
-			  sig),
+		json_pack("{s:s, s:i, s:i, s:i, s:I}", "type", "exit", "pid", pid, "status", status, "signal",
+			  sig, "oom_kills", (json_int_t)g->oom_kills),
 		NULL, 0);
 }
 
@@ -69,8 +69,8 @@ void sim_end_load(struct guest *g, int status, int sig)
 
 void sim_end_fixed(struct guest *g, int status, int sig)
 {
-	g->has_fixed = false;
-	say_exit(g, SIM_FIXED_PID, status, sig);
+	if (g->fixed_n)
+		say_exit(g, SIM_FIXED_PID + (int)--g->fixed_n, status, sig);
 }
 
 void sim_take_sample(const struct guest *g, struct proto_sample *s)
@@ -180,7 +180,7 @@ void sim_grow(struct guest *g, uint64_t us)
 
 	if (is_there)
 		l->held_ukib = l->target_kib * 1000000;
-	if (g->has_fixed && g->params->fixed_ends_kib && sim_held_kib(g) >= g->params->fixed_ends_kib)
+	if (g->fixed_n && g->params->fixed_ends_kib && sim_held_kib(g) >= g->params->fixed_ends_kib)
 		sim_end_fixed(g, 0, SIGSEGV);
 	sim_reclaim(g);
 	if (is_there && l->is_alive)
@@ -191,8 +191,11 @@ void sim_take_signal(struct guest *g, int sig)
 {
 	struct load *l = &g->load;
 
-	if (g->has_fixed && sig)
+	/* A process that is told to stop stays as it is. */
+	while (g->fixed_n && sig && sig != SIGSTOP)
 		sim_end_fixed(g, 0, sig == SIGTERM ? 0 : sig);
+	if (sig == SIGSTOP)
+		return;
 	if (!l->is_alive || sig == 0)
 		return;
 	if (!l->is_ballast || sig != SIGTERM) {
@@ -201,9 +204,10 @@ void sim_take_signal(struct guest *g, int sig)
 	}
 
 	uint64_t pages = sim_held_kib(g) / 4;
-	cleanup_free char *line =
-		xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64 " swapped=0", pages,
-			  g->params->bad_pages, l->is_zero ? pages : 0);
+	cleanup_free char *line = xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64
+					    " swapped=0 touched=%" PRIu64,
+					    pages, g->params->bad_pages, l->is_zero ? pages : 0,
+					    l->is_touching ? (g->params->touch_behind ? 1 : 4) * pages : 0);
 
 	sim_say_line(g, SIM_LOAD_PID, line);
 	sim_end_load(g, g->params->bad_pages > 0, 0);

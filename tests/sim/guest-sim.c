@@ -12,6 +12,7 @@
 
 #define BOOT_US      2000000
 #define HEARTBEAT_US 1000000
+#define ROUND_US     500000
 
 /* Growth is computed in pieces no longer than this. */
 #define QUANTUM_US 20000
@@ -34,13 +35,14 @@ static double draw_uniform(uint64_t *state)
 	return ((double)(draw(state) >> 12) + 0.5) / 0x1p52;
 }
 
-static void draw_threshold(struct guest *g, unsigned life)
+static void draw_threshold(struct guest *g, unsigned life, unsigned ram_mib)
 {
 	const struct guest_sim_params *p = g->params;
 	double u = draw_uniform(&g->random);
 	/* The standard deviation of the standard logistic distribution is pi / sqrt(3). */
 	double noise = (double)p->noise_sd_kib * log(u / (1 - u)) * sqrt(3) / M_PI;
-	double threshold = (double)p->threshold_kib + (double)(p->drift_kib_per_life * life) + noise;
+	double by_ram = ((double)ram_mib - 256) * (double)p->threshold_per_mib;
+	double threshold = (double)p->threshold_kib + by_ram + (double)(p->drift_kib_per_life * life) + noise;
 
 	g->threshold_kib = threshold > 0 ? (uint64_t)threshold : 0;
 }
@@ -69,22 +71,35 @@ static void say_hello(struct guest *g)
 		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
 			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
 			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-			  "page_size", 4096, "cpus", 1, "error", p->hello_error ? p->hello_error : ""),
+			  "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
+			  p->hello_error ? p->hello_error : ""),
 		NULL, 0);
 }
 
 static void say_heartbeat(struct guest *g)
 {
 	sim_say(g,
-		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i}", "type", "heartbeat", "t_us",
+		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
 			  (json_int_t)sim_clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
-			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310),
+			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
+			  g->params->forks && g->fixed_n ? 7 : 0),
 		NULL, 0);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* The processes of the load of fixed size end a round of their work. */
+static void end_round(struct guest *g)
+{
+	for (unsigned i = 0; i < g->fixed_n; i++)
+		if (g->is_working[i]) {
+			g->is_working[i] = false;
+			sim_say_line(g, SIM_FIXED_PID + (int)i, "round-1");
+		}
+	g->round_us = 0;
 }
 
 /* Lets time pass up to the next thing that happens, at most until then. */
@@ -94,8 +109,12 @@ static void advance(struct guest *g, uint64_t until_us)
 
 	if (g->is_watching)
 		next = earlier(next, g->next_tick_us);
+	if (g->round_us)
+		next = earlier(next, g->round_us);
 	sim_grow(g, next - sim_clock_us);
 	sim_clock_us = next;
+	if (g->round_us && sim_clock_us >= g->round_us && !g->load.is_frozen)
+		end_round(g);
 	if (g->is_watching && sim_clock_us >= g->next_tick_us) {
 		sim_tick(g);
 		g->next_tick_us += g->tick_us;
@@ -117,7 +136,7 @@ static void die(struct guest *g, enum guest_state state)
 	g->is_silent = true;
 	g->is_watching = false;
 	g->load.is_alive = false;
-	g->has_fixed = false;
+	g->fixed_n = 0;
 }
 
 /* Requests. Each handler answers. */
@@ -140,11 +159,6 @@ static void reply(struct guest *g, json_t *request, const char *error)
 	sim_say(g, new_reply(request, error), NULL, 0);
 }
 
-static void do_nothing(struct guest *g, json_t *request)
-{
-	reply(g, request, NULL);
-}
-
 /* What the kernel's files say after a write: most repeat it, a few have their own way. */
 static void do_write(struct guest *g, json_t *request)
 {
@@ -152,12 +166,36 @@ static void do_write(struct guest *g, json_t *request)
 	cleanup_free char *thp = xasprintf("always madvise never [%s]", value);
 	json_t *json = new_reply(request, NULL);
 
-	if (strstr(path, "transparent_hugepage/enabled"))
+	if (g->params->stuck_file && strstr(path, g->params->stuck_file))
+		value = "1";
+	else if (strstr(path, "transparent_hugepage/enabled"))
 		value = thp;
 	else if (strstr(path, "lru_gen/enabled"))
 		value = strchr("yY1", *value) ? "0x0007" : "0x0000";
 	json_object_set_new(json, "value", json_string(value));
 	sim_say(g, json, NULL, 0);
+}
+
+static void do_zram(struct guest *g, json_t *request)
+{
+	g->has_zram = !g->params->no_zram;
+	reply(g, request, g->has_zram ? NULL : "the image has no module 'zram'");
+}
+
+static void do_swapon(struct guest *g, json_t *request)
+{
+	bool is_zram = strcmp(get_str(request, "device"), "/dev/zram0") == 0;
+
+	g->is_on_zram = is_zram && g->has_zram;
+	reply(g, request,
+	      is_zram && (!g->has_zram || json_integer_value(json_object_get(request, "mkswap_kib")) <= 0)
+		      ? "no swap area there"
+		      : NULL);
+}
+
+static void do_unreference(struct guest *g, json_t *request)
+{
+	reply(g, request, NULL);
 }
 
 static void do_snapshot(struct guest *g, json_t *request)
@@ -224,11 +262,13 @@ static uint64_t get_option(json_t *argv, const char *name, uint64_t absent)
 static struct load new_load(const struct guest_sim_params *p, json_t *argv)
 {
 	const char *program = json_string_value(json_array_get(argv, 0)), *fill = find_option(argv, "--fill");
+	const char *touch = find_option(argv, "--touch");
 
 	if (program && strcmp(program, "/ballast") == 0)
 		return (struct load){
 			.is_alive = true,
 			.is_ballast = true,
+			.is_touching = touch && strcmp(touch, "none") != 0,
 			.is_zero = fill && strcmp(fill, "zero") == 0,
 			.target_kib = get_option(argv, "--kib", 0),
 			/* Without a rate: as fast as memory is. */
@@ -253,19 +293,28 @@ static void say_output(struct guest *g, int pid, const char *text)
 	sim_say(g, json_pack("{s:s, s:i}", "type", "output", "pid", pid), text, strlen(text));
 }
 
-/* The load of fixed size: all there at once. */
+/* One more process of the load of fixed size: all there at once. */
 static void start_fixed(struct guest *g)
 {
-	g->has_fixed = true;
+	int pid = SIM_FIXED_PID + (int)g->fixed_n++;
+
 	if (g->params->not_applicable) {
-		say_output(g, SIM_FIXED_PID, "this guest has no such memory\n");
+		say_output(g, pid, "this guest has no such memory\n");
 		sim_end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
 	} else if (g->params->exit_at_once) {
-		say_output(g, SIM_FIXED_PID, "load: no such module\n");
+		say_output(g, pid, "load: no such module\n");
 		sim_end_fixed(g, 1, 0);
+	} else if (g->params->kills_itself) {
+		sim_end_fixed(g, 0, SIGKILL);
 	} else {
 		sim_reclaim(g);
-		sim_say_line(g, SIM_FIXED_PID, "full");
+		if (g->params->garbage)
+			sim_say(g,
+				json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
+					  "hello?", "bad", 1),
+				NULL, 0);
+		else if (!g->params->never_full)
+			sim_say_line(g, pid, "full cpu_ms=120");
 	}
 }
 
@@ -274,9 +323,11 @@ static void do_start(struct guest *g, json_t *request)
 	const struct guest_sim_params *p = g->params;
 	json_t *json = new_reply(request, p->start_error), *argv = json_object_get(request, "argv");
 	const char *program = json_string_value(json_array_get(argv, 0));
-	bool is_fixed = program && strcmp(program, "/known") == 0;
+	const char *mode = find_option(argv, "--mode");
+	bool is_fixed = program && (strcmp(program, "/known") == 0 || (mode && strcmp(mode, "hold") == 0));
 
-	json_object_set_new(json, "pid", json_integer(is_fixed ? SIM_FIXED_PID : SIM_LOAD_PID));
+	json_object_set_new(json, "pid",
+			    json_integer(is_fixed ? SIM_FIXED_PID + (int)g->fixed_n : SIM_LOAD_PID));
 	sim_say(g, json, NULL, 0);
 	if (p->start_error)
 		return;
@@ -299,6 +350,20 @@ static void do_start(struct guest *g, json_t *request)
 
 static void do_resume(struct guest *g, json_t *request)
 {
+	int pid = (int)json_integer_value(json_object_get(request, "pid"));
+
+	if (pid >= SIM_FIXED_PID) {
+		reply(g, request, NULL);
+		if (strcmp(get_str(request, "line"), "fork") != 0) {
+			g->is_working[pid - SIM_FIXED_PID] = true;
+			g->round_us = g->round_us ? g->round_us : sim_clock_us + ROUND_US;
+			return;
+		}
+		g->forked_n++;
+		sim_reclaim(g);
+		sim_say_line(g, pid, "full cpu_ms=240");
+		return;
+	}
 	g->load.is_waiting = false;
 	g->load.target_kib += g->load.is_ballast ? 0 : g->params->workload_step_kib;
 	reply(g, request, NULL);
@@ -341,10 +406,11 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		const char *type;
 		void (*handle)(struct guest *g, json_t *request);
 	} requests[] = {
-		{ "write", do_write },       { "read", do_read },         { "swapon", do_nothing },
+		{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
 		{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
 		{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_freeze },
-		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
+		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "unreference", do_unreference },
+		{ "zram", do_zram },
 	};
 	const char *type = get_str(json, "type");
 
@@ -379,11 +445,12 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 
 	g->params = ctx;
 	life = g->params->lives++;
+	g->vcpus = config->vcpus;
 	g->swap_kib = config->swap_mib * 1024ull;
 	g->random = g->params->seed ^ config->seed << 20 ^ (uint64_t)life << 40;
 	g->heartbeat_us = sim_clock_us + BOOT_US;
 	g->is_silent = g->params->boot_fail;
-	draw_threshold(g, life);
+	draw_threshold(g, life, config->ram_mib);
 	*ret = g;
 	return NULL;
 }
@@ -395,7 +462,9 @@ static enum guest_state sim_state(struct guest *g)
 
 static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
-	*ret_bytes = g->params->mute_swap_disk ? 0 : g->swapped_pages * 4096;
+	*ret_bytes = g->params->mute_swap_disk || (g->is_on_zram && !g->params->zram_writes_disk)
+			     ? 0
+			     : g->swapped_pages * 4096;
 	return NULL;
 }
 

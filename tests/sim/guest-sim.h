@@ -14,8 +14,10 @@
  * a threshold that depends on how fast the load grows.
  */
 struct guest_sim_params {
-	uint64_t threshold_kib;     /**< a load that holds more makes the guest swap */
-	uint64_t noise_sd_kib;      /**< of the threshold, from life to life (logistic) */
+	uint64_t threshold_kib; /**< a load that holds more makes the guest swap */
+	uint64_t
+		threshold_per_mib; /**< and so many KiB more for each MiB of RAM above 256; 0: whatever RAM */
+	uint64_t noise_sd_kib;     /**< of the threshold, from life to life (logistic) */
 	int64_t drift_kib_per_life; /**< each life's threshold is this much higher than the last one's */
 	uint64_t seed; /**< of all chance, together with guest_config.seed and the number of the life */
 	uint64_t mem_total_kib;
@@ -27,8 +29,12 @@ struct guest_sim_params {
 	uint64_t workload_rate_kib_s;
 	uint64_t workload_max_kib; /**< it exits with status 0 at this size; 0: never */
 
-	/* A load of fixed size (/known), which has all its memory at once. */
-	uint64_t fixed_kib; /**< what it takes of the threshold, whatever its arguments say */
+	/* A load of fixed size (/known, or --mode hold), which has all its memory at once. */
+	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
+	bool never_full;    /**< it never says that it is */
+	bool garbage;       /**< it writes what is no checkpoint */
+	bool kills_itself;  /**< by SIGKILL */
+	bool forks;         /**< without end, until the kernel refuses it */
 
 	/* Faults. */
 	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */
@@ -47,6 +53,11 @@ struct guest_sim_params {
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
+	bool touch_behind;   /**< the ballast touches a quarter of what it should */
+	bool no_zram;        /**< it cannot have zram */
+	bool zram_writes_disk;  /**< swapping to zram shows on the swap disk all the same */
+	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
+	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
 	unsigned lives; /**< guests started so far; counted here by start() */
 };

@@ -116,6 +116,102 @@ static void test_displacement(void)
 	probe_record_deinit(&r);
 }
 
+static const struct evidence *find_file(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; s && i < s->files_count; i++)
+		if (!s->files[i].pid && strcmp(s->files[i].name, name) == 0)
+			return &s->files[i];
+	return NULL;
+}
+
+/** Runs a probe of a spec that is made otherwise than usual. */
+static struct probe_record run_spec(struct guest_sim_params *params, const struct probe_spec *spec)
+{
+	struct probe_record r = { 0 };
+	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, NULL, &r);
+
+	if (e) {
+		printf("Bail out! %s\n", err_message(e));
+		_exit(1);
+	}
+	return r;
+}
+
+static void test_processes(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
+
+	spec.processes = 3;
+	spec.is_frozen = true;
+
+	struct probe_record r = run_spec(&params, &spec);
+	const struct evidence *log = find_file(find_snapshot(&r, "load"), "checkpoints");
+
+	is_str(outcome_name(r.outcome), "onset", "beside three processes a ballast reaches the onset");
+	is_near((double)r.load_pages * 4 / 1024, 188 - 3 * 48, 1.5, "three times 48 MiB earlier");
+	is_int(count_pids(find_snapshot(&r, "load")), 3, "all three are measured");
+	if (ok(log != NULL, "what they told at their checkpoints is kept"))
+		has_str(log->data, " 103 full cpu_ms=120\n", "with its process");
+	probe_record_deinit(&r);
+
+	spec.is_frozen = false;
+	spec.has_rounds = true;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "beside three that go on working, too");
+	log = find_file(find_snapshot(&r, "load"), "checkpoints");
+	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
+	is_str(r.flags, "", "and are steady");
+	probe_record_deinit(&r);
+}
+
+static void test_population(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_POPULATION, 0);
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(outcome_name(r.outcome), "onset", "processes are added until onset");
+	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three of 48 MiB have room");
+	ok(!find_snapshot(&r, "count-4"), "the fourth has not");
+	is_int(count_pids(find_snapshot(&r, "onset")), 4, "and is there at onset");
+	probe_record_deinit(&r);
+	spec.is_forked = true;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "the same with processes that the first one forks");
+	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three have room");
+	is_int(count_pids(find_snapshot(&r, "onset")), 4, "the fourth has not");
+	probe_record_deinit(&r);
+	params.fixed_kib = 1024;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "no-onset",
+	       "when as many as can be started have room, that is no onset");
+	has_str(r.reason, "largest number of processes", "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+static void test_ram(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAM, 256);
+
+	params.threshold_per_mib = 1000;
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(outcome_name(r.outcome), "no-onset", "a guest with room for the load does not swap");
+	is_int((long long)r.z_kib, 256 * 1024, "its RAM is what was asked");
+	ok(find_snapshot(&r, "load") != NULL, "the load is measured");
+	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
+	probe_record_deinit(&r);
+	spec.guest.ram_mib = 100;
+	spec.z_kib = 100 * 1024;
+	r = run_spec(&params, &spec);
+	is_str(outcome_name(r.outcome), "onset", "one without does");
+	is_str(r.reason, "", "which is an answer and no fault");
+	probe_record_deinit(&r);
+}
+
 /** A fault, the outcome it must have, and words its reason must have. */
 #define FAULT(set, kind, z_mib, want, words)                                                                 \
 	do {                                                                                                 \
@@ -151,6 +247,12 @@ static void test_faults(void)
 	FAULT(params.fixed_ends_kib = 50 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load died of signal 11");
 	FAULT(params.bad_pages = 3, PROBE_DISPLACEMENT, 512, "invalid", "3 of the ballast's");
+	FAULT(params.kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
+	FAULT(params.forks = true, PROBE_DISPLACEMENT, 512, "invalid",
+	      "the load wants more than 512 processes and threads");
+	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is no checkpoint: 'hello?'");
+	FAULT(params.never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
+	FAULT(params.workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
 }
 
 /** A ballast that needs longer than the usual deadline for its own size is no guest that hangs. */
@@ -198,15 +300,94 @@ static void test_negative_control(void)
 	probe_record_deinit(&r);
 }
 
+static void is_outcome(struct guest_sim_params params, const struct probe_spec *spec, const char *outcome,
+		       const char *words, const char *what)
+{
+	struct probe_record r = run_spec(&params, spec);
+
+	is_str(outcome_name(r.outcome), outcome, what);
+	has_str(r.reason, words, "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+static void test_zram(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+
+	spec.swap_kind = "zram";
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(outcome_name(r.outcome), "onset", "a guest swaps to zram");
+	is_str(r.flags, "", "that its swap disk knows nothing of it is as it should be");
+	is_int((long long)r.swap_written_bytes, 0, "the record says so");
+	probe_record_deinit(&r);
+
+	params.zram_writes_disk = true;
+	r = run_spec(&params, &spec);
+	is_str(r.flags, "swap-disk-disagrees", "writes to the swap disk are a doubt then");
+	probe_record_deinit(&r);
+
+	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	params.no_zram = true;
+	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module",
+		   "a guest without zram");
+	spec.swap_kind = "disk";
+	is_outcome(params, &spec, "onset", "", "which is no matter when the disk is asked for");
+	params.no_zram = false;
+	params.stuck_file = "disksize";
+	spec.swap_kind = "zram";
+	is_outcome(params, &spec, "invalid", "disksize: asked for 536870912", "a zram of another size");
+}
+
+static void test_settings(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+
+	spec.min_free_kib = 8192;
+	spec.touch = "sweep";
+	is_outcome(params, &spec, "onset", "", "settings that the guest takes");
+	params.stuck_file = "min_free_kbytes";
+	is_outcome(params, &spec, "invalid", "min_free_kbytes: asked for 8192, guest says '1'",
+		   "min_free_kbytes that stays what it was");
+	spec.min_free_kib = 0;
+	is_outcome(params, &spec, "onset", "", "which is not touched when nothing is asked");
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(r.flags, "", "no doubts about a ballast that touches as many pages as it should");
+	probe_record_deinit(&r);
+	params.touch_behind = true;
+	r = run_spec(&params, &spec);
+	is_str(r.flags, "touch-behind", "but about one that does not");
+	probe_record_deinit(&r);
+	params.stuck_file = "swappiness";
+	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'",
+		   "another swappiness");
+	params.stuck_file = NULL;
+	params.cpus = 1;
+	spec.guest.vcpus = 2;
+	is_outcome(params, &spec, "invalid", "asked for 2 vCPUs, guest has 1", "a processor too few");
+	params.cpus = 0;
+	is_outcome(params, &spec, "onset", "", "as many as asked");
+}
+
 int main(void)
 {
 	test_ramp();
 	test_fixed();
 	test_growth();
 	test_displacement();
+	test_processes();
+	test_population();
+	test_ram();
 	test_faults();
 	test_slow_ramp();
 	test_doubts();
+	test_zram();
+	test_settings();
 	test_negative_control();
 	return tap_done();
 }

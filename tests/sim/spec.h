@@ -8,6 +8,7 @@
 static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 {
 	static const char *const workload[] = { "/usr/bin/python3", "strings.py", NULL };
+	static const char *const hold[] = { "/usr/bin/python3", "strings.py", "--mode", "hold", NULL };
 	static const char *const known[] = { "/known", "--kind", "private-dirty", "--kib", "49152", NULL };
 
 	return (struct probe_spec){
@@ -27,10 +28,13 @@ static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 		.settle_ms = 3000,
 		.ramp_kib_s = 32768,
 		.fill = "random",
-		.argv = kind == PROBE_GROWTH         ? workload
-			: kind == PROBE_DISPLACEMENT ? known
-						     : NULL,
+		.argv = kind == PROBE_GROWTH                            ? workload
+			: kind == PROBE_DISPLACEMENT                    ? known
+			: kind == PROBE_POPULATION || kind == PROBE_RAM ? hold
+									: NULL,
 		.is_in_image = kind == PROBE_GROWTH,
+		.has_checkpoints = true,
+		.processes = 1,
 	};
 }
 

@@ -5,15 +5,15 @@
 build_image
 tool=$PWD/build/tests/system/probe-command
 
-# outcome_of RAM COMMAND...: what became of a guest with that load
+# outcome_of [--root] RAM COMMAND...: what became of a guest with that load
 outcome_of() {
 	"$tool" "$@" > "$dir/outcome" 2>&1
 	sed 's/^/# /' "$dir/outcome"
 }
 
-outcome_of 160 /bin/sh -c 'echo c > /proc/sysrq-trigger; sleep 60'
+outcome_of --root 160 /bin/sh -c 'echo c > /proc/sysrq-trigger; sleep 60'
 has "$dir/outcome" '^agent-lost: guest panic: Kernel panic' 'a guest that panics'
-outcome_of 160 /usr/bin/python3 -c '
+outcome_of --root 160 /usr/bin/python3 -c '
 import re
 for line in open("/proc/1/maps"):
     m = re.match("([0-9a-f]+)-([0-9a-f]+) r-x", line)

@@ -25,9 +25,9 @@ guests() {
 	pgrep -fc "qemu-system.*guest=swapcal-$1"
 }
 
-# build_image: the image that most tests need; nothing to do when the cache has it
+# build_image [NAME]: the image that most tests need, or another; nothing to do when the cache has it
 build_image() {
-	if ! "$swapcal" image build bookworm > "$dir/build.out" 2>&1; then
+	if ! "$swapcal" image build "${1:-bookworm}" > "$dir/build.out" 2>&1; then
 		sed 's/^/# /' "$dir/build.out"
 		echo 'Bail out! the image cannot be built'
 		exit 1

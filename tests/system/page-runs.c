@@ -137,7 +137,7 @@ static struct err *run(void)
 	if (!e)
 		e = accel_resolve("auto", conn, &spec.guest.accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (!e)
 		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
 	if (e)

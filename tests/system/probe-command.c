@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One real guest life with any command as its load: `probe-command RAM_MIB COMMAND...` prints "OUTCOME: REASON". For system tests of
- * what plans cannot ask for, such as a guest that panics.
+ * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...` prints "OUTCOME: REASON".
+ * For system tests of what plans cannot ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user:
+ * the guest has a disk with what is in DIR. Then "samples: N, longest gap M ms" and what the load printed follow.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/accel.h"
 #include "harness/base/cancel.h"
@@ -11,55 +13,126 @@
 #include "harness/guest-vm.h"
 #include "harness/image.h"
 #include "harness/probe.h"
+#include "harness/userdisk.h"
 
-static struct err *run(unsigned ram_mib, const char *const *argv)
+/*
+ * A program of the image that is started in the initramfs, where loads are root, needs its own loader; chroot(1) is such a program.
+ */
+#define LIB "/root-image/usr/lib/x86_64-linux-gnu"
+
+static const char *const as_root[] = { LIB "/ld-linux-x86-64.so.2", "--library-path", LIB, "/root-image/usr/sbin/chroot", "/root-image" };
+
+struct options {
+	const char *image;
+	bool is_root;
+	const char *user_dir;
+	unsigned ram_mib;
+	const char *const *argv;
+};
+
+/** The path of a disk with what is in dir. */
+static struct err *make_user_disk(const char *dir, char **ret)
 {
+	const struct userdisk_options options = { .force_tcg = true, .cancelled = cancel_requested };
+	struct workloads files = { 0 };
+	struct err *e = workloads_load_tree(dir, &files);
+
+	if (!e)
+		e = userdisk_find_or_build(&files, &options, ret);
+	workloads_deinit(&files);
+	return e;
+}
+
+static void print_record(const struct probe_record *r)
+{
+	uint64_t longest = 0;
+
+	for (size_t i = 1; i < r->samples_count; i++) {
+		uint64_t gap = r->samples[i].t_us - r->samples[i - 1].t_us;
+
+		longest = gap > longest ? gap : longest;
+	}
+	printf("%s: %s\n", outcome_name(r->outcome), r->reason);
+	printf("samples: %zu, longest gap %llu ms\n%s", r->samples_count, (unsigned long long)longest / 1000, r->output);
+}
+
+static struct err *run(const struct options *o)
+{
+	cleanup_free char *user_disk = NULL;
+	const char *argv[64] = { NULL };
+	size_t argc = 0;
 	cleanup(cleanup_image_) struct image *image = NULL;
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
 	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
 	const char *accel;
 	struct probe_record r;
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = image_find(o->image, &image);
 
 	if (!e)
 		e = domain_conn_open(NULL, &conn);
 	if (!e)
 		e = accel_resolve("auto", conn, &accel);
 	if (!e)
-		e = guest_vm_host_create(conn, image, &host);
+		e = o->user_dir ? make_user_disk(o->user_dir, &user_disk) : NULL;
+	if (!e)
+		e = guest_vm_host_create(conn, image, user_disk, &host);
 	if (e)
 		return e;
+	for (size_t i = 0; o->is_root && i < sizeof(as_root) / sizeof(as_root[0]); i++)
+		argv[argc++] = as_root[i];
+	for (const char *const *a = o->argv; *a && argc < 63; a++)
+		argv[argc++] = *a;
 
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = PROBE_GROWTH,
-		.guest = { .name = "swapcal-command-0", .accel = accel, .ram_mib = ram_mib, .swap_mib = 128, .vcpus = 1, .seed = 1 },
+		.guest = { .name = "swapcal-command-0", .accel = accel, .ram_mib = o->ram_mib, .swap_mib = 128, .vcpus = 1, .seed = 1 },
 		.swappiness = 60,
 		.thp = "never",
 		.rule = onset_rule_find("so32"),
 		.tick_ms = 20,
 		.settle_ms = 1000,
 		.argv = argv,
-		.is_in_image = true,
+		.is_in_image = !o->is_root,
+		.has_checkpoints = true,
+		.processes = 1,
 	};
 
 	e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
 	if (e)
 		return e;
-	printf("%s: %s\n", outcome_name(r.outcome), r.reason);
+	print_record(&r);
 	probe_record_deinit(&r);
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
-		fprintf(stderr, "usage: probe-command RAM_MIB COMMAND...\n");
+	struct options o = { .image = "bookworm" };
+
+	argv++;
+	if (*argv && strcmp(*argv, "--image") == 0 && argv[1]) {
+		o.image = argv[1];
+		argv += 2;
+	}
+	if (*argv && strcmp(*argv, "--root") == 0) {
+		o.is_root = true;
+		argv++;
+	}
+	if (*argv && strcmp(*argv, "--user") == 0 && argv[1]) {
+		o.user_dir = argv[1];
+		argv += 2;
+	}
+	if (!*argv || !argv[1]) {
+		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...\n");
 		return 2;
 	}
+	o.ram_mib = (unsigned)atoi(*argv);
+	o.argv = (const char *const *)argv + 1;
+	(void)argc;
 	cancel_install();
 
-	struct err *e = run((unsigned)atoi(argv[1]), (const char *const *)argv + 2);
+	struct err *e = run(&o);
 
 	if (!e)
 		return 0;

@@ -101,6 +101,15 @@ static void test_variants(void)
 
 	has_str(scratch, "<serial>" PROTO_SERIAL_SCRATCH "</serial>", "a scratch disk has its serial");
 	is_int(count(scratch, "<disk"), 3, "beside the others");
+	spec.user_disk = "/d/user.qcow2";
+
+	cleanup_free char *user = build(&spec, &extra);
+
+	has_str(user,
+		"<target dev='vdd' bus='virtio'/>\n   <readonly/>\n   <serial>" PROTO_SERIAL_USER "</serial>",
+		"a disk of workloads is read-only and has its serial");
+	is_int(count(user, "<readonly/>"), 2, "as the root disk");
+	is_int(count(user, "<disk"), 4, "beside the others");
 
 	spec = plain;
 	spec.icount = true;
@@ -158,6 +167,9 @@ static void test_refusals(void)
 	spec = plain;
 	spec.scratch_disk = "/d/\x1b[2J";
 	refuses(&spec, "scratch disk path", "the scratch disk's path too");
+	spec.scratch_disk = NULL;
+	spec.user_disk = "/d/\n";
+	refuses(&spec, "workload disk path", "and that of workloads");
 	spec.swap_disk = "/d/\x1b[2J";
 	refuses(&spec, "swap disk path", "in every text, by its name");
 }

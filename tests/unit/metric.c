@@ -221,7 +221,7 @@ static void fill_forked(struct snapshot *s)
 		"Anonymous: 0 kB\nLazyFree: 0 kB\nSwap: 0 kB\nSwapPss: 0 kB\n"
 		"30000000-30100000 r-xp 00001000 fe:00 5 /bin/x\n"
 		"Size: 1024 kB\nRss: 800 kB\nPss: 500 kB\nPss_Dirty: 0 kB\nShared_Clean: 600 kB\n"
-		"Shared_Dirty: 0 kB\nPrivate_Clean: 200 kB\nPrivate_Dirty: 0 kB\nReferenced: 0 kB\n"
+		"Shared_Dirty: 0 kB\nPrivate_Clean: 200 kB\nPrivate_Dirty: 0 kB\nReferenced: 300 kB\n"
 		"Anonymous: 0 kB\nLazyFree: 0 kB\nSwap: 0 kB\nSwapPss: 0 kB\n");
 	test_evidence(s, 20, "smaps_rollup",
 		      "10000000-7ffd00000000 ---p 00000000 00:00 0 [rollup]\n"
@@ -240,7 +240,7 @@ static void fill_forked(struct snapshot *s)
 		"Anonymous: 0 kB\nLazyFree: 0 kB\nSwap: 0 kB\nSwapPss: 0 kB\n"
 		"30000000-30100000 r-xp 00001000 fe:00 5 /bin/x\n"
 		"Size: 1024 kB\nRss: 700 kB\nPss: 400 kB\nPss_Dirty: 0 kB\nShared_Clean: 600 kB\n"
-		"Shared_Dirty: 0 kB\nPrivate_Clean: 100 kB\nPrivate_Dirty: 0 kB\nReferenced: 0 kB\n"
+		"Shared_Dirty: 0 kB\nPrivate_Clean: 100 kB\nPrivate_Dirty: 0 kB\nReferenced: 200 kB\n"
 		"Anonymous: 0 kB\nLazyFree: 0 kB\nSwap: 0 kB\nSwapPss: 0 kB\n");
 	test_evidence(s, 21, "smaps_rollup",
 		      "10000000-7ffd00000000 ---p 00000000 00:00 0 [rollup]\n"
@@ -270,7 +270,7 @@ static void test_forked(void)
 		{ "anonymous", 5500 },
 		{ "anonymous_swap", 5700 },
 		{ "anonymous_shmem", 5500 + 1000 },
-		{ "referenced", 1000 },
+		{ "referenced", 1000 + 500 },
 		{ "seed_formula", 1800 + 2000 + 500 + 600 },
 		{ "page_union", 4 * (500 + 150 + 100 + 125 + 200 + 125 + 25) },
 		{ "page_swap_backed", 4 * (500 + 150 + 125 + 125 + 25) },
@@ -280,6 +280,7 @@ static void test_forked(void)
 		{ "memcg_anon", 4000 },
 		{ "memcg_swap_backed", 2000 + 1000 + 500 + 100 },
 		{ "memcg_unreclaimable", 3600 + 400 - 100 },
+		{ "working_set", 3900 + 300 },
 		{ "mem_available_delta", 10000 },
 		{ "guest_kept_delta", 1000 + 2000 + 10 + 1000 + 200 + 64 + 100 },
 	};

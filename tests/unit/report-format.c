@@ -102,13 +102,17 @@ static void test_cells(void)
 	json_object_set_new(cells[0].identity, "thp", json_string("always"));
 	json_object_set_new(cells[0].identity, "mglru", json_true());
 	json_object_set_new(cells[0].identity, "image", json_string("evil\x1b[2J"));
+	json_object_set_new(cells[0].identity, "workloads", json_string("0123456789abcdef0123456789abcdef"));
+	json_object_set_new(cells[1].identity, "workloads", json_string(""));
 	ok(format_is_shared(cells, 2, "swappiness"), "a setting that is the same everywhere");
 	ok(!format_is_shared(cells, 2, "thp"), "a setting that differs");
 	ok(format_is_shared(cells, 2, "unheard-of"), "what no cell has does not differ");
 	format_cell(&first, &cells[0]);
 	format_varying(&first, &cells[0], cells, 2);
 	is_str(strbuf_str(&first),
-	       "160 MiB: strings on pypy3, 4 processes, forked, size -, image evil?[2J, thp always, mglru on",
+	       "160 MiB: strings on pypy3, 4 processes, forked, size -, image evil?[2J, thp always, mglru "
+	       "on, "
+	       "own workloads 0123456789ab",
 	       "a cell with what differs");
 	format_cell(&second, &cells[1]);
 	is_str(strbuf_str(&second), "256 MiB: ballast", "a ballast");

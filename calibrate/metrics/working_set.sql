@@ -1,0 +1,26 @@
+-- name: working_set
+-- summary: memcg_unreclaimable, and file pages that the load used just now
+-- meaning: All that is charged to the load and can only stay in RAM or go to swap, and of the files that it maps the pages
+--   that it goes on using, which the kernel drops only to read them again. A file's page counts once, however many processes
+--   use it: of each mapping of it the one with the most.
+-- wrong when: Nobody cleared the reference bits a while before: then every page that was ever used counts. Pages of files that
+--   are read and not mapped do not count, however often they are read. Processes may use different pages of one file.
+-- source: memory.stat and memory.swap.current of cgroup v2, as memcg_unreclaimable; smaps, Referenced. Under methods
+--   displacement and ram swapcal clears the bits of file pages three seconds before (/proc/PID/clear_refs, 3)
+WITH hot AS (
+	SELECT snapshot_id, sum(kib) AS kib
+	FROM (SELECT snapshot_id, max(CASE kind WHEN 'file_data' THEN max(referenced_kib - anonymous_kib, 0)
+	                              ELSE referenced_kib END) AS kib
+	      FROM mapping
+	      WHERE kind IN ('file_text', 'file_ro', 'file_data', 'file_shared')
+	      GROUP BY snapshot_id, dev, inode, offset)
+	GROUP BY snapshot_id),
+held AS (
+	SELECT snapshot_id, sum(CASE key WHEN 'memory.stat.slab_reclaimable' THEN -value ELSE value END) / 1024.0 AS kib
+	FROM guest
+	WHERE key IN ('memory.stat.active_anon', 'memory.stat.inactive_anon', 'memory.stat.unevictable',
+	              'memory.stat.kernel', 'memory.stat.slab_reclaimable', 'memory.swap.current')
+	GROUP BY snapshot_id
+	HAVING count(*) = 6)
+SELECT held.snapshot_id, held.kib + coalesce(hot.kib, 0) AS y_kib
+FROM held LEFT JOIN hot ON hot.snapshot_id = held.snapshot_id

@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Every method of a workload in real guests, with processes that one forked: what they weigh, how many have room, and how
+# little RAM makes them swap.
+. tests/system/lib.sh
+build_image
+
+cat > "$dir/plan.yaml" <<END
+name: methods-$$
+image: bookworm
+guest: {ram_mib: [144, 192]}
+method: [displacement, population, ram]
+loads:
+  - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: 16M, method: [displacement, ram]}
+  - {workload: lists, interpreter: python3, launch: independent, size: 16M, method: population}
+END
+"$swapcal" run "$dir/plan.yaml" -o "$dir/m.swapcal" 2> "$dir/run.err"
+is $? 0 'the campaign runs to its end'
+sed 's/^/# /' "$dir/run.err"
+"$swapcal" report "$dir/m.swapcal" --format json > "$dir/m.json"
+is $? 0 'its report is made'
+
+# value METHOD X METRIC MEMBER; X may be a pattern
+value() {
+	sqlite3 :memory: "SELECT value ->> '$4' FROM json_each(readfile('$dir/m.json'), '\$.rows')
+		WHERE value ->> 'method' = '$1' AND value ->> 'x_mib' GLOB '$2' AND value ->> 'metric' = '$3'"
+}
+
+# Two processes that have each half of 16 MiB to themselves, and after a few rounds of work the other half as well; each has
+# an interpreter's 6 MiB of memory beside.
+zeq=$(value displacement 192 rss z_mib)
+within "$zeq" 28 50 'two forked processes weigh what they own'
+within "$(value displacement 192 anonymous n)" 1 1 'and were measured'
+within "$(value displacement 192 rss diff_pct)" 5 100 'RSS counts more than that'
+within "$(sqlite3 "$dir/m.swapcal" "select count(distinct e.pid) from evidence e join snapshot s on s.id = e.snapshot_id
+	join probe p on p.id = s.probe_id where p.kind = 'displacement' and s.name = 'load' and e.pid > 0")" 2 4 'both were there'
+
+# Z* is some 125 MiB at X = 192 and 78 at 144; a process of 16 MiB is some 22.
+for x in 144 192; do
+	z=$(value population $x rss z_mib)
+	within "$(echo "$(value population $x anonymous y_mib) $z" | awk '{ print $1 / $2 }')" 0.8 1.2 \
+		"X=$x: at onset the population has about Z* ($z MiB)"
+	within "$(echo "$(value population $x anonymous y_mib) $(value population $x anonymous y_lo_mib)" | awk '{ print $1 - $2 }')" \
+		0.1 30 "X=$x: with one process less it had less, by no more than a process"
+done
+
+# The guest that the two processes need: its Z* is what they weigh.
+within "$(value ram '1*' anonymous x_mib)" 144 160 'the guest that two forked processes swap in is found'
+within "$(echo "$(value ram '1*' rss z_mib) $zeq" | awk '{ print $1 / $2 }')" 0.5 2.2 'and its Z* is of their size'
+is "$(guests "methods-$$")" 0 'no guest is left'
+done_testing

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One real guest life of a ballast with guest settings as given: `probe-settings KEY=VALUE...` prints lines "key value" of how it ended.
+ * Keys: ram_mib, swap_mib, z_mib (0: a ramp), vcpus, swappiness, min_free_kib, swap, thp, mglru, touch, fill, rate_mib_s, times (lives), series (so many
+ * samples around the onset).
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "calibrate/text.h"
+#include "harness/accel.h"
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/guest-vm.h"
+#include "harness/image.h"
+#include "harness/probe.h"
+
+struct settings {
+	const char *swap, *thp, *touch, *fill;
+	unsigned ram_mib, swap_mib, z_mib, vcpus, swappiness, min_free_kib, mglru, rate_mib_s, times, series;
+};
+
+static bool parse_settings(char **args, struct settings *s)
+{
+	const struct {
+		const char *key;
+		unsigned *number;
+		const char **text;
+	} keys[] = {
+		{ "ram_mib", &s->ram_mib, NULL },       { "swap_mib", &s->swap_mib, NULL },
+		{ "z_mib", &s->z_mib, NULL },           { "vcpus", &s->vcpus, NULL },
+		{ "swappiness", &s->swappiness, NULL }, { "min_free_kib", &s->min_free_kib, NULL },
+		{ "mglru", &s->mglru, NULL },           { "rate_mib_s", &s->rate_mib_s, NULL },
+		{ "times", &s->times, NULL },           { "swap", NULL, &s->swap },
+		{ "thp", NULL, &s->thp },               { "touch", NULL, &s->touch },
+		{ "series", &s->series, NULL },         { "fill", NULL, &s->fill },
+	};
+
+	for (; *args; args++) {
+		char *value = strchr(*args, '=');
+		size_t i = 0;
+
+		if (!value)
+			return false;
+		*value++ = '\0';
+		while (i < sizeof(keys) / sizeof(keys[0]) && strcmp(keys[i].key, *args) != 0)
+			i++;
+		if (i == sizeof(keys) / sizeof(keys[0]))
+			return false;
+		if (keys[i].number)
+			*keys[i].number = (unsigned)strtoul(value, NULL, 10);
+		else
+			*keys[i].text = value;
+	}
+	return true;
+}
+
+/** What the last snapshot's text of the guest has after a key; 0 without it. */
+static uint64_t number_of(const struct probe_record *r, const char *file, const char *key)
+{
+	const struct snapshot *s = r->snapshots_count ? &r->snapshots[r->snapshots_count - 1] : NULL;
+	uint64_t n = 0;
+
+	for (size_t i = 0; s && i < s->files_count; i++)
+		if (!s->files[i].pid && strcmp(s->files[i].name, file) == 0)
+			text_get_number(s->files[i].data, s->files[i].len, key, &n);
+	return n;
+}
+
+static void print_text(const struct probe_record *r, const char *file)
+{
+	const struct snapshot *s = r->snapshots_count ? &r->snapshots[r->snapshots_count - 1] : NULL;
+
+	for (size_t i = 0; s && i < s->files_count; i++)
+		if (!s->files[i].pid && strcmp(s->files[i].name, file) == 0 && s->files[i].len)
+			printf("%s %s", file, s->files[i].data);
+}
+
+static void print_series(const struct probe_record *r, unsigned n)
+{
+	struct onset_result onset = onset_find(onset_rule_find("so32"), r->samples, r->samples_count);
+	size_t first = onset.found && onset.index > n ? onset.index - n : 0;
+
+	for (size_t i = first; onset.found && i < r->samples_count && i < onset.index + n; i++) {
+		const struct proto_sample *s = &r->samples[i];
+
+		printf("sample %" PRIu64 " ms, ballast %" PRIu64 " KiB, swapped %" PRIu64 ", back %" PRIu64 ", free %" PRIu64
+		       " KiB, stalls %" PRIu64 ", oom %" PRIu64 "%s\n",
+		       (s->t_us - r->samples[0].t_us) / 1000, s->load_pages * 4, s->pswpout, s->pswpin, s->nr_free_pages * 4,
+		       s->allocstall, s->oom_kill, i == onset.index ? " onset" : "");
+	}
+}
+
+static void print_record(const struct probe_record *r)
+{
+	const struct proto_sample *s = r->samples_count ? &r->samples[r->samples_count - 1] : NULL;
+
+	printf("outcome %s\nreason %s\nflags %s\n", outcome_name(r->outcome), r->reason, r->flags);
+	printf("mem_total_kib %" PRIu64 "\nmem_available0_kib %" PRIu64 "\n", r->mem_total_kib, r->mem_available0_kib);
+	if (!s)
+		return;
+	printf("load_kib %" PRIu64 "\nonset_swapped_pages %" PRIu64 "\nfreeze_us %" PRIu64 "\nswap_written_bytes %" PRIu64 "\n",
+	       r->load_pages * 4, r->onset_swapped_pages, r->freeze_us, r->swap_written_bytes);
+	printf("pswpin %" PRIu64 "\nfree_kib %" PRIu64 "\nfile_kib %" PRIu64 "\nswap_total_kib %" PRIu64 "\nload_ms %" PRId64 "\n",
+	       s->pswpin, s->nr_free_pages * 4, s->nr_file_pages * 4, number_of(r, "meminfo", "SwapTotal"), r->phase_ms[PHASE_LOAD]);
+	print_text(r, "swaps");
+	print_text(r, "zram0/mm_stat");
+	print_text(r, "zram0/comp_algorithm");
+}
+
+static struct err *run(const struct settings *s)
+{
+	cleanup(cleanup_image_) struct image *image = NULL;
+	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
+	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	struct probe_spec spec = {
+		.cell_key = "0",
+		.kind = s->z_mib ? PROBE_FIXED : PROBE_RAMP,
+		.z_kib = (s->z_mib ? s->z_mib : s->ram_mib + s->swap_mib / 2) * 1024,
+		.guest = { .name = "swapcal-settings-0", .ram_mib = s->ram_mib, .swap_mib = s->swap_mib, .vcpus = s->vcpus },
+		.swap_kind = s->swap,
+		.swappiness = s->swappiness,
+		.min_free_kib = s->min_free_kib,
+		.thp = s->thp,
+		.mglru = s->mglru,
+		.rule = onset_rule_find("so32"),
+		.tick_ms = 20,
+		.settle_ms = 3000,
+		.ramp_kib_s = s->rate_mib_s * 1024,
+		.fill = s->fill,
+		.touch = s->touch,
+	};
+	struct err *e = image_find("bookworm", &image);
+
+	if (!e)
+		e = domain_conn_open(NULL, &conn);
+	if (!e)
+		e = accel_resolve("auto", conn, &spec.guest.accel);
+	if (!e)
+		e = guest_vm_host_create(conn, image, NULL, &host);
+	for (unsigned i = 0; !e && i < s->times; i++) {
+		struct probe_record r;
+
+		spec.guest.seed = i + 1;
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+		if (e)
+			break;
+		print_record(&r);
+		if (s->series)
+			print_series(&r, s->series);
+		fflush(stdout);
+		probe_record_deinit(&r);
+	}
+	return e;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings s = {
+		.swap = "disk",
+		.thp = "never",
+		.touch = "none",
+		.fill = "random",
+		.ram_mib = 160,
+		.swap_mib = 128,
+		.vcpus = 1,
+		.swappiness = 60,
+		.rate_mib_s = 64,
+		.times = 1,
+	};
+
+	(void)argc;
+	if (!parse_settings(argv + 1, &s)) {
+		fprintf(stderr, "usage: probe-settings KEY=VALUE...\n");
+		return 2;
+	}
+	cancel_install();
+
+	struct err *e = run(&s);
+
+	if (!e)
+		return 0;
+	fprintf(stderr, "probe-settings: %s\n", err_message(e));
+	err_free(e);
+	return 1;
+}
