@@ -20,6 +20,8 @@ struct process {
 	uint64_t pid;
 	bool has_cpu;
 	uint64_t cpu_ms;
+	bool has_full_cpu;
+	uint64_t full_cpu_ms;
 	struct said_gc gc[GC_KINDS];
 };
 
@@ -117,6 +119,8 @@ static bool read_line(struct reader *r, struct text_span line)
 	if (text_span_is(name, "full")) {
 		r->has_full = true;
 		r->full_us = t_us;
+		process->has_full_cpu = said.has_cpu;
+		process->full_cpu_ms = said.cpu_ms;
 	}
 	return true;
 }
@@ -139,6 +143,8 @@ static void add_process(struct checkpoints *c, const struct process *p)
 {
 	if (p->has_cpu)
 		c->cpu_ms = plus(c->cpu_ms, (double)p->cpu_ms);
+	if (p->has_full_cpu)
+		c->full_cpu_ms = plus(c->full_cpu_ms, (double)p->full_cpu_ms);
 	for (size_t i = 0; i < GC_KINDS; i++)
 		if (p->gc[i].is_there)
 			add_pauses(&c->gc[i],
@@ -151,7 +157,7 @@ void checkpoints_read(const char *text, size_t len, struct checkpoints *ret)
 	struct text_span rest = { text, len };
 	struct reader r = { .n = 0 };
 
-	*ret = (struct checkpoints){ .cpu_ms = NAN };
+	*ret = (struct checkpoints){ .cpu_ms = NAN, .full_cpu_ms = NAN };
 	for (size_t i = 0; i < GC_KINDS; i++)
 		ret->gc[i] = (struct gc_pauses){ NAN, NAN, NAN };
 	for (; rest.len; ret->lines++) {
@@ -164,7 +170,9 @@ void checkpoints_read(const char *text, size_t len, struct checkpoints *ret)
 		else
 			ret->bad++;
 	}
-	ret->end_us = r.has_full ? r.full_us : r.last_us;
+	ret->end_us = r.last_us;
+	ret->has_full = r.has_full;
+	ret->full_us = r.full_us;
 	for (size_t i = 0; i < r.n; i++)
 		add_process(ret, &r.processes[i]);
 }

@@ -31,9 +31,12 @@ struct gc_pauses {
 struct checkpoints {
 	size_t lines, bad; /**< bad lines are skipped whole */
 	bool has_end;      /**< there is a good line */
-	uint64_t end_us;   /**< guest time of the last line "full", or else of the last line */
+	uint64_t end_us;   /**< guest time of the last line */
 	double cpu_ms;     /**< NAN when no process told it */
 	struct gc_pauses gc[GC_KINDS];
+	bool has_full;      /**< some process said that it is complete: "full" */
+	uint64_t full_us;   /**< when the last of them did */
+	double full_cpu_ms; /**< what they had taken by then, in all */
 };
 
 /**

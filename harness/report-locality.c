@@ -167,7 +167,10 @@ static void add_answer(struct strbuf *out, const struct report_locality *c, cons
 	table_mib(out, 0, all->dirtied_kib);
 	strbuf_adds(out, " cost it in each process,\n    ");
 	table_mib(out, 0, all->touched_kib - all->dirtied_kib);
-	strbuf_adds(out, " once for all of them.\n");
+	strbuf_adds(out, is_at_rest ? " once for all of them, until it is dropped; used for sure: "
+				    : " once for all of them; used for sure: ");
+	table_mib(out, 0, all->least_kib);
+	strbuf_adds(out, ".\n");
 }
 
 static void add_one(struct strbuf *out, const struct report *r, const struct report_locality *c)

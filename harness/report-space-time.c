@@ -92,10 +92,11 @@ static double mean_of(const struct mean *m)
 
 /* A cell under way. */
 struct sums {
-	struct mean max_kib, mean_kib, wall_ms, cpu_ms, gc_n[GC_KINDS], gc_total_us[GC_KINDS];
+	struct mean max_kib, mean_kib, wall_ms, cpu_ms, full_wall_ms, full_cpu_ms, gc_n[GC_KINDS],
+		gc_total_us[GC_KINDS];
 };
 
-/* Guest time at which the load was complete, or the guest swapped; UINT64_MAX when that is not known. */
+/* Guest time of what the load said last, or at which the guest swapped; UINT64_MAX when that is not known. */
 static uint64_t end_of(const struct probe_record *probe, const struct checkpoints *c,
 		       const struct proto_sample *s, size_t n)
 {
@@ -136,6 +137,9 @@ static struct err *add_probe(struct store *store, const struct probe_record *pro
 	add(&sums->mean_kib, f.mean_kib);
 	/* How long a load at rest was left at rest is no time of its own. */
 	add(&sums->wall_ms, end_us == UINT64_MAX ? (double)NAN : f.wall_ms);
+	if (told->checkpoints.has_full)
+		add(&sums->full_wall_ms, footprint_of(samples, n, told->checkpoints.full_us).wall_ms);
+	add(&sums->full_cpu_ms, told->checkpoints.full_cpu_ms);
 	add_told(sums, ret, told);
 	ret->n++;
 	return NULL;
@@ -147,6 +151,8 @@ static void set_means(const struct sums *sums, struct report_space_time *ret)
 	ret->mean_kib = mean_of(&sums->mean_kib);
 	ret->wall_ms = mean_of(&sums->wall_ms);
 	ret->cpu_ms = mean_of(&sums->cpu_ms);
+	ret->full_wall_ms = mean_of(&sums->full_wall_ms);
+	ret->full_cpu_ms = mean_of(&sums->full_cpu_ms);
 	for (size_t i = 0; i < GC_KINDS; i++) {
 		ret->gc[i].n = mean_of(&sums->gc_n[i]);
 		ret->gc[i].total_us = mean_of(&sums->gc_total_us[i]);

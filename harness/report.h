@@ -131,7 +131,8 @@ struct report_space_time {
 	const struct cell *cell;
 	unsigned n;
 	double max_kib, mean_kib;         /**< memory.current of the load, from start to the end of its way */
-	double cpu_ms, wall_ms;           /**< in the guest */
+	double cpu_ms, wall_ms;           /**< in the guest, until then */
+	double full_cpu_ms, full_wall_ms; /**< and until it was complete */
 	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
 	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
 	struct report_over_time *metrics; /**< in the order of the rows */

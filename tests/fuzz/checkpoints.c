@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	checkpoints_read((const char *)data, size, &c);
 	must_hold(c.lines == lines && c.bad <= c.lines && c.has_end == (c.bad < c.lines));
 	must_hold(isnan(c.cpu_ms) || c.cpu_ms >= 0);
+	must_hold(isnan(c.full_cpu_ms) || (c.has_full && c.has_end && c.cpu_ms >= 0));
 	all = checkpoints_all_pauses(c.gc);
 	check_pauses(&all);
 	for (size_t i = 0; i < GC_KINDS; i++) {

@@ -27,7 +27,8 @@ static void test_cpython(void)
 
 	is_int(c.lines, 4, "lines");
 	is_int(c.bad, 0, "all good");
-	is_int(c.end_us, 3000, "the end is where the load is full");
+	is_int(c.end_us, 3500, "the end is the last line");
+	ok(c.has_full && c.full_us == 3000 && c.full_cpu_ms == 500, "the load was full before");
 	is_near(c.cpu_ms, 590, 0, "CPU time of all processes, each as of its last word");
 	is_near(c.gc[GC_0].n, 27, 0, "so are collections");
 	is_near(c.gc[GC_0].total_us, 5400, 0, "their time");
@@ -46,7 +47,7 @@ static void test_pypy(void)
 			  "2000 79 count-2\n");
 
 	is_int(c.bad, 0, "what is not known is no mistake");
-	is_int(c.end_us, 2000, "without a full the last line is the end");
+	ok(c.end_us == 2000 && !c.has_full && isnan(c.full_cpu_ms), "it never said that it is full");
 	is_near(c.gc[GC_MINOR].max_us, 900, 0, "what a later line does not say is as before");
 	ok(isnan(c.cpu_ms), "CPU time that nobody told");
 	c = read_text("");

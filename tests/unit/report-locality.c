@@ -81,7 +81,7 @@ static void check(const struct report *r)
 		"which another method has not");
 	has_str(strbuf_str(&text),
 		"Of 24.0 MiB 16.0 are not touched and cost no RAM; 4.0 cost it in each process,\n"
-		"    4.0 once for all of them.\n",
+		"    4.0 once for all of them, until it is dropped; used for sure: 4.3.\n",
 		"and what it means");
 	report_json(r, &json);
 

@@ -40,9 +40,11 @@ static void put_fill(struct store *store, int64_t run, const struct cell *cell, 
 	test_heap(s, 7, load_kib, 0);
 	test_evidence(s, 0, "cpu.stat", "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n");
 	test_evidence(s, 0, "checkpoints",
-		      replicate ? "2000000 7 build-1 gcminor=10,4000,900\n6000000 7 full "
-				  "gcminor=30,9000,1200 gcstep=2,7000,5000\n"
-				: "6000000 7 full gcminor=20,7000,3200 gcstep=2,7000,4000\nhostile\n");
+		      replicate
+			      ? "2000000 7 build-1 gcminor=10,4000,900\n4000000 7 full cpu_ms=700\n6000000 7 "
+				"round-1 gcminor=30,9000,1200 gcstep=2,7000,5000\n"
+			      : "4000000 7 full cpu_ms=900\n6000000 7 round-2 gcminor=20,7000,3200 "
+				"gcstep=2,7000,4000\nhostile\n");
 	test_heap(test_snapshot(&r, "onset"), 7, 200000, 5000);
 	add_series(&r, more_kib);
 	test_put(store, run, r);
@@ -78,9 +80,12 @@ static void check_fill(const struct report *r)
 	const struct report_space_time *c = find(r, "displacement", "burst");
 
 	is_int(c->n, 2, "both probes");
-	is_near(c->max_kib, 40960 + 512, 1e-9, "the largest footprint until it is full, mean of both");
+	is_near(c->max_kib, 40960 + 512, 1e-9,
+		"the largest footprint until its last checkpoint, mean of both");
 	is_near(c->mean_kib, (20480 * 2 + 35840 * 2) / 4.0 + 512, 1e-9, "the mean over time");
-	is_near(c->wall_ms, 4000, 1e-9, "from its first memory to full");
+	is_near(c->wall_ms, 4000, 1e-9, "from its first memory to its last checkpoint");
+	is_near(c->full_wall_ms, 2000, 1e-9, "to where it was full");
+	is_near(c->full_cpu_ms, 800, 1e-9, "CPU time until then");
 	is_near(c->cpu_ms, 2500, 1e-9, "CPU time of the cgroup");
 	is_near(c->gc[GC_MINOR].n, 25, 1e-9, "pauses: the mean");
 	is_near(c->gc[GC_MINOR].max_us, 3200, 0, "and the longest");
@@ -117,7 +122,8 @@ static void check_forms(const struct report *r)
 	report_text(r, &text);
 	ok(widest_line(strbuf_str(&text)) <= 100, "the text fits 100 columns");
 	has_str(strbuf_str(&text),
-		"   40.5    28.0      2.5     4.0         5.0      15.0  minor: 25, step: 2\n",
+		"     40.5    28.0      0.8     2.0      2.5     4.0       5.0      15.0  minor: 25, step: "
+		"2\n",
 		"a line of what it costs");
 	has_str(strbuf_str(&text), "   -       -       -       -    39.1    21.3       -       -\n",
 		"checkpoints: metrics that there are");
