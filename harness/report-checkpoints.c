@@ -41,7 +41,7 @@ static struct err *find_owners(struct store *store, const struct report *r, stru
 		if (e)
 			return e;
 		for (size_t j = 0; j < n; j++)
-			if (probes[j].outcome == OUTCOME_ONSET)
+			if (report_has_y(&probes[j], probes, n))
 				*array_push(ret->v, ret->n, ret->cap) = (struct owner){ probes[j].id, i };
 		store_probes_free(probes, n);
 	}

@@ -17,6 +17,7 @@
 /* One process. */
 struct found {
 	int64_t probe_id;
+	bool is_onset; /* it was looked at then; else at rest */
 	struct locality l;
 };
 
@@ -29,13 +30,16 @@ struct reader {
 	struct strbuf smaps;
 };
 
-static void take_process(struct reader *r, int64_t probe_id, const char *runs, size_t len)
+static void take_process(struct reader *r, const struct store_content *c)
 {
-	struct found found = { .probe_id = probe_id };
+	struct found found = { .probe_id = c->probe_id, .is_onset = strcmp(c->snapshot, "onset") == 0 };
+	const struct found *last = r->n ? &r->v[r->n - 1] : NULL;
 
-	if (r->smaps.len && locality_read(r->smaps.data, r->smaps.len, runs, len, &found.l))
+	/* Of a population that was at rest before, onset would tell less. */
+	if (last && last->probe_id == found.probe_id && !last->is_onset && found.is_onset)
+		return;
+	if (r->smaps.len && locality_read(r->smaps.data, r->smaps.len, c->data, c->len, &found.l))
 		*array_push(r->v, r->n, r->cap) = found;
-	strbuf_clear(&r->smaps);
 }
 
 static void on_content(void *arg, const struct store_content *c)
@@ -52,7 +56,8 @@ static void on_content(void *arg, const struct store_content *c)
 		r->snapshot_id = c->snapshot_id;
 		r->pid = c->pid;
 	} else if (r->snapshot_id == c->snapshot_id && r->pid == c->pid) {
-		take_process(r, c->probe_id, c->data, c->len);
+		take_process(r, c);
+		strbuf_clear(&r->smaps);
 	}
 }
 
@@ -63,7 +68,8 @@ static bool is_larger(const struct locality *a, const struct locality *b)
 }
 
 /* Processes of the n probes that run what has the most text; a shell that started them is none. */
-static size_t pick(const struct reader *r, const struct probe_record *probes, size_t n, struct locality *all)
+static size_t pick(const struct reader *r, const struct probe_record *probes, size_t n, struct locality *all,
+		   bool *ret_is_onset)
 {
 	size_t taken = 0;
 
@@ -72,7 +78,7 @@ static size_t pick(const struct reader *r, const struct probe_record *probes, si
 		bool is_of_cell = false;
 
 		for (size_t j = 0; !is_of_cell && j < n; j++)
-			is_of_cell = probes[j].id == r->v[i].probe_id && probes[j].outcome == OUTCOME_ONSET;
+			is_of_cell = probes[j].id == r->v[i].probe_id && report_has_y(&probes[j], probes, n);
 		if (!is_of_cell)
 			continue;
 		if (taken && strcmp(all[0].file, l->file) != 0) {
@@ -80,6 +86,7 @@ static size_t pick(const struct reader *r, const struct probe_record *probes, si
 				continue;
 			taken = 0;
 		}
+		*ret_is_onset = r->v[i].is_onset;
 		all[taken++] = *l;
 	}
 	return taken;
@@ -90,17 +97,20 @@ static struct err *add_cell(struct store *store, struct report *r, const struct 
 {
 	cleanup_free struct locality *all = xcalloc(reader->n, sizeof(*all));
 	struct probe_record *probes;
+	bool is_onset = false;
 	size_t n, taken;
 	struct err *e = store_probes(store, cell->key, &probes, &n);
 
 	if (e)
 		return e;
-	taken = pick(reader, probes, n, all);
+	taken = pick(reader, probes, n, all, &is_onset);
 	store_probes_free(probes, n);
 	if (taken)
-		r->localities[r->localities_n++] = (struct report_locality){
-			.cell = cell, .mean = locality_mean(all, taken), .n = (unsigned)taken
-		};
+		r->localities[r->localities_n++] =
+			(struct report_locality){ .cell = cell,
+						  .mean = locality_mean(all, taken),
+						  .n = (unsigned)taken,
+						  .is_onset = is_onset };
 	return NULL;
 }
 
@@ -156,19 +166,17 @@ static void add_part(struct strbuf *out, const char *name, const struct locality
 /* Does a large binary cost RAM? */
 static void add_answer(struct strbuf *out, const struct report_locality *c, const struct locality_part *all)
 {
-	bool is_at_rest = cell_is(c->cell, METHOD_DISPLACEMENT);
-
 	strbuf_adds(out, "    Of ");
 	table_mib(out, 0, all->mapped_kib);
 	strbuf_adds(out, " MiB ");
 	table_mib(out, 0, all->mapped_kib - all->touched_kib);
-	strbuf_adds(out,
-		    is_at_rest ? " are not touched and cost no RAM; " : " are not in RAM, or not any more; ");
+	strbuf_adds(out, !c->is_onset ? " are not touched and cost no RAM; "
+				      : " are not in RAM, or not any more; ");
 	table_mib(out, 0, all->dirtied_kib);
 	strbuf_adds(out, " cost it in each process,\n    ");
 	table_mib(out, 0, all->touched_kib - all->dirtied_kib);
-	strbuf_adds(out, is_at_rest ? " once for all of them, until it is dropped; used for sure: "
-				    : " once for all of them; used for sure: ");
+	strbuf_adds(out, !c->is_onset ? " once for all of them, until it is dropped; used for sure: "
+				      : " once for all of them; used for sure: ");
 	table_mib(out, 0, all->least_kib);
 	strbuf_adds(out, ".\n");
 }
@@ -183,8 +191,7 @@ static void add_one(struct strbuf *out, const struct report *r, const struct rep
 	format_varying(out, c->cell, r->cells, r->cells_n);
 	strbuf_adds(out, "\n    ");
 	format_clean(out, c->mean.file);
-	strbuf_addf(out, ", %s, mean of %u process%s\n",
-		    cell_is(c->cell, METHOD_DISPLACEMENT) ? "at rest" : "at onset", c->n,
+	strbuf_addf(out, ", %s, mean of %u process%s\n", c->is_onset ? "at onset" : "at rest", c->n,
 		    c->n == 1 ? "" : "es");
 	for (enum locality_part_name i = 0; i < LOCALITY_PARTS; i++)
 		add_part(out, locality_part_name(i), &c->mean.parts[i], bare ? &bare->parts[i] : NULL);
@@ -231,8 +238,7 @@ static json_t *one_json(const struct report_locality *c)
 	json_t *o = json_object();
 
 	report_set_cell(o, c->cell);
-	json_object_set_new(o, "snapshot",
-			    json_string(cell_is(c->cell, METHOD_DISPLACEMENT) ? "load" : "onset"));
+	json_object_set_new(o, "snapshot", json_string(c->is_onset ? "onset" : "load"));
 	json_object_set_new(o, "file", format_json_string(c->mean.file));
 	json_object_set_new(o, "n", json_integer(c->n));
 	for (enum locality_part_name i = 0; i < LOCALITY_PARTS; i++)

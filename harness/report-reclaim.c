@@ -23,7 +23,7 @@ struct place {
 };
 
 struct places {
-	struct views *judged, *onset; /* the latter of displacement probes */
+	struct views *judged, *onset; /* the latter of probes judged before */
 	struct place *v;
 	size_t n, cap;
 };

@@ -174,7 +174,7 @@ static struct err *add_cell(struct store *store, struct report *r, const struct 
 	for (size_t i = 0; i < GC_KINDS; i++)
 		c->gc[i].max_us = NAN;
 	for (size_t i = 0; !e && i < n; i++)
-		if (probes[i].outcome == OUTCOME_ONSET)
+		if (report_has_y(&probes[i], probes, n))
 			e = add_probe(store, &probes[i], tolds, &sums, c);
 	store_probes_free(probes, n);
 	set_means(&sums, c);

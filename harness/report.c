@@ -105,11 +105,7 @@ static void mean_memory(const struct probe_record *probes, size_t n, double *tot
 	*available = count ? sum_available / count : NAN;
 }
 
-/*
- * Does the probe say something about Y? Of a threshold cell, the control, only the fixed ones do: a ramp asks
- * for far more than it has written at onset, and its vsz would tell where the search ends, not the load.
- */
-static bool has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n)
+bool report_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n)
 {
 	if (probe->kind == PROBE_RAM)
 		return report_ram_has_y(probe, probes, n);
@@ -140,7 +136,7 @@ static void compute_y(struct report_row *row, const struct probe_record *probes,
 		const struct metric_value *v;
 		size_t values_n;
 
-		if (!has_y(&probes[i], probes, n))
+		if (!report_has_y(&probes[i], probes, n))
 			continue;
 		has_any = true;
 		v = find_values(values, probes[i].id, &values_n);

@@ -144,6 +144,7 @@ struct report_locality {
 	const struct cell *cell;
 	struct locality mean; /**< of n processes, of all probes */
 	unsigned n;
+	bool is_onset; /**< of that moment, at which reclaim has taken some; else of the load at rest */
 };
 
 struct report {
@@ -204,6 +205,13 @@ void report_ram_compute(const struct report *r, struct report_row *row, const st
 /** Is Y of a ram cell read in this probe? In that of the smallest guest of its replicate that did not swap.
  */
 bool report_ram_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n);
+
+/**
+ * Does the probe, of its cell's n, say something about Y? Of a threshold cell, the control, only the fixed
+ * ones do: a ramp asks for far more than it has written at onset, and its vsz would tell where the search
+ * ends, not the load.
+ */
+bool report_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n);
 
 /** By how much the ballast grows between two looks at it, in KiB. */
 double report_ramp_step_kib(const struct cell *cell);

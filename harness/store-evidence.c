@@ -141,7 +141,7 @@ static const char *const moments[] = {
 	[STORE_JUDGED] = "(s.name = CASE WHEN p.kind IN ('displacement', 'ram') THEN 'load' ELSE 'onset' END"
 			 " OR (p.kind = 'population' AND s.id = (SELECT max(c.id) FROM snapshot c"
 			 " WHERE c.probe_id = p.id AND c.name GLOB 'count-[0-9]*')))",
-	[STORE_ONSET] = "p.kind = 'displacement' AND s.name = 'onset'",
+	[STORE_ONSET] = "p.kind IN ('displacement', 'ram') AND s.name = 'onset'",
 	[STORE_CHECKPOINTS] = "(" IS_ON_THE_WAY(
 		"s.") " OR s.name = 'load') AND EXISTS"
 		      " (SELECT 1 FROM snapshot w WHERE w.probe_id = p.id AND " IS_ON_THE_WAY("w.") ")",

@@ -104,7 +104,7 @@ struct err *store_views(struct store *store, unsigned set, struct views **ret) m
 /** Which snapshots are asked for. */
 enum store_moment {
 	STORE_JUDGED, /**< those of store_views(), of which each probe has one at most */
-	STORE_ONSET,  /**< "onset" of displacement probes: load and ballast beside each other */
+	STORE_ONSET,  /**< "onset" of probes that are judged before: load, and ballast beside it */
 	/**
 	 * "build-N" and "count-N" (a workload at the checkpoints on its way), and the "load" of a probe that
 	 * has such, in the order they were taken

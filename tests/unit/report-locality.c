@@ -42,7 +42,9 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 		unsigned touched_kib)
 {
 	struct probe_record r = test_probe(cell, 0, 0, kind, 0, OUTCOME_ONSET);
-	struct snapshot *s = test_snapshot(&r, kind == PROBE_GROWTH ? "onset" : "load");
+	struct snapshot *s = test_snapshot(&r, kind == PROBE_GROWTH       ? "onset"
+					       : kind == PROBE_POPULATION ? "count-1"
+									  : "load");
 
 	/* Who started it has less text, and is none of it. */
 	test_evidence(s, 6, "smaps",
@@ -55,6 +57,9 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 	test_evidence(
 		s, 9, "smaps",
 		"1000-9000000 r-xp 00000000 fe:00 6 /bin/huge\nRss: 8 kB\nAnonymous: 0 kB\nSwap: 0 kB\n");
+	/* Reclaim has taken the text by then. */
+	if (kind == PROBE_POPULATION)
+		add_process(test_snapshot(&r, "onset"), 7, "libpypy3-c.so", 1028);
 	test_put(store, run, r);
 }
 
@@ -63,7 +68,7 @@ static void check(const struct report *r)
 	cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT;
 	const struct report_locality *c = &r->localities[2];
 
-	is_int(r->localities_n, 3, "a table for each cell of a workload");
+	is_int(r->localities_n, 4, "a table for each cell of a workload");
 	is_int(c->n, 2, "over its processes");
 	is_str(c->mean.file, "libpypy3-c.so", "of the file with the most text");
 	is_near(c->mean.parts[LOCALITY_TEXT].touched_kib, 4096 + 1024, 1e-9, "the mean");
@@ -83,6 +88,9 @@ static void check(const struct report *r)
 		"Of 24.0 MiB 16.0 are not touched and cost no RAM; 4.0 cost it in each process,\n"
 		"    4.0 once for all of them, until it is dropped; used for sure: 4.3.\n",
 		"and what it means");
+	c = &r->localities[3];
+	is_int(c->n, 1, "a population is looked at once");
+	ok(c->mean.parts[LOCALITY_TEXT].touched_kib == 3072 && !c->is_onset, "while it is at rest");
 	report_json(r, &json);
 
 	json_t *root = json_loads(strbuf_str(&json), 0, NULL);
@@ -100,22 +108,24 @@ static void test_all(void)
 	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
-				test_cell(3, 256, "growth", "strings", "pypy3", &z) };
+				test_cell(3, 256, "growth", "strings", "pypy3", &z),
+				test_cell(4, 256, "population", "strings", "pypy3", &z) };
 	struct store *store = begin(&run);
 
 	must(store_put_cell(store, &z));
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		must(store_put_cell(store, &cells[i]));
 	put(store, run, &cells[0], PROBE_DISPLACEMENT, 2048);
 	put(store, run, &cells[1], PROBE_DISPLACEMENT, 4096);
 	put(store, run, &cells[2], PROBE_GROWTH, 4096);
+	put(store, run, &cells[3], PROBE_POPULATION, 3072);
 
 	struct report *r = finish(store, run);
 
 	check(r);
 	report_destroy(r);
 	cell_deinit(&z);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		cell_deinit(&cells[i]);
 }
 
