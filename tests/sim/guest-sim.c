@@ -203,6 +203,13 @@ static void do_unreference(struct guest *g, json_t *request)
 
 static void do_snapshot(struct guest *g, json_t *request)
 {
+	uint64_t until_us = sim_clock_us + 2 * g->tick_us;
+
+	if (g->params->swaps_at && strcmp(get_str(request, "name"), g->params->swaps_at) == 0) {
+		g->swapped_pages += 2 * g->rule_pages;
+		while (sim_clock_us < until_us)
+			advance(g, until_us);
+	}
 	sim_ship(g);
 	sim_say_evidence(g, json_integer_value(json_object_get(request, "id")));
 	reply(g, request, NULL);

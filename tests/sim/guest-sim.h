@@ -53,6 +53,7 @@ struct guest_sim_params {
 				      stays */
 	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
 	bool late_oom;       /**< the kernel kills the frozen load after the last sample */
+	const char *swaps_at; /**< it begins to swap while the snapshot of that name is taken */
 	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
 	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
 	bool touch_behind;   /**< the ballast touches a quarter of what it should */

@@ -289,6 +289,9 @@ static void test_faults(void)
 	FAULT(params.late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
 	FAULT(params.late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
 	FAULT(params.late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
+	FAULT(params.swaps_at = "load", PROBE_DISPLACEMENT, 512, "invalid", "just when it was looked at");
+	FAULT(params.swaps_at = "load", PROBE_RAM, 256, "invalid", "just when it was looked at");
+	FAULT(params.swaps_at = "count-2", PROBE_POPULATION, 0, "invalid", "just when it was looked at");
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
