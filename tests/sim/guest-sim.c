@@ -94,7 +94,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* The processes of the load of fixed size end a round of their work, or their building. */
 static void end_round(struct guest *g)
 {
-	const char *line = g->is_built ? "round-1" : "full cpu_ms=120";
+	const char *round = g->params->round ? g->params->round : "round-1";
+	const char *line = g->is_built ? round : "full cpu_ms=120";
 
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {

@@ -5,6 +5,8 @@
  */
 #include <unistd.h>
 
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
 #include "tests/tap.h"
@@ -170,6 +172,27 @@ static void test_processes(void)
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "invalid", "more processes than any plan has are none");
 	has_str(r.reason, "more than 32 processes", "and the reason says so");
+	probe_record_deinit(&r);
+}
+
+/** Of a load that has a lot to say what counts is kept, and the rest not without end. */
+static void test_talkative(void)
+{
+	cleanup_free char *line = xasprintf("round-1 %020000d", 0);
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
+
+	params.round = line;
+	spec.has_rounds = true;
+
+	struct probe_record r = run_spec(&params, &spec);
+	const struct evidence *log = find_file(find_snapshot(&r, "onset"), "checkpoints");
+
+	is_str(outcome_name(r.outcome), "onset", "a load of many words");
+	if (ok(log != NULL, "has a log")) {
+		ok(log->len > 60000 && log->len < 160000, "of its last words");
+		ok(strstr(log->data, " 101 full cpu_ms=120\n") != NULL, "and of when it was complete");
+	}
 	probe_record_deinit(&r);
 }
 
@@ -438,6 +461,7 @@ int main(void)
 	test_growth();
 	test_displacement();
 	test_processes();
+	test_talkative();
 	test_checkpoint_names();
 	test_population();
 	test_ram();
