@@ -90,16 +90,19 @@ static bool ram_answer(const struct cell *cell, const struct probe_record *r, st
 	return r->kind == PROBE_RAM;
 }
 
-/** What the load leaves of the largest guest's memory: by so much smaller, a guest should begin to swap. */
-static struct search_probe ram_guess(const struct probe_record *largest)
+/**
+ * What the load leaves of the largest guest's memory: by so much smaller, a guest should begin to swap. When
+ * even the smallest is not as much smaller, nothing says that any of them swaps.
+ */
+static struct search_probe ram_guess(const struct cell *cell, const struct probe_record *largest)
 {
 	uint64_t load_kib = largest->load_pages * 4, room_kib = largest->mem_available0_kib;
+	uint64_t z_kib = room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0;
 
 	return (struct search_probe){
 		.is_ramp = true,
-		.z_kib =
-			room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0,
-		.swapped = true,
+		.z_kib = z_kib,
+		.swapped = z_kib <= ram_params(cell).hi_kib,
 	};
 }
 
@@ -120,7 +123,7 @@ struct search_probe *campaign_search_probes(const struct cell *cell, unsigned re
 			continue;
 		all++;
 		if (is_ram && all == 1)
-			answers[all++] = ram_guess(r);
+			answers[all++] = ram_guess(cell, r);
 	}
 	*ret_n = all;
 	return answers;
