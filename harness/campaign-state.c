@@ -29,21 +29,27 @@
 /* Guests have whole MiB of RAM. */
 #define RAM_STEP_KIB 1024
 
+static uint64_t ram_precision_kib(const struct cell *cell)
+{
+	uint64_t steps = cell_uint(cell, "x_hi_mib") * 1024ull / RAM_STEP_KIB / PRECISION_OF_RAM;
+
+	return (steps ? steps : 1) * RAM_STEP_KIB;
+}
+
 uint64_t campaign_ram_max_kib(const struct cell *cell)
 {
-	/* The largest guest may be asked too, and the search asks above its lower end only. */
-	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + RAM_STEP_KIB;
+	/* The largest guest is asked too, and the search counts answers from its precision on only. */
+	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + ram_precision_kib(cell);
 }
 
 static struct search_params ram_params(const struct cell *cell)
 {
 	uint64_t max_kib = campaign_ram_max_kib(cell);
-	uint64_t steps = max_kib / RAM_STEP_KIB / PRECISION_OF_RAM;
 
 	return (struct search_params){
 		.lo_kib = 0,
 		.hi_kib = max_kib - (uint64_t)cell_uint(cell, "x_lo_mib") * 1024,
-		.precision_kib = (steps ? steps : 1) * RAM_STEP_KIB,
+		.precision_kib = ram_precision_kib(cell),
 		.max_probes = PROBES_MAX,
 	};
 }

@@ -387,7 +387,11 @@ static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_
 			   probes[i].z_kib % 1024;
 	is_int(outside, 0, "by guests of whole MiB in the range");
 	ok(probes_n > 0 && probes_n < 40, "and not by many");
-	is_int(campaign_search(&cells[2], 0, probes, probes_n).step, want, "with the right end");
+
+	struct search_next next = campaign_search(&cells[2], 0, probes, probes_n);
+
+	is_int(next.estimate.answers, (long long)probes_n, "each of which counts");
+	is_int(next.step, want, "with the right end");
 	store_probes_free(probes, probes_n);
 	store_cells_free(cells, n);
 	store_close(store);
