@@ -103,7 +103,8 @@ static bool ram_answer(const struct cell *cell, const struct probe_record *r, st
 static struct search_probe ram_guess(const struct cell *cell, const struct probe_record *largest)
 {
 	uint64_t load_kib = largest->load_pages * 4, room_kib = largest->mem_available0_kib;
-	uint64_t z_kib = room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0;
+	uint64_t z_kib =
+		room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0;
 
 	return (struct search_probe){
 		.is_ramp = true,

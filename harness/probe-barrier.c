@@ -13,7 +13,8 @@
 
 /*
  * The log of checkpoints. When it is full its older half goes: what counts is the last line of each process,
- * and when it was complete. More such lines than there are processes are a program's that means nothing by it.
+ * and when it was complete. More such lines than there are processes are a program's that means nothing by
+ * it.
  */
 #define LOG_BYTES_MAX  131072
 #define LOG_FULLS_KEPT PLAN_PROCESSES_MAX

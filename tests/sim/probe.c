@@ -219,7 +219,8 @@ static void test_checkpoint_names(void)
 
 		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
 		is_int(count_snapshots(&r, names[i]), 1, names[i]);
-		is_int((long long)r.snapshots_count, i ? 3 : 4, "baseline, load, onset, and the one on the way");
+		is_int((long long)r.snapshots_count, i ? 3 : 4,
+		       "baseline, load, onset, and the one on the way");
 		probe_record_deinit(&r);
 	}
 }

@@ -2,8 +2,8 @@
 #include "tests/unit/report.h"
 
 /*
- * Method ram in a report: the guest that was searched for, the ballast that the line through the thresholds says
- * of it, and what a report says when no guest was found. Runs in the root of the source tree.
+ * Method ram in a report: the guest that was searched for, the ballast that the line through the thresholds
+ * says of it, and what a report says when no guest was found. Runs in the root of the source tree.
  */
 
 /* Clear answers around Z*. */
@@ -24,8 +24,8 @@ static void put_threshold(struct store *store, int64_t run, const struct cell *z
 static void put_guest(struct store *store, int64_t run, const struct cell *ram, unsigned seq, unsigned x_mib,
 		      bool swaps)
 {
-	struct probe_record r = test_probe(ram, 0, seq, PROBE_RAM, x_mib * 1024,
-					   swaps ? OUTCOME_ONSET : OUTCOME_NO_ONSET);
+	struct probe_record r =
+		test_probe(ram, 0, seq, PROBE_RAM, x_mib * 1024, swaps ? OUTCOME_ONSET : OUTCOME_NO_ONSET);
 
 	r.load_pages = 140 * 256;
 	if (!swaps)
