@@ -29,21 +29,27 @@
 /* Guests have whole MiB of RAM. */
 #define RAM_STEP_KIB 1024
 
+static uint64_t ram_precision_kib(const struct cell *cell)
+{
+	uint64_t steps = cell_uint(cell, "x_hi_mib") * 1024ull / RAM_STEP_KIB / PRECISION_OF_RAM;
+
+	return (steps ? steps : 1) * RAM_STEP_KIB;
+}
+
 uint64_t campaign_ram_max_kib(const struct cell *cell)
 {
-	/* The largest guest may be asked too, and the search asks above its lower end only. */
-	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + RAM_STEP_KIB;
+	/* The largest guest is asked too, and the search counts answers from its precision on only. */
+	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + ram_precision_kib(cell);
 }
 
 static struct search_params ram_params(const struct cell *cell)
 {
 	uint64_t max_kib = campaign_ram_max_kib(cell);
-	uint64_t steps = max_kib / RAM_STEP_KIB / PRECISION_OF_RAM;
 
 	return (struct search_params){
 		.lo_kib = 0,
 		.hi_kib = max_kib - (uint64_t)cell_uint(cell, "x_lo_mib") * 1024,
-		.precision_kib = (steps ? steps : 1) * RAM_STEP_KIB,
+		.precision_kib = ram_precision_kib(cell),
 		.max_probes = PROBES_MAX,
 	};
 }
@@ -90,16 +96,20 @@ static bool ram_answer(const struct cell *cell, const struct probe_record *r, st
 	return r->kind == PROBE_RAM;
 }
 
-/** What the load leaves of the largest guest's memory: by so much smaller, a guest should begin to swap. */
-static struct search_probe ram_guess(const struct probe_record *largest)
+/**
+ * What the load leaves of the largest guest's memory: by so much smaller, a guest should begin to swap. When
+ * even the smallest is not as much smaller, nothing says that any of them swaps.
+ */
+static struct search_probe ram_guess(const struct cell *cell, const struct probe_record *largest)
 {
 	uint64_t load_kib = largest->load_pages * 4, room_kib = largest->mem_available0_kib;
+	uint64_t z_kib =
+		room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0;
 
 	return (struct search_probe){
 		.is_ramp = true,
-		.z_kib =
-			room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0,
-		.swapped = true,
+		.z_kib = z_kib,
+		.swapped = z_kib <= ram_params(cell).hi_kib,
 	};
 }
 
@@ -120,7 +130,7 @@ struct search_probe *campaign_search_probes(const struct cell *cell, unsigned re
 			continue;
 		all++;
 		if (is_ram && all == 1)
-			answers[all++] = ram_guess(r);
+			answers[all++] = ram_guess(cell, r);
 	}
 	*ret_n = all;
 	return answers;

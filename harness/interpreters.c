@@ -88,7 +88,8 @@ static struct err *read_interpreter(struct yaml_node node, struct interpreter *r
 /** Names are in every report; "-" and "ballast" stand there for what has no interpreter. */
 static bool is_name(const char *name)
 {
-	return strspn(name, WORD_CHARS) && !name[strspn(name, WORD_CHARS "._+-")] && strcmp(name, "ballast") != 0;
+	return strspn(name, WORD_CHARS) && !name[strspn(name, WORD_CHARS "._+-")] &&
+	       strcmp(name, "ballast") != 0;
 }
 
 struct err *interpreters_add(struct interpreters *list, struct yaml_node mapping)
@@ -103,10 +104,11 @@ struct err *interpreters_add(struct interpreters *list, struct yaml_node mapping
 
 		e = yaml_pair(mapping, i, &name, &node);
 		if (!e && !is_name(name))
-			e = yaml_error(node,
-				       "'%s' is not a name for an interpreter: use letters, digits, and '._+-' "
-				       "behind the first; 'ballast' is taken",
-				       name);
+			e = yaml_error(
+				node,
+				"'%s' is not a name for an interpreter: use letters, digits, and '._+-' "
+				"behind the first; 'ballast' is taken",
+				name);
 		if (!e && interpreters_find(list, name))
 			e = yaml_error(node, "there is an interpreter '%s' already; give yours another name",
 				       name);

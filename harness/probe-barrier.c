@@ -12,22 +12,46 @@
  */
 
 /*
- * The log of checkpoints. When it is full its older half goes: what counts is the last line of each process.
+ * The log of checkpoints. When it is full its older half goes: what counts is the last line of each process,
+ * and when it was complete. More such lines than there are processes are a program's that means nothing by
+ * it.
  */
-#define LOG_BYTES_MAX 131072
+#define LOG_BYTES_MAX  131072
+#define LOG_FULLS_KEPT PLAN_PROCESSES_MAX
+
+/** Is a line of the log, "TIME PID NAME ...", of a process that was complete? */
+static bool is_full(const char *line)
+{
+	const char *name = strchr(strchr(line, ' ') + 1, ' ') + 1;
+
+	return strcspn(name, " \n") == strlen("full") && strncmp(name, "full", strlen("full")) == 0;
+}
+
+static void shorten(struct strbuf *log)
+{
+	const char *line = strbuf_str(log), *rest = strchr(line + log->len / 2, '\n') + 1;
+	struct strbuf newer = STRBUF_INIT;
+
+	for (unsigned fulls = 0; line < rest && fulls < LOG_FULLS_KEPT;) {
+		const char *end = strchr(line, '\n') + 1;
+
+		if (is_full(line)) {
+			strbuf_add(&newer, line, (size_t)(end - line));
+			fulls++;
+		}
+		line = end;
+	}
+	strbuf_adds(&newer, rest);
+	strbuf_deinit(log);
+	*log = newer;
+}
 
 static void log_checkpoint(struct probe *p, const struct probe_process *process, const char *line)
 {
 	struct strbuf *log = &p->checkpoints;
 
-	if (log->len > LOG_BYTES_MAX) {
-		const char *rest = strchr(strbuf_str(log) + log->len / 2, '\n') + 1;
-		struct strbuf newer = STRBUF_INIT;
-
-		strbuf_adds(&newer, rest);
-		strbuf_deinit(log);
-		*log = newer;
-	}
+	if (log->len > LOG_BYTES_MAX)
+		shorten(log);
 	strbuf_addf(log, "%" PRIu64 " %" JSON_INTEGER_FORMAT " %s\n", probe_last_sample_us(p), process->pid,
 		    line);
 }

@@ -98,7 +98,8 @@ uint64_t probe_last_sample_us(const struct probe *p);
 /** Is swap on zram, so that the hypervisor sees nothing of it? */
 bool probe_has_zram(const struct probe *p);
 
-/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages. */
+/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages.
+ */
 bool probe_touch_is_behind(const struct probe *p);
 
 /* probe-load.c; all return false when the probe is over. */

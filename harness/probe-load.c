@@ -180,7 +180,10 @@ static bool start(struct probe *p, json_t *argv, json_t *env, bool in_root_image
 	if (!probe_call(p, m))
 		return false;
 	if (!p->reply_ok)
-		return probe_end(p, OUTCOME_INVALID, "the load does not start: %s", p->reply_error);
+		return probe_end(p, OUTCOME_INVALID, "%s: %s",
+				 p->has_onset ? "the guest swapped just before another process was to start"
+					      : "the load does not start",
+				 p->reply_error);
 	process->pid = p->reply_pid;
 	return true;
 }

@@ -123,10 +123,15 @@ bool probe_live_growth(struct probe *p)
 	return p->has_onset || probe_explain_exit(p);
 }
 
-/** Takes evidence of the load while it stands still. */
+/**
+ * Takes evidence of the load while it stands still. That takes memory of the guest, which may be the last it
+ * had: such an onset is our own doing, and the load runs on after it.
+ */
 static bool snapshot_frozen(struct probe *p, const char *name)
 {
-	return probe_freeze(p) && probe_snapshot(p, name) && probe_thaw(p);
+	if (!probe_freeze(p) || !probe_snapshot(p, name) || !probe_thaw(p))
+		return false;
+	return !p->has_onset || probe_end(p, OUTCOME_INVALID, "the guest swapped just when it was looked at");
 }
 
 /** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */

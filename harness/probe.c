@@ -347,8 +347,7 @@ static bool is_evidence_whole(struct probe *p)
 {
 	enum probe_kind kind = p->spec->kind;
 
-	if (!probe_has_load_exit(p) || kind == PROBE_DISPLACEMENT ||
-	    (kind == PROBE_GROWTH && !p->has_onset))
+	if (!probe_has_load_exit(p) || kind == PROBE_DISPLACEMENT || (kind == PROBE_GROWTH && !p->has_onset))
 		return true;
 	if (!probe_explain_exit(p))
 		return false;

@@ -20,6 +20,11 @@ static const struct report_curve *find_curve(const struct report *r, const struc
 	return NULL;
 }
 
+bool report_ram_is_beyond(const struct cell *cell, const struct search_estimate *e)
+{
+	return cell_is(cell, METHOD_RAM) && e->answers && !e->bracket_lo_kib;
+}
+
 void report_ram_compute(const struct report *r, struct report_row *row, const struct probe_record *probes,
 			size_t n)
 {
@@ -28,7 +33,7 @@ void report_ram_compute(const struct report *r, struct report_row *row, const st
 	const struct report_curve *c = find_curve(r, row->cell);
 
 	row->x_mib = row->z_kib = row->z_lo_kib = row->z_hi_kib = NAN;
-	if (!isfinite(e.z_kib) || !isfinite(e.ci_kib.hi)) {
+	if (!isfinite(e.z_kib) || !isfinite(e.ci_kib.hi) || report_ram_is_beyond(row->cell, &e)) {
 		report_add_flags(&row->flags, "no-threshold");
 		return;
 	}

@@ -197,7 +197,8 @@ static bool is_bare_of(const struct cell *b, const struct cell *a)
 	static const char *const keys[] = { "method", "interpreter", "processes", "launch" };
 
 	if (b == a || strcmp(cell_str(b, "workload"), "bare") != 0 ||
-	    strcmp(b->threshold_key, a->threshold_key) != 0)
+	    strcmp(b->threshold_key, a->threshold_key) != 0 ||
+	    strcmp(cell_str(b, "activity"), cell_str(a, "activity")) != 0)
 		return false;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!json_equal(json_object_get(a->identity, keys[i]), json_object_get(b->identity, keys[i])))

@@ -171,6 +171,9 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 
 	switch (s.step) {
 	case SEARCH_DONE:
+		if (report_ram_is_beyond(cell, &s.estimate))
+			add_gap(r, cell, replicate, "no-threshold",
+				xasprintf("every guest swapped up to %u MiB", cell_uint(cell, "x_hi_mib")));
 		break;
 	case SEARCH_RAMP:
 	case SEARCH_PROBE:

@@ -198,6 +198,12 @@ void report_ramp_compute(const struct probe_record *probes, size_t n, struct rep
 /** z of a displacement cell's row from its probes and row->threshold; see report-displacement.c. */
 void report_displacement_compute(struct report_row *row, const struct probe_record *probes, size_t n);
 
+/**
+ * Did every guest of a ram cell swap that its search asked? All that is known is that the guest looked for is
+ * larger than the largest.
+ */
+bool report_ram_is_beyond(const struct cell *cell, const struct search_estimate *e);
+
 /** x and z of a ram cell's row from its probes and the curves; see report-ram.c. */
 void report_ram_compute(const struct report *r, struct report_row *row, const struct probe_record *probes,
 			size_t n);

@@ -94,7 +94,7 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 			   char **ret_plan_text, char **ret_status) must_check;
 
 /**
- * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with one snapshot for each probe that
+ * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with the snapshot of each probe that
  * has one: "load" of a displacement or ram probe (the load alone, before a ballast came), "onset" of any
  * other. A population probe has the last "count-N", with all processes at their size, besides.
  * Freed with views_destroy().
@@ -103,7 +103,7 @@ struct err *store_views(struct store *store, unsigned set, struct views **ret) m
 
 /** Which snapshots are asked for. */
 enum store_moment {
-	STORE_JUDGED, /**< those of store_views(), of which each probe has one at most */
+	STORE_JUDGED, /**< those of store_views(): one of each probe, of a population two */
 	STORE_ONSET,  /**< "onset" of probes that are judged before: load, and ballast beside it */
 	/**
 	 * "build-N" and "count-N" (a workload at the checkpoints on its way), and the "load" of a probe that

@@ -354,6 +354,60 @@ static void test_methods(void)
 	plan = growth;
 }
 
+#define RAM_PLAN                                                                                             \
+	"name: Edges\nimage: bookworm\nguest: {ram_mib: [%u, %u]}\nmethod: ram\n"                            \
+	"loads:\n  - {workload: strings, interpreter: python3}\n"
+
+/** A search for the guest between x_lo and x_hi, of a load that takes fixed_kib: ends, and asks no others. */
+static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_t fixed_kib,
+			 enum search_step want)
+{
+	struct plan *usual = plan;
+	cleanup_free char *plan_path = xasprintf("%s/%s.yaml", dir, file);
+	cleanup_free char *path = xasprintf("%s/%s", dir, file);
+	cleanup_free char *text = xasprintf(RAM_PLAN, x_lo, x_hi);
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	struct store *store;
+	struct cell *cells;
+	struct probe_record *probes;
+	size_t n, probes_n;
+	unsigned outside = 0;
+
+	s.params.threshold_per_mib = 1000;
+	s.params.fixed_kib = fixed_kib;
+	must(file_write_atomic(plan_path, text, strlen(text), 0600));
+	must(plan_load(plan_path, &plan));
+	is_int(run(file, &s, false), -1, file);
+	is_int(result.replicates_done, 3, "everything is answered");
+	must(store_open(path, STORE_READ, &store));
+	must(store_cells(store, &cells, &n));
+	must(store_probes(store, cells[2].key, &probes, &probes_n));
+	for (size_t i = 0; i < probes_n; i++)
+		outside += probes[i].z_kib < x_lo * 1024 || probes[i].z_kib > x_hi * 1024 ||
+			   probes[i].z_kib % 1024;
+	is_int(outside, 0, "by guests of whole MiB in the range");
+	ok(probes_n > 0 && probes_n < 40, "and not by many");
+
+	struct search_next next = campaign_search(&cells[2], 0, probes, probes_n);
+
+	is_int(next.estimate.answers, (long long)probes_n, "each of which counts");
+	is_int(next.step, want, "with the right end");
+	store_probes_free(probes, probes_n);
+	store_cells_free(cells, n);
+	store_close(store);
+	plan_destroy(plan);
+	plan = usual;
+}
+
+static void test_ram_edges(void)
+{
+	search_guest("all guests swap", 100, 256, 190 * 1024, SEARCH_DONE);
+	search_guest("none swaps", 100, 256, 1024, SEARCH_NO_THRESHOLD);
+	search_guest("large guests", 1000, 2048, 1000 * 1024, SEARCH_DONE);
+	search_guest("all large guests swap", 1000, 2048, 3000 * 1024, SEARCH_DONE);
+	search_guest("neighbours", 255, 256, 188 * 1024 - 500, SEARCH_DONE);
+}
+
 #define THRESHOLD_PLAN "name: Threshold\nimage: bookworm\nguest: {ram_mib: 256}\nmethod: threshold\n"
 #define CAMPAIGNS      60
 
@@ -459,6 +513,7 @@ int main(void)
 	test_identity();
 	test_displacement();
 	test_methods();
+	test_ram_edges();
 	test_settings();
 	test_wrong_answers();
 	plan_destroy(plan);

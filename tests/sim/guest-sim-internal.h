@@ -52,7 +52,7 @@ struct guest {
 			   */
 	bool is_working[32]; /* of these: they are in a round of work, which ends at round_us */
 	uint64_t round_us;
-	bool is_built; /* they have come to "full" */
+	bool is_built;     /* they have come to "full" */
 	unsigned forked_n; /* what these forked on request */
 	uint64_t swapped_pages, zero_pages, oom_kills;
 };

@@ -94,7 +94,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* The processes of the load of fixed size end a round of their work, or their building. */
 static void end_round(struct guest *g)
 {
-	const char *line = g->is_built ? "round-1" : "full cpu_ms=120";
+	const char *round = g->params->round ? g->params->round : "round-1";
+	const char *line = g->is_built ? round : "full cpu_ms=120";
 
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {
@@ -203,6 +204,13 @@ static void do_unreference(struct guest *g, json_t *request)
 
 static void do_snapshot(struct guest *g, json_t *request)
 {
+	uint64_t until_us = sim_clock_us + 2 * g->tick_us;
+
+	if (g->params->swaps_at && strcmp(get_str(request, "name"), g->params->swaps_at) == 0) {
+		g->swapped_pages += 2 * g->rule_pages;
+		while (sim_clock_us < until_us)
+			advance(g, until_us);
+	}
 	sim_ship(g);
 	sim_say_evidence(g, json_integer_value(json_object_get(request, "id")));
 	reply(g, request, NULL);

@@ -32,10 +32,11 @@ struct guest_sim_params {
 	/* A load of fixed size (/known, or --mode hold), which has all its memory at once. */
 	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
 	bool never_full;    /**< it never says that it is */
+	const char *round;  /**< its line after a round; NULL: a short one */
 	const char *first_checkpoint; /**< it comes to that before it is full; NULL: to none */
-	bool garbage;       /**< it writes what is no checkpoint */
-	bool kills_itself;  /**< by SIGKILL */
-	bool forks;         /**< without end, until the kernel refuses it */
+	bool garbage;                 /**< it writes what is no checkpoint */
+	bool kills_itself;            /**< by SIGKILL */
+	bool forks;                   /**< without end, until the kernel refuses it */
 
 	/* Faults. */
 	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */
@@ -51,12 +52,13 @@ struct guest_sim_params {
 	bool not_applicable;       /**< the load finds that this guest cannot have it */
 	uint64_t fixed_ends_kib;   /**< the fixed load ends when the ballast beside it holds so much; 0: it
 				      stays */
-	bool oom;            /**< beyond the threshold the kernel kills the load, and nothing is swapped */
-	bool late_oom;       /**< the kernel kills the frozen load after the last sample */
-	bool mute_onset;     /**< the agent neither tells of an onset nor freezes the load */
-	bool mute_swap_disk; /**< the hypervisor counts no writes to the swap disk */
-	bool touch_behind;   /**< the ballast touches a quarter of what it should */
-	bool no_zram;        /**< it cannot have zram */
+	bool oom;               /**< beyond the threshold the kernel kills the load, and nothing is swapped */
+	bool late_oom;          /**< the kernel kills the frozen load after the last sample */
+	const char *swaps_at;   /**< it begins to swap while the snapshot of that name is taken */
+	bool mute_onset;        /**< the agent neither tells of an onset nor freezes the load */
+	bool mute_swap_disk;    /**< the hypervisor counts no writes to the swap disk */
+	bool touch_behind;      /**< the ballast touches a quarter of what it should */
+	bool no_zram;           /**< it cannot have zram */
 	bool zram_writes_disk;  /**< swapping to zram shows on the swap disk all the same */
 	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
 	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */

@@ -50,6 +50,8 @@ static struct probe_record live(enum probe_kind kind)
 	struct probe_spec spec = make_spec(kind, kind == PROBE_GROWTH ? 0 : kind == PROBE_FIXED ? 100 : 512);
 	struct probe_record r = { 0 };
 
+	spec.has_rounds = kind == PROBE_DISPLACEMENT;
+	spec.processes = kind == PROBE_DISPLACEMENT ? 3 : 1;
 	ops.recv = evil_recv;
 	evil.calls = 0;
 
@@ -284,7 +286,8 @@ static bool is_printable(const char *s)
 
 static void test_at_random(void)
 {
-	static const enum probe_kind kinds[] = { PROBE_RAMP, PROBE_FIXED, PROBE_GROWTH, PROBE_DISPLACEMENT };
+	static const enum probe_kind kinds[] = { PROBE_RAMP,         PROBE_FIXED,      PROBE_GROWTH,
+						 PROBE_DISPLACEMENT, PROBE_POPULATION, PROBE_RAM };
 	unsigned by_outcome[OUTCOME_NOT_APPLICABLE + 1] = { 0 }, unsafe = 0;
 
 	evil.forge = forge_at_random;
@@ -292,7 +295,7 @@ static void test_at_random(void)
 	for (unsigned i = 0; i < 600; i++) {
 		random_state = i + 1;
 
-		struct probe_record r = live(kinds[i % 4]);
+		struct probe_record r = live(kinds[i % 6]);
 
 		by_outcome[r.outcome]++;
 		unsafe += !is_printable(r.reason) || strlen(r.reason) > 500;

@@ -5,6 +5,8 @@
  */
 #include <unistd.h>
 
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
 #include "tests/tap.h"
@@ -173,6 +175,27 @@ static void test_processes(void)
 	probe_record_deinit(&r);
 }
 
+/** Of a load that has a lot to say what counts is kept, and the rest not without end. */
+static void test_talkative(void)
+{
+	cleanup_free char *line = xasprintf("round-1 %020000d", 0);
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
+
+	params.round = line;
+	spec.has_rounds = true;
+
+	struct probe_record r = run_spec(&params, &spec);
+	const struct evidence *log = find_file(find_snapshot(&r, "onset"), "checkpoints");
+
+	is_str(outcome_name(r.outcome), "onset", "a load of many words");
+	if (ok(log != NULL, "has a log")) {
+		ok(log->len > 60000 && log->len < 160000, "of its last words");
+		ok(strstr(log->data, " 101 full cpu_ms=120\n") != NULL, "and of when it was complete");
+	}
+	probe_record_deinit(&r);
+}
+
 static unsigned count_snapshots(const struct probe_record *r, const char *name)
 {
 	unsigned n = 0;
@@ -196,7 +219,8 @@ static void test_checkpoint_names(void)
 
 		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
 		is_int(count_snapshots(&r, names[i]), 1, names[i]);
-		is_int((long long)r.snapshots_count, i ? 3 : 4, "baseline, load, onset, and the one on the way");
+		is_int((long long)r.snapshots_count, i ? 3 : 4,
+		       "baseline, load, onset, and the one on the way");
 		probe_record_deinit(&r);
 	}
 }
@@ -289,6 +313,9 @@ static void test_faults(void)
 	FAULT(params.late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
 	FAULT(params.late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
 	FAULT(params.late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
+	FAULT(params.swaps_at = "load", PROBE_DISPLACEMENT, 512, "invalid", "just when it was looked at");
+	FAULT(params.swaps_at = "load", PROBE_RAM, 256, "invalid", "just when it was looked at");
+	FAULT(params.swaps_at = "count-2", PROBE_POPULATION, 0, "invalid", "just when it was looked at");
 	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
 	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
 	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
@@ -435,6 +462,7 @@ int main(void)
 	test_growth();
 	test_displacement();
 	test_processes();
+	test_talkative();
 	test_checkpoint_names();
 	test_population();
 	test_ram();

@@ -326,13 +326,9 @@ static void test_own_workloads(void)
 static void test_settings(void)
 {
 	struct plan *plan = NULL;
-	struct err
-		*
-			e =
-				load(
-					GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
-					      "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
-					&plan);
+	struct err *e = load(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
+				   "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
+			     &plan);
 
 	if (!ok(!e, "settings of the guest and the ballast are read")) {
 		printf("# %s\n", err_message(e));

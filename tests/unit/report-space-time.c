@@ -112,7 +112,8 @@ static void check_others(const struct report *r)
 	ok(isnan(c->metrics[1].at_checkpoints.max_kib) && c->metrics[1].at_checkpoints.n == 0,
 	   "no checkpoints, no values");
 	ok(isnan(c->gc[GC_MINOR].n) && isnan(c->gc[GC_MINOR].max_us), "nor pauses");
-	is_int(r->space_times_n, 3, "the ballast is no workload");
+	is_int(r->space_times_n, 4, "the ballast is no workload");
+	ok(isnan(r->space_times[3].metrics[1].over_bare_kib), "a bare of another activity is none");
 }
 
 static void check_forms(const struct report *r)
@@ -150,12 +151,16 @@ static void test_all(void)
 	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
-				test_cell(3, 256, "growth", "strings", "pypy3", &z) };
+				test_cell(3, 256, "growth", "strings", "pypy3", &z),
+				test_cell(4, 256, "displacement", "burst", "pypy3", &z) };
 	struct store *store = begin(&run);
 
 	cells[1].replicates = 2;
+	/* The key of a made-up cell does not follow from its identity. */
+	cells[3].key[0] = cells[3].key[0] == '0' ? '1' : '0';
+	json_object_set_new(cells[3].identity, "activity", json_string("frozen"));
 	must(store_put_cell(store, &z));
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		must(store_put_cell(store, &cells[i]));
 
 	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
@@ -166,6 +171,7 @@ static void test_all(void)
 	put_fill(store, run, &cells[1], 0, 20000, 0);
 	put_fill(store, run, &cells[1], 1, 20000, 1024);
 	put_grown(store, run, &cells[2]);
+	put_fill(store, run, &cells[3], 0, 20000, 0);
 
 	struct report *r = finish(store, run);
 
@@ -174,7 +180,7 @@ static void test_all(void)
 	check_forms(r);
 	report_destroy(r);
 	cell_deinit(&z);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		cell_deinit(&cells[i]);
 }
 
