@@ -179,7 +179,7 @@ check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, work
 
 .PHONY: check-system
 check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image once)
-	$(PROVE) --verbose $(SYSTEM_TESTS)
+	$(PROVE) --verbose --jobs 2 $(SYSTEM_TESTS)
 
 .PHONY: check-compile
 check-compile: ## gcc and clang, analysers, unit tests under sanitizers

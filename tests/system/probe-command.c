@@ -6,8 +6,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/accel.h"
+#include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/guest-vm.h"
@@ -83,10 +85,12 @@ static struct err *run(const struct options *o)
 	for (const char *const *a = o->argv; *a && argc < 63; a++)
 		argv[argc++] = *a;
 
+	/* Tests run beside each other. */
+	cleanup_free char *name = xasprintf("swapcal-command-%d", (int)getpid());
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = PROBE_GROWTH,
-		.guest = { .name = "swapcal-command-0", .accel = accel, .ram_mib = o->ram_mib, .swap_mib = 128, .vcpus = 1, .seed = 1 },
+		.guest = { .name = name, .accel = accel, .ram_mib = o->ram_mib, .swap_mib = 128, .vcpus = 1, .seed = 1 },
 		.swappiness = 60,
 		.thp = "never",
 		.rule = onset_rule_find("so32"),
