@@ -88,9 +88,10 @@ static void set_module_path(struct load_command *c)
 		c->env[n] = xstrdup("PYTHONPATH=" WORKLOADS_GUEST_DIR);
 }
 
-static bool is_forked(const struct cell *cell)
+/** Does the workload itself make all of its processes? */
+static bool is_family(const struct cell *cell)
 {
-	return strcmp(cell_str(cell, "launch"), "forked") == 0;
+	return strcmp(cell_str(cell, "launch"), "forked") == 0 && !cell_is(cell, METHOD_POPULATION);
 }
 
 static void push_arguments(struct load_command *c, const struct cell *cell)
@@ -99,7 +100,8 @@ static void push_arguments(struct load_command *c, const struct cell *cell)
 	push(c, xstrdup(cell_is(cell, METHOD_GROWTH) ? "grow" : "hold"));
 	push_number(c, "--size-kib", cell_uint(cell, "size_kib"));
 	push_number(c, "--step-kib", LOAD_STEP_KIB);
-	push_number(c, "--processes", is_forked(cell) ? cell_uint(cell, "processes") : 1);
+	/* A population begins with one, and is told when to fork. */
+	push_number(c, "--processes", is_family(cell) ? cell_uint(cell, "processes") : 1);
 	c->has_seed = true;
 }
 

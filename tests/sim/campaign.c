@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/campaign.h"
+#include "harness/load-command.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -327,6 +328,19 @@ static void check_ram(const char *file)
 	store_close(store);
 }
 
+/** The value of an option in the command of a cell's load, as a number. */
+static int option_of(const struct cell *cell, const char *option)
+{
+	struct load_command command = load_command_create(cell, &image);
+	int value = -1;
+
+	for (char **a = command.argv; *a && a[1]; a++)
+		if (strcmp(*a, option) == 0)
+			value = atoi(a[1]);
+	load_command_deinit(&command);
+	return value;
+}
+
 /** Population and ram, of an interpreter that the image has and of one that it has not. */
 static void test_methods(void)
 {
@@ -343,6 +357,12 @@ static void test_methods(void)
 	is_int(n, 16,
 	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
 	is_str(cell_str(&cells[10], "method"), "ram", "the searches come after all guests");
+	is_str(cell_str(&cells[1], "launch"), "forked", "a population may be forked");
+	is_int(option_of(&cells[1], "--processes"), 1, "it begins with one process all the same");
+	for (size_t i = 10; i < n; i++)
+		if (cell_uint(&cells[i], "processes") == 2 &&
+		    strcmp(cell_str(&cells[i], "launch"), "forked") == 0)
+			is_int(option_of(&cells[i], "--processes"), 2, "two forked processes are a family");
 	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
 	store_cells_free(cells, n);
 	is_int(run("methods", &s, false), -1, "a campaign of both runs to its end");
