@@ -68,6 +68,8 @@ static bool work_in(struct probe *p)
 {
 	uint64_t settle_ms = p->spec->settle_ms, start_us = probe_last_sample_us(p);
 
+	/* With a deadline of its own: how long the load took to build says nothing of this. */
+	probe_set_phase(p, PHASE_LOAD);
 	p->has_free_run = true;
 	if (!probe_answer(p, "go", NULL))
 		return false;

@@ -132,7 +132,7 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
 		" VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
 		" threshold_key = excluded.threshold_key, position = excluded.position,"
-		" replicates = excluded.replicates, is_current = 1",
+		" replicates = excluded.replicates, identity = excluded.identity, is_current = 1",
 		&stmt);
 
 	if (e)

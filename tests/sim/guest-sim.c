@@ -368,13 +368,14 @@ static void do_start(struct guest *g, json_t *request)
 
 static void do_resume(struct guest *g, json_t *request)
 {
+	uint64_t round_us = g->params->round_us ? g->params->round_us : ROUND_US;
 	int pid = (int)json_integer_value(json_object_get(request, "pid"));
 
 	if (pid >= SIM_FIXED_PID) {
 		reply(g, request, NULL);
 		if (strcmp(get_str(request, "line"), "fork") != 0) {
 			g->is_working[pid - SIM_FIXED_PID] = true;
-			g->round_us = g->round_us ? g->round_us : sim_clock_us + ROUND_US;
+			g->round_us = g->round_us ? g->round_us : sim_clock_us + round_us;
 			return;
 		}
 		g->forked_n++;

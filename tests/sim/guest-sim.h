@@ -32,6 +32,7 @@ struct guest_sim_params {
 	/* A load of fixed size (/known, or --mode hold), which has all its memory at once. */
 	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
 	bool never_full;    /**< it never says that it is */
+	uint64_t round_us;  /**< so long do a round of its work and its building take; 0: half a second */
 	const char *round;  /**< its line after a round; NULL: a short one */
 	const char *first_checkpoint; /**< it comes to that before it is full; NULL: to none */
 	bool garbage;                 /**< it writes what is no checkpoint */

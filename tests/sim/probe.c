@@ -205,6 +205,24 @@ static unsigned count_snapshots(const struct probe_record *r, const char *name)
 	return n;
 }
 
+/** One that takes long to build, and then to work a single round, is measured all the same. */
+static void test_slow_rounds(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
+
+	params.first_checkpoint = "build-4";
+	params.round_us = 100000000;
+	spec.has_rounds = true;
+	spec.guest.accel = "kvm";
+
+	struct probe_record r = run_spec(&params, &spec);
+
+	is_str(outcome_name(r.outcome), "onset", "a load of slow rounds is displaced");
+	is_str(r.flags, "not-steady", "with a doubt");
+	probe_record_deinit(&r);
+}
+
 /** Evidence on the way has the name of its checkpoint, unless a moment of ours has it. */
 static void test_checkpoint_names(void)
 {
@@ -463,6 +481,7 @@ int main(void)
 	test_displacement();
 	test_processes();
 	test_talkative();
+	test_slow_rounds();
 	test_checkpoint_names();
 	test_population();
 	test_ram();
