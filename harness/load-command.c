@@ -93,13 +93,19 @@ static bool is_forked(const struct cell *cell)
 	return strcmp(cell_str(cell, "launch"), "forked") == 0;
 }
 
+/** How many processes the one that is started is to be with those it forks. A population begins with one. */
+static unsigned family_size(const struct cell *cell)
+{
+	return is_forked(cell) && !cell_is(cell, METHOD_POPULATION) ? cell_uint(cell, "processes") : 1;
+}
+
 static void push_arguments(struct load_command *c, const struct cell *cell)
 {
 	push(c, xstrdup("--mode"));
 	push(c, xstrdup(cell_is(cell, METHOD_GROWTH) ? "grow" : "hold"));
 	push_number(c, "--size-kib", cell_uint(cell, "size_kib"));
 	push_number(c, "--step-kib", LOAD_STEP_KIB);
-	push_number(c, "--processes", is_forked(cell) ? cell_uint(cell, "processes") : 1);
+	push_number(c, "--processes", family_size(cell));
 	c->has_seed = true;
 }
 
