@@ -309,11 +309,14 @@ static void say_output(struct guest *g, int pid, const char *text)
 }
 
 /* One more process of the load of fixed size: all there at once. */
-static void start_fixed(struct guest *g)
+static void start_fixed(struct guest *g, json_t *argv)
 {
 	int pid = SIM_FIXED_PID + (int)g->fixed_n++;
 
-	if (g->params->not_applicable) {
+	if (!get_option(argv, "--processes", 1)) {
+		say_output(g, pid, "--processes needs a number from 1\n");
+		sim_end_fixed(g, 2, 0);
+	} else if (g->params->not_applicable) {
 		say_output(g, pid, "this guest has no such memory\n");
 		sim_end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
 	} else if (g->params->exit_at_once) {
@@ -350,7 +353,7 @@ static void do_start(struct guest *g, json_t *request)
 	if (p->start_error)
 		return;
 	if (is_fixed) {
-		start_fixed(g);
+		start_fixed(g, argv);
 		return;
 	}
 	g->load = new_load(p, argv);

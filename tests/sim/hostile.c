@@ -130,7 +130,8 @@ static void forget_pages(struct guest_msg *m)
 	const char *line = json_string_value(json_object_get(m->json, "line"));
 
 	if (line && strncmp(line, "verified", 8) == 0)
-		json_object_set_new(m->json, "line", json_string("verified pages=10 bad=0 zero=0 swapped=0 touched=0"));
+		json_object_set_new(m->json, "line",
+				    json_string("verified pages=10 bad=0 zero=0 swapped=0 touched=0"));
 }
 
 static void hide_onset(struct guest_msg *m)
@@ -232,7 +233,8 @@ static json_t *random_value(void)
 	case 1:
 		return json_string("full pages=99999999999999999999");
 	case 2:
-		return json_string("verified pages=-1 bad=-1 zero=99999999999999999999999 swapped=x touched=-1");
+		return json_string(
+			"verified pages=-1 bad=-1 zero=99999999999999999999999 swapped=x touched=-1");
 	case 3:
 		return json_boolean(draw(2));
 	case 4:

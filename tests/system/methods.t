@@ -20,10 +20,11 @@ sed 's/^/# /' "$dir/run.err"
 "$swapcal" report "$dir/m.swapcal" --format json > "$dir/m.json"
 is $? 0 'its report is made'
 
-# value METHOD X METRIC MEMBER; X may be a pattern
+# value METHOD X METRIC MEMBER [LAUNCH]; X may be a pattern
 value() {
 	sqlite3 :memory: "SELECT value ->> '$4' FROM json_each(readfile('$dir/m.json'), '\$.rows')
-		WHERE value ->> 'method' = '$1' AND value ->> 'x_mib' GLOB '$2' AND value ->> 'metric' = '$3'"
+		WHERE value ->> 'method' = '$1' AND value ->> 'x_mib' GLOB '$2' AND value ->> 'metric' = '$3'
+		AND value ->> 'launch' GLOB '${5:-*}'"
 }
 
 # Two processes that have each half of 16 MiB to themselves, and after a few rounds of work the other half as well; each has
@@ -37,10 +38,12 @@ within "$(sqlite3 "$dir/m.swapcal" "select count(distinct e.pid) from evidence e
 
 # Z* is some 125 MiB at X = 192 and 78 at 144; a process of 16 MiB is some 22.
 for x in 144 192; do
-	z=$(value population $x rss z_mib)
-	within "$(echo "$(value population $x anonymous y_mib) $z" | awk '{ print $1 / $2 }')" 0.8 1.2 \
+	z=$(value population $x rss z_mib independent)
+	within "$(value population $x anonymous n forked)" 1 1 "X=$x: a population is forked"
+	within "$(echo "$(value population $x anonymous y_mib independent) $z" | awk '{ print $1 / $2 }')" 0.8 1.2 \
 		"X=$x: at onset the population has about Z* ($z MiB)"
-	within "$(echo "$(value population $x anonymous y_mib) $(value population $x anonymous y_lo_mib)" | awk '{ print $1 - $2 }')" \
+	within "$(echo "$(value population $x anonymous y_mib independent) \
+		$(value population $x anonymous y_lo_mib independent)" | awk '{ print $1 - $2 }')" \
 		0.1 30 "X=$x: with one process less it had less, by no more than a process"
 done
 
