@@ -12,7 +12,7 @@ guest: {ram_mib: [144, 192]}
 method: [displacement, population, ram]
 loads:
   - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: 16M, method: [displacement, ram]}
-  - {workload: lists, interpreter: python3, launch: forked, size: 16M, method: population}
+  - {workload: lists, interpreter: python3, launch: [independent, forked], size: 16M, method: population}
 END
 "$swapcal" run "$dir/plan.yaml" -o "$dir/m.swapcal" 2> "$dir/run.err"
 is $? 0 'the campaign runs to its end'
