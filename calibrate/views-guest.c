@@ -15,12 +15,19 @@
 /* What a page weighs. */
 #define PAGE_KIB 4
 
+/* Of a zone's pages: below "low" reclaim begins, up to "high" it goes on. */
+#define WATERMARKS 3
+
 struct guest {
 	struct views *v;
 	enum view view;
 	size_t file_len;   /* of the key's first part, with the dot */
 	char key[KEY_MAX]; /* "meminfo.MemTotal" */
+	uint64_t watermark_pages[WATERMARKS];
+	bool has_watermark[WATERMARKS];
 };
+
+static const char *const watermark_names[WATERMARKS] = { "min", "low", "high" };
 
 static bool starts_with(const char *s, const char *prefix)
 {
@@ -29,9 +36,8 @@ static bool starts_with(const char *s, const char *prefix)
 
 bool views_is_guest_file(const char *name)
 {
-	static const char *const names[] = {
-		"meminfo", "vmstat", "slabinfo", "buddyinfo", "agent", "cpu.stat"
-	};
+	static const char *const names[] = { "meminfo",  "vmstat", "slabinfo", "buddyinfo",
+					     "zoneinfo", "agent",  "cpu.stat" };
 
 	return views_is_one_of(name, names, sizeof(names) / sizeof(names[0])) ||
 	       starts_with(name, "memory.") || starts_with(name, "pressure/");
@@ -154,6 +160,30 @@ static void add_buddies(struct guest *g, struct text_span words[], size_t n)
 	}
 }
 
+/* "        high     846" of a zone; what processors keep for themselves reads "high:  378". */
+static void add_watermark(struct guest *g, struct text_span words[], size_t n)
+{
+	uint64_t pages;
+
+	for (size_t i = 0; i < WATERMARKS; i++)
+		if (n == 2 && text_span_is(words[0], watermark_names[i]) &&
+		    text_span_number(words[1], &pages) &&
+		    !__builtin_add_overflow(g->watermark_pages[i], pages, &g->watermark_pages[i]))
+			g->has_watermark[i] = true;
+}
+
+/* All zones together, as the kernel adds them up when it decides what to reclaim. */
+static void put_watermarks(struct guest *g)
+{
+	for (size_t i = 0; i < WATERMARKS; i++) {
+		struct text_span name = { watermark_names[i], strlen(watermark_names[i]) };
+		size_t at = g->file_len;
+
+		if (g->has_watermark[i] && append(g, &at, name))
+			put(g, at, g->watermark_pages[i]);
+	}
+}
+
 typedef void line_fn(struct guest *g, struct text_span words[], size_t n);
 
 static void each_line(struct guest *g, const char *data, size_t len, line_fn *f)
@@ -167,6 +197,12 @@ static void each_line(struct guest *g, const char *data, size_t len, line_fn *f)
 		if (!memchr(data, '\0', line_len))
 			f(g, words, split((struct text_span){ data, line_len }, words));
 	}
+}
+
+static void add_watermarks(struct guest *g, const char *data, size_t len)
+{
+	each_line(g, data, len, add_watermark);
+	put_watermarks(g);
 }
 
 void views_add_guest(struct views *v, enum view view, const char *name, const char *data, size_t len)
@@ -183,6 +219,8 @@ void views_add_guest(struct views *v, enum view view, const char *name, const ch
 		each_line(&g, data, len, add_slab);
 	else if (strcmp(name, "buddyinfo") == 0)
 		each_line(&g, data, len, add_buddies);
+	else if (strcmp(name, "zoneinfo") == 0)
+		add_watermarks(&g, data, len);
 	else if (starts_with(name, "memory.") && is_lone_number(data, len, &value))
 		put(&g, file.len, value);
 	else

@@ -203,6 +203,11 @@ static void fill_forked(struct snapshot *s)
 		s, 0, "meminfo",
 		"MemAvailable: 90000 kB\nActive(anon): 1100 kB\nInactive(anon): 2200 kB\nUnevictable: 10 kB\n"
 		"SUnreclaim: 12000 kB\nPageTables: 700 kB\nKernelStack: 964 kB\nSwapFree: 524188 kB\n");
+	test_evidence(
+		s, 0, "zoneinfo",
+		"Node 0, zone      DMA\n  pages free     3808\n        min      25\n        high     40\n"
+		"  pagesets\n    cpu: 0\n              high:  378\nNode 0, zone    DMA32\n"
+		"        min      564\n        high     60\n");
 	test_evidence(s, 0, "memory.current", "8192000\n");
 	test_evidence(s, 0, "memory.swap.current", "102400\n");
 	test_evidence(
@@ -281,6 +286,7 @@ static void test_forked(void)
 		{ "memcg_swap_backed", 2000 + 1000 + 500 + 100 },
 		{ "memcg_unreclaimable", 3600 + 400 - 100 },
 		{ "working_set", 3900 + 300 },
+		{ "working_set_kept", 3900 + 300 + 4 * (40 + 60) },
 		{ "mem_available_delta", 10000 },
 		{ "guest_kept_delta", 1000 + 2000 + 10 + 1000 + 200 + 64 + 100 },
 	};
