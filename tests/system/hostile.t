@@ -78,6 +78,6 @@ has "$dir/ask" '^65534' 'and are nobody'
 chmod -x "$dir/mine/exits"
 "$swapcal" run "$dir/plan.yaml" -o "$dir/x.swapcal" 2> "$dir/err"
 is $? 2 'a program that is not executable is an error of the plan'
-has "$dir/err" "plan.yaml:7: workload 'exits' is to be run by itself, but is not executable" 'with its line'
+has "$dir/err" "plan.yaml:10: workload 'exits' is to be run by itself, but is not executable" 'with its line'
 is "$(guests hostile-$$)" 0 'no guest is left'
 done_testing
