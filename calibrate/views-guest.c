@@ -188,7 +188,7 @@ typedef void line_fn(struct guest *g, struct text_span words[], size_t n);
 
 static void each_line(struct guest *g, const char *data, size_t len, line_fn *f)
 {
-	struct text_span words[WORDS_MAX];
+	struct text_span words[WORDS_MAX] = { { NULL, 0 } };
 	const char *end = data + len, *newline;
 
 	for (; data < end && (newline = memchr(data, '\n', (size_t)(end - data))); data = newline + 1) {

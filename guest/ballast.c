@@ -255,7 +255,9 @@ static void touch_pages(uint64_t *memory, uint64_t pages, uint64_t n, uint64_t u
 
 		volatile uint64_t *word = memory + index * PAGE_WORDS;
 
-		*word = *word;
+		uint64_t same = *word;
+
+		*word = same;
 	}
 }
 

@@ -243,7 +243,7 @@ static void add_workloads(struct cell_list *list, const struct plan_load *load, 
 {
 	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
 				  load->launch.n,    load->sizes.n,        load->activity.n };
-	size_t at[COUNT(counts)];
+	size_t at[COUNT(counts)] = { 0 };
 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
 		struct workload w = {
@@ -334,7 +334,7 @@ static void add_settings(struct cell_list *list, const json_t *shared)
 	const struct plan *plan = list->plan;
 	const size_t counts[] = { plan->swap.n,       plan->vcpus.n, plan->min_free_kib.n, plan->touch.n,
 				  plan->swappiness.n, plan->thp.n,   plan->mglru_n };
-	size_t at[COUNT(counts)];
+	size_t at[COUNT(counts)] = { 0 };
 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
 		json_t *settings = json_copy((json_t *)shared);

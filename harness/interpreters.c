@@ -70,7 +70,7 @@ static struct err *read_env(struct yaml_node node, struct interpreter *ret)
 static struct err *read_interpreter(struct yaml_node node, struct interpreter *ret)
 {
 	static const char *const keys[] = { "command", "extension", "env", "about", NULL };
-	struct yaml_node command;
+	struct yaml_node command = { NULL, 0 };
 	const char *about;
 	struct err *e = yaml_check_keys(node, keys);
 

@@ -177,7 +177,7 @@ static struct err *parse_known(struct yaml_node node, const struct plan *plan, s
 {
 	static const char *const keys[] = { "ballast", "mib", "children", "dirty_pct", "method", NULL };
 	static const bool can[METHOD_COUNT] = { [METHOD_DISPLACEMENT] = true };
-	struct yaml_node mib;
+	struct yaml_node mib = { NULL, 0 };
 	struct err *e = yaml_check_keys(node, keys);
 
 	if (!e)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -281,6 +282,9 @@ char *probe_last_output_line(const struct probe *p)
 bool probe_explain_exit(struct probe *p)
 {
 	const struct probe_process *process = find_exit(p);
+
+	assert(process);
+
 	bool is_load = process != &p->ballast;
 	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
 	cleanup_free char *line = probe_last_output_line(p);
