@@ -208,7 +208,8 @@ check-layers: ## base <- calibrate <- harness, one file per library
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
-	$(PROVE) --timer $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(MEASURE_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	$(PROVE) --timer $(MEASURE_TESTS)
+	$(PROVE) --timer --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe, a snapshot and judging again cost
