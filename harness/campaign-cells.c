@@ -52,6 +52,11 @@ bool cell_is(const struct cell *cell, enum method method)
 	return strcmp(cell_str(cell, "method"), method_name(method)) == 0;
 }
 
+bool cell_is_forked(const struct cell *cell)
+{
+	return strcmp(cell_str(cell, "launch"), "forked") == 0;
+}
+
 bool cell_known(const struct cell *cell, struct known_spec *ret)
 {
 	struct known_spec spec = {

@@ -107,7 +107,7 @@ static bool has_load(enum probe_kind kind)
 static struct probe_spec make_spec(const struct run *run, const struct cell *cell,
 				   const struct cell_state *state, const char *guest)
 {
-	bool is_forked = strcmp(cell_str(cell, "launch"), "forked") == 0;
+	bool is_forked = cell_is_forked(cell);
 	bool is_ram = state->kind == PROBE_RAM;
 
 	return (struct probe_spec){
@@ -168,7 +168,6 @@ static struct err *answer(struct run *run, const struct cell *cell, struct probe
 		spec->has_seed = command.has_seed;
 		spec->has_checkpoints = cell_known(cell, &known) || cell_bool(cell, "checkpoints");
 		spec->has_rounds = cell_bool(cell, "checkpoints") && !spec->is_frozen;
-		spec->processes = cell_known(cell, &known) ? 1 : spec->processes;
 	}
 	return live(run, image->ops_ctx, spec, ret);
 }

@@ -38,6 +38,9 @@ bool cell_bool(const struct cell *cell, const char *key);
 /** Is it a cell of that method? */
 bool cell_is(const struct cell *cell, enum method method);
 
+/** Are the processes of its load forked from the first one? */
+bool cell_is_forked(const struct cell *cell);
+
 /** The known-answer load of a cell; false when it has none, or when its numbers make no sense. */
 bool cell_known(const struct cell *cell, struct known_spec *ret);
 

@@ -91,7 +91,7 @@ static void set_module_path(struct load_command *c)
 /** Does the workload itself make all of its processes? */
 static bool is_family(const struct cell *cell)
 {
-	return strcmp(cell_str(cell, "launch"), "forked") == 0 && !cell_is(cell, METHOD_POPULATION);
+	return cell_is_forked(cell) && !cell_is(cell, METHOD_POPULATION);
 }
 
 static void push_arguments(struct load_command *c, const struct cell *cell)

@@ -37,12 +37,12 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 {
 	unsigned x = cell_uint(cell, "x_mib");
 	const char *interpreter = cell_str(cell, "interpreter");
+	const char *workload = cell_str(cell, "workload"), *size = cell_str(cell, "size");
 	struct known_spec known;
-	cleanup_free char *load =
-		cell_known(cell, &known)
-			? xasprintf("%s %s", cell_str(cell, "workload"), cell_str(cell, "size"))
-			: xasprintf("%u x %s %s %s", cell_uint(cell, "processes"), interpreter,
-				    cell_str(cell, "workload"), cell_str(cell, "size"));
+	cleanup_free char *load = cell_known(cell, &known)
+					  ? xasprintf("%s %s", workload, size)
+					  : xasprintf("%u x %s %s %s", cell_uint(cell, "processes"),
+						      interpreter, workload, size);
 
 	switch (kind) {
 	case PROBE_RAMP:
@@ -50,11 +50,9 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	case PROBE_FIXED:
 		return xasprintf("X=%u ballast Z=%.1f MiB", x, (double)z_kib / 1024);
 	case PROBE_GROWTH:
-		return xasprintf("X=%u %s %s grows", x, cell_str(cell, "interpreter"),
-				 cell_str(cell, "workload"));
+		return xasprintf("X=%u %s %s grows", x, interpreter, workload);
 	case PROBE_POPULATION:
-		return xasprintf("X=%u more and more %s %s", x, cell_str(cell, "interpreter"),
-				 cell_str(cell, "workload"));
+		return xasprintf("X=%u more and more %s %s", x, interpreter, workload);
 	case PROBE_RAM:
 		return xasprintf("X=%.0f with %s", (double)z_kib / 1024, load);
 	case PROBE_DISPLACEMENT:
