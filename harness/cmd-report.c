@@ -124,7 +124,12 @@ static struct err *build_report(const struct options *o, struct metric *metrics,
 	cleanup(cleanup_store_) struct store *store = NULL;
 	struct err *e = store_open(o->file, STORE_READ, &store);
 
-	return e ? e : report_build(store, metrics, n, o->margin_pct, ret);
+	if (!e)
+		e = report_build(store, metrics, n, o->margin_pct, ret);
+	/* The CSV has rows only. */
+	if (!e && o->format != CLI_CSV)
+		e = report_add_costs(*ret, store, metrics, n);
+	return e;
 }
 
 /* A report in place of what it was made from could not be made again. */

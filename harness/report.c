@@ -303,14 +303,18 @@ static struct err *build(struct store *store, struct report *r, const struct met
 	if (!e)
 		e = report_reclaim_build(store, r);
 	if (!e)
-		e = report_space_time_build(store, r, metrics_n);
-	if (!e)
-		e = report_checkpoints_build(store, r, metrics, metrics_n);
-	if (!e)
-		e = report_locality_build(store, r);
-	if (!e)
 		report_agree(r, metrics_n);
 	return e;
+}
+
+struct err *report_add_costs(struct report *r, struct store *store, const struct metric *metrics,
+			     size_t metrics_n)
+{
+	struct err *e = report_space_time_build(store, r, metrics_n);
+
+	if (!e)
+		e = report_checkpoints_build(store, r, metrics, metrics_n);
+	return e ? e : report_locality_build(store, r);
 }
 
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,

@@ -185,6 +185,14 @@ struct report {
  */
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
 			 double margin_pct, struct report **ret) must_check;
+
+/**
+ * Adds what workloads cost beside Y (space_times, localities), of the same metrics and from the store it was
+ * built from. Nobody's verdict hangs on it, and it takes as long as all else.
+ */
+struct err *report_add_costs(struct report *r, struct store *store, const struct metric *metrics,
+			     size_t metrics_n) must_check;
+
 void report_destroy(struct report *r);
 DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 

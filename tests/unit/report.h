@@ -37,6 +37,7 @@ __attribute__((unused)) static struct report *finish(struct store *store, int64_
 	store_close(store);
 	must(store_open(path, STORE_READ, &store));
 	must(report_build(store, metrics, 2, NAN, &r));
+	must(report_add_costs(r, store, metrics, 2));
 	store_close(store);
 	return r;
 }
