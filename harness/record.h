@@ -81,6 +81,7 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *   how it is measured:
  *   - onset: name of the rule; onset_version (number)
  *   - tick_ms, ramp_kib_s, settle_ms, protocol (numbers)
+ *   - course: the host's numbers that decide how a guest is led to its onset (see probe-course.h)
  *   - agent: sha256 of the programs in the guest
  */
 struct cell {
