@@ -76,13 +76,14 @@ static struct err *live(struct run *run, void *ops_ctx, const struct probe_spec 
 		err_free(e);
 		return cancel_error();
 	}
-	if (err_get_kind(e) == ERR_INTERRUPTED)
+	/* ERR_HOST: no other guest could be started either. */
+	if (err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 		return e;
 	if (!run->has_started && ++run->start_failures >= START_FAILURES_MAX)
 		return err_set_kind(
 			err_wrap(e, "%u guests in a row could not be started", run->start_failures),
 			ERR_HOST);
-	*ret = probe_not_started(spec, err_message(e));
+	*ret = probe_not_started(spec, e);
 	err_free(e);
 	return NULL;
 }

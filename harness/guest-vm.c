@@ -158,6 +158,16 @@ static char *vm_console(struct guest *g)
 	return domain_console(g->domain);
 }
 
+static char *vm_log(struct guest *g)
+{
+	return domain_log(g->domain);
+}
+
+static char *vm_ending(struct guest *g)
+{
+	return domain_ending(g->domain);
+}
+
 static char *vm_command_line(struct guest *g)
 {
 	return domain_command_line(g->domain);
@@ -176,6 +186,8 @@ const struct guest_ops guest_vm_ops = {
 	.state = vm_state,
 	.swap_written = vm_swap_written,
 	.console = vm_console,
+	.log = vm_log,
+	.ending = vm_ending,
 	.command_line = vm_command_line,
 	.now_ms = vm_now_ms,
 	.stop = vm_stop,

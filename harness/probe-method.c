@@ -129,7 +129,7 @@ static bool snapshot_frozen(struct probe *p, const char *name)
 /** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
 static bool is_taken(const struct probe *p, const char *name)
 {
-	static const char *const ours[] = { "load", "onset", "end" };
+	static const char *const ours[] = { "load", "onset", "end", PROBE_POST_MORTEM, PROBE_HOST };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(ours[i], name) == 0)

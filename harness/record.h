@@ -111,7 +111,7 @@ struct snapshot {
 	/**
 	 * "baseline" (before the load), "load" (at its fixed size), "onset", "end"; while a load is built,
 	 * the name of its checkpoint, such as "build-4"; in a population "count-N" with N processes at their
-	 * size
+	 * size. Of the host: "host", and "post-mortem" of a probe without an answer
 	 */
 	char *name;
 	struct evidence *files;

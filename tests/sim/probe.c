@@ -323,6 +323,16 @@ static void test_faults(void)
 	      "guest is unfit: no root disk");
 	FAULT(params.panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
 	FAULT(params.silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
+	FAULT(params.load_state = GUEST_STOPPED, PROBE_RAMP, 512, "agent-lost", "SIGSTOP or a debugger");
+	FAULT(params.boot_state = GUEST_STOPPED, PROBE_RAMP, 512, "boot-fail", "SIGSTOP or a debugger");
+	FAULT(params.load_state = GUEST_PAUSED, PROBE_RAMP, 512, "agent-lost", "paused by the hypervisor");
+	FAULT(params.load_state = GUEST_DISK_ERROR, PROBE_RAMP, 512, "agent-lost", "below its swap is full");
+	FAULT(params.load_state = GUEST_GONE, PROBE_RAMP, 512, "agent-lost", "guest ended unasked");
+	FAULT((params.load_state = GUEST_GONE, params.qemu_ending = "signal 9 (Killed)"), PROBE_RAMP, 512,
+	      "agent-lost", "QEMU ended unasked, with signal 9 (Killed)");
+	FAULT((params.boot_state = GUEST_GONE, params.qemu_ending = "exit status 1",
+	       params.qemu_said = "qemu-system-x86_64: first\nqemu-system-x86_64: cannot\n"),
+	      PROBE_RAMP, 512, "boot-fail", "with exit status 1: qemu-system-x86_64: cannot");
 	FAULT(params.corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
 	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid",
 	      "No such file");
