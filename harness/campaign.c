@@ -163,13 +163,7 @@ static struct err *begin(struct run *run, struct life *life, size_t i)
 	const struct campaign *c = run->campaign;
 	cleanup_free char *missing = NULL;
 
-	*life = (struct life){
-		.campaign = c,
-		.slot = (unsigned)(life - run->lives),
-		.bell = &run->bell,
-		.cell_i = i,
-		.command = { .argv = { NULL } },
-	};
+	life->cell_i = i;
 
 	struct err *e =
 		life_prepare(life, &run->cells[i], schedule_state(run->schedule, i), run->guests++, &missing);
@@ -332,6 +326,8 @@ struct err *campaign_run(const struct campaign *campaign, struct campaign_result
 		return e;
 	run->schedule = schedule_create(run->cells, run->n, forgiven_id);
 	bell_init(&run->bell);
+	for (unsigned i = 0; i < campaign->jobs; i++)
+		run->lives[i] = (struct life){ .campaign = campaign, .slot = i, .bell = &run->bell };
 	for (size_t i = 0; !e && i < run->n; i++)
 		e = read_cell(run, i);
 	if (e)
