@@ -71,7 +71,7 @@ static const char help[] =
 	"\n"
 	"For a night, out of a terminal's reach, and to look at it meanwhile:\n"
 	"  nohup swapcal run night.yaml -o night.swapcal --jobs 2 --time-limit 9h 2> night.log &\n"
-	"  swapcal status night.swapcal --follow\n"
+	"  swapcal status night.swapcal\n"
 	"\n"
 	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes\n"
 	"lost or not run for lack of time, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
