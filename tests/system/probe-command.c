@@ -151,12 +151,13 @@ static struct err *run(const struct options *o)
 		.processes = 1,
 	};
 
+	const struct probe_events events = { .arg = (void *)o, .phase = on_phase };
 	int64_t start_ms = clock_ms();
 	pthread_t thread;
 
 	if (o->signal_phase && strcmp(o->signal_phase, "start") == 0 && pthread_create(&thread, NULL, signal_at_start, (void *)o))
 		return err_new("no thread");
-	e = probe_run(&guest_vm_ops, host, &spec, on_phase, (void *)o, &r);
+	e = probe_run(&guest_vm_ops, host, &spec, &events, &r);
 	if (e)
 		r = probe_not_started(&spec, e);
 	err_free(e);
