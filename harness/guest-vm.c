@@ -8,6 +8,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/channel.h"
+#include "harness/host-pressure.h"
 #include "harness/initramfs.h"
 #include "harness/scratchdisk.h"
 #include "harness/swapdisk.h"
@@ -174,6 +175,12 @@ static char *vm_command_line(struct guest *g)
 	return domain_command_line(g->domain);
 }
 
+static void vm_pressure(void *ctx, struct pressure *ret)
+{
+	(void)ctx;
+	host_pressure_read(ret);
+}
+
 static int64_t vm_now_ms(struct guest *g)
 {
 	(void)g;
@@ -189,6 +196,7 @@ const struct guest_ops guest_vm_ops = {
 	.console = vm_console,
 	.log = vm_log,
 	.ending = vm_ending,
+	.pressure = vm_pressure,
 	.command_line = vm_command_line,
 	.now_ms = vm_now_ms,
 	.stop = vm_stop,

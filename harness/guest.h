@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "calibrate/pressure.h"
 #include "harness/base/err.h"
 
 /*
@@ -66,6 +67,8 @@ struct guest_ops {
 	char *(*log)(struct guest *g);
 	/** How that process ended, or that it runs; a few words, to be freed. Never NULL. */
 	char *(*ending)(struct guest *g);
+	/** How the host is just now. */
+	void (*pressure)(void *ctx, struct pressure *ret);
 	/** Milliseconds on the clock that timeout_ms runs on; g may be NULL. */
 	int64_t (*now_ms)(struct guest *g);
 	/** Ends the guest at once, waits until it is gone, frees g. */

@@ -11,6 +11,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/console.h"
+#include "harness/host-pressure.h"
 #include "harness/probe-internal.h"
 
 /*
@@ -485,6 +486,20 @@ static void add_post_mortem(struct probe *p)
 	add_text(s, "qemu-exit", p->ops->ending(p->guest));
 }
 
+/** Was the host disturbed? What it said of itself is kept, so that another rule can be judged later. */
+static void judge_host(struct probe *p, const struct pressure *begin, const struct pressure *end)
+{
+	unsigned disturbed = pressure_judge(begin, end);
+
+	if (disturbed & PRESSURE_SWAPPED)
+		probe_flag(p, "host-swapped");
+	if (disturbed & PRESSURE_MEMORY)
+		probe_flag(p, "host-memory");
+	if (disturbed & PRESSURE_BUSY)
+		probe_flag(p, "host-busy");
+	add_text(add_snapshot(p->rec, PROBE_HOST), "pressure.json", host_pressure_json(begin, end));
+}
+
 static double unix_time_s(void)
 {
 	struct timespec ts;
@@ -535,6 +550,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 		      const struct probe_events *events, struct probe_record *ret)
 {
 	struct probe_record rec = new_record(spec);
+	struct pressure begin, end;
 	struct probe p = {
 		.ops = ops,
 		.spec = spec,
@@ -547,6 +563,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	if (p.events.phase)
 		p.events.phase(p.events.arg, PHASE_START);
 	p.phase_start_ms = ops->now_ms(NULL);
+	ops->pressure(ctx, &begin);
 
 	struct err *e = ops->start(ctx, &spec->guest, &p.guest);
 
@@ -557,6 +574,8 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	rec.command_line = ops->command_line(p.guest);
 	p.heard_ms = ops->now_ms(p.guest);
 	live(&p);
+	ops->pressure(ctx, &end);
+	judge_host(&p, &begin, &end);
 	rec.console = ops->console(p.guest);
 	if (!outcome_is_answer(rec.outcome) && rec.outcome != OUTCOME_NOT_APPLICABLE)
 		add_post_mortem(&p);

@@ -511,6 +511,14 @@ static char *sim_ending(struct guest *g)
 						: "exit status 0");
 }
 
+static void sim_pressure(void *ctx, struct pressure *ret)
+{
+	struct guest_sim_params *p = ctx;
+	const struct pressure_texts nothing = { NULL };
+
+	*ret = p->host ? p->host[p->host_asked++ % 2] : pressure_parse(&nothing);
+}
+
 static char *sim_command_line(struct guest *g)
 {
 	(void)g;
@@ -541,6 +549,7 @@ const struct guest_ops guest_sim_ops = {
 	.console = sim_console,
 	.log = sim_log,
 	.ending = sim_ending,
+	.pressure = sim_pressure,
 	.command_line = sim_command_line,
 	.now_ms = sim_now_ms,
 	.stop = sim_stop,

@@ -69,8 +69,11 @@ struct guest_sim_params {
 	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
 	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
-	unsigned stops; /**< how often loads were told to stop; counted here */
-	unsigned lives; /**< guests started so far; counted here by start() */
+	/** The host at the begin and end of each life, in turn; NULL: nothing is known of it. */
+	const struct pressure *host;
+	unsigned host_asked; /**< how often so far */
+	unsigned stops;      /**< how often loads were told to stop; counted here */
+	unsigned lives;      /**< guests started so far; counted here by start() */
 };
 
 /** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, a workload that grows by 1 MiB, a load of
