@@ -19,7 +19,6 @@ name: kill-$$
 image: bookworm
 guest: {ram_mib: 80, swap_mib: 64}
 method: [growth]
-ballast_mib_s: 64
 replicates: 2
 loads:
   - {workload: strings, interpreter: [python3]}
@@ -48,7 +47,9 @@ ask() {
 }
 
 run "$dir/whole.swapcal" 2> "$dir/whole.err"
-is $? 0 'a campaign that is left alone ends'
+status=$?
+is $status 0 'a campaign that is left alone ends'
+[ $status -eq 0 ] || explain "$dir/whole.err"
 
 : > "$dir/before"
 lost=0
