@@ -145,7 +145,7 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 	return store_run(store, stmt);
 }
 
-static struct err *read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
+struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
 {
 	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);
 
@@ -177,7 +177,7 @@ struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n)
 	for (bool row = true; !e && row;) {
 		e = store_step(store, stmt, &row);
 		if (!e && row)
-			e = read_cell(store, stmt, array_push(cells, n, cap));
+			e = store_read_cell(store, stmt, array_push(cells, n, cap));
 	}
 	if (e) {
 		store_cells_free(cells, n);
