@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The scripts of contrib/slurm on a cluster of one node, made here with daemons of its own: a plan that is run as shards and
+# merged gives the report of a plain run; what is lost or missing is told; the same command goes on.
+. tests/system/lib.sh
+build_image
+
+# The path of a socket is short, and munge wants it to be reachable.
+chmod 711 "$dir"
+cluster=$dir/cluster
+work="$dir/a user's 100% results"
+export SLURM_CONF="$cluster/slurm.conf"
+
+# start NAME COMMAND...: a daemon in the foreground, ended by stop
+daemons=
+start() {
+	name=$1
+	shift
+	"$@" > "$cluster/$name.out" 2>&1 &
+	daemons="$! $daemons"
+}
+
+stop() {
+	timeout 20 scancel --user="$(id -un)" 2> /dev/null
+	for _ in $(seq 30); do
+		[ -z "$(timeout 5 squeue --noheader 2> /dev/null)" ] && break
+		sleep 0.5
+	done
+	for pid in $daemons; do kill "$pid" 2> /dev/null; done
+	for pid in $daemons; do
+		for _ in $(seq 50); do kill -0 "$pid" 2> /dev/null || break; sleep 0.1; done
+		kill -KILL "$pid" 2> /dev/null
+	done
+	rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM HUP
+
+# start_cluster: a node of two CPUs, one for each task, on ports that nobody has
+start_cluster() {
+	mkdir -p "$cluster/munge" "$cluster/state" "$cluster/spool"
+	chmod 755 "$cluster" "$cluster/munge"
+	(umask 077 && head -c 128 /dev/urandom > "$cluster/munge/key")
+	start munged munged --foreground --socket="$cluster/munge/socket" --key-file="$cluster/munge/key" \
+		--log-file="$cluster/munge/log" --pid-file="$cluster/munge/pid" --seed-file="$cluster/munge/seed"
+	ports=$(python3 -c '
+import socket
+free = [socket.socket() for _ in range(2)]
+for s in free:
+    s.bind(("127.0.0.1", 0))
+print(*[s.getsockname()[1] for s in free])')
+	cat > "$SLURM_CONF" << END
+ClusterName=swapcal
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+SlurmctldPort=${ports% *}
+SlurmdPort=${ports#* }
+AuthType=auth/munge
+AuthInfo=socket=$cluster/munge/socket
+StateSaveLocation=$cluster/state
+SlurmdSpoolDir=$cluster/spool
+SlurmctldPidFile=$cluster/slurmctld.pid
+SlurmdPidFile=$cluster/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerParameters=batch_sched_delay=0,sched_interval=2
+SlurmdParameters=config_overrides
+MailProg=/bin/true
+NodeName=$(hostname -s) NodeAddr=127.0.0.1 CPUs=2
+PartitionName=all Nodes=ALL Default=YES
+END
+	start slurmctld slurmctld -D -f "$SLURM_CONF"
+	start slurmd slurmd -D -f "$SLURM_CONF"
+	for _ in $(seq 60); do
+		timeout 5 sinfo --noheader --format=%T 2> /dev/null | grep -qx idle && return
+		sleep 0.5
+	done
+	for log in "$cluster"/*.out; do echo "# $log"; tail -n 5 "$log" | sed 's/^/# /'; done
+	echo 'Bail out! no cluster'
+	exit 1
+}
+
+# finish SECONDS: both jobs of the last submission; sets state and status of the merge
+finish() {
+	job=$(sed -n 's/.*merge \([0-9]*\)$/\1/p' "$dir/submitted")
+	state= status=
+	for _ in $(seq "$1"); do
+		timeout 5 scontrol --oneliner show job "$job" > "$dir/job" 2> /dev/null
+		state=$(sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' "$dir/job")
+		case $state in COMPLETED | FAILED | CANCELLED | TIMEOUT | NODE_FAIL) break ;; esac
+		sleep 1
+	done
+	status=$(sed -n 's/.* ExitCode=\([0-9]*\):.*/\1/p' "$dir/job")
+}
+
+mkdir "$work"
+cat > "$work/the plan.yaml" << END
+name: slurm-$$
+image: bookworm
+guest: {ram_mib: [128, 144], swap_mib: 256}
+method: [growth]
+replicates: 1
+loads:
+  - {workload: strings, interpreter: [python3]}
+END
+start_cluster
+
+# submit: from another directory, by relative names
+submit() {
+	(cd "$work" && timeout 30 "$OLDPWD/contrib/slurm/submit.sh" 'the plan.yaml' night.swapcal 5) > "$dir/submitted" 2> "$dir/err"
+}
+
+# Five shards of four cells: the last has nothing to do. Two guests at a time at most.
+submit
+is "$?:$(cat "$dir/err")" 0:"$(cat "$dir/err")" 'a plan is submitted'
+has "$dir/submitted" '^array [0-9]+, merge [0-9]+$' 'as two jobs'
+finish 240
+is "$state:$status" COMPLETED:0 'the merge job ends well'
+for k in 1 2 3 4 5; do
+	has "$work/night.swapcal.shards/$k-of-5.log" "shard $k/5 of the plan: $((k < 5)) of its 4 cells" "shard $k has its cells"
+done
+has "$work/night.swapcal.report" 'night.swapcal.new: 4 cells, [0-9]+ probes from 5 files' 'the merge tells what it has'
+has "$work/night.swapcal.report" '^ *Agreement over all workloads' 'and prints the report'
+is "$(guests slurm-$$)" 0 'no guest is left'
+is "$(find "$work" -name '*-lock' -o -name '*-wal' -o -name '*.new' -o -name '*.status')" '' 'nor any other thing'
+
+# The same command again: everything is answered already.
+probes=$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')
+submit
+finish 60
+is "$state:$status" COMPLETED:0 'the same command again ends well'
+is "$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')" "$probes" 'asks nothing anew'
+[ -e "$work/night.swapcal.~1~" ]
+ok $? 'and keeps the former results'
+
+# A node on which swapcal cannot run, for the task of shard 2 only; what it had is lost.
+cat > "$work/swapcal on bad node" << END
+#!/bin/sh
+case "\$*" in *'--shard 2/5'*) exit 3 ;; esac
+exec "$swapcal" "\$@"
+END
+chmod +x "$work/swapcal on bad node"
+rm "$work/night.swapcal.shards/2-of-5.swapcal"
+SWAPCAL="$work/swapcal on bad node" submit
+finish 60
+is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
+has "$work/night.swapcal.report" 'shards without results, of 5: 2$' 'as does the report'
+is "$(sqlite3 "$work/night.swapcal" 'select count(*) from cell where is_current')" 3 'which has the other cells'
+
+# A plain run of the same plan, and the merged results from before.
+mv "$work/night.swapcal.~1~" "$work/merged.swapcal"
+"$swapcal" run "$work/the plan.yaml" -o "$dir/plain.swapcal" 2> "$dir/err"
+is $? 0 'a plain run of the same plan'
+for name in plain merged; do
+	file=$dir/plain.swapcal
+	[ $name = merged ] && file=$work/merged.swapcal
+	"$swapcal" report "$file" --format csv > "$dir/$name.csv"
+done
+for name in plain merged; do cut -d, -f1,10-12,16,25 "$dir/$name.csv" > "$dir/$name.rows"; done
+is "$(cut -d, -f1-5 "$dir/merged.rows" | md5sum)" "$(cut -d, -f1-5 "$dir/plain.rows" | md5sum)" \
+	"the same rows: cells and metrics, in the same order ($(wc -l < "$dir/plain.rows"))"
+diff "$dir/plain.csv" "$dir/merged.csv" | head -20 | sed 's/^/# /'
+done_testing
