@@ -7,7 +7,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
-#include "harness/run-progress.h"
+#include "harness/probe-time.h"
 
 /** A number from 1 to SHARDS_MAX in digits alone, and what follows it; 0 for anything else. */
 static unsigned parse_number(const char *text, const char **ret_end)
@@ -82,9 +82,9 @@ void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigne
 /** Whole milliseconds: sums of them are the same on every machine, in whatever order. */
 static uint64_t expected_ms(const struct cell *cell)
 {
-	unsigned probes = campaign_cell_state(cell, NULL, 0, 0).probes_left;
+	unsigned probes = campaign_cell_state(cell, NULL, 0, 0, NULL).probes_left;
 
-	return (uint64_t)(probes * run_progress_typical_s(cell) * 1000);
+	return (uint64_t)(probes * probe_time_typical_s(cell) * 1000);
 }
 
 size_t shard_select(const struct shard *shard, struct cell *cells, size_t n)

@@ -18,6 +18,15 @@ fail() {
 	exit 2
 }
 
+# time_left: of the job, less two minutes for what comes after the last probe; nothing where there is no limit
+time_left() {
+	squeue --noheader --job "$SLURM_JOB_ID" --format=%L 2> /dev/null | awk -F: '/^[0-9]/ {
+		if (split($1, day, "-") == 2) { s = 24 * day[1] + day[2] } else s = $1
+		for (i = 2; i <= NF; i++) s = 60 * s + $i
+		if (s > 240) print s - 120 "s"
+	}'
+}
+
 case $# in 2 | 3) ;; *) fail 'usage: sbatch --array=1-N swapcal-array.sh PLAN OUT [N]' ;; esac
 [ -n "${SLURM_ARRAY_TASK_ID:-}" ] || fail 'no task of an array; submit it with sbatch --array=1-N'
 if [ $# -eq 2 ] && [ "$SLURM_ARRAY_TASK_MIN:$SLURM_ARRAY_TASK_MAX" != "1:$SLURM_ARRAY_TASK_COUNT" ]; then
@@ -30,8 +39,9 @@ k=$SLURM_ARRAY_TASK_ID
 
 (umask 077 && mkdir -p -- "$out.shards") || exit 1
 set -- -o "$out.shards/$k-of-$n.swapcal" --shard "$k/$n"
-if [ -n "${SWAPCAL_TIME_LIMIT:-}" ]; then
-	set -- "$@" --time-limit "$SWAPCAL_TIME_LIMIT"
+limit=${SWAPCAL_TIME_LIMIT:-$(time_left)}
+if [ -n "$limit" ]; then
+	set -- "$@" --time-limit "$limit"
 fi
 # In the place of this shell, so that Slurm's signals reach it. The options are split at blanks.
 # shellcheck disable=SC2086

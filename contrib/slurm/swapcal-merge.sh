@@ -48,7 +48,7 @@ number() {
 total=$(number total)
 [ -n "$total" ] || fail "cannot read the status of '$out'"
 answered=$(($(number 'done') + $(number not_applicable)))
-lost=$(number lost)
+lost=$(number failed)
 rm -f -- "$out.status"
 if [ -n "$missing" ]; then
 	echo "swapcal-merge.sh: shards without results, of $n:$missing" >&2

@@ -3,6 +3,7 @@
  * A plan on several machines over simulated guests: its shards, merged, are what one machine would have
  * answered, whether they came to their end or not.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,9 +53,13 @@ static void run(const char *name, struct shard shard, int lives)
 	struct machine machine = { GUEST_SIM_PARAMS_INIT, lives };
 	struct guest_ops ops = guest_sim_ops;
 	struct campaign_image run_image = { &image, &machine };
-	struct campaign c = {
-		.name = plan->name, .images = &run_image, .images_n = 1, .ops = &ops, .seed = 1
-	};
+	struct campaign c = { .name = plan->name,
+			      .images = &run_image,
+			      .images_n = 1,
+			      .ops = &ops,
+			      .seed = 1,
+			      .jobs = 1,
+			      .time_limit_s = (double)INFINITY };
 	struct cell *cells;
 	size_t n;
 	json_t *audit = json_object();
@@ -69,7 +74,13 @@ static void run(const char *name, struct shard shard, int lives)
 	for (size_t i = 0; i < n; i++)
 		must(store_put_cell(c.store, &cells[i]));
 	store_cells_free(cells, n);
-	err_free(campaign_run(&c, &result));
+
+	struct err *e = campaign_run(&c, &result);
+
+	if (lives < 0)
+		must(e);
+	else
+		err_free(e);
 	store_close(c.store);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/shard.h"
 
-#include "harness/run-progress.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
