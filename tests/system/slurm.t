@@ -88,7 +88,8 @@ END
 # finish SECONDS: both jobs of the last submission; sets state and status of the merge
 finish() {
 	job=$(sed -n 's/.*merge \([0-9]*\)$/\1/p' "$dir/submitted")
-	state= status=
+	state=
+	status=
 	for _ in $(seq "$1"); do
 		timeout 5 scontrol --oneliner show job "$job" > "$dir/job" 2> /dev/null
 		state=$(sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' "$dir/job")
@@ -102,29 +103,29 @@ mkdir "$work"
 cat > "$work/the plan.yaml" << END
 name: slurm-$$
 image: bookworm
-guest: {ram_mib: [128, 144], swap_mib: 256}
+guest: {ram_mib: 128, swap_mib: 256}
 method: [growth]
 replicates: 1
 loads:
-  - {workload: strings, interpreter: [python3]}
+  - {workload: strings, interpreter: [python3, pypy3]}
 END
 start_cluster
 
 # submit: from another directory, by relative names
 submit() {
-	(cd "$work" && timeout 30 "$OLDPWD/contrib/slurm/submit.sh" 'the plan.yaml' night.swapcal 5) > "$dir/submitted" 2> "$dir/err"
+	(cd "$work" && timeout 30 "$OLDPWD/contrib/slurm/submit.sh" 'the plan.yaml' night.swapcal 4) > "$dir/submitted" 2> "$dir/err"
 }
 
-# Five shards of four cells: the last has nothing to do. Two guests at a time at most.
+# Four shards of three cells: the last has nothing to do. Two guests at a time at most.
 submit
-is "$?:$(cat "$dir/err")" 0:"$(cat "$dir/err")" 'a plan is submitted'
+is "$?" 0 'a plan is submitted'
 has "$dir/submitted" '^array [0-9]+, merge [0-9]+$' 'as two jobs'
 finish 240
 is "$state:$status" COMPLETED:0 'the merge job ends well'
-for k in 1 2 3 4 5; do
-	has "$work/night.swapcal.shards/$k-of-5.log" "shard $k/5 of the plan: $((k < 5)) of its 4 cells" "shard $k has its cells"
+for k in 1 2 3 4; do
+	has "$work/night.swapcal.shards/$k-of-4.log" "shard $k/4 of the plan: $((k < 4)) of its 3 cells" "shard $k has its cells"
 done
-has "$work/night.swapcal.report" 'night.swapcal.new: 4 cells, [0-9]+ probes from 5 files' 'the merge tells what it has'
+has "$work/night.swapcal.report" 'night.swapcal.new: 3 cells, [0-9]+ probes from 4 files' 'the merge tells what it has'
 has "$work/night.swapcal.report" '^ *Agreement over all workloads' 'and prints the report'
 is "$(guests slurm-$$)" 0 'no guest is left'
 is "$(find "$work" -name '*-lock' -o -name '*-wal' -o -name '*.new' -o -name '*.status')" '' 'nor any other thing'
@@ -141,28 +142,52 @@ ok $? 'and keeps the former results'
 # A node on which swapcal cannot run, for the task of shard 2 only; what it had is lost.
 cat > "$work/swapcal on bad node" << END
 #!/bin/sh
-case "\$*" in *'--shard 2/5'*) exit 3 ;; esac
+case "\$*" in *'--shard 2/4'*) exit 3 ;; esac
 exec "$swapcal" "\$@"
 END
 chmod +x "$work/swapcal on bad node"
-rm "$work/night.swapcal.shards/2-of-5.swapcal"
+rm "$work/night.swapcal.shards/2-of-4.swapcal"
 SWAPCAL="$work/swapcal on bad node" submit
 finish 60
 is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
-has "$work/night.swapcal.report" 'shards without results, of 5: 2$' 'as does the report'
-is "$(sqlite3 "$work/night.swapcal" 'select count(*) from cell where is_current')" 3 'which has the other cells'
+has "$work/night.swapcal.report" 'shards without results, of 4: 2$' 'as does the report'
+is "$(sqlite3 "$work/night.swapcal" 'select count(*) from cell where is_current')" 2 'which has the other cells'
 
-# A plain run of the same plan, and the merged results from before.
-mv "$work/night.swapcal.~1~" "$work/merged.swapcal"
-"$swapcal" run "$work/the plan.yaml" -o "$dir/plain.swapcal" 2> "$dir/err"
+# A plain run of the same plan beside what was merged first.
+"$swapcal" run "$work/the plan.yaml" -o "$dir/plain.swapcal" --jobs 2 2> "$dir/err"
 is $? 0 'a plain run of the same plan'
-for name in plain merged; do
-	file=$dir/plain.swapcal
-	[ $name = merged ] && file=$work/merged.swapcal
-	"$swapcal" report "$file" --format csv > "$dir/$name.csv"
+"$swapcal" report "$dir/plain.swapcal" --format csv > "$dir/plain.csv"
+"$swapcal" report "$work/night.swapcal.~1~" --format csv > "$dir/merged.csv"
+
+# rows NAME: what says which rows there are, and their flags; but one that only tells of a busy host
+rows() {
+	cut -d, -f1-2,5-16,26- "$dir/$1.csv" | sed 's/"//g; s/swap-disk-disagrees,*//; s/,*$//' > "$dir/$1.rows"
+}
+
+rows plain
+rows merged
+cmp -s "$dir/plain.rows" "$dir/merged.rows"
+ok $? "the report has the same $(wc -l < "$dir/plain.rows") rows: cells, settings, metrics, flags, in this order"
+diff "$dir/plain.rows" "$dir/merged.rows" | head -n 20 | sed 's/^/# /'
+
+# value NAME COLUMN METHOD INTERPRETER METRIC
+value() {
+	awk -F, -v column="$2" -v m="$3" -v i="$4" -v y="$5" '$10 == m && $12 == i && $16 == y { print $column }' "$dir/$1.csv"
+}
+
+# near COLUMN METHOD INTERPRETER METRIC TOLERANCE TEXT: the two runs differ by no more
+near() {
+	plain=$(value plain "$1" "$2" "$3" "$4")
+	merged=$(value merged "$1" "$2" "$3" "$4")
+	within "$(echo "$plain $merged" | awk 'NF == 2 { print $1 - $2 }')" "-$5" "$5" "$6: $plain, merged $merged"
+}
+
+# A search ends when Z* is known within half a MiB either way, so two of them may be a MiB apart.
+near 20 threshold - rss 1 'the same Z*, in MiB'
+# Guests of this size were seen to differ by up to 0.8 MiB. 3.2 is the plan's margin, 5 % of Z*: what it says does not matter.
+for interpreter in python3 pypy3; do
+	for metric in rss pss memcg_current; do
+		near 17 growth $interpreter $metric 3.2 "the same Y, in MiB: $metric of $interpreter"
+	done
 done
-for name in plain merged; do cut -d, -f1,10-12,16,25 "$dir/$name.csv" > "$dir/$name.rows"; done
-is "$(cut -d, -f1-5 "$dir/merged.rows" | md5sum)" "$(cut -d, -f1-5 "$dir/plain.rows" | md5sum)" \
-	"the same rows: cells and metrics, in the same order ($(wc -l < "$dir/plain.rows"))"
-diff "$dir/plain.csv" "$dir/merged.csv" | head -20 | sed 's/^/# /'
 done_testing
