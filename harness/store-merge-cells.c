@@ -18,6 +18,9 @@ struct err *merge_tables_create(struct merge *m)
 			  " position INTEGER) STRICT;"
 			  "CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, PRIMARY KEY (id, file))"
 			  " STRICT, WITHOUT ROWID;"
+			  "CREATE TEMP TABLE known_probe (cell_key TEXT, replicate INTEGER, seq INTEGER,"
+			  " started_s REAL, id INTEGER,"
+			  " PRIMARY KEY (cell_key, replicate, seq, started_s, id)) STRICT, WITHOUT ROWID;"
 			  "CREATE TEMP TABLE origin_run (id INTEGER PRIMARY KEY, out_id INTEGER) STRICT");
 }
 

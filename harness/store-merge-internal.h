@@ -12,6 +12,7 @@
  *
  *   - origin_cell: key, file that had it first, its plan (see plans) and position there;
  *   - origin_probe: id in the result, and each file that has it;
+ *   - known_probe: where probes of the result are found by what makes them the same;
  *   - origin_run: id in the file now read, and in the result.
  */
 struct merge {

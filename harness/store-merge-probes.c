@@ -11,32 +11,51 @@
  * unpacks them checks them.
  */
 
+/** What finds a probe in a file of many: columns of known_probe. */
+static void bind_known(sqlite3_stmt *stmt, const struct probe_record *r)
+{
+	store_bind_text(stmt, 1, r->cell_key);
+	sqlite3_bind_int64(stmt, 2, r->replicate);
+	sqlite3_bind_int64(stmt, 3, r->seq);
+	sqlite3_bind_double(stmt, 4, r->started_s);
+}
+
 /** The same probe in the result; 0 when it is not there. */
 static struct err *find_probe(struct merge *m, const struct probe_record *r, int64_t *ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	bool found = false;
 	struct err *e = store_prepare(m->out,
-				      "SELECT id FROM probe WHERE cell_key = ? AND replicate = ? AND seq = ?"
-				      " AND kind = ? AND z_kib = ? AND seed = ? AND started_s = ?"
-				      " AND outcome = ?",
+				      "SELECT p.id FROM known_probe k JOIN probe p ON p.id = k.id"
+				      " WHERE k.cell_key = ? AND k.replicate = ? AND k.seq = ?"
+				      " AND k.started_s = ? AND p.kind = ? AND p.z_kib = ? AND p.seed = ?"
+				      " AND p.outcome = ?",
 				      &stmt);
 
 	if (e)
 		return e;
-	store_bind_text(stmt, 1, r->cell_key);
-	sqlite3_bind_int64(stmt, 2, r->replicate);
-	sqlite3_bind_int64(stmt, 3, r->seq);
-	store_bind_text(stmt, 4, probe_kind_name(r->kind));
-	store_bind_u64(stmt, 5, r->z_kib);
+	bind_known(stmt, r);
+	store_bind_text(stmt, 5, probe_kind_name(r->kind));
+	store_bind_u64(stmt, 6, r->z_kib);
 	/* A seed may be any 64 bits. */
-	sqlite3_bind_int64(stmt, 6, (int64_t)r->seed);
-	sqlite3_bind_double(stmt, 7, r->started_s);
+	sqlite3_bind_int64(stmt, 7, (int64_t)r->seed);
 	store_bind_text(stmt, 8, outcome_name(r->outcome));
 	e = store_step(m->out, stmt, &found);
 	if (!e)
 		*ret = found ? sqlite3_column_int64(stmt, 0) : 0;
 	return e;
+}
+
+static struct err *remember_probe(struct merge *m, const struct probe_record *r, int64_t id)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(m->out, "INSERT INTO known_probe VALUES (?, ?, ?, ?, ?)", &stmt);
+
+	if (e)
+		return e;
+	bind_known(stmt, r);
+	sqlite3_bind_int64(stmt, 5, id);
+	return store_run(m->out, stmt);
 }
 
 static struct err *copy_series(struct merge *m, int64_t from, int64_t to)
@@ -120,6 +139,8 @@ static struct err *copy_probe(struct merge *m, int64_t run_id, const struct prob
 {
 	struct err *e = store_insert_probe(m->out, run_id, r, ret_id);
 
+	if (!e)
+		e = remember_probe(m, r, *ret_id);
 	if (!e)
 		e = copy_series(m, r->id, *ret_id);
 	return e ? e : copy_snapshots(m, r->id, *ret_id);
