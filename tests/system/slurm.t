@@ -184,10 +184,10 @@ near() {
 
 # A search ends when Z* is known within half a MiB either way, so two of them may be a MiB apart.
 near 20 threshold - rss 1 'the same Z*, in MiB'
-# Guests of this size were seen to differ by up to 0.8 MiB. 3.2 is the plan's margin, 5 % of Z*: what it says does not matter.
-for interpreter in python3 pypy3; do
-	for metric in rss pss memcg_current; do
-		near 17 growth $interpreter $metric 3.2 "the same Y, in MiB: $metric of $interpreter"
-	done
+# Guests of this size were seen to differ by up to 0.8 MiB with CPython and 2 MiB with PyPy, whose heap grows in larger steps and in
+# whose collector's cycle the onset comes sooner or later. 5 % of Z*, the plan's margin, and twice that.
+for metric in rss pss memcg_current; do
+	near 17 growth python3 $metric 3.2 "the same Y, in MiB: $metric of python3"
+	near 17 growth pypy3 $metric 6.4 "the same Y, in MiB: $metric of pypy3"
 done
 done_testing
