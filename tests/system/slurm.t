@@ -109,6 +109,19 @@ replicates: 1
 loads:
   - {workload: strings, interpreter: [python3, pypy3]}
 END
+# refused TEXT SCRIPT ARGUMENT...: its usage, without a cluster
+refused() {
+	text=$1
+	script=$2
+	shift 2
+	"contrib/slurm/$script" "$@" > "$dir/out" 2> "$dir/err"
+	is "$?:$(cat "$dir/out")" 2: "$text"
+}
+
+refused 'no number of shards' submit.sh "$work/the plan.yaml" "$work/night.swapcal" 0
+refused 'no plan' submit.sh "$work/night.swapcal"
+refused 'no array' swapcal-array.sh "$work/the plan.yaml" "$work/night.swapcal"
+refused 'no results' swapcal-merge.sh "$work/night.swapcal" 4
 start_cluster
 
 # submit: from another directory, by relative names
@@ -139,18 +152,20 @@ is "$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')" "$probes" 'as
 [ -e "$work/night.swapcal.~1~" ]
 ok $? 'and keeps the former results'
 
-# A node on which swapcal cannot run, for the task of shard 2 only; what it had is lost.
+# A node on which swapcal cannot run, for shards 2 and 3. Nothing is left of one, and no answer of the other.
 cat > "$work/swapcal on bad node" << END
 #!/bin/sh
-case "\$*" in *'--shard 2/4'*) exit 3 ;; esac
+case "\$*" in *'--shard 2/4'* | *'--shard 3/4'*) exit 3 ;; esac
 exec "$swapcal" "\$@"
 END
 chmod +x "$work/swapcal on bad node"
 rm "$work/night.swapcal.shards/2-of-4.swapcal"
+sqlite3 "$work/night.swapcal.shards/3-of-4.swapcal" 'delete from probe'
 SWAPCAL="$work/swapcal on bad node" submit
 finish 60
 is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
 has "$work/night.swapcal.report" 'shards without results, of 4: 2$' 'as does the report'
+has "$work/night.swapcal.report" '1 of 2 replicates are not answered, 0 of them lost' 'of what has no answer too'
 is "$(sqlite3 "$work/night.swapcal" 'select count(*) from cell where is_current')" 2 'which has the other cells'
 
 # A plain run of the same plan beside what was merged first.
