@@ -9,6 +9,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
+#include "harness/base/log.h"
 #include "harness/campaign-internal.h"
 #include "harness/schedule.h"
 
@@ -34,6 +35,7 @@ struct run {
 	unsigned probes_run; /**< recorded */
 	unsigned start_failures;
 	bool has_started;    /**< some guest could be started */
+	bool has_told;       /**< the user, that probes are finished before all stops */
 	bool is_out_of_time; /**< something was not begun, or was stopped, for lack of time */
 	struct err *error;   /**< the first: nothing is begun any more */
 };
@@ -230,6 +232,15 @@ static void wait_for_bell(struct run *run)
 	pthread_mutex_unlock(&run->bell.lock);
 }
 
+/** Whoever asked to stop, and has to wait, is told why; once. */
+static void note_finishing(struct run *run)
+{
+	if (run->has_told || !cancel_is_finishing() || cancel_requested())
+		return;
+	run->has_told = true;
+	log_note("finishing the probes under way; interrupt again to end their guests at once");
+}
+
 /** Asks until nothing is left, or nothing may be asked any more, and all guests are gone. */
 static void run_cells(struct run *run)
 {
@@ -247,6 +258,7 @@ static void run_cells(struct run *run)
 		if (!count_busy(run))
 			return;
 		wait_for_bell(run);
+		note_finishing(run);
 		for (unsigned k = 0; k < run->campaign->jobs; k++)
 			if (life_has_ended(&run->lives[k]))
 				finish(run, &run->lives[k]);

@@ -7,8 +7,8 @@
 #include "harness/base/file.h"
 
 /*
- * What a QEMU process takes beside its guest's RAM: HOST_QEMU_MIB_SEEN was the most of a guest that runs an
- * interpreter under TCG, whose translated code is most of it; the rest is room for larger guests.
+ * What a QEMU process takes beside its guest's RAM: 113 MiB were seen beside a guest of 256 MiB under TCG, a
+ * good part of it translated code, of which interpreters that compile have more.
  */
 #define QEMU_MIB 200
 

@@ -87,7 +87,8 @@ static void show(const struct run_progress *p)
 	cleanup_strbuf struct strbuf line = STRBUF_INIT;
 	cleanup_free char *left = probe_time_format(p->last.eta_s);
 
-	strbuf_addf(&line, "[%u of about %u] ETA %s", p->last.run, p->last.run + p->last.left, left);
+	strbuf_addf(&line, "[%u of about %u, %zu of %zu cells done] ETA %s", p->last.run,
+		    p->last.run + p->last.left, p->last.cells_done, p->last.cells, left);
 	for (unsigned i = 0; i < p->jobs; i++) {
 		if (!p->slots[i].what)
 			continue;

@@ -69,6 +69,17 @@ struct err *store_exec(struct store *store, const char *sql) must_check;
 /** The number a one-value query gives. */
 struct err *store_query_int(struct store *store, const char *sql, int64_t *ret) must_check;
 
+/** A row of key, threshold_key, position, replicates, identity; checked. The cell is the caller's also on
+ * failure. */
+struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell) must_check;
+
+/** The probe of that id, which there must be, without samples and snapshots; the caller's also on failure. */
+struct err *store_read_probe(struct store *store, int64_t id, struct probe_record *r) must_check;
+
+/** A row of probe and nothing that hangs off it, within its transaction. */
+struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
+			       int64_t *ret_id) must_check;
+
 /** Write what hangs off a probe, within its transaction. */
 struct err *store_put_series(struct store *store, int64_t probe_id, const struct probe_record *r) must_check;
 struct err *store_put_snapshot(struct store *store, int64_t probe_id, const struct snapshot *s) must_check;

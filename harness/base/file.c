@@ -179,6 +179,38 @@ struct err *file_copy(const char *from, const char *to, mode_t mode)
 	return err_wrap(e, "copy of '%s' to '%s'", from, to);
 }
 
+/** Renames, unless to exists; errno tells what went wrong. */
+static bool rename_to_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return true;
+	/* File systems that cannot do that (NFS) have links. */
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	return link(from, to) == 0 && unlink(from) == 0;
+}
+
+static bool sync_path(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && fsync(fd) == 0;
+}
+
+struct err *file_publish(const char *from, const char *to)
+{
+	cleanup_free char *dir = xstrdup(to);
+	char *slash = strrchr(dir, '/');
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (!sync_path(from) || !rename_to_new(from, to))
+		return err_errno(errno, "cannot make '%s'", to);
+	/* A directory that cannot be opened for reading, or synced, delays when the name is on the disk. */
+	sync_path(slash ? dir : ".");
+	return NULL;
+}
+
 struct err *file_sha256(const char *path, char hex[65])
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -14,8 +14,8 @@
 struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb) must_check;
 
 /**
- * The same of what is open already, up to its end; name is for errors. Of kind ERR_INTERRUPTED when the user asks to
- * stop meanwhile.
+ * The same of what is open already, up to its end; name is for errors. Of kind ERR_INTERRUPTED when the user
+ * asks to stop meanwhile.
  */
 struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb) must_check;
 
@@ -30,6 +30,9 @@ struct err *file_remove_tree(const char *path) must_check;
 
 /** Copies from to to, a new file with the given mode; shares blocks where the file system can. */
 struct err *file_copy(const char *from, const char *to, mode_t mode) must_check;
+
+/** Gives the complete file from its name to, durably, unless there is something of that name already. */
+struct err *file_publish(const char *from, const char *to) must_check;
 
 /** SHA-256 of the file as 64 lower-case hex digits and a NUL. */
 struct err *file_sha256(const char *path, char hex[65]) must_check;

@@ -46,6 +46,24 @@ static void test_copy(const char *to_dir, const char *what)
 	   "a file that is there is not copied over");
 }
 
+static void test_publish(void)
+{
+	cleanup_free char *from = xasprintf("%s/made", dir), *to = xasprintf("%s/published", dir);
+	cleanup_free char *again = xasprintf("%s/again", dir), *nowhere = xasprintf("%s/no/where", dir);
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
+
+	ok(!failed(file_write_atomic(from, "1", 1, 0600)) && !failed(file_write_atomic(again, "2", 1, 0600)),
+	   "two files");
+	ok(!failed(file_publish(from, to)) && !file_exists(from), "one gets its name");
+	ok(failed(file_publish(again, to)) && file_exists(again), "a name that is taken is not given again");
+	ok(!failed(file_read(to, 9, &sb)), "what has it");
+	is_str(strbuf_str(&sb), "1", "is as it was");
+	ok(failed(file_publish(again, nowhere)), "nor one in a directory that there is not");
+	ok(failed(file_publish(nowhere, from)), "nothing cannot be named");
+	ok(symlink("nothing", from) == 0 && failed(file_publish(again, from)),
+	   "a link to nothing is something");
+}
+
 static void test_pipe(void)
 {
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
@@ -79,6 +97,7 @@ int main(void)
 	test_copy(dir, "is copied within a file system");
 	if (mkdtemp(other_dir))
 		test_copy(other_dir, "and to another one, which kernels may refuse to do themselves");
+	test_publish();
 	test_pipe();
 	test_limits();
 	ok(!failed(file_remove_tree(dir)) && !file_exists(dir), "a tree is removed");
