@@ -366,7 +366,7 @@ void campaign_expand(const struct plan *plan, struct image *const *images, const
 		json_t *shared = shared_identity(plan, plan->images.v[i], images[i], accel);
 
 		/* Without the blank at its start. */
-		json_object_set_new(shared, "course", json_string(PROBE_COURSE_WORDS + 1));
+		json_object_set_new(shared, "course", json_string(&PROBE_COURSE_WORDS[1]));
 		add_settings(&list, shared);
 		json_decref(shared);
 	}

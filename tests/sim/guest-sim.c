@@ -514,7 +514,7 @@ static char *sim_ending(struct guest *g)
 static void sim_pressure(void *ctx, struct pressure *ret)
 {
 	struct guest_sim_params *p = ctx;
-	const struct pressure_texts nothing = { NULL };
+	const struct pressure_texts nothing = { .psi_cpu = NULL };
 
 	*ret = p->host ? p->host[p->host_asked++ % 2] : pressure_parse(&nothing);
 }
