@@ -125,6 +125,8 @@ static struct probe_spec make_spec(const struct run *run, const struct cell *cel
 			.scratch_mib = cell_uint(cell, "scratch_mib"),
 			.vcpus = cell_uint(cell, "vcpus"),
 			.seed = probe_seed(run->campaign->seed, cell, state),
+			.state_owner = cell_is_restored(cell) ? store_id(run->campaign->store) : NULL,
+			.state_number = state->replicate,
 		},
 		.swap_kind = cell_str(cell, "swap"),
 		.swappiness = cell_uint(cell, "swappiness"),

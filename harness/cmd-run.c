@@ -19,6 +19,7 @@
 #include "harness/load-command.h"
 #include "harness/report-format.h"
 #include "harness/run-progress.h"
+#include "harness/state-cache.h"
 #include "harness/userdisk.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
@@ -246,6 +247,9 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		return e;
 	run_progress_init(&progress, &campaign.events);
 	e = campaign_run(&campaign, &result);
+	/* A run that goes on with this campaign wants them. */
+	if (!e)
+		state_cache_forget(store_id(store));
 
 	const char *status = !e ? "done" : err_get_kind(e) == ERR_INTERRUPTED ? "interrupted" : "failed";
 	struct err *end = store_end_run(store, campaign.run_id, status);
