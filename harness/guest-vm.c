@@ -111,6 +111,7 @@ struct err *guest_vm_launch(struct guest_vm_host *host, const struct guest_confi
 		.icount = config->icount,
 		.ram_mib = config->ram_mib,
 		.vcpus = config->vcpus,
+		.cpus = config->cpus,
 		.kernel = host->kernel,
 		.initrd = host->initrd,
 		.cmdline = guest_vm_cmdline(config->icount),

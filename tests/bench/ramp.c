@@ -101,7 +101,7 @@ static struct err *run(const char *dir, bool is_restored)
 	if (!e && is_restored)
 		e = make_state(host, &spec.guest, &make_ms);
 	if (!e)
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
 	if (is_restored && spec.guest.state_owner)
 		state_cache_forget(spec.guest.state_owner);
 	if (e)
