@@ -20,6 +20,7 @@
 #include "harness/domain-xml.h"
 #include "harness/orphans.h"
 #include "harness/process.h"
+#include "harness/save-image.h"
 
 /** How much of the console and of QEMU's log is kept. */
 #define TAIL_BYTES 16384
@@ -35,6 +36,9 @@
 
 /** Creating a guest takes 0.3 s, on a busy machine a few; what takes so long hangs. */
 #define CREATE_LIMIT_MS 30000
+
+/** 100 MB take 1.4 s; gigabytes, on a slow disk, some minutes. */
+#define SAVE_LIMIT_MS 300000
 
 /** libvirt answers from memory, QEMU's monitor in milliseconds unless its main loop waits for a slow disk. */
 #define ASK_LIMIT_MS 15000
@@ -175,7 +179,32 @@ void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *n
 	}
 }
 
-static struct err *boot(struct domain *d, const char *xml)
+static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
+{
+	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
+	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	return d->virt ? NULL : domain_virt_error();
+}
+
+/*
+ * libvirt does not restore a guest under another name, but goes by the definition in the file. A restored
+ * guest cannot be had destroyed with the connection: its agent powers it off when we are gone, and what is
+ * left of that is ended by the next run.
+ */
+static struct err *restore(struct domain *d, virConnectPtr virt, const char *saved, const char *xml)
+{
+	struct err *e = save_image_set_xml(saved, xml);
+
+	if (e)
+		return e;
+	if (virDomainRestoreFlags(virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		return domain_virt_error();
+	d->virt = virDomainLookupByName(virt, d->name);
+	return d->virt ? NULL : domain_virt_error();
+}
+
+/** Boots or restores the guest, within a limit. */
+static struct err *make(struct domain *d, const char *saved, const char *xml)
 {
 	struct domain_watch watch;
 	virConnectPtr virt;
@@ -184,9 +213,8 @@ static struct err *boot(struct domain *d, const char *xml)
 	if (e)
 		return e;
 	watch_begin(&watch, d, virt, "creating the guest", CREATE_LIMIT_MS);
-	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
-	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
-	e = domain_watch_end(&watch, d->virt ? NULL : domain_virt_error());
+	e = saved ? restore(d, virt, saved, xml) : boot(d, virt, xml);
+	e = domain_watch_end(&watch, e);
 	virConnectClose(virt);
 	return e;
 }
@@ -208,7 +236,7 @@ static struct err *create(struct domain *d, const struct domain_spec *spec, int 
 		e = file_write_atomic(d->console_path, "", 0, 0600);
 	if (e)
 		return e;
-	e = boot(d, xml);
+	e = make(d, spec->saved, xml);
 	if (e)
 		return e;
 	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
@@ -262,6 +290,17 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 int domain_agent_fd(struct domain *d)
 {
 	return d->qemu.fd;
+}
+
+struct err *domain_save(struct domain *d, const char *path)
+{
+	struct domain_watch watch;
+	struct err *e = NULL;
+
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "saving the guest", SAVE_LIMIT_MS);
+	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		e = domain_virt_error();
+	return err_wrap(domain_watch_end(&watch, e), "guest '%s' cannot be saved", d->name);
 }
 
 /** Has the QEMU process ended? */
