@@ -14,8 +14,8 @@
 struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb) must_check;
 
 /**
- * The same of what is open already, up to its end; name is for errors. Of kind ERR_INTERRUPTED when the user asks to
- * stop meanwhile.
+ * The same of what is open already, up to its end; name is for errors. Of kind ERR_INTERRUPTED when the user
+ * asks to stop meanwhile.
  */
 struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb) must_check;
 
@@ -40,8 +40,8 @@ bool file_exists(const char *path);
 struct err *file_write_all(int fd, const void *data, size_t len) must_check;
 
 /**
- * swapcal's cache directory, `$XDG_CACHE_HOME/swapcal` or `~/.cache/swapcal`, created when missing.
- * Sets *ret to a string the caller frees.
+ * swapcal's cache directory, `$XDG_CACHE_HOME/swapcal` or `~/.cache/swapcal`, created when missing and
+ * checked with trust_dir(). Sets *ret to a string the caller frees.
  */
 struct err *file_cache_dir(char **ret) must_check;
 
