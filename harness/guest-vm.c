@@ -65,6 +65,8 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 		e = domain_stage_file(conn, user_disk, &host->user_disk);
 	if (!e)
 		e = initramfs_write(image, host->initrd);
+	if (!e)
+		e = domain_show_file(conn, host->initrd);
 	if (e)
 		return err_wrap(e, "image in '%s'", image->dir);
 	*ret = take_ptr(host);

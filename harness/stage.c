@@ -2,6 +2,7 @@
 #include "harness/stage.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
@@ -25,6 +27,10 @@
 /** A staged file is KEY, and KEY.from is a symlink to its original. */
 #define FROM_SUFFIX ".from"
 #define KEY_LEN     24
+
+/** In access lists. */
+#define ACL_READ  4
+#define ACL_WRITE 2
 
 void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid)
 {
@@ -96,12 +102,59 @@ bool stage_can_open(const struct stage_user *user, const char *path, bool to_wri
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/**
+ * Has the owner and one more user open path, and nobody else: an access list, as it is stored (acl(5),
+ * linux/posix_acl_xattr.h), for what only root could do with an owner.
+ */
+static struct err *set_access_list(const char *path, uid_t uid, uint16_t perm)
+{
+	enum { OWNER = 0x01, USER = 0x02, GROUP = 0x04, MASK = 0x10, OTHERS = 0x20, VERSION = 2 };
+	const uint32_t none = UINT32_MAX;
+	const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entries[5];
+	} list = {
+		.version = htole32(VERSION),
+		.entries = {
+			{ htole16(OWNER), htole16(ACL_READ | ACL_WRITE), none },
+			{ htole16(USER), htole16(perm), htole32(uid) },
+			{ htole16(GROUP), 0, none },
+			{ htole16(MASK), htole16(perm), none },
+			{ htole16(OTHERS), 0, none },
+		},
+	};
+
+	if (setxattr(path, "system.posix_acl_access", &list, sizeof(list), 0) == 0)
+		return NULL;
+	return err_set_kind(
+		err_errno(errno,
+			  "cannot open '%s' to user %u by an access list; take qemu:///session, or be root",
+			  path, (unsigned)uid),
+		ERR_HOST);
+}
+
 struct err *stage_give(const char *path, uid_t uid, gid_t gid)
 {
 	if (uid == geteuid())
 		return NULL;
-	if (geteuid() == 0 ? lchown(path, uid, gid) : chmod(path, 0666))
+	if (geteuid() != 0)
+		return set_access_list(path, uid, ACL_READ | ACL_WRITE);
+	if (lchown(path, uid, gid))
 		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)uid);
+	return NULL;
+}
+
+struct err *stage_show(const char *path, uid_t uid, gid_t gid)
+{
+	if (uid == geteuid())
+		return NULL;
+	if (geteuid() != 0)
+		return set_access_list(path, uid, ACL_READ);
+	if (lchown(path, (uid_t)-1, gid) || chmod(path, 0640))
+		return err_errno(errno, "cannot show '%s' to group %u", path, (unsigned)gid);
 	return NULL;
 }
 
@@ -133,8 +186,10 @@ static struct err *link_or_copy(const char *path, const char *staged, const stru
 	if (link(path, tmp) == 0 && !stage_can_open(user, tmp, false))
 		unlink(tmp);
 	if (!file_exists(tmp)) {
-		struct err *e = file_copy(path, tmp, 0644);
+		struct err *e = file_copy(path, tmp, 0600);
 
+		if (!e)
+			e = stage_show(tmp, user->uid, user->gid);
 		if (e)
 			return e;
 	}
