@@ -222,7 +222,9 @@ char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid)
 			 "security_default_confined = 0\n"
 			 "namespaces = []\n"
 			 "cgroup_controllers = []\n"
-			 "dynamic_ownership = 0\n");
+			 "dynamic_ownership = 0\n"
+			 /* Also with a QEMU that cannot: then guests do not start. */
+			 "seccomp_sandbox = 1\n");
 	if (with_user)
 		strbuf_addf(&sb, "user = \"+%u\"\ngroup = \"+%u\"\n", uid, gid);
 	return strbuf_steal(&sb);
