@@ -227,7 +227,7 @@ static struct replicate_state replicate_state(const struct cell *cell, unsigned 
 }
 
 struct cell_state campaign_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
-				      int64_t forgiven_id)
+				      int64_t forgiven_id, const bool *is_running)
 {
 	struct cell_state ret = { 0 };
 
@@ -239,8 +239,9 @@ struct cell_state campaign_cell_state(const struct cell *cell, const struct prob
 		ret.not_applicable += state.status == IS_NOT_APPLICABLE;
 		if (state.status != NEEDS_PROBE)
 			continue;
+		ret.replicates_left++;
 		ret.probes_left += state.left;
-		if (ret.has_next)
+		if (ret.has_next || (is_running && is_running[i]))
 			continue;
 		ret.has_next = true;
 		ret.replicate = i;

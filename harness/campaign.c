@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/campaign.h"
 
-#include <ctype.h>
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/hash.h"
-#include "harness/load-command.h"
+#include "harness/base/clock.h"
+#include "harness/base/log.h"
+#include "harness/campaign-internal.h"
+#include "harness/schedule.h"
 
 /*
  * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
@@ -19,58 +19,110 @@
  */
 #define START_FAILURES_MAX 3
 
+/* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
+#define TICK_MS 1000
+
 /** One execution of a campaign. */
 struct run {
 	const struct campaign *campaign;
-	int64_t forgiven_id; /**< see campaign_cell_state() */
-	unsigned probes_run;
+	struct cell *cells;
+	size_t n;
+	struct schedule *schedule;
+	struct life_bell bell;
+	struct life lives[CAMPAIGN_JOBS_MAX]; /**< one a slot */
+	int64_t start_ms;
+	unsigned guests;     /**< started, or known to be of no use, so far */
+	unsigned probes_run; /**< recorded */
 	unsigned start_failures;
-	bool has_started; /**< some guest could be started */
+	bool has_started;    /**< some guest could be started */
+	bool has_told;       /**< the user, that probes are finished before all stops */
+	bool is_out_of_time; /**< something was not begun, or was stopped, for lack of time */
+	struct err *error;   /**< the first: nothing is begun any more */
 };
 
-/**
- * swapcal-<plan>-<process>-<number>, of the letters that every hypervisor takes; two campaigns may run plans
- * of one name.
- */
-static char *guest_name(const char *plan_name, unsigned number)
+/** An error that ends the run; the first one is what the user hears of. */
+static void fail(struct run *run, struct err *e)
 {
-	char plan[17];
-	size_t len = 0;
-
-	for (; *plan_name && len + 1 < sizeof(plan); plan_name++)
-		plan[len++] =
-			isalnum((unsigned char)*plan_name) ? (char)tolower((unsigned char)*plan_name) : '-';
-	plan[len] = '\0';
-	return xasprintf("swapcal-%s-%d-%u", plan, (int)getpid(), number);
+	if (run->error)
+		err_free(e);
+	else
+		run->error = e;
 }
 
-/** The seed of one probe: its own, and the same whenever the campaign is run. */
-static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct cell_state *state)
+static double elapsed_s(const struct run *run)
 {
-	char hex[65];
-	cleanup_free char *text =
-		xasprintf("%" PRIu64 " %s %u %u", seed, cell->key, state->replicate, state->seq);
-
-	hash_sha256(text, strlen(text), hex);
-	/* 15 digits: stays below 2^63, so it passes as an integer everywhere. */
-	hex[15] = '\0';
-	return strtoull(hex, NULL, 16);
+	return (double)(clock_ms() - run->start_ms) / 1000;
 }
 
-/**
- * Lives one guest. One that cannot be started is a failed probe, unless it shows that this host can start
- * none.
- */
-static struct err *live(struct run *run, void *ops_ctx, const struct probe_spec *spec,
-			struct probe_record *ret)
+static struct campaign_progress get_progress(const struct run *run)
+{
+	struct campaign_progress progress = {
+		.run = run->probes_run,
+		.left = schedule_left(run->schedule),
+		.eta_s = schedule_eta_s(run->schedule, run->campaign->jobs),
+		.cells = run->n,
+	};
+
+	for (size_t i = 0; i < run->n; i++)
+		progress.cells_done += schedule_state(run->schedule, i)->replicates_left == 0;
+	return progress;
+}
+
+static void tick(const struct run *run)
+{
+	const struct campaign_events *events = &run->campaign->events;
+	struct campaign_progress progress = get_progress(run);
+
+	if (events->tick)
+		events->tick(events->arg, &progress);
+}
+
+/** Tells that a slot is free again; r NULL: there is no record. */
+static void tell_end(const struct run *run, const struct life *life, const struct probe_record *r)
+{
+	const struct campaign_events *events = &run->campaign->events;
+	struct campaign_progress progress = get_progress(run);
+
+	if (events->probe_end)
+		events->probe_end(events->arg, life->slot, life->cell, r, &progress);
+}
+
+/** Has the schedule know what the store does of a cell. */
+static struct err *read_cell(struct run *run, size_t i)
+{
+	struct probe_record *probes;
+	size_t n;
+	struct err *e = store_probes(run->campaign->store, run->cells[i].key, &probes, &n);
+
+	if (!e)
+		schedule_set_probes(run->schedule, i, probes, n);
+	return e;
+}
+
+/** Records what came of a question (taken over), and tells. */
+static struct err *record(struct run *run, const struct life *life, struct probe_record *r)
 {
 	const struct campaign *c = run->campaign;
-	struct err *e = probe_run(c->ops, ops_ctx, spec, c->events.phase, c->events.arg, ret);
+	struct err *e = store_put_probe(c->store, c->run_id, r);
 
 	if (!e) {
-		run->has_started = true;
-		return NULL;
+		run->probes_run++;
+		e = read_cell(run, life->cell_i);
 	}
+	tell_end(run, life, e ? NULL : r);
+	probe_record_deinit(r);
+	return e;
+}
+
+/**
+ * A guest could not be started: a failed probe, unless it shows that this host can start none. On success
+ * life->record is that probe.
+ */
+static struct err *take_start_failure(struct run *run, struct life *life)
+{
+	struct err *e = life->error;
+
+	life->error = NULL;
 	/* Whatever a signal broke in the middle of a start is no fault of the guest's. */
 	if (cancel_requested()) {
 		err_free(e);
@@ -82,161 +134,169 @@ static struct err *live(struct run *run, void *ops_ctx, const struct probe_spec 
 		return err_set_kind(
 			err_wrap(e, "%u guests in a row could not be started", run->start_failures),
 			ERR_HOST);
-	*ret = probe_not_started(spec, err_message(e));
+	life->record = probe_not_started(&life->spec, err_message(e));
 	err_free(e);
 	return NULL;
 }
 
-/** The image a cell's guests run; NULL when the campaign has none of that name. */
-static const struct campaign_image *find_image(const struct campaign *c, const struct cell *cell)
+/** Takes in what came of a guest whose thread is done. */
+static void finish(struct run *run, struct life *life)
 {
-	for (size_t i = 0; i < c->images_n; i++) {
-		const char *name = json_string_value(json_object_get(c->images[i].image->manifest, "name"));
+	struct err *e = NULL;
 
-		if (name && strcmp(name, cell_str(cell, "image")) == 0)
-			return &c->images[i];
-	}
-	return NULL;
+	life_join(life);
+	schedule_end(run->schedule, life->cell_i, life->spec.replicate);
+	if (life->error)
+		e = take_start_failure(run, life);
+	else
+		run->has_started = true;
+	if (e)
+		tell_end(run, life, NULL);
+	else
+		e = record(run, life, &life->record);
+	life_deinit(life);
+	if (e)
+		fail(run, e);
 }
 
-static bool has_load(enum probe_kind kind)
-{
-	return kind != PROBE_RAMP && kind != PROBE_FIXED;
-}
-
-static struct probe_spec make_spec(const struct run *run, const struct cell *cell,
-				   const struct cell_state *state, const char *guest)
-{
-	bool is_forked = cell_is_forked(cell);
-	bool is_ram = state->kind == PROBE_RAM;
-
-	return (struct probe_spec){
-		.cell_key = cell->key,
-		.replicate = state->replicate,
-		.seq = state->seq,
-		.kind = state->kind,
-		.z_kib = state->z_kib,
-		.guest = {
-			.name = guest,
-			.accel = cell_str(cell, "accel"),
-			.icount = cell_bool(cell, "icount"),
-			.ram_mib = is_ram ? (unsigned)(state->z_kib / 1024) : cell_uint(cell, "x_mib"),
-			.swap_mib = cell_uint(cell, "swap_mib"),
-			.scratch_mib = cell_uint(cell, "scratch_mib"),
-			.vcpus = cell_uint(cell, "vcpus"),
-			.seed = probe_seed(run->campaign->seed, cell, state),
-		},
-		.swap_kind = cell_str(cell, "swap"),
-		.swappiness = cell_uint(cell, "swappiness"),
-		.min_free_kib = cell_uint(cell, "min_free_kib"),
-		.thp = cell_str(cell, "thp"),
-		.mglru = cell_bool(cell, "mglru"),
-		.rule = onset_rule_find(cell_str(cell, "onset")),
-		.tick_ms = cell_uint(cell, "tick_ms"),
-		.settle_ms = cell_uint(cell, "settle_ms"),
-		.ramp_kib_s = cell_uint(cell, "ramp_kib_s"),
-		.fill = cell_str(cell, "fill"),
-		.touch = cell_str(cell, "touch"),
-		.processes = is_forked ? 1 : cell_uint(cell, "processes"),
-		.is_forked = is_forked,
-		.is_frozen = strcmp(cell_str(cell, "activity"), "frozen") == 0,
-	};
-}
-
-/** Lives the guest of a probe, unless it is known beforehand that it cannot answer. */
-static struct err *answer(struct run *run, const struct cell *cell, struct probe_spec *spec,
-			  struct probe_record *ret)
-{
-	const struct campaign_image *image = find_image(run->campaign, cell);
-	cleanup(load_command_deinit) struct load_command command = { .argv = { NULL } };
-	struct known_spec known;
-
-	if (!image)
-		return err_new("the plan's images do not have the cell's, '%s'", cell_str(cell, "image"));
-
-	cleanup_free char *missing = has_load(spec->kind) ? load_command_missing(cell, image->image) : NULL;
-
-	if (missing) {
-		*ret = probe_not_applicable(spec, missing);
-		return NULL;
-	}
-	if (has_load(spec->kind)) {
-		command = load_command_create(cell, image->image);
-		spec->argv = (const char *const *)command.argv;
-		spec->env = (const char *const *)command.env;
-		spec->is_in_image = command.is_in_image;
-		spec->has_seed = command.has_seed;
-		spec->has_checkpoints = cell_known(cell, &known) || cell_bool(cell, "checkpoints");
-		spec->has_rounds = cell_bool(cell, "checkpoints") && !spec->is_frozen;
-	}
-	return live(run, image->ops_ctx, spec, ret);
-}
-
-static struct err *run_probe(struct run *run, const struct cell *cell, const struct cell_state *state,
-			     unsigned left)
+/** Asks the next question of cell i in that slot. */
+static struct err *begin(struct run *run, struct life *life, size_t i)
 {
 	const struct campaign *c = run->campaign;
-	cleanup_free char *name = guest_name(c->name, run->probes_run);
-	struct probe_spec spec = make_spec(run, cell, state, name);
-	struct probe_record record;
+	cleanup_free char *missing = NULL;
 
-	if (c->events.probe_start)
-		c->events.probe_start(c->events.arg, cell, &spec, run->probes_run, left);
+	life->cell_i = i;
 
-	struct err *e = answer(run, cell, &spec, &record);
+	struct err *e =
+		life_prepare(life, &run->cells[i], schedule_state(run->schedule, i), run->guests++, &missing);
 
-	if (e)
-		return e;
-	e = store_put_probe(c->store, c->run_id, &record);
-	run->probes_run += !e;
-	if (!e && c->events.probe_end)
-		c->events.probe_end(c->events.arg, cell, &record, run->probes_run, left ? left - 1 : 0);
-	probe_record_deinit(&record);
+	if (!e && c->events.probe_start)
+		c->events.probe_start(c->events.arg, life->slot, life->cell, &life->spec);
+	if (!e && missing) {
+		life->record = probe_not_applicable(&life->spec, missing);
+		e = record(run, life, &life->record);
+	} else if (!e) {
+		e = life_begin(life);
+	}
+	if (life->is_busy)
+		schedule_begin(run->schedule, i, life->spec.replicate);
+	else
+		life_deinit(life);
 	return e;
 }
 
-/** The state of a cell from its probes in the store, and their number. */
-static struct err *cell_state(const struct run *run, const struct cell *cell, struct cell_state *ret,
-			      size_t *ret_n)
+static unsigned count_busy(const struct run *run)
 {
-	struct probe_record *probes;
-	size_t n;
-	struct err *e = store_probes(run->campaign->store, cell->key, &probes, &n);
+	unsigned busy = 0;
 
-	if (e)
-		return e;
-	*ret = campaign_cell_state(cell, probes, n, run->forgiven_id);
-	*ret_n = n;
-	store_probes_free(probes, n);
-	return NULL;
+	for (unsigned i = 0; i < run->campaign->jobs; i++)
+		busy += run->lives[i].is_busy;
+	return busy;
 }
 
-/**
- * The cell to ask next: of those with something to ask, the one with the fewest probes, so that a run cut
- * short has covered everything once before anything twice. It follows from the recorded probes alone, so a
- * resumed run asks in the same order.
- */
-static struct err *choose_cell(const struct run *run, const struct cell *cells, size_t n,
-			       const struct cell **ret, struct cell_state *ret_state, unsigned *ret_left)
+/** Is there a slot, and a question that may be asked now? */
+static bool find_next(struct run *run, struct life **ret_life, size_t *ret_cell)
 {
-	size_t fewest = SIZE_MAX;
+	if (run->error || cancel_is_finishing() || run->is_out_of_time ||
+	    count_busy(run) == run->campaign->jobs || !schedule_next(run->schedule, ret_cell))
+		return false;
+	if (elapsed_s(run) + schedule_probe_s(run->schedule, *ret_cell) > run->campaign->time_limit_s) {
+		run->is_out_of_time = true;
+		return false;
+	}
+	for (*ret_life = run->lives; (*ret_life)->is_busy;)
+		++*ret_life;
+	return true;
+}
 
-	*ret = NULL;
-	*ret_left = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct cell_state state;
-		size_t probes_n;
-		struct err *e = cell_state(run, &cells[i], &state, &probes_n);
+static bool has_any_ended(struct run *run)
+{
+	for (unsigned i = 0; i < run->campaign->jobs; i++)
+		if (run->lives[i].is_busy && run->lives[i].has_ended)
+			return true;
+	return false;
+}
 
-		if (e)
-			return e;
-		*ret_left += state.probes_left;
-		if (state.has_next && probes_n < fewest) {
-			fewest = probes_n;
-			*ret = &cells[i];
-			*ret_state = state;
+/** Waits until a guest's thread is done, or for a tick. */
+static void wait_for_bell(struct run *run)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += TICK_MS / 1000;
+	pthread_mutex_lock(&run->bell.lock);
+	while (!has_any_ended(run))
+		if (pthread_cond_timedwait(&run->bell.rung, &run->bell.lock, &until))
+			break;
+	pthread_mutex_unlock(&run->bell.lock);
+}
+
+/** Whoever asked to stop, and has to wait, is told why; once. */
+static void note_finishing(struct run *run)
+{
+	if (run->has_told || !cancel_is_finishing() || cancel_requested())
+		return;
+	run->has_told = true;
+	log_note("finishing the probes under way; interrupt again to end their guests at once");
+}
+
+/** Asks until nothing is left, or nothing may be asked any more, and all guests are gone. */
+static void run_cells(struct run *run)
+{
+	for (;;) {
+		struct life *life;
+		size_t i;
+
+		while (find_next(run, &life, &i)) {
+			struct err *e = begin(run, life, i);
+
+			if (e)
+				fail(run, e);
+			tick(run);
+		}
+		if (!count_busy(run))
+			return;
+		wait_for_bell(run);
+		note_finishing(run);
+		for (unsigned k = 0; k < run->campaign->jobs; k++)
+			if (life_has_ended(&run->lives[k]))
+				finish(run, &run->lives[k]);
+		tick(run);
+		if (elapsed_s(run) >= run->campaign->time_limit_s) {
+			run->is_out_of_time = true;
+			cancel_now();
 		}
 	}
+}
+
+static void count_replicates(const struct run *run, struct campaign_result *ret)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct cell_state *state = schedule_state(run->schedule, i);
+
+		ret->replicates_done += state->done;
+		ret->replicates_lost += state->lost;
+		ret->replicates_not_applicable += state->not_applicable;
+		ret->replicates_left += state->replicates_left;
+	}
+}
+
+/** What the end of the run means. */
+static struct err *conclude(struct run *run, struct campaign_result *ret)
+{
+	struct campaign_result result = { .probes_run = run->probes_run };
+
+	count_replicates(run, &result);
+	/* What was stopped at the limit is no wish of the user's. */
+	if (run->is_out_of_time && run->error && err_get_kind(run->error) == ERR_INTERRUPTED) {
+		err_free(run->error);
+		run->error = NULL;
+	}
+	if (run->error)
+		return run->error;
+	if (result.replicates_left && !run->is_out_of_time)
+		return cancel_error();
+	*ret = result;
 	return NULL;
 }
 
@@ -253,62 +313,43 @@ static struct err *last_probe_id(struct store *store, int64_t *ret)
 	return NULL;
 }
 
-/** Probes until nothing is left to ask. */
-static struct err *run_cells(struct run *run, const struct cell *cells, size_t n)
+static void bell_init(struct life_bell *bell)
 {
-	for (;;) {
-		const struct cell *cell;
-		struct cell_state state = { 0 };
-		unsigned left;
-		struct err *e = choose_cell(run, cells, n, &cell, &state, &left);
+	pthread_condattr_t attr;
 
-		if (!e && !cell)
-			return NULL;
-		/* Else a wish to stop that comes between two guests is heard by the next one only. */
-		if (!e && cancel_requested())
-			e = cancel_error();
-		if (!e)
-			e = run_probe(run, cell, &state, left);
-		if (e)
-			return e;
-	}
-}
-
-static struct err *count_replicates(const struct run *run, const struct cell *cells, size_t n,
-				    struct campaign_result *ret)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct cell_state state;
-		size_t probes_n;
-		struct err *e = cell_state(run, &cells[i], &state, &probes_n);
-
-		if (e)
-			return e;
-		ret->replicates_done += state.done;
-		ret->replicates_lost += state.lost;
-		ret->replicates_not_applicable += state.not_applicable;
-	}
-	return NULL;
+	pthread_mutex_init(&bell->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&bell->rung, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret)
 {
-	struct run run = { .campaign = campaign };
-	struct campaign_result result = { 0 };
-	struct cell *cells;
-	size_t n;
-	struct err *e = campaign->retry_failed ? last_probe_id(campaign->store, &run.forgiven_id) : NULL;
+	cleanup_free struct run *run = xcalloc(1, sizeof(*run));
+	int64_t forgiven_id = 0;
+	struct err *e = campaign->retry_failed ? last_probe_id(campaign->store, &forgiven_id) : NULL;
 
+	run->campaign = campaign;
+	run->start_ms = clock_ms();
 	if (!e)
-		e = store_cells(campaign->store, &cells, &n);
+		e = store_cells(campaign->store, &run->cells, &run->n);
 	if (e)
 		return e;
-	e = run_cells(&run, cells, n);
-	result.probes_run = run.probes_run;
-	if (!e)
-		e = count_replicates(&run, cells, n, &result);
-	store_cells_free(cells, n);
-	if (!e)
-		*ret = result;
+	run->schedule = schedule_create(run->cells, run->n, forgiven_id);
+	bell_init(&run->bell);
+	for (unsigned i = 0; i < campaign->jobs; i++)
+		run->lives[i] = (struct life){ .campaign = campaign, .slot = i, .bell = &run->bell };
+	for (size_t i = 0; !e && i < run->n; i++)
+		e = read_cell(run, i);
+	if (e)
+		fail(run, e);
+	else
+		run_cells(run);
+	e = conclude(run, ret);
+	pthread_cond_destroy(&run->bell.rung);
+	pthread_mutex_destroy(&run->bell.lock);
+	schedule_destroy(run->schedule);
+	store_cells_free(run->cells, run->n);
 	return e;
 }

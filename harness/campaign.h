@@ -72,7 +72,8 @@ struct cell_state {
 	unsigned done;           /**< replicates with their answer */
 	unsigned lost;           /**< replicates given up after repeated failures */
 	unsigned not_applicable; /**< replicates the guest's kernel cannot do */
-	unsigned probes_left;    /**< estimate of probes still to run, for an ETA */
+	unsigned replicates_left;
+	unsigned probes_left; /**< estimate of probes still to run, for an ETA */
 	bool has_next;
 	unsigned replicate, seq; /**< of the next probe, with kind and z_kib; valid when has_next */
 	enum probe_kind kind;
@@ -81,27 +82,41 @@ struct cell_state {
 
 /**
  * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
- * forgiven_id do not count against the cell (--retry-failed).
+ * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, tells of each
+ * replicate whether a probe of it is under way: it is left, but not next.
  */
 struct cell_state campaign_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
-				      int64_t forgiven_id);
+				      int64_t forgiven_id, const bool *is_running);
 
-/** Hears what a campaign does; for progress. Any member may be NULL. */
+/** How far a campaign is. */
+struct campaign_progress {
+	unsigned run;  /**< probes of this run so far */
+	unsigned left; /**< estimate of those to come, the ones under way included */
+	double eta_s;  /**< seconds until the end */
+	size_t cells_done, cells;
+};
+
+/**
+ * Hears what a campaign does; for progress. A guest lives in one of the campaign's slots, from 0 to jobs - 1.
+ * Any member may be NULL. probe_phase and probe_load are called in the threads that live guests, several at a
+ * time, all else in the one that runs the campaign.
+ */
 struct campaign_events {
 	void *arg;
-	/**
-	 * A probe starts: the number of probes run so far and the estimate of those left, this one included.
-	 */
-	void (*probe_start)(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run,
-			    unsigned left);
-	void (*phase)(void *arg, enum probe_phase phase);
-	void (*probe_end)(void *arg, const struct cell *cell, const struct probe_record *record, unsigned run,
-			  unsigned left);
+	void (*probe_start)(void *arg, unsigned slot, const struct cell *cell, const struct probe_spec *spec);
+	void (*probe_phase)(void *arg, unsigned slot, enum probe_phase phase);
+	void (*probe_load)(void *arg, unsigned slot, uint64_t load_kib);
+	/** Recorded, and the guest is gone; record NULL: it was stopped, and there is no record. */
+	void (*probe_end)(void *arg, unsigned slot, const struct cell *cell,
+			  const struct probe_record *record, const struct campaign_progress *progress);
+	/** After each of the above that is not from a guest's thread, and every second. */
+	void (*tick)(void *arg, const struct campaign_progress *progress);
 };
 
 struct campaign_result {
 	unsigned probes_run;
 	unsigned replicates_done, replicates_lost, replicates_not_applicable;
+	unsigned replicates_left; /**< for lack of time */
 };
 
 /** What some of a campaign's guests run, and what starts them. */
@@ -109,6 +124,9 @@ struct campaign_image {
 	const struct image *image;
 	void *ops_ctx;
 };
+
+/** Largest number of guests side by side. */
+#define CAMPAIGN_JOBS_MAX 64
 
 /** Where a campaign's guests come from and its results go. */
 struct campaign {
@@ -120,14 +138,21 @@ struct campaign {
 	const struct guest_ops *ops;
 	uint64_t seed;
 	bool retry_failed;
+	unsigned jobs;       /**< guests side by side, from 1 to CAMPAIGN_JOBS_MAX */
+	double time_limit_s; /**< for the whole run; INFINITY: none */
 	struct campaign_events events;
 };
 
 /**
- * Runs the store's current cells to their end, the cell with the fewest probes next, each probe durable
- * before the next starts. What is recorded is not asked again. A guest that cannot be started is a failed
- * probe like others; only when the first guests of a run cannot, it ends (ERR_HOST). An error ends it early
- * (ERR_INTERRUPTED on the user's wish) and loses at most the probe under way.
+ * Runs the store's current cells to their end, the cell with the fewest probes next, in up to `jobs` guests
+ * at a time, each with a share of the host's CPUs of its own. A probe is durable before its slot gets the
+ * next one. What is recorded is not asked again. A guest that cannot be started is a failed probe like
+ * others; only when the first guests of a run cannot, it ends (ERR_HOST).
+ *
+ * An error ends it early and loses at most the probes under way: on the user's wish (ERR_INTERRUPTED; where
+ * cancel_is_finishing(), those under way are finished first), else those are finished too. When time runs
+ * out that is no error: no probe is begun that would not end in time, going by what others took, and one that
+ * is still under way at the limit is stopped.
  */
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret) must_check;
 

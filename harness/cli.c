@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -64,6 +65,47 @@ struct err *cli_parse_margin(const char *value, double *ret_pct)
 	if (end == value || *end || !(pct >= 0.01 && pct <= 50))
 		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0.01 to 50", value);
 	*ret_pct = pct;
+	return NULL;
+}
+
+struct err *cli_parse_count(const char *option, const char *value, unsigned min, unsigned max, unsigned *ret)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || errno || n < min || n > max)
+		return err_new_kind(ERR_USAGE, "%s: '%s' is no whole number from %u to %u", option, value,
+				    min, max);
+	*ret = (unsigned)n;
+	return NULL;
+}
+
+/** Takes a number with that unit from *at, if it is there; false when it has more than six digits. */
+static bool take_unit(const char **at, char unit, double unit_s, double *sum_s)
+{
+	size_t digits = strspn(*at, "0123456789");
+
+	if (!digits || (*at)[digits] != unit)
+		return true;
+	if (digits > 6)
+		return false;
+	*sum_s += strtod(*at, NULL) * unit_s;
+	*at += digits + 1;
+	return true;
+}
+
+struct err *cli_parse_duration(const char *option, const char *value, double *ret_s)
+{
+	const char *at = value;
+	double sum_s = 0;
+
+	if (!take_unit(&at, 'h', 3600, &sum_s) || !take_unit(&at, 'm', 60, &sum_s) ||
+	    !take_unit(&at, 's', 1, &sum_s) || *at || !(sum_s > 0))
+		return err_new_kind(ERR_USAGE, "%s: '%s' is no time such as 8h, 90m, 45s or 7h30m", option,
+				    value);
+	*ret_s = sum_s;
 	return NULL;
 }
 

@@ -30,6 +30,13 @@ struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
 enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
 struct err *cli_parse_any_format(const char *value, enum cli_format *ret) must_check;
 
+/** The value of an option: a whole number from min to max. */
+struct err *cli_parse_count(const char *option, const char *value, unsigned min, unsigned max,
+			    unsigned *ret) must_check;
+
+/** The value of an option: a time as in "90s", "30m", "8h" or "7h30m", in seconds. */
+struct err *cli_parse_duration(const char *option, const char *value, double *ret_s) must_check;
+
 /** The value of --margin: a number from 0.01 to 50, with or without a percent sign. */
 struct err *cli_parse_margin(const char *value, double *ret_pct) must_check;
 

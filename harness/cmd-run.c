@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include "harness/cmd.h"
 #include "harness/domain.h"
 #include "harness/guest-vm.h"
+#include "harness/host-room.h"
 #include "harness/load-command.h"
+#include "harness/probe-time.h"
 #include "harness/report-format.h"
 #include "harness/run-progress.h"
 #include "harness/userdisk.h"
@@ -41,6 +44,8 @@ static void images_deinit(struct images *images)
 
 struct options {
 	const char *plan_path, *output, *accel, *uri;
+	unsigned jobs;
+	double time_limit_s;
 	bool is_dry_run, retry_failed, is_help;
 };
 
@@ -48,28 +53,36 @@ static const char help[] =
 	"usage: swapcal run PLAN -o FILE [OPTION]...\n"
 	"\n"
 	"Runs the campaign that PLAN describes and keeps every probe in FILE. The same command resumes it:\n"
-	"only what FILE does not answer yet is asked. Ctrl-C ends the guests at once and keeps what is "
-	"done.\n"
+	"only what FILE does not answer yet is asked. Ctrl-C finishes the probes under way and stops; a\n"
+	"second one ends their guests at once. What is recorded stays in either case.\n"
 	"\n"
-	"  -o, --output FILE    results file, made when missing\n"
-	"  -n, --dry-run        check the plan, list its cells and an estimate of the time, start nothing\n"
-	"      --retry-failed   ask again what failed in earlier runs\n"
-	"      --accel ACCEL    kvm, tcg or auto (default): KVM if a guest really boots under it\n"
-	"  -c, --connect URI    libvirt connection; default $LIBVIRT_DEFAULT_URI, else an embedded driver\n"
-	"  -h, --help           this text\n"
+	"  -o, --output FILE      results file, made when missing\n"
+	"  -j, --jobs N           guests side by side, each on its share of the CPUs; default 1\n"
+	"      --time-limit TIME  begin no probe that would not end in TIME (8h, 90m, 7h30m), and stop then\n"
+	"  -n, --dry-run          check the plan, list its cells and an estimate of the time, start nothing\n"
+	"      --retry-failed     ask again what failed in earlier runs\n"
+	"      --accel ACCEL      kvm, tcg or auto (default): KVM if a guest really boots under it\n"
+	"  -c, --connect URI      libvirt connection; default $LIBVIRT_DEFAULT_URI, else an embedded driver\n"
+	"  -h, --help             this text\n"
 	"\n"
 	"Example:\n"
 	"  swapcal run examples/first-light.yaml -o first-light.swapcal\n"
 	"  swapcal report first-light.swapcal\n"
 	"\n"
+	"For a night, out of a terminal's reach, and to look at it meanwhile:\n"
+	"  nohup swapcal run night.yaml -o night.swapcal --jobs 2 --time-limit 9h 2> night.log &\n"
+	"  swapcal status night.swapcal\n"
+	"\n"
 	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes\n"
-	"lost, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
+	"lost or not run for lack of time, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
 
 static struct err *parse_options(int argc, char **argv, struct options *ret)
 {
-	enum { OPT_RETRY = 256, OPT_ACCEL };
+	enum { OPT_RETRY = 256, OPT_ACCEL, OPT_TIME_LIMIT };
 	static const struct option long_options[] = {
 		{ "output", required_argument, NULL, 'o' },
+		{ "jobs", required_argument, NULL, 'j' },
+		{ "time-limit", required_argument, NULL, OPT_TIME_LIMIT },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "retry-failed", no_argument, NULL, OPT_RETRY },
 		{ "accel", required_argument, NULL, OPT_ACCEL },
@@ -77,12 +90,19 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .accel = "auto" };
+	struct options o = { .accel = "auto", .jobs = 1, .time_limit_s = (double)INFINITY };
+	struct err *e = NULL;
 	int c;
 
 	cli_start_options();
-	while ((c = cli_next_option(argc, argv, ":o:nc:h", long_options)) != -1)
+	while (!e && (c = cli_next_option(argc, argv, ":o:j:nc:h", long_options)) != -1)
 		switch (c) {
+		case 'j':
+			e = cli_parse_count("--jobs", optarg, 1, CAMPAIGN_JOBS_MAX, &o.jobs);
+			break;
+		case OPT_TIME_LIMIT:
+			e = cli_parse_duration("--time-limit", optarg, &o.time_limit_s);
+			break;
 		case 'o':
 			o.output = optarg;
 			break;
@@ -102,11 +122,10 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 			o.is_help = true;
 			break;
 		default:
-			return cli_option_error(c, argv);
+			e = cli_option_error(c, argv);
 		}
-
-	struct err *e = o.is_help ? NULL : cli_one_argument(argc, argv, "PLAN", &o.plan_path);
-
+	if (!e && !o.is_help)
+		e = cli_one_argument(argc, argv, "PLAN", &o.plan_path);
 	if (!e && strcmp(o.accel, "auto") != 0 && strcmp(o.accel, "kvm") != 0 && strcmp(o.accel, "tcg") != 0)
 		e = err_new_kind(ERR_USAGE, "--accel: '%s' is not known; use 'auto', 'kvm' or 'tcg'",
 				 o.accel);
@@ -116,16 +135,6 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		return e;
 	*ret = o;
 	return NULL;
-}
-
-/** Makes the plan's cells the current ones of the store. */
-static struct err *put_cells(struct store *store, const struct cell *cells, size_t n)
-{
-	struct err *e = store_clear_current(store);
-
-	for (size_t i = 0; !e && i < n; i++)
-		e = store_put_cell(store, &cells[i]);
-	return e;
 }
 
 /** The image of a cell; NULL when it is not built. */
@@ -152,7 +161,8 @@ static void print_cell(const struct cell *cell, const struct cell *cells, size_t
 	printf("%s\n", strbuf_str(&line));
 }
 
-static struct err *dry_run(const struct plan *plan, const struct images *images, const char *accel)
+static struct err *dry_run(const struct plan *plan, const struct images *images, const char *accel,
+			   unsigned jobs)
 {
 	struct cell *cells;
 	size_t n;
@@ -169,10 +179,10 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 		cleanup_free char *missing = image ? load_command_missing(&cells[i], image) : NULL;
 
 		print_cell(&cells[i], cells, n, missing);
-		unsigned left = missing ? 0 : campaign_cell_state(&cells[i], NULL, 0, 0).probes_left;
+		unsigned left = missing ? 0 : campaign_cell_state(&cells[i], NULL, 0, 0, NULL).probes_left;
 
 		probes += left;
-		seconds += left * run_progress_typical_s(&cells[i]);
+		seconds += left * probe_time_typical_s(&cells[i]);
 	}
 	for (size_t i = 0; i < images->n; i++)
 		if (!images->built[i])
@@ -181,7 +191,10 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 			       plan->images.v[i], plan->images.v[i]);
 	if (strcmp(accel, "auto") == 0)
 		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
-	run_progress_print_estimate(stdout, probes, seconds);
+
+	cleanup_free char *time = probe_time_format(seconds / jobs);
+
+	printf("about %u probes; about %s, as under TCG on a small machine\n", probes, time);
 	store_cells_free(cells, n);
 	return NULL;
 }
@@ -191,6 +204,10 @@ static struct err *conclude(const struct campaign_result *result, const char *fi
 {
 	log_note("%u probes run; %u replicates answered, %u lost, %u not applicable", result->probes_run,
 		 result->replicates_done, result->replicates_lost, result->replicates_not_applicable);
+	if (result->replicates_left)
+		return err_new_kind(ERR_LOST,
+				    "%u replicate(s) are left for lack of time; the same command goes on",
+				    result->replicates_left);
 	if (result->replicates_lost)
 		return err_new_kind(
 			ERR_LOST,
@@ -217,13 +234,21 @@ static struct err *make_hosts(const struct plan *plan, struct domain_conn *conn,
 	return e;
 }
 
+/** How a run ended, as the results file has it. */
+static const char *run_status(const struct err *e, const struct campaign_result *result)
+{
+	if (e)
+		return err_get_kind(e) == ERR_INTERRUPTED ? "interrupted" : "failed";
+	return result->replicates_left ? "out of time" : "done";
+}
+
 static struct err *run(const struct options *o, const struct plan *plan, struct images *images,
 		       struct store *store, struct domain_conn *conn, const char *accel, int argc,
 		       char **argv)
 {
 	cleanup(cleanup_json_) json_t *audit =
 		audit_create(conn, images->built, images->n, accel, argc, argv);
-	struct run_progress progress;
+	cleanup(cleanup_run_progress_) struct run_progress *progress = NULL;
 	struct campaign campaign = {
 		.store = store,
 		.name = plan->name,
@@ -232,6 +257,8 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		.ops = &guest_vm_ops,
 		.seed = plan->seed,
 		.retry_failed = o->retry_failed,
+		.jobs = o->jobs,
+		.time_limit_s = o->time_limit_s,
 	};
 	struct campaign_result result;
 
@@ -244,17 +271,48 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);
 	if (e)
 		return e;
-	run_progress_init(&progress, &campaign.events);
+	progress = run_progress_create(store_live_path(store), o->jobs, &campaign.events);
+	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
 
-	const char *status = !e ? "done" : err_get_kind(e) == ERR_INTERRUPTED ? "interrupted" : "failed";
-	struct err *end = store_end_run(store, campaign.run_id, status);
+	struct err *end = store_end_run(store, campaign.run_id, run_status(e, &result));
 
 	if (e) {
 		err_free(end);
 		return e;
 	}
 	return end ? end : conclude(&result, o->output);
+}
+
+static unsigned largest_ram_mib(const struct cell *cells, size_t n)
+{
+	unsigned largest = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned x_mib = cell_uint(&cells[i], cell_is(&cells[i], METHOD_RAM) ? "x_hi_mib" : "x_mib");
+
+		largest = x_mib > largest ? x_mib : largest;
+	}
+	return largest;
+}
+
+/** Makes the plan's cells the current ones of the store, and says what of an earlier plan still applies. */
+static struct err *set_cells(struct store *store, const struct cell *cells, size_t n)
+{
+	struct store_change change;
+	struct err *e = store_set_cells(store, cells, n, &change);
+
+	if (e)
+		return e;
+	if (change.kept)
+		log_note("resuming: %zu of the plan's %zu cells are in the results file already", change.kept,
+			 n);
+	if (change.dropped)
+		log_note("%zu cell(s) of the results file are not in the plan any more (or their image, "
+			 "kernel "
+			 "or swapcal changed): they stay in the file, and out of its reports",
+			 change.dropped);
+	return NULL;
 }
 
 static struct err *run_plan(const struct options *o, const struct plan *plan, struct images *images, int argc,
@@ -280,7 +338,9 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, st
 	size_t n;
 
 	campaign_expand(plan, images->built, accel, &cells, &n);
-	e = put_cells(store, cells, n);
+	e = host_room_check(o->jobs, largest_ram_mib(cells, n), host_room_available_kib());
+	if (!e)
+		e = set_cells(store, cells, n);
 	store_cells_free(cells, n);
 	return e ? e : run(o, plan, images, store, conn, accel, argc, argv);
 }
@@ -319,6 +379,7 @@ struct err *cmd_run(int argc, char **argv)
 	if (!e)
 		e = plan_check_images(plan, images.built);
 	if (!e)
-		e = o.is_dry_run ? dry_run(plan, &images, o.accel) : run_plan(&o, plan, &images, argc, argv);
+		e = o.is_dry_run ? dry_run(plan, &images, o.accel, o.jobs)
+				 : run_plan(&o, plan, &images, argc, argv);
 	return e;
 }

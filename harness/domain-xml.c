@@ -105,6 +105,20 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 	return e;
 }
 
+/** All threads of the guest on its share of the host's CPUs. */
+static void add_pins(struct strbuf *sb, const struct domain_spec *spec)
+{
+	if (!spec->cpus)
+		return;
+	strbuf_adds(sb, " <cputune>\n");
+	for (unsigned i = 0; i < spec->vcpus; i++) {
+		strbuf_addf(sb, "  <vcpupin vcpu='%u'", i);
+		add_around(sb, " cpuset='", spec->cpus, "'/>\n");
+	}
+	add_around(sb, "  <emulatorpin cpuset='", spec->cpus, "'/>\n");
+	strbuf_adds(sb, " </cputune>\n");
+}
+
 static void add_boot(struct strbuf *sb, const struct domain_spec *spec)
 {
 	strbuf_adds(sb, " <os>\n  <type arch='x86_64' machine='pc'>hvm</type>\n");
@@ -185,6 +199,7 @@ struct err *domain_xml_build(const struct domain_spec *spec, const struct domain
 	strbuf_addf(&sb, " <name>%s</name>\n", spec->name);
 	add_around(&sb, " <description>", extra->description, "</description>\n");
 	strbuf_addf(&sb, " <memory unit='MiB'>%u</memory>\n <vcpu>%u</vcpu>\n", spec->ram_mib, spec->vcpus);
+	add_pins(&sb, spec);
 	add_boot(&sb, spec);
 	/* preserve: a panicked guest stays, so that its console and counters can still be read. */
 	strbuf_adds(&sb, " <features><acpi/></features>\n"

@@ -78,6 +78,7 @@ struct domain_spec {
 	bool icount;
 	unsigned ram_mib;
 	unsigned vcpus;
+	const char *cpus; /**< the host's CPUs for all its threads, as in "0,2"; NULL: any */
 	const char *kernel; /**< paths that QEMU's user can read */
 	const char *initrd; /**< NULL for none */
 	const char *cmdline;

@@ -118,6 +118,7 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 		.icount = config->icount,
 		.ram_mib = config->ram_mib,
 		.vcpus = config->vcpus,
+		.cpus = config->cpus,
 		.kernel = host->kernel,
 		.initrd = host->initrd,
 		.cmdline = guest_vm_cmdline(config->icount),

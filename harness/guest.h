@@ -23,6 +23,7 @@ struct guest_config {
 	unsigned swap_mib;
 	unsigned scratch_mib; /**< room on a writable file system at PROTO_SCRATCH_DIR; 0: there is none */
 	unsigned vcpus;
+	const char *cpus; /**< the host's CPUs it may run on, as in "0,2"; NULL: any */
 	uint64_t seed;
 };
 

@@ -27,8 +27,7 @@ struct probe {
 	struct guest *guest;
 	const struct probe_spec *spec;
 	struct probe_record *rec;
-	void (*on_phase)(void *arg, enum probe_phase phase);
-	void *on_phase_arg;
+	struct probe_events events;
 
 	enum probe_phase phase;
 	int64_t phase_start_ms, deadline_ms, heard_ms;

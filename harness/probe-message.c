@@ -110,7 +110,14 @@ static void on_samples(struct probe *p, const struct guest_msg *m)
 			return;
 		}
 	}
-	if (n && r->samples[r->samples_count - 1].oom_kill > r->samples[0].oom_kill)
+	if (!n)
+		return;
+
+	const struct proto_sample *last = &r->samples[r->samples_count - 1];
+
+	if (p->events.load)
+		p->events.load(p->events.arg, last->load_kib);
+	if (last->oom_kill > r->samples[0].oom_kill)
 		probe_end(p, OUTCOME_OOM,
 			  "the guest ran out of memory and swap, and its kernel killed the load");
 }

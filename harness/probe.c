@@ -60,8 +60,8 @@ void probe_set_phase(struct probe *p, enum probe_phase phase)
 	p->phase = phase;
 	p->phase_start_ms = now;
 	p->deadline_ms = now + phase_limit_ms(p);
-	if (p->on_phase)
-		p->on_phase(p->on_phase_arg, phase);
+	if (p->events.phase)
+		p->events.phase(p->events.arg, phase);
 }
 
 /** Reasons reach terminals: one line of printable ASCII, whatever the guest said. */
@@ -448,21 +448,20 @@ struct probe_record probe_not_applicable(const struct probe_spec *spec, const ch
 }
 
 struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
-		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg,
-		      struct probe_record *ret)
+		      const struct probe_events *events, struct probe_record *ret)
 {
 	struct probe_record rec = new_record(spec);
 	struct probe p = {
 		.ops = ops,
 		.spec = spec,
 		.rec = &rec,
-		.on_phase = on_phase,
-		.on_phase_arg = arg,
 		.scale = strcmp(spec->guest.accel, "kvm") == 0 ? 1 : ACCEL_SCALE_TCG,
 	};
 
-	if (on_phase)
-		on_phase(arg, PHASE_START);
+	if (events)
+		p.events = *events;
+	if (p.events.phase)
+		p.events.phase(p.events.arg, PHASE_START);
 	p.phase_start_ms = ops->now_ms(NULL);
 
 	struct err *e = ops->start(ctx, &spec->guest, &p.guest);

@@ -46,15 +46,21 @@ struct probe_spec {
 	bool is_frozen;       /**< the load is stopped once it has its size, before the guest rests with it */
 };
 
+/** Hears of a guest life, in the thread that lives it; for progress. Any function may be NULL. */
+struct probe_events {
+	void *arg;
+	void (*phase)(void *arg, enum probe_phase phase); /**< it begins */
+	void (*load)(void *arg, uint64_t load_kib);       /**< what the load is charged for just now */
+};
+
 /**
  * Lives one guest: start, load, verdict, evidence, end. Whatever goes wrong with the guest is an outcome in
  * *ret, with a reason; an error is returned only when the user asked to stop (ERR_INTERRUPTED) or the guest
  * could not be started (any other kind; see probe_not_started()). The guest is gone when this returns.
- * on_phase may be NULL; it hears of each phase, for progress.
+ * events may be NULL.
  */
 struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
-		      void (*on_phase)(void *arg, enum probe_phase phase), void *arg,
-		      struct probe_record *ret) must_check;
+		      const struct probe_events *events, struct probe_record *ret) must_check;
 
 /** The record of a probe whose guest could not be started: boot-fail, with that reason. */
 struct probe_record probe_not_started(const struct probe_spec *spec, const char *why);

@@ -3,34 +3,37 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/strbuf.h"
+#include "harness/live.h"
+#include "harness/probe-time.h"
 
-/*
- * What a probe takes on the machine the project was measured on (2 cores, TCG), only for the estimate of a
- * dry run: boot, evidence and end; growth of the ballast through the guest, at its rate; of a workload its
- * making, by MiB, and where it stays at its size, working in and rest.
- */
-#define PROBE_TYPICAL_S    9
-#define WORK_IN_TYPICAL_S  15
-#define MAKING_TYPICAL_MIB 5
-#define GROWTH_TYPICAL_MIB 12
+/** A guest that runs. */
+struct slot {
+	char *what; /* NULL: no guest */
+	const struct cell *cell;
+	double start_s;
+	enum probe_phase phase;
+	int64_t phase_start_ms;
+	uint64_t load_kib;
+};
 
-/** "2 min 05 s", to be freed. */
-static char *duration(double seconds)
-{
-	unsigned s = (unsigned)(seconds + 0.5);
-
-	if (s >= 3600)
-		return xasprintf("%u h %02u min", s / 3600, s % 3600 / 60);
-	if (s >= 60)
-		return xasprintf("%u min %02u s", s / 60, s % 60);
-	return xasprintf("%u s", s);
-}
+struct run_progress {
+	const char *live_path;
+	unsigned jobs;
+	bool has_live_error;
+	struct campaign_progress last;
+	pthread_mutex_t lock; /* of the slots: guests tell of themselves in threads of their own */
+	struct slot slots[CAMPAIGN_JOBS_MAX];
+};
 
 /** What a probe does, in a few words, to be freed. */
 static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
@@ -61,95 +64,174 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	return xstrdup("?");
 }
 
-static char *eta(const struct run_progress *p)
+static double unix_time_s(void)
 {
-	if (!p->run)
-		return xstrdup("unknown yet");
-	return duration(p->total_s / p->run * p->left);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void show(const struct run_progress *p, const char *phase)
+/** "X=256 ballast ramp: load, 87 MiB, 3 s". */
+static void add_guest(struct strbuf *line, const struct slot *slot)
 {
-	cleanup_free char *what = describe(p->cell, p->spec->kind, p->spec->z_kib);
-	cleanup_free char *left = eta(p);
-
-	log_progress("[%u of about %u] %s: %s; ETA %s", p->run + 1, p->run + p->left, what, phase, left);
+	strbuf_addf(line, "%s: %s", slot->what, probe_phase_name(slot->phase));
+	if (slot->load_kib)
+		strbuf_addf(line, ", %.0f MiB", (double)slot->load_kib / 1024);
+	strbuf_addf(line, ", %" PRId64 " s", (clock_ms() - slot->phase_start_ms) / 1000);
 }
 
-static void on_start(void *arg, const struct cell *cell, const struct probe_spec *spec, unsigned run,
-		     unsigned left)
+/** Redraws the line of what runs just now. Called with the lock held. */
+static void show(const struct run_progress *p)
 {
-	struct run_progress *p = arg;
+	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+	cleanup_free char *left = probe_time_format(p->last.eta_s);
 
-	p->cell = cell;
-	p->spec = spec;
-	p->run = run;
-	p->left = left;
-	show(p, "start");
+	strbuf_addf(&line, "[%u of about %u, %zu of %zu cells done] ETA %s", p->last.run,
+		    p->last.run + p->last.left, p->last.cells_done, p->last.cells, left);
+	for (unsigned i = 0; i < p->jobs; i++) {
+		if (!p->slots[i].what)
+			continue;
+		strbuf_adds(&line, " | ");
+		add_guest(&line, &p->slots[i]);
+	}
+	log_progress("%s", strbuf_str(&line));
 }
 
-static void on_phase(void *arg, enum probe_phase phase)
+/** Tells other processes what runs just now. Called with the lock held. */
+static void write_live(struct run_progress *p)
 {
-	show(arg, probe_phase_name(phase));
-}
-
-static void on_end(void *arg, const struct cell *cell, const struct probe_record *r, unsigned run,
-		   unsigned left)
-{
-	struct run_progress *p = arg;
-	cleanup_free char *what = describe(cell, r->kind, r->z_kib);
-	int64_t total_ms = 0;
-
-	for (int i = 0; i < PHASE_COUNT; i++)
-		total_ms += r->phase_ms[i];
-	p->total_s += (double)total_ms / 1000;
-	p->run = run;
-	p->left = left;
-
-	cleanup_free char *held =
-		(r->kind == PROBE_RAMP || r->kind == PROBE_DISPLACEMENT) && r->onset_t_us >= 0
-			? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024)
-			: xstrdup("");
-	cleanup_free char *remaining = eta(p);
-
-	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", run, run + left, what,
-		 outcome_name(r->outcome), held, *r->reason ? ": " : "", r->reason, (double)total_ms / 1000,
-		 remaining);
-}
-
-void run_progress_init(struct run_progress *progress, struct campaign_events *events)
-{
-	*progress = (struct run_progress){ 0 };
-	*events = (struct campaign_events){
-		.arg = progress,
-		.probe_start = on_start,
-		.phase = on_phase,
-		.probe_end = on_end,
+	struct live live = {
+		.pid = getpid(),
+		.jobs = p->jobs,
+		.eta_s = p->last.eta_s,
+		.updated_s = unix_time_s(),
 	};
+
+	for (unsigned i = 0; i < p->jobs; i++) {
+		const struct slot *slot = &p->slots[i];
+
+		if (!slot->what)
+			continue;
+
+		struct live_guest *g = &live.guests[live.n++];
+
+		*g = (struct live_guest){
+			.slot = i,
+			.what = slot->what,
+			.start_s = slot->start_s,
+			.memory_kib = slot->load_kib,
+		};
+		memcpy(g->cell, slot->cell->key, sizeof(g->cell) - 1);
+		snprintf(g->phase, sizeof(g->phase), "%s", probe_phase_name(slot->phase));
+	}
+
+	struct err *e = live_write(p->live_path, &live);
+
+	/* Nobody's results depend on it. */
+	if (e && !p->has_live_error)
+		log_note("others cannot see what runs just now: %s", err_message(e));
+	p->has_live_error |= e != NULL;
+	err_free(e);
 }
 
-double run_progress_typical_s(const struct cell *cell)
+static void on_start(void *arg, unsigned i, const struct cell *cell, const struct probe_spec *spec)
 {
-	double rate_mib_s = cell_uint(cell, "ramp_kib_s") / 1024.0;
-	double x_mib = cell_is(cell, METHOD_RAM) ? cell_uint(cell, "x_hi_mib") : cell_uint(cell, "x_mib");
-	double payload_mib = (double)cell_uint(cell, "size_kib") * cell_uint(cell, "processes") / 1024;
+	struct run_progress *p = arg;
 
-	if (cell_is(cell, METHOD_GROWTH))
-		return PROBE_TYPICAL_S + x_mib / GROWTH_TYPICAL_MIB;
-	/* Each process works in by itself: a handful fills a guest. */
-	if (cell_is(cell, METHOD_POPULATION))
-		return PROBE_TYPICAL_S + 5 * WORK_IN_TYPICAL_S + x_mib / MAKING_TYPICAL_MIB;
-
-	double load_s = payload_mib > 0 ? WORK_IN_TYPICAL_S + payload_mib / MAKING_TYPICAL_MIB : 0;
-	double ballast_s =
-		rate_mib_s > 0 && !cell_is(cell, METHOD_RAM) ? fmax(x_mib - payload_mib, 0) / rate_mib_s : 0;
-
-	return PROBE_TYPICAL_S + load_s + ballast_s;
+	pthread_mutex_lock(&p->lock);
+	p->slots[i] = (struct slot){
+		.what = describe(cell, spec->kind, spec->z_kib),
+		.cell = cell,
+		.start_s = unix_time_s(),
+		.phase_start_ms = clock_ms(),
+	};
+	pthread_mutex_unlock(&p->lock);
 }
 
-void run_progress_print_estimate(FILE *out, unsigned probes, double seconds)
+static void on_phase(void *arg, unsigned i, enum probe_phase phase)
 {
-	cleanup_free char *time = duration(seconds);
+	struct run_progress *p = arg;
 
-	fprintf(out, "about %u probes; about %s, as under TCG on a small machine\n", probes, time);
+	pthread_mutex_lock(&p->lock);
+	p->slots[i].phase = phase;
+	p->slots[i].phase_start_ms = clock_ms();
+	show(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_load(void *arg, unsigned i, uint64_t load_kib)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->slots[i].load_kib = load_kib;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/** One line for a finished probe. */
+static void note_end(const char *what, const struct probe_record *r, const struct campaign_progress *progress)
+{
+	bool has_size = (r->kind == PROBE_RAMP || r->kind == PROBE_DISPLACEMENT) && r->onset_t_us >= 0;
+	cleanup_free char *held =
+		has_size ? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024) : xstrdup("");
+	cleanup_free char *left = probe_time_format(progress->eta_s);
+
+	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", progress->run,
+		 progress->run + progress->left, what, outcome_name(r->outcome), held, *r->reason ? ": " : "",
+		 r->reason, (double)probe_time_ms(r) / 1000, left);
+}
+
+static void on_end(void *arg, unsigned i, const struct cell *cell, const struct probe_record *r,
+		   const struct campaign_progress *progress)
+{
+	struct run_progress *p = arg;
+
+	(void)cell;
+	pthread_mutex_lock(&p->lock);
+
+	cleanup_free char *what = take_ptr(p->slots[i].what);
+
+	pthread_mutex_unlock(&p->lock);
+	if (r)
+		note_end(what, r, progress);
+}
+
+static void on_tick(void *arg, const struct campaign_progress *progress)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->last = *progress;
+	show(p);
+	write_live(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct run_progress *run_progress_create(const char *live_path, unsigned jobs, struct campaign_events *events)
+{
+	struct run_progress *p = xcalloc(1, sizeof(*p));
+
+	p->live_path = live_path;
+	p->jobs = jobs;
+	pthread_mutex_init(&p->lock, NULL);
+	*events = (struct campaign_events){
+		.arg = p,
+		.probe_start = on_start,
+		.probe_phase = on_phase,
+		.probe_load = on_load,
+		.probe_end = on_end,
+		.tick = on_tick,
+	};
+	return p;
+}
+
+void run_progress_destroy(struct run_progress *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->jobs; i++)
+		free(p->slots[i].what);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
 }

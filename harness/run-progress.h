@@ -2,28 +2,19 @@
 #ifndef SWAPCAL_RUN_PROGRESS_H
 #define SWAPCAL_RUN_PROGRESS_H
 
-#include <stdio.h>
-
+#include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
 /**
- * Progress of a campaign on stderr: a line per finished probe, and on a terminal the phase and ETA of the one
- * that runs.
+ * Progress of a campaign: on stderr a line per finished probe, and on a terminal what runs just now; for
+ * other processes the live file (see live.h).
  */
-struct run_progress {
-	const struct cell *cell;
-	const struct probe_spec *spec;
-	unsigned run, left;
-	double total_s; /**< time of the probes finished so far */
-};
+struct run_progress;
 
-/** Fills *events so that they report to *progress, which must live as long. */
-void run_progress_init(struct run_progress *progress, struct campaign_events *events);
-
-/** Seconds that a probe of the cell may take, for the estimate of a dry run. */
-double run_progress_typical_s(const struct cell *cell);
-
-/** "about 30 probes; about 12 min ..." for a dry run, as a line on out. */
-void run_progress_print_estimate(FILE *out, unsigned probes, double seconds);
+/** Fills *events so that they report to *ret, which must live as long. live_path is borrowed. */
+struct run_progress *run_progress_create(const char *live_path, unsigned jobs,
+					 struct campaign_events *events);
+void run_progress_destroy(struct run_progress *p);
+DEFINE_CLEANUP(cleanup_run_progress, struct run_progress *, run_progress_destroy)
 
 #endif

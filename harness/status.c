@@ -9,6 +9,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 #include "harness/report-format.h"
+#include "harness/schedule.h"
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -41,32 +42,51 @@ static void add_probe(struct status *s, const struct cell *cell, const struct pr
 	*f = (struct status_failure){ cell, p->id, p->outcome, xstrdup(p->reason) };
 }
 
-static void add_cell(struct status *s, const struct cell *cell, const struct probe_record *probes, size_t n,
-		     double sum_ms[STATUS_KINDS])
+static void add_cell(struct status *s, const struct cell *cell, const struct cell_state *state)
 {
-	struct cell_state state = campaign_cell_state(cell, probes, n, 0);
-
 	s->replicates += cell->replicates;
-	s->replicates_done += state.done;
-	s->replicates_lost += state.lost;
-	s->replicates_not_applicable += state.not_applicable;
-	s->cells_done += state.done == cell->replicates;
-	s->probes_left += state.probes_left;
-	for (size_t i = 0; i < n; i++)
-		add_probe(s, cell, &probes[i], sum_ms);
+	s->replicates_done += state->done;
+	s->replicates_lost += state->lost;
+	s->replicates_not_applicable += state->not_applicable;
+	s->cells_done += state->done == cell->replicates;
+	s->probes_left += state->probes_left;
 }
 
 static void compute_times(struct status *s, const double sum_ms[STATUS_KINDS])
 {
-	double all_ms = 0;
-	unsigned all = 0;
-
-	for (int kind = 0; kind < STATUS_KINDS; kind++) {
+	for (int kind = 0; kind < STATUS_KINDS; kind++)
 		s->mean_ms[kind] = s->by_kind[kind] ? sum_ms[kind] / s->by_kind[kind] : (double)NAN;
-		all_ms += sum_ms[kind];
-		all += s->by_kind[kind];
+}
+
+/** What the cells and their probes say, also to a schedule, for how long the rest takes. */
+static struct err *add_cells(struct store *store, struct status *s, struct schedule *schedule,
+			     double sum_ms[STATUS_KINDS])
+{
+	for (size_t i = 0; i < s->cells_n; i++) {
+		struct probe_record *probes;
+		size_t n;
+		struct err *e = store_probes(store, s->cells[i].key, &probes, &n);
+
+		if (e)
+			return e;
+		for (size_t k = 0; k < n; k++)
+			add_probe(s, &s->cells[i], &probes[k], sum_ms);
+		schedule_set_probes(schedule, i, probes, n);
+		add_cell(s, &s->cells[i], schedule_state(schedule, i));
 	}
-	s->eta_s = s->probes_left == 0 ? 0 : all ? all_ms / all * s->probes_left / 1000 : (double)NAN;
+	return NULL;
+}
+
+/** What runs just now: only what the process that has the file open says of itself. */
+static void read_live(const struct store *store, struct status *s)
+{
+	s->jobs = 1;
+	if (!s->is_running || !live_read(store_live_path(store), &s->live))
+		return;
+	if (s->live.pid == s->pid)
+		s->jobs = s->live.jobs;
+	else
+		live_deinit(&s->live);
 }
 
 static struct err *build(struct store *store, struct status *s)
@@ -84,17 +104,15 @@ static struct err *build(struct store *store, struct status *s)
 	s->is_running = store_has_writer(store, &s->pid);
 	if (!e)
 		e = store_cells(store, &s->cells, &s->cells_n);
-	for (size_t i = 0; !e && i < s->cells_n; i++) {
-		struct probe_record *probes;
-		size_t n;
+	if (e)
+		return e;
 
-		e = store_probes(store, s->cells[i].key, &probes, &n);
-		if (e)
-			break;
-		add_cell(s, &s->cells[i], probes, n, sum_ms);
-		store_probes_free(probes, n);
-	}
+	cleanup(cleanup_schedule_) struct schedule *schedule = schedule_create(s->cells, s->cells_n, 0);
+
+	e = add_cells(store, s, schedule, sum_ms);
+	read_live(store, s);
 	compute_times(s, sum_ms);
+	s->eta_s = schedule_eta_s(schedule, s->jobs);
 	return e;
 }
 
@@ -116,6 +134,7 @@ void status_destroy(struct status *s)
 	for (size_t i = 0; i < s->failures_n; i++)
 		free(s->failures[i].reason);
 	free(s->failures);
+	live_deinit(&s->live);
 	store_cells_free(s->cells, s->cells_n);
 	free(s->run_status);
 	free(s->plan_name);
@@ -191,9 +210,29 @@ static void add_times(struct strbuf *out, const struct status *s)
 	if (isfinite(s->eta_s)) {
 		strbuf_adds(out, ", ");
 		add_duration(out, s->eta_s);
-		strbuf_adds(out, " if run one at a time");
+		strbuf_addf(out, " with %u guest%s at a time", s->jobs, s->jobs == 1 ? "" : "s");
 	}
 	strbuf_adds(out, "\n");
+}
+
+static void add_guests(struct strbuf *out, const struct status *s)
+{
+	const char *title = "running     ";
+
+	for (size_t i = 0; i < s->live.n; i++) {
+		const struct live_guest *g = &s->live.guests[i];
+
+		strbuf_adds(out, title);
+		format_clean(out, g->what);
+		strbuf_adds(out, ": ");
+		format_clean(out, g->phase);
+		if (g->memory_kib)
+			strbuf_addf(out, ", load of %llu MiB", (unsigned long long)g->memory_kib / 1024);
+		strbuf_adds(out, ", since ");
+		add_duration(out, fmax(s->live.updated_s - g->start_s, 0));
+		strbuf_adds(out, "\n");
+		title = "            ";
+	}
 }
 
 static void add_costs(struct strbuf *out, const struct status *s)
@@ -220,6 +259,7 @@ void status_text(const struct status *s, struct strbuf *out)
 		strbuf_addf(out, " (pid %ld)", s->pid);
 	strbuf_adds(out, "\n");
 	add_counts(out, s);
+	add_guests(out, s);
 	add_times(out, s);
 	add_costs(out, s);
 	add_failures(out, s);
@@ -261,27 +301,53 @@ static json_t *times_json(const struct status *s)
 	return object;
 }
 
-void status_json(const struct status *s, struct strbuf *out)
+static json_t *guests_json(const struct status *s)
+{
+	json_t *guests = json_array();
+
+	for (size_t i = 0; i < s->live.n; i++) {
+		const struct live_guest *g = &s->live.guests[i];
+
+		json_array_append_new(
+			guests,
+			json_pack("{s:o, s:o, s:o, s:I, s:o}", "cell", format_json_string(g->cell), "what",
+				  format_json_string(g->what), "phase", format_json_string(g->phase),
+				  "memory_kib", (json_int_t)g->memory_kib, "age_s",
+				  format_json_fixed(fmax(s->live.updated_s - g->start_s, 0), 1)));
+	}
+	return guests;
+}
+
+static json_t *build_json(const struct status *s)
 {
 	json_t *failures = json_array();
 
 	for (size_t i = 0; i < s->failures_n; i++)
 		json_array_append_new(failures, failure_json(&s->failures[i]));
-
-	json_t *root = json_pack(
-		"{s:s, s:i, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack(
+		"{s:s, s:i, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
+		"s:o, s:o}",
 		"tool_version", SWAPCAL_VERSION, "schema_version", STORE_SCHEMA_VERSION, "plan",
-		format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "running",
-		s->is_running, "pid", s->pid ? json_integer(s->pid) : json_null(), "cells",
+		format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "pid",
+		s->pid ? json_integer(s->pid) : json_null(), "jobs", (int)s->jobs, "cells",
 		(json_int_t)s->cells_n, "cells_done", (json_int_t)s->cells_done, "total",
-		(json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "lost",
-		(json_int_t)s->replicates_lost, "not_applicable", (json_int_t)s->replicates_not_applicable,
-		"probes_left", (json_int_t)s->probes_left, "eta_s", format_json_fixed(s->eta_s, 0), "probes",
-		outcomes_json(s), "mean_probe_s", times_json(s), "overhead", costs_json(s), "failures",
-		failures);
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+		(json_int_t)s->replicates, "done", (json_int_t)s->replicates_done, "running",
+		(json_int_t)s->live.n, "failed", (json_int_t)s->replicates_lost, "not_applicable",
+		(json_int_t)s->replicates_not_applicable, "probes_left", (json_int_t)s->probes_left, "eta_s",
+		format_json_fixed(s->eta_s, 0), "guests", guests_json(s), "probes", outcomes_json(s),
+		"mean_probe_s", times_json(s), "overhead", costs_json(s), "failures", failures);
+}
 
-	strbuf_adds(out, text ? text : "{}");
-	strbuf_adds(out, "\n");
+void status_json(const struct status *s, struct strbuf *out)
+{
+	format_json(out, build_json(s));
+}
+
+void status_json_line(const struct status *s, struct strbuf *out)
+{
+	json_t *root = build_json(s);
+	cleanup_free char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	strbuf_addf(out, "%s\n", text ? text : "{}");
 	json_decref(root);
 }

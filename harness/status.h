@@ -9,11 +9,12 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
+#include "harness/live.h"
 #include "harness/record.h"
 #include "harness/store.h"
 
 /*
- * How far a campaign is, from its results file alone.
+ * How far a campaign is, from its results file, and what it does just now.
  */
 
 #define STATUS_OUTCOMES (OUTCOME_NOT_APPLICABLE + 1)
@@ -45,7 +46,9 @@ struct status {
 	uint64_t agent_rss_kib;       /**< largest of all probes; 0 when none told */
 	double sample_cpu_us;         /**< guest CPU time of one sample, mean over probes; 0 when none told */
 	uint64_t ballast_rss_kib, ballast_pte_kib; /**< largest overheads of a full ballast beside Z */
-	double eta_s; /**< for the probes left, one at a time; NAN before the first probe */
+	double eta_s;     /**< seconds until all is asked, with `jobs` guests at a time */
+	unsigned jobs;    /**< of the run under way; 1 when there is none */
+	struct live live; /**< guests that run just now; none unless a run is under way */
 
 	struct status_failure *failures;
 	size_t failures_n, failures_cap;
@@ -59,5 +62,8 @@ DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
 /** The status in one form, appended to out. */
 void status_text(const struct status *s, struct strbuf *out);
 void status_json(const struct status *s, struct strbuf *out);
+
+/** The JSON object on a single line, for one that follows others. */
+void status_json_line(const struct status *s, struct strbuf *out);
 
 #endif

@@ -22,6 +22,7 @@ struct store {
 	char *name;      /**< as the user wrote it, for messages */
 	char *path;      /**< absolute, without symlinks */
 	char *lock_path; /**< PATH-lock */
+	char *live_path; /**< PATH-live */
 	int lock_fd;     /**< held by a writer, else -1 */
 	bool is_writing; /**< opened for writing, and found to be ours */
 };

@@ -145,6 +145,54 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 	return store_run(store, stmt);
 }
 
+static struct err *has_cell(struct store *store, const char *key, bool *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(store, "SELECT 1 FROM cell WHERE key = ?", &stmt);
+
+	if (e)
+		return e;
+	store_bind_text(stmt, 1, key);
+	return store_step(store, stmt, ret);
+}
+
+static struct err *set_cells(struct store *store, const struct cell *cells, size_t n,
+			     struct store_change *ret)
+{
+	int64_t still = 0;
+	struct err *e = NULL;
+
+	for (size_t i = 0; !e && i < n; i++) {
+		bool is_there = false;
+
+		e = has_cell(store, cells[i].key, &is_there);
+		ret->kept += is_there;
+	}
+	/* Of those that were current the plan's are marked, so that the rest can be counted. */
+	if (!e)
+		e = store_exec(store, "UPDATE cell SET is_current = 2 WHERE is_current");
+	for (size_t i = 0; !e && i < n; i++)
+		e = store_put_cell(store, &cells[i]);
+	if (!e)
+		e = store_query_int(store, "SELECT count(*) FROM cell WHERE is_current = 2", &still);
+	if (!e)
+		e = store_exec(store, "UPDATE cell SET is_current = 0 WHERE is_current = 2");
+	ret->dropped = (size_t)still;
+	return e;
+}
+
+struct err *store_set_cells(struct store *store, const struct cell *cells, size_t n, struct store_change *ret)
+{
+	struct store_change change = { 0 };
+	struct err *e = store_exec(store, "BEGIN IMMEDIATE");
+
+	if (!e)
+		e = store_end_transaction(store, set_cells(store, cells, n, &change));
+	if (!e)
+		*ret = change;
+	return e;
+}
+
 static struct err *read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
 {
 	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
@@ -141,7 +142,7 @@ static struct err *open_checked(struct store *store, enum store_mode mode)
  */
 static struct err *check_companions(const struct store *store)
 {
-	static const char *const suffixes[] = { "-wal", "-shm", "-journal", "-lock" };
+	static const char *const suffixes[] = { "-wal", "-shm", "-journal", "-lock", "-live" };
 	struct err *e = NULL;
 	struct stat st;
 
@@ -174,6 +175,7 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 	if (!store->path)
 		return err_errno(errno, "cannot open results file '%s'", path);
 	store->lock_path = xasprintf("%s-lock", store->path);
+	store->live_path = xasprintf("%s-live", store->path);
 	e = check_companions(store);
 	if (!e)
 		e = open_checked(store, mode);
@@ -196,14 +198,22 @@ static void end_writing(struct store *store)
 	err_free(e);
 }
 
+const char *store_live_path(const struct store *store)
+{
+	return store->live_path;
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	if (store->is_writing)
+	if (store->is_writing) {
 		end_writing(store);
+		unlink(store->live_path);
+	}
 	sqlite3_close(store->db);
 	store_unlock(store);
+	free(store->live_path);
 	free(store->lock_path);
 	free(store->path);
 	free(store->name);

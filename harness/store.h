@@ -44,6 +44,9 @@ DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 /** Does a writer have this file open just now? Sets *ret_pid to its process id, 0 when that is unknown. */
 bool store_has_writer(const struct store *store, long *ret_pid);
 
+/** Where a writer tells what runs just now (see live.h); removed when it closes. Borrowed. */
+const char *store_live_path(const struct store *store);
+
 /**
  * Facts about one execution of `swapcal run`: audit (host, versions, image manifest, arguments) and the
  * plan's name and text.
@@ -51,7 +54,7 @@ bool store_has_writer(const struct store *store, long *ret_pid);
 struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name,
 			    const char *plan_text, int64_t *ret_run_id) must_check;
 
-/** Records the end of a run. status: "done", "interrupted", "failed". */
+/** Records the end of a run. status: "done", "interrupted", "failed", "out of time". */
 struct err *store_end_run(struct store *store, int64_t run_id, const char *status) must_check;
 
 /**
@@ -62,6 +65,16 @@ struct err *store_put_cell(struct store *store, const struct cell *cell) must_ch
 
 /** Marks all cells as not belonging to the current plan; store_put_cell() marks its cell as belonging. */
 struct err *store_clear_current(struct store *store) must_check;
+
+/** What a plan's cells are to a results file. */
+struct store_change {
+	size_t kept;    /**< cells of the plan that the file had already, current or not */
+	size_t dropped; /**< cells that were current and are not any more */
+};
+
+/** Makes these the current cells, in one transaction. */
+struct err *store_set_cells(struct store *store, const struct cell *cells, size_t n,
+			    struct store_change *ret) must_check;
 
 /** The current cells by position: an array of *ret_n, freed with store_cells_free(). */
 struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n) must_check;

@@ -8,18 +8,27 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t requested;
+static volatile sig_atomic_t lets_finish, finishing, requested;
 static int event_fd = -1;
+
+void cancel_now(void)
+{
+	uint64_t one = 1;
+
+	requested = 1;
+	/* Cannot fail in a way that matters: the flag is set. */
+	(void)!write(event_fd, &one, sizeof(one));
+}
 
 static void on_signal(int sig)
 {
 	int saved = errno;
-	uint64_t one = 1;
 
-	(void)sig;
-	requested = 1;
-	/* Cannot fail in a way that matters: the flag is set. */
-	(void)!write(event_fd, &one, sizeof(one));
+	/* A terminal that goes away may say so twice, by its kernel and by its shell: one wish. */
+	if (lets_finish && (sig == SIGHUP || (sig == SIGINT && !finishing)))
+		finishing = 1;
+	else
+		cancel_now();
 	errno = saved;
 }
 
@@ -38,6 +47,16 @@ void cancel_install(void)
 	/* nohup's wish that we outlive the terminal counts. */
 	if (sigaction(SIGHUP, NULL, &old) || old.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &sa, NULL);
+}
+
+void cancel_let_finish(void)
+{
+	lets_finish = 1;
+}
+
+bool cancel_is_finishing(void)
+{
+	return finishing || requested;
 }
 
 bool cancel_requested(void)

@@ -8,13 +8,27 @@
 
 /*
  * The user's wish to stop: SIGINT, SIGTERM or SIGHUP (unless that was ignored from the start, as under
- * nohup). Long work asks cancel_requested(), and whoever polls adds cancel_fd().
+ * nohup). Long work asks cancel_requested(), and whoever polls adds cancel_fd(). Work in pieces worth keeping
+ * may first be given time to finish those under way.
  */
 
 /** Installs the signal handlers; called once, before threads are started. */
 void cancel_install(void);
 
+/**
+ * From now on the first SIGINT, and any SIGHUP, only asks to begin nothing new; SIGTERM and a further SIGINT
+ * still stop at once.
+ */
+void cancel_let_finish(void);
+
+/** Is nothing new to be begun? True also when all is to stop. */
+bool cancel_is_finishing(void);
+
+/** Is everything to stop at once? */
 bool cancel_requested(void);
+
+/** Asks for that from within the program, from any thread. */
+void cancel_now(void);
 
 /** Readable once stopping was asked for; -1 before cancel_install(). */
 int cancel_fd(void);

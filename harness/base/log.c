@@ -4,7 +4,12 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool progress_shown;
@@ -35,6 +40,14 @@ void log_note(const char *fmt, ...)
 	va_end(ap);
 }
 
+/** Width of the terminal: a longer line would wrap, and could not be taken away. */
+static int columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
 void log_progress(const char *fmt, ...)
 {
 	va_list ap;
@@ -42,10 +55,12 @@ void log_progress(const char *fmt, ...)
 	if (!log_is_interactive())
 		return;
 	pthread_mutex_lock(&lock);
-	fputs("\r\033[K", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+
+	cleanup_free char *text = xvasprintf(fmt, ap);
+
 	va_end(ap);
+	fprintf(stderr, "\r\033[K%.*s", columns() - 1, text);
 	fflush(stderr);
 	progress_shown = true;
 	pthread_mutex_unlock(&lock);

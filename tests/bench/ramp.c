@@ -63,7 +63,7 @@ static struct err *run(const char *dir)
 	if (!e)
 		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (!e)
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
 	if (e)
 		return e;
 	if (r.outcome != OUTCOME_ONSET)

@@ -144,7 +144,7 @@ static void live(enum probe_kind kind)
 
 	ops.recv = forged_recv;
 
-	struct err *e = probe_run(&ops, &params, &spec, NULL, NULL, &r);
+	struct err *e = probe_run(&ops, &params, &spec, NULL, &r);
 
 	must_hold(!e);
 	check_text(r.reason);

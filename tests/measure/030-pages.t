@@ -68,5 +68,10 @@ wait()'
 measure --pid $pid --duration 1
 kill $pid
 is "$(column mapped 2)" "$(column rss 2)" 'the page of zeros does not count'
-within "$(column physical 2)" 1000 20000 'however often it is mapped'
+if [ "$(column rss 2 | cut -d. -f1)" -lt 65536 ]; then
+	within "$(column physical 2)" 1000 20000 'however often it is mapped'
+else
+	echo '# a host without a page of zeros: what was read is memory of its own'
+	is "$(column physical 2)" "$(column rss 2)" 'what is read is counted where the kernel gives it frames of its own'
+fi
 done_testing

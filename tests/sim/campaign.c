@@ -4,6 +4,7 @@
  * result, and failures that are retried, given up and told.
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,14 +26,17 @@ static struct plan *plan;
 /** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
 struct stopper {
 	struct guest_sim_params params;
+	unsigned wait_ms;                    /**< each start takes so long, for others to begin meanwhile */
+	unsigned running, most;              /**< guests at the same time */
 	int lives_left;                      /**< negative: no limit */
 	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
 };
 
-static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
-{
-	struct stopper *s = ctx;
+/** Guests may live side by side; what they count is counted one after the other. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+static struct err *start_locked(struct stopper *s, const struct guest_config *config, struct guest **ret)
+{
 	if (s->lives_left == 0)
 		return err_new_kind(ERR_INTERRUPTED, "stopped on request");
 	if (s->lives_left > 0)
@@ -45,7 +49,28 @@ static struct err *start_limited(void *ctx, const struct guest_config *config, s
 	return guest_sim_ops.start(&s->params, config, ret);
 }
 
+static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
+{
+	struct stopper *s = ctx;
+
+	pthread_mutex_lock(&lock);
+	s->most = ++s->running > s->most ? s->running : s->most;
+
+	struct err *e = start_locked(s, config, ret);
+
+	pthread_mutex_unlock(&lock);
+	usleep(s->wait_ms * 1000);
+	pthread_mutex_lock(&lock);
+	s->running--;
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
 static struct campaign_result result;
+
+/* Of the next run. */
+static unsigned jobs = 1;
+static double time_limit_s = (double)INFINITY;
 
 /** Runs the campaign on FILE until it ends or lives_left is used up. Returns the error's kind, or -1. */
 static int run(const char *file, struct stopper *s, bool retry_failed)
@@ -54,6 +79,8 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 	struct guest_ops ops = guest_sim_ops;
 	struct campaign_image run_image = { &image, s };
 	struct campaign c = { .name = plan->name,
+			      .jobs = jobs,
+			      .time_limit_s = time_limit_s,
 			      .images = &run_image,
 			      .images_n = 1,
 			      .ops = &ops,
@@ -166,6 +193,80 @@ static void test_resume(void)
 		differ += strcmp(got, want) != 0;
 	}
 	is_int(differ, 0, "stopped anywhere and resumed, a campaign asks the same probes");
+}
+
+/** What is answered of each replicate of each cell, and how often: the order of probes aside. */
+static char *answers(const char *file)
+{
+	cleanup_free char *path = xasprintf("%s/%s", dir, file);
+	struct strbuf sb = STRBUF_INIT;
+	struct store *store;
+	struct cell *cells;
+	size_t n;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_cells(store, &cells, &n));
+	for (size_t i = 0; i < n; i++) {
+		struct probe_record *probes;
+		size_t probes_n;
+
+		must(store_probes(store, cells[i].key, &probes, &probes_n));
+		for (unsigned r = 0; r < cells[i].replicates; r++)
+			for (size_t k = 0; k < probes_n; k++)
+				if (probes[k].replicate == r)
+					strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", cells[i].key, r,
+						    probes[k].seq, probe_kind_name(probes[k].kind),
+						    (unsigned long long)probes[k].z_kib,
+						    outcome_name(probes[k].outcome));
+		store_probes_free(probes, probes_n);
+	}
+	store_cells_free(cells, n);
+	store_close(store);
+	return strbuf_steal(&sb);
+}
+
+/** Guests side by side: the same questions and answers, whatever the order; stopped and resumed too. */
+static void test_jobs(void)
+{
+	cleanup_free char *want = answers("whole");
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 5 };
+
+	jobs = 3;
+	is_int(run("jobs", &s, false), -1, "a campaign with 3 guests at a time runs to its end");
+	is_int(s.most, 3, "with 3 at a time, and never more");
+
+	cleanup_free char *got = answers("jobs");
+
+	is_str(got, want, "and asks and hears what one with a single guest does");
+	s.lives_left = 7;
+	is_int(run("jobs-resume", &s, false), ERR_INTERRUPTED, "stopped");
+	s.lives_left = -1;
+	is_int(run("jobs-resume", &s, false), -1, "and resumed");
+
+	cleanup_free char *resumed = answers("jobs-resume");
+
+	is_str(resumed, want, "it does so too");
+	jobs = CAMPAIGN_JOBS_MAX;
+	s.most = 0;
+	is_int(run("jobs-many", &s, false), -1, "more guests than questions");
+	ok(s.most <= 12,
+	   "are never more than there are replicates to ask: one question follows from another");
+	jobs = 1;
+}
+
+/** Time runs out: no error, and what is done stays. */
+static void test_time_limit(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+
+	time_limit_s = 1;
+	is_int(run("time", &s, false), -1, "a campaign whose time has run out ends without an error");
+	is_int(result.replicates_left, 12, "but tells what is left");
+	is_int(s.params.lives, 0, "no guest is started that would not end in time");
+	time_limit_s = 3600;
+	is_int(run("time", &s, false), -1, "with time enough");
+	is_int(result.replicates_left, 0, "nothing is left");
+	time_limit_s = (double)INFINITY;
 }
 
 static void test_lost(void)
@@ -528,6 +629,8 @@ int main(void)
 	test_whole();
 	test_threshold();
 	test_resume();
+	test_jobs();
+	test_time_limit();
 	test_lost();
 	test_not_started();
 	test_identity();

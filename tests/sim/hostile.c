@@ -55,7 +55,7 @@ static struct probe_record live(enum probe_kind kind)
 	ops.recv = evil_recv;
 	evil.calls = 0;
 
-	struct err *e = probe_run(&ops, &params, &spec, NULL, NULL, &r);
+	struct err *e = probe_run(&ops, &params, &spec, NULL, &r);
 
 	if (e) {
 		printf("Bail out! %s\n", err_message(e));

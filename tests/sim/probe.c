@@ -16,7 +16,7 @@ static struct probe_record run(struct guest_sim_params *params, enum probe_kind 
 {
 	struct probe_spec spec = make_spec(kind, z_mib);
 	struct probe_record r = { 0 };
-	struct err *e = probe_run(&guest_sim_ops, params, &spec, NULL, NULL, &r);
+	struct err *e = probe_run(&guest_sim_ops, params, &spec, NULL, &r);
 
 	if (e) {
 		printf("Bail out! %s\n", err_message(e));
@@ -130,7 +130,7 @@ static const struct evidence *find_file(const struct snapshot *s, const char *na
 static struct probe_record run_spec(struct guest_sim_params *params, const struct probe_spec *spec)
 {
 	struct probe_record r = { 0 };
-	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, NULL, &r);
+	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, &r);
 
 	if (e) {
 		printf("Bail out! %s\n", err_message(e));
@@ -364,7 +364,7 @@ static void test_slow_ramp(void)
 	spec.ramp_kib_s = 1024;
 	spec.guest.accel = "kvm";
 
-	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, NULL, &r);
+	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &r);
 
 	ok(!e && r.outcome == OUTCOME_ONSET, "a ramp of three minutes reaches its onset");
 	ok(r.phase_ms[PHASE_LOAD] > 180000, "which takes three minutes");
@@ -392,7 +392,7 @@ static void test_negative_control(void)
 
 	spec.fill = "zero";
 
-	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, NULL, &r);
+	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &r);
 
 	ok(!e && r.outcome == OUTCOME_INVALID, "a ballast of zeros is invalid");
 	has_str(r.reason, "zeros", "and the reason says why");

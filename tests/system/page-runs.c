@@ -139,7 +139,7 @@ static struct err *run(void)
 	if (!e)
 		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (!e)
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
 	if (e)
 		return e;
 	e = print_evidence(&r);

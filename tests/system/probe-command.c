@@ -102,7 +102,7 @@ static struct err *run(const struct options *o)
 		.processes = 1,
 	};
 
-	e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+	e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
 	if (e)
 		return e;
 	print_record(&r);

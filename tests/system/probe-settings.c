@@ -142,7 +142,7 @@ static struct err *run(const struct settings *s)
 		struct probe_record r;
 
 		spec.guest.seed = i + 1;
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, NULL, &r);
+		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
 		if (e)
 			break;
 		print_record(&r);

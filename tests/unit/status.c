@@ -60,15 +60,67 @@ static void put_campaign(struct store *store, int64_t run)
 	cell_deinit(&old);
 }
 
+/** What a run with two guests tells of itself. */
+static void put_live(const struct store *store, long pid)
+{
+	struct live live = {
+		.pid = pid,
+		.jobs = 2,
+		.eta_s = 9,
+		.updated_s = 1000,
+		.guests = { { .slot = 0,
+			      .what = (char *)"X=256 \033[2J ramp",
+			      .phase = "boot",
+			      .start_s = 996 },
+			    { .slot = 1,
+			      .what = (char *)"strings grows",
+			      .phase = "load",
+			      .start_s = 997,
+			      .memory_kib = 51200 } },
+		.n = 2,
+	};
+
+	must(live_write(store_live_path(store), &live));
+}
+
+/** A file that is not what a run writes, or another one's, tells nothing; and breaks nothing. */
+static void check_hostile_live(const struct store *store)
+{
+	static const char *const texts[] = {
+		"",
+		"{}",
+		"[1]",
+		"{\"pid\":1,\"jobs\":0,\"eta_s\":1,\"updated_s\":1.0,\"guests\":[]}",
+		"{\"pid\":1,\"jobs\":1,\"eta_s\":null,\"updated_s\":1.0,\"guests\":[{\"slot\":-1}]}",
+		"{\"pid\":1,\"jobs\":1,\"eta_s\":null,\"updated_s\":1.0,\"guests\":[{\"slot\":1,\"cell\":"
+		"\"0123456789abcdef\","
+		"\"what\":\"\",\"phase\":\"boot\",\"start_s\":1.0,\"memory_kib\":1}]}",
+	};
+	struct live live;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		must(file_write_atomic(store_live_path(store), texts[i], strlen(texts[i]), 0600));
+		ok(!live_read(store_live_path(store), &live), texts[i]);
+	}
+	put_live(store, getpid() + 1);
+
+	cleanup_free char *text = NULL;
+	json_t *root = status_of_file(&text);
+
+	is_int(number(root, "running"), 0, "what another process tells does not count");
+	json_decref(root);
+}
+
 static void check_running(void)
 {
 	cleanup_free char *text = NULL;
 	json_t *root = status_of_file(&text);
+	const json_t *guests = json_object_get(root, "guests");
 	const json_t *failures = json_object_get(root, "failures"), *probes = json_object_get(root, "probes");
 
 	is_int(number(root, "total"), 3, "replicates of the current cells");
 	is_int(number(root, "done"), 1, "with their answer");
-	is_int(number(root, "lost"), 1, "given up");
+	is_int(number(root, "failed"), 1, "given up");
 	is_int(number(root, "probes_left"), 1, "one is left");
 	is_int(number(root, "eta_s"), 5, "which takes as long as those before: the sum of the phases");
 	is_int(number(root, "cells"), 2, "cells of an older plan do not count");
@@ -80,7 +132,10 @@ static void check_running(void)
 	       "by outcome");
 	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "reason")), "it did not work",
 	       "and reason");
-	ok(json_is_true(json_object_get(root, "running")), "a run is seen while it runs");
+	is_int(number(root, "running"), 2, "two guests run just now");
+	is_int(number(root, "jobs"), 2, "as many as may");
+	is_int(number(json_array_get(guests, 1), "memory_kib"), 51200, "with their memory");
+	is_str(json_string_value(json_object_get(json_array_get(guests, 1), "phase")), "load", "and phase");
 	is_int(number(root, "pid"), getpid(), "with its pid");
 	is_str(json_string_value(json_object_get(root, "run_status")), "running", "its status");
 	has_str(text, "replicates  1 of 3 done, 1 lost\n", "the text counts replicates");
@@ -88,7 +143,11 @@ static void check_running(void)
 	has_str(text, "agent       at most 344 KiB of the guest's RAM; a sample costs 0.65 ms of its CPU\n",
 		"what the agent costs its guest");
 	has_str(text, "ballast     at most 56 KiB beside Z, and 400 KiB of page tables\n", "and the ballast");
-	has_str(text, "left        about 1 probe, 5 s if run one at a time\n", "and tells the time left");
+	has_str(text, "left        about 1 probe, 5 s with 2 guests at a time\n", "and tells the time left");
+	has_str(text,
+		"running     X=256 ?[2J ramp: boot, since 4 s\n            strings grows: load, load of 50 "
+		"MiB, since 3 s\n",
+		"and what runs, without what a terminal could take for a command");
 	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n",
 		"and why a probe failed");
 	json_decref(root);
@@ -100,7 +159,8 @@ static void check_status(const char *want)
 	json_t *root = status_of_file(&text);
 
 	is_str(json_string_value(json_object_get(root, "run_status")), want, want);
-	ok(json_is_false(json_object_get(root, "running")), "and nobody runs");
+	is_int(number(root, "running"), 0, "and nothing runs");
+	is_int(json_array_size(json_object_get(root, "guests")), 0, "whatever a dead run left behind");
 	json_decref(root);
 }
 
@@ -115,7 +175,9 @@ int main(void)
 	int64_t run = test_begin_run(store);
 
 	put_campaign(store, run);
+	put_live(store, getpid());
 	check_running();
+	check_hostile_live(store);
 	/* Closed without an end of the run: what kill -9 leaves too. */
 	store_close(store);
 	check_status("died");
