@@ -31,8 +31,8 @@ void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid);
 void stage_user_for_qemu(struct stage_user *user);
 
 /**
- * Can the user open path for reading (and writing)? Tried, not calculated: in a child process with the
- * user's ids when they are not our own.
+ * Can the user open path for reading (and writing)? Tried in a child process with the user's ids when they
+ * are not our own; calculated from modes and our access lists when we are not root.
  */
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write);
 

@@ -26,9 +26,7 @@ cat > "$dir/plan.yaml" << END
 name: connections-$$
 image: bookworm
 guest: {ram_mib: [160]}
-method: [growth]
-loads:
-  - {workload: strings, interpreter: [python3]}
+method: [threshold]
 END
 chmod 644 "$dir/plan.yaml"
 
@@ -42,7 +40,7 @@ has_probes() {
 	[ "$(probes "$1")" -ge "$2" ]
 }
 
-# two_probes NAME COMMAND...: swapcal run, ended when both cells have one; COMMAND begins the command line
+# two_probes NAME COMMAND...: swapcal run, ended when it has two; COMMAND begins the command line
 two_probes() {
 	file=$dir/home/$1.swapcal
 	shift
@@ -56,7 +54,7 @@ two_probes() {
 
 # shows FILE: cells and how their first probes ended
 shows() {
-	sqlite3 "$1" "select cell_key, kind, outcome from probe where id <= 2 order by id"
+	sqlite3 "$1" "select cell_key, kind from probe where id <= 2 order by id; select outcome from probe where id = 1"
 }
 
 # ballast FILE: how much of it there was when the guest swapped
@@ -67,7 +65,7 @@ ballast() {
 run="run $dir/plan.yaml"
 two_probes embedded "$swapcal" $run -o "$dir/home/embedded.swapcal"
 shows "$dir/home/embedded.swapcal" > "$dir/want"
-has "$dir/want" '\|growth\|onset$' 'the embedded driver: a workload grows until the guest swaps'
+has "$dir/want" '\|ramp$' 'the embedded driver: a ballast grows until the guest swaps'
 sed 's/^/# /' "$dir/want"
 want=$(ballast "$dir/home/embedded.swapcal")
 
