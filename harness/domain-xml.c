@@ -177,7 +177,8 @@ static void add_devices(struct strbuf *sb, const struct domain_spec *spec,
 	add_around(sb, "   <source mode='connect' path='", extra->agent_socket, "'/>\n");
 	strbuf_adds(sb, "   <target type='virtio' name='" PROTO_PORT_NAME "'/>\n  </channel>\n"
 			"  <serial type='file'>\n");
-	add_around(sb, "   <source path='", extra->console_path, "'/>\n");
+	/* append: a new file, which else virtlogd makes, would be root's. */
+	add_around(sb, "   <source path='", extra->console_path, "' append='on'/>\n");
 	strbuf_adds(sb, "   <target type='isa-serial' port='0'/>\n  </serial>\n"
 			"  <memballoon model='none'/>\n"
 			"  <panic model='isa'/>\n"

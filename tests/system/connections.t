@@ -35,20 +35,26 @@ probes() {
 	[ -s "$1" ] && sqlite3 "$1" 'select count(*) from probe' 2> /dev/null || echo 0
 }
 
-# has_probes FILE N
-has_probes() {
-	[ "$(probes "$1")" -ge "$2" ]
+# has_probes_or_ended FILE N PID
+has_probes_or_ended() {
+	[ "$(probes "$1")" -ge "$2" ] || has_ended "$3"
 }
 
-# two_probes NAME COMMAND...: swapcal run, ended when it has two; COMMAND begins the command line
-two_probes() {
-	file=$dir/home/$1.swapcal
-	shift
+# some_probes N NAME COMMAND...: swapcal run, ended when it has N; COMMAND begins the command line
+some_probes() {
+	wanted=$1
+	file=$dir/home/$2.swapcal
+	shift 2
 	"$@" > "$file.out" 2>&1 &
-	wait_until 180 has_probes "$file" 2
+	wait_until 180 has_probes_or_ended "$file" "$wanted" $!
 	# By the file that it writes: in front of it there may be others.
-	kill -TERM "$(cat "$file-lock")"
+	[ -e "$file-lock" ] && kill -TERM "$(cat "$file-lock")"
 	wait $!
+}
+
+# two_probes NAME COMMAND...: the same with 2
+two_probes() {
+	some_probes 2 "$@"
 	is $? 130 "$(basename "$file" .swapcal): interrupted after two probes"
 }
 
@@ -88,6 +94,13 @@ same_answers loopback "qemu+tcp://127.0.0.1:$port/system"
 two_probes user in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
 	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" $run -c qemu:///system -o "$dir/home/user.swapcal"
 same_answers user qemu:///system
+# The daemon's log keeper, which is root's, writes the console.
+sed 's/160/40/' "$dir/plan.yaml" > "$dir/small.yaml"
+some_probes 1 small in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
+	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" run "$dir/small.yaml" -c qemu:///system -o "$dir/home/small.swapcal"
+sqlite3 "$dir/home/small.swapcal" 'select outcome, reason, console from probe limit 1' > "$dir/small" 2>&1
+has "$dir/small" '^boot-fail\|' 'user: a guest too small to boot'
+has "$dir/small" 'Kernel panic' '... of which the console can be read'
 
 # A session's daemons, which would live on for two minutes if libvirt started them.
 as_nobody virtlogd > "$dir/session-virtlogd.out" 2>&1 &
