@@ -57,6 +57,8 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 	if (!e)
 		e = initramfs_write(image, host->initrd);
 	if (!e)
+		e = domain_show_file(conn, host->initrd);
+	if (!e)
 		e = guest_vm_describe(host, image, user_disk);
 	if (e)
 		return err_wrap(e, "image in '%s'", image->dir);
