@@ -133,7 +133,7 @@ submit() {
 submit
 is "$?" 0 'a plan is submitted'
 has "$dir/submitted" '^array [0-9]+, merge [0-9]+$' 'as two jobs'
-finish 240
+finish 600
 is "$state:$status" COMPLETED:0 'the merge job ends well'
 for k in 1 2 3 4; do
 	has "$work/night.swapcal.shards/$k-of-4.log" "shard $k/4 of the plan: $((k < 4)) of its 3 cells" "shard $k has its cells"
@@ -146,7 +146,7 @@ is "$(find "$work" -name '*-lock' -o -name '*-wal' -o -name '*.new' -o -name '*.
 # The same command again: everything is answered already.
 probes=$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')
 submit
-finish 60
+finish 180
 is "$state:$status" COMPLETED:0 'the same command again ends well'
 is "$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')" "$probes" 'asks nothing anew'
 [ -e "$work/night.swapcal.~1~" ]
@@ -162,7 +162,7 @@ chmod +x "$work/swapcal on bad node"
 rm "$work/night.swapcal.shards/2-of-4.swapcal"
 sqlite3 "$work/night.swapcal.shards/3-of-4.swapcal" 'delete from probe'
 SWAPCAL="$work/swapcal on bad node" submit
-finish 60
+finish 180
 is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
 has "$work/night.swapcal.report" 'shards without results, of 4: 2$' 'as does the report'
 has "$work/night.swapcal.report" '1 of 2 replicates are not answered, 0 of them lost' 'of what has no answer too'
