@@ -23,6 +23,7 @@
 #include "harness/report-format.h"
 #include "harness/run-progress.h"
 #include "harness/shard.h"
+#include "harness/state-cache.h"
 #include "harness/userdisk.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
@@ -302,6 +303,9 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	progress = run_progress_create(store_live_path(store), o->jobs, &campaign.events);
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
+	/* A run that goes on with this campaign wants them. */
+	if (!e && !result.replicates_left)
+		state_cache_forget(store_id(store));
 
 	struct err *end = store_end_run(store, campaign.run_id, run_status(e, &result));
 

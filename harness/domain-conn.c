@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +70,9 @@ static void *run_events(void *arg)
 static struct err *initialize(void)
 {
 	virSetErrorFunc(NULL, ignore_error);
+	/* Else it warns on standard error of each guest for which its definition asks for something unusual.
+	 */
+	setenv("LIBVIRT_LOG_FILTERS", "4:qemu.qemu_domain", 0);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
 	    virEventAddTimeout(TICK_MS, tick, NULL, NULL) < 0)
 		return domain_virt_error();
@@ -211,11 +215,10 @@ static struct err *open_locked(struct domain_conn *conn)
 		e = acquire_events();
 	if (e)
 		return e;
-	conn->virt = virConnectOpen(conn->uri);
-	if (!conn->virt) {
-		e = err_set_kind(domain_virt_error(), ERR_HOST);
+	e = domain_virt_open(conn->uri, conn->is_embedded, &conn->virt);
+	if (e) {
 		release_events();
-		return err_wrap(e, "cannot connect to '%s'", conn->uri);
+		return e;
 	}
 	find_user(conn);
 	if (!conn->is_embedded)
@@ -249,6 +252,7 @@ struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
 	conn->uri = xstrdup(uri ? uri : "");
 	conn->is_embedded = !uri;
 	pthread_mutex_init(&conn->lock, NULL);
+	pthread_mutex_init(&conn->reach_lock, NULL);
 	pthread_mutex_lock(&process.lock);
 	e = open_locked(conn);
 	pthread_mutex_unlock(&process.lock);
@@ -268,6 +272,7 @@ void domain_conn_close(struct domain_conn *conn)
 	pthread_mutex_lock(&process.lock);
 	close_locked(conn);
 	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_destroy(&conn->reach_lock);
 	pthread_mutex_destroy(&conn->lock);
 	free(conn->dac_label);
 	free(conn->uri);

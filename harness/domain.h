@@ -83,13 +83,20 @@ struct domain_spec {
 	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
 	const char *scratch_disk; /**< the same */
 	const char *user_disk;    /**< like root_disk */
+	/**
+	 * What domain_save() wrote of a guest that differs from this one in name and paths only, for the
+	 * guest to go on from; NULL: it boots. The file is changed, so it serves one start at a time.
+	 */
+	const char *saved;
 };
 
 struct domain;
 
 /**
  * Starts a transient guest that dies with the connection. Its agent port is connected from the first
- * instruction on.
+ * instruction on. An error has QEMU's log as its detail. A connection whose daemon was restarted is opened
+ * again; when that fails, the error is of kind ERR_HOST. No call about a guest takes longer than a minute or
+ * so: QEMU is killed when it does not answer.
  */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec,
 			 struct domain **ret) must_check;
@@ -100,18 +107,31 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
  */
 int domain_agent_fd(struct domain *d);
 
+/**
+ * Writes the guest to a file at path, from which others can go on, and ends it. Who opens the file is
+ * libvirt: in this process with an embedded driver, else in its daemon. After an error there may be a part of
+ * it.
+ */
+struct err *domain_save(struct domain *d, const char *path) must_check;
+
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
 enum guest_state domain_state(struct domain *d);
 
-/** Bytes written to the swap disk so far. Fails once the guest is gone. */
+/** Bytes written to the swap disk so far. Fails once the guest is gone, or stopped. */
 struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes) must_check;
 
 /**
  * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or
- * newline are shown as '?'. When QEMU ended by itself, followed by the last of what it said. To be freed.
- * Never NULL.
+ * newline are shown as '?'. To be freed. Never NULL.
  */
 char *domain_console(struct domain *d);
+
+/** The same of QEMU's log; "" when there is none, or it may not be read. */
+char *domain_log(struct domain *d);
+
+/** How QEMU ended: "exit status 1", "signal 9 (Killed)"; "running" or "stopped" when it did not. To be
+ * freed. */
+char *domain_ending(struct domain *d);
 
 /** The full command line of the QEMU process, shell-quoted, to be freed; "" when it cannot be read. */
 char *domain_command_line(struct domain *d);

@@ -24,6 +24,7 @@ struct store {
 	char *lock_path; /**< PATH-lock */
 	char *live_path; /**< PATH-live */
 	int lock_fd;     /**< held by a writer, else -1 */
+	char id[33];     /**< see store_id(); "" of one that is only read */
 	bool is_writing; /**< opened for writing, and found to be ours */
 };
 
@@ -41,6 +42,9 @@ struct err *store_schema_create(struct store *store) must_check;
  * nothing at all.
  */
 struct err *store_schema_check(struct store *store, bool *ret_is_empty) must_check;
+
+/** Reads the id of a file that is written to, which it gets when it has none. */
+struct err *store_read_id(struct store *store) must_check;
 
 /** Takes the writer's lock, or fails with an error that names its owner. */
 struct err *store_lock(struct store *store) must_check;

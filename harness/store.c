@@ -106,7 +106,7 @@ static struct err *begin_writing(struct store *store, bool is_empty)
 	if (!e)
 		e = store_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
 	store->is_writing = !e;
-	return e;
+	return e ? e : store_read_id(store);
 }
 
 static struct err *open_checked(struct store *store, enum store_mode mode)
@@ -155,6 +155,11 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 	return NULL;
 }
 
+const char *store_id(const struct store *store)
+{
+	return store->id;
+}
+
 /*
  * Brings everything into the one file. With a reader in the way the -wal stays, and nothing is lost by that.
  */
@@ -171,6 +176,11 @@ static void end_writing(struct store *store)
 const char *store_live_path(const struct store *store)
 {
 	return store->live_path;
+}
+
+const char *store_name(const struct store *store)
+{
+	return store->name;
 }
 
 void store_close(struct store *store)

@@ -28,7 +28,8 @@ struct err *file_mkdirs(const char *dir, mode_t mode) must_check;
 /** Removes path and everything below it, not following symlinks; a missing path is fine. */
 struct err *file_remove_tree(const char *path) must_check;
 
-/** Copies from to to, a new file with the given mode; shares blocks where the file system can. */
+/** Copies a regular file to a new one with the given mode; shares blocks where the file system can, and keeps
+ * holes. */
 struct err *file_copy(const char *from, const char *to, mode_t mode) must_check;
 
 /** Gives the complete file from its name to, durably, unless there is something of that name already. */
