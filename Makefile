@@ -165,6 +165,8 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 	install -D -m 755 swapcal $(DESTDIR)$(BINDIR)/swapcal
 	for f in vm-images/*.yaml guest/workloads/*.py guest/workloads/*.lua calibrate/metrics/*.sql examples/*.yaml examples/*.csv; do \
 		install -D -m 644 $$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
+	for f in contrib/slurm/*.sh; do install -D -m 755 $$f $(DESTDIR)$(DATADIR)/$$f || exit 1; done
+	install -D -m 644 contrib/slurm/README.md $(DESTDIR)$(DATADIR)/contrib/slurm/README.md
 	for f in $(MAN_PAGES); do \
 		install -D -m 644 $$f $(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/} || exit 1; done
 

@@ -31,7 +31,10 @@
 
 static int child_fd = -1;
 
-static void send_hello(const char *error)
+/* Why this guest is of no use, "" when it is of some. */
+static char unfit[384];
+
+static void send_hello(void)
 {
 	static char meminfo[4096];
 	struct utsname u = { .release = "" };
@@ -46,7 +49,7 @@ static void send_hello(const char *error)
 	msg_int("mem_available_kib", (int64_t)text_number(meminfo, "MemAvailable:"));
 	msg_int("page_size", sysconf(_SC_PAGESIZE));
 	msg_int("cpus", sysconf(_SC_NPROCESSORS_ONLN));
-	msg_string("error", error ? error : "");
+	msg_string("error", unfit);
 	msg_send(0);
 }
 
@@ -270,6 +273,13 @@ static void do_snapshot(int64_t id, const struct json_object *o)
 	msg_reply(id, NULL);
 }
 
+static void do_hello(int64_t id, const struct json_object *o)
+{
+	(void)id;
+	(void)o;
+	send_hello();
+}
+
 static void do_poweroff(int64_t id, const struct json_object *o)
 {
 	(void)id;
@@ -287,7 +297,7 @@ static const struct request {
 	{ "signal", do_signal },     { "freeze", do_freeze },
 	{ "thaw", do_thaw },         { "unreference", do_unreference },
 	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
-	{ "zram", do_zram },
+	{ "zram", do_zram },         { "hello", do_hello },
 };
 
 void agent_handle(char *json, size_t len)
@@ -339,13 +349,13 @@ static const char *catch_children(void)
 }
 
 /* The first reason why this guest is of no use stays; what follows is often its consequence. */
-static void note_error(char *first, size_t size, const char *error)
+static void note_error(const char *error)
 {
 	if (!error)
 		return;
 	say("%s", error);
-	if (!first[0])
-		snprintf(first, size, "%s", error);
+	if (!unfit[0])
+		snprintf(unfit, sizeof(unfit), "%s", error);
 }
 
 static int poll_timeout_ms(uint64_t heartbeat_us, bool more)
@@ -397,18 +407,16 @@ _Noreturn static void serve(void)
 
 int main(void)
 {
-	char error[384] = "";
-
-	note_error(error, sizeof(error), boot_system());
-	note_error(error, sizeof(error), boot_root_image());
-	note_error(error, sizeof(error), boot_user());
-	note_error(error, sizeof(error), boot_scratch());
-	note_error(error, sizeof(error), cgroup_init());
-	note_error(error, sizeof(error), catch_children());
-	note_error(error, sizeof(error), load_init());
-	note_error(error, sizeof(error), sample_init());
-	note_error(error, sizeof(error), pagemap_init());
-	note_error(error, sizeof(error), claim_resources());
+	note_error(boot_system());
+	note_error(boot_root_image());
+	note_error(boot_user());
+	note_error(boot_scratch());
+	note_error(cgroup_init());
+	note_error(catch_children());
+	note_error(load_init());
+	note_error(sample_init());
+	note_error(pagemap_init());
+	note_error(claim_resources());
 
 	const char *no_port = port_open();
 
@@ -416,6 +424,6 @@ int main(void)
 		say("%s", no_port);
 		power_off();
 	}
-	send_hello(error);
+	send_hello();
 	serve();
 }

@@ -50,7 +50,8 @@
  *                                  until the load stood still), evidence_us (from the first file's to the
  *                                  last one's end), frozen_us (from the order to freeze until now; both 0
  *                                  when the load is not frozen)
- *   poweroff                       no reply
+ *   hello                          no reply, but a hello again: for a host that did not hear the first one,
+ * as when the guest goes on from a saved state poweroff                       no reply
  *
  * Agent to host:
  *
@@ -77,7 +78,7 @@
 #include <string.h>
 
 /** Version of everything in this header; both ends must have the same. */
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 
 /** "SWC1", read as a little-endian number. */
 #define PROTO_MAGIC 0x31435753u

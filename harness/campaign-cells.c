@@ -52,6 +52,11 @@ bool cell_is(const struct cell *cell, enum method method)
 	return strcmp(cell_str(cell, "method"), method_name(method)) == 0;
 }
 
+bool cell_is_restored(const struct cell *cell)
+{
+	return strcmp(cell_str(cell, "start"), "restore") == 0;
+}
+
 bool cell_is_forked(const struct cell *cell)
 {
 	return strcmp(cell_str(cell, "launch"), "forked") == 0;
@@ -121,7 +126,7 @@ static json_t *shared_identity(const struct plan *plan, const char *name, const 
 			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "image",
 			 name, "image_content", content, "kernel", image ? image_kernel_release(image) : "?",
 			 "cmdline", guest_vm_cmdline(plan->icount), "cpu", DOMAIN_CPU_MODEL, "accel", accel,
-			 "icount", (int)plan->icount, "start", "boot", "onset", plan->rule->name,
+			 "icount", (int)plan->icount, "start", plan->start, "onset", plan->rule->name,
 			 "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS, "ramp_kib_s",
 			 (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol", PROTO_VERSION,
 			 "agent", programs, "fill", plan->fill, "workloads", plan->own_key);
@@ -329,6 +334,8 @@ static void add_sizes(struct cell_list *list, const json_t *settings)
 
 	json_object_set_new(guest, "x_lo_mib", json_integer(lo));
 	json_object_set_new(guest, "x_hi_mib", json_integer(hi));
+	/* Each probe has a guest of another size, so that a saved one would serve once. */
+	json_object_set_new(guest, "start", json_string("boot"));
 	add_loads(list, guest, first_key, true);
 	json_decref(guest);
 }

@@ -80,6 +80,8 @@ static struct probe_spec make_spec(const struct life *life, const struct cell_st
 			.vcpus = cell_uint(cell, "vcpus"),
 			.cpus = life->cpus,
 			.seed = probe_seed(life->campaign->seed, cell, state),
+			.state_owner = cell_is_restored(cell) ? store_id(life->campaign->store) : NULL,
+			.state_number = state->replicate,
 		},
 		.swap_kind = cell_str(cell, "swap"),
 		.swappiness = cell_uint(cell, "swappiness"),

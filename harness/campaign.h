@@ -38,6 +38,9 @@ bool cell_bool(const struct cell *cell, const char *key);
 /** Is it a cell of that method? */
 bool cell_is(const struct cell *cell, enum method method);
 
+/** Do its guests go on from saved boots? */
+bool cell_is_restored(const struct cell *cell);
+
 /** Are the processes of its load forked from the first one? */
 bool cell_is_forked(const struct cell *cell);
 

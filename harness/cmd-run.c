@@ -22,6 +22,8 @@
 #include "harness/probe-time.h"
 #include "harness/report-format.h"
 #include "harness/run-progress.h"
+#include "harness/shard.h"
+#include "harness/state-cache.h"
 #include "harness/userdisk.h"
 
 DEFINE_CLEANUP(cleanup_plan, struct plan *, plan_destroy)
@@ -47,6 +49,8 @@ struct options {
 	unsigned jobs;
 	double time_limit_s;
 	bool is_dry_run, retry_failed, is_help;
+	struct shard shard;
+	const char *shard_text; /**< NULL: the whole plan */
 };
 
 static const char help[] =
@@ -61,6 +65,9 @@ static const char help[] =
 	"      --time-limit TIME  begin no probe that would not end in TIME (8h, 90m, 7h30m), and stop then\n"
 	"  -n, --dry-run          check the plan, list its cells and an estimate of the time, start nothing\n"
 	"      --retry-failed     ask again what failed in earlier runs\n"
+	"      --shard K/N        only shard K of N of the plan's cells: for N machines, each with a FILE "
+	"of\n"
+	"                         its own, which 'swapcal merge' joins\n"
 	"      --accel ACCEL      kvm, tcg or auto (default): KVM if a guest really boots under it\n"
 	"  -c, --connect URI      libvirt connection; default $LIBVIRT_DEFAULT_URI, else an embedded driver\n"
 	"  -h, --help             this text\n"
@@ -78,7 +85,7 @@ static const char help[] =
 
 static struct err *parse_options(int argc, char **argv, struct options *ret)
 {
-	enum { OPT_RETRY = 256, OPT_ACCEL, OPT_TIME_LIMIT };
+	enum { OPT_RETRY = 256, OPT_ACCEL, OPT_TIME_LIMIT, OPT_SHARD };
 	static const struct option long_options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "jobs", required_argument, NULL, 'j' },
@@ -86,6 +93,7 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "retry-failed", no_argument, NULL, OPT_RETRY },
 		{ "accel", required_argument, NULL, OPT_ACCEL },
+		{ "shard", required_argument, NULL, OPT_SHARD },
 		{ "connect", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -115,6 +123,9 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		case OPT_ACCEL:
 			o.accel = optarg;
 			break;
+		case OPT_SHARD:
+			o.shard_text = optarg;
+			break;
 		case 'c':
 			o.uri = optarg;
 			break;
@@ -131,6 +142,8 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 				 o.accel);
 	if (!e && !o.is_help && !o.output && !o.is_dry_run)
 		e = err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	if (!e && o.shard_text)
+		e = shard_parse(o.shard_text, &o.shard);
 	if (e)
 		return e;
 	*ret = o;
@@ -161,8 +174,22 @@ static void print_cell(const struct cell *cell, const struct cell *cells, size_t
 	printf("%s\n", strbuf_str(&line));
 }
 
-static struct err *dry_run(const struct plan *plan, const struct images *images, const char *accel,
-			   unsigned jobs)
+/** The plan's cells, or those of a shard of it. */
+static void expand(const struct options *o, const struct plan *plan, const struct images *images,
+		   const char *accel, struct cell **ret, size_t *ret_n)
+{
+	campaign_expand(plan, images->built, accel, ret, ret_n);
+
+	size_t all = *ret_n;
+
+	*ret_n = shard_select(&o->shard, *ret, all);
+	if (o->shard_text)
+		log_note("shard %s of the plan: %zu of its %zu cells%s", o->shard_text, *ret_n, all,
+			 *ret_n ? "" : "; more shards than cells, nothing is left for this one");
+}
+
+static struct err *dry_run(const struct options *o, const struct plan *plan, const struct images *images,
+			   const char *accel)
 {
 	struct cell *cells;
 	size_t n;
@@ -170,7 +197,7 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 	double seconds = 0;
 
 	/* Nothing is started, so an undecided accelerator stays so. */
-	campaign_expand(plan, images->built, accel, &cells, &n);
+	expand(o, plan, images, accel, &cells, &n);
 	printf("plan %s: %zu cells, %u replicate(s) each, accelerator %s\n", plan->name, n, plan->replicates,
 	       accel);
 	printf("%-12s  %-12s  %s\n", "cell", "method", "guest and load");
@@ -192,7 +219,7 @@ static struct err *dry_run(const struct plan *plan, const struct images *images,
 	if (strcmp(accel, "auto") == 0)
 		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
 
-	cleanup_free char *time = probe_time_format(seconds / jobs);
+	cleanup_free char *time = probe_time_format(seconds / o->jobs);
 
 	printf("about %u probes; about %s, as under TCG on a small machine\n", probes, time);
 	store_cells_free(cells, n);
@@ -262,6 +289,8 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	};
 	struct campaign_result result;
 
+	if (o->shard_text)
+		json_object_set_new(audit, "shard", json_string(o->shard_text));
 	if (plan->own.n)
 		json_object_set_new(audit, "workloads", userdisk_describe(&plan->own));
 
@@ -274,6 +303,9 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	progress = run_progress_create(store_live_path(store), o->jobs, &campaign.events);
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
+	/* A run that goes on with this campaign wants them. */
+	if (!e && !result.replicates_left)
+		state_cache_forget(store_id(store));
 
 	struct err *end = store_end_run(store, campaign.run_id, run_status(e, &result));
 
@@ -337,7 +369,7 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, st
 	struct cell *cells;
 	size_t n;
 
-	campaign_expand(plan, images->built, accel, &cells, &n);
+	expand(o, plan, images, accel, &cells, &n);
 	e = host_room_check(o->jobs, largest_ram_mib(cells, n), host_room_available_kib());
 	if (!e)
 		e = set_cells(store, cells, n);
@@ -379,7 +411,7 @@ struct err *cmd_run(int argc, char **argv)
 	if (!e)
 		e = plan_check_images(plan, images.built);
 	if (!e)
-		e = o.is_dry_run ? dry_run(plan, &images, o.accel, o.jobs)
+		e = o.is_dry_run ? dry_run(&o, plan, &images, o.accel)
 				 : run_plan(&o, plan, &images, argc, argv);
 	return e;
 }

@@ -14,6 +14,7 @@ struct err *cmd_doctor(int argc, char **argv) must_check;
 struct err *cmd_export(int argc, char **argv) must_check;
 struct err *cmd_image(int argc, char **argv) must_check;
 struct err *cmd_measure(int argc, char **argv) must_check;
+struct err *cmd_merge(int argc, char **argv) must_check;
 struct err *cmd_metrics(int argc, char **argv) must_check;
 struct err *cmd_report(int argc, char **argv) must_check;
 struct err *cmd_run(int argc, char **argv) must_check;

@@ -213,6 +213,12 @@ struct err *domain_xml_build(const struct domain_spec *spec, const struct domain
 	if (extra->dac_label)
 		add_around(&sb, " <seclabel type='static' model='dac' relabel='no'><label>", extra->dac_label,
 			   "</label></seclabel>\n");
+	/*
+	 * Without this capability libvirt reads the processor's features in 2 requests to QEMU instead of
+	 * 399, which took 0.3 s of each start; with check='none' it does nothing with them.
+	 */
+	strbuf_adds(&sb, " <qemu:capabilities>\n  <qemu:del capability='cpu-unavailable-features'/>\n"
+			 " </qemu:capabilities>\n");
 	/* shift=3: 8 ns an instruction, about what TCG takes, so that guest time keeps pace with ours. */
 	if (spec->icount)
 		strbuf_adds(&sb, " <qemu:commandline>\n"

@@ -17,6 +17,7 @@
 #include "harness/domain-internal.h"
 #include "harness/domain-xml.h"
 #include "harness/process.h"
+#include "harness/save-image.h"
 
 /** How much of the console and of QEMU's log is kept. */
 #define TAIL_BYTES 16384
@@ -97,6 +98,31 @@ void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *n
 	}
 }
 
+static struct err *boot(struct domain *d, const char *xml)
+{
+	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
+	d->virt = virDomainCreateXML(d->conn->virt, xml,
+				     d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	return d->virt ? NULL : domain_virt_error();
+}
+
+/*
+ * libvirt does not restore a guest under another name, but goes by the definition in the file. A restored
+ * guest cannot be had destroyed with the connection: its agent powers it off when we are gone, and what is
+ * left of that is ended by the next run.
+ */
+static struct err *restore(struct domain *d, const char *saved, const char *xml)
+{
+	struct err *e = save_image_set_xml(saved, xml);
+
+	if (e)
+		return e;
+	if (virDomainRestoreFlags(d->conn->virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		return domain_virt_error();
+	d->virt = virDomainLookupByName(d->conn->virt, d->name);
+	return d->virt ? NULL : domain_virt_error();
+}
+
 static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
 {
 	cleanup_free char *owner = process_identity(getpid());
@@ -114,11 +140,9 @@ static struct err *create(struct domain *d, const struct domain_spec *spec, int 
 		e = file_write_atomic(d->console_path, "", 0, 0600);
 	if (e)
 		return e;
-	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
-	d->virt = virDomainCreateXML(d->conn->virt, xml,
-				     d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
-	if (!d->virt)
-		return domain_virt_error();
+	e = spec->saved ? restore(d, spec->saved, xml) : boot(d, xml);
+	if (e)
+		return e;
 	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
 	if (!e)
 		d->command_line = process_command_line(d->qemu.pid);
@@ -169,6 +193,13 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 int domain_agent_fd(struct domain *d)
 {
 	return d->qemu.fd;
+}
+
+struct err *domain_save(struct domain *d, const char *path)
+{
+	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		return err_wrap(domain_virt_error(), "guest '%s' cannot be saved", d->name);
+	return NULL;
 }
 
 /** Has the QEMU process ended? */

@@ -83,6 +83,11 @@ struct domain_spec {
 	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
 	const char *scratch_disk; /**< the same */
 	const char *user_disk;    /**< like root_disk */
+	/**
+	 * What domain_save() wrote of a guest that differs from this one in name and paths only, for the
+	 * guest to go on from; NULL: it boots. The file is changed, so it serves one start at a time.
+	 */
+	const char *saved;
 };
 
 struct domain;
@@ -99,6 +104,13 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
  * gone.
  */
 int domain_agent_fd(struct domain *d);
+
+/**
+ * Writes the guest to a file at path, from which others can go on, and ends it. Who opens the file is
+ * libvirt: in this process with an embedded driver, else in its daemon. After an error there may be a part of
+ * it.
+ */
+struct err *domain_save(struct domain *d, const char *path) must_check;
 
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
 enum guest_state domain_state(struct domain *d);

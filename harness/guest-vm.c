@@ -7,7 +7,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/channel.h"
+#include "harness/guest-vm-internal.h"
 #include "harness/initramfs.h"
 #include "harness/scratchdisk.h"
 #include "harness/swapdisk.h"
@@ -25,17 +25,6 @@
 #define CMDLINE        "console=ttyS0 quiet panic=-1 cryptomgr.notests edd=off mitigations=off"
 #define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps idle=poll"
 
-struct guest_vm_host {
-	struct domain_conn *conn;
-	char *kernel, *initrd, *root_disk, *user_disk;
-};
-
-struct guest {
-	struct domain *domain;
-	struct channel *channel;
-	char *swap_disk, *scratch_disk; /* scratch_disk: NULL when there is none */
-};
-
 const char *guest_vm_cmdline(bool icount)
 {
 	return icount ? CMDLINE_ICOUNT : CMDLINE;
@@ -49,6 +38,7 @@ void guest_vm_host_destroy(struct guest_vm_host *host)
 	free(host->initrd);
 	free(host->root_disk);
 	free(host->user_disk);
+	free(host->content);
 	free(host);
 }
 
@@ -70,13 +60,15 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 		e = domain_stage_file(conn, user_disk, &host->user_disk);
 	if (!e)
 		e = initramfs_write(image, host->initrd);
+	if (!e)
+		e = guest_vm_describe(host, image, user_disk);
 	if (e)
 		return err_wrap(e, "image in '%s'", image->dir);
 	*ret = take_ptr(host);
 	return NULL;
 }
 
-static void vm_stop(struct guest *g)
+void guest_vm_stop(struct guest *g)
 {
 	channel_destroy(g->channel);
 	if (g->domain)
@@ -88,9 +80,10 @@ static void vm_stop(struct guest *g)
 	free(g->scratch_disk);
 	free(g);
 }
-DEFINE_CLEANUP(cleanup_guest, struct guest *, vm_stop)
 
-static struct err *make_disks(struct guest *g, struct domain_conn *conn, const struct guest_config *config)
+/** saved_dir NULL: of a guest that boots. */
+static struct err *make_disks(struct guest *g, struct domain_conn *conn, const struct guest_config *config,
+			      const char *saved_dir)
 {
 	g->swap_disk = xasprintf("%s/%s.swap", domain_conn_workdir(conn), config->name);
 
@@ -101,16 +94,18 @@ static struct err *make_disks(struct guest *g, struct domain_conn *conn, const s
 	if (e || !config->scratch_mib)
 		return e;
 	g->scratch_disk = xasprintf("%s/%s.scratch", domain_conn_workdir(conn), config->name);
-	e = scratchdisk_create(g->scratch_disk, config->scratch_mib);
+	e = saved_dir ? guest_vm_get_scratch(saved_dir, g->scratch_disk)
+		      : scratchdisk_create(g->scratch_disk, config->scratch_mib);
 	return e ? e : domain_own_file(conn, g->scratch_disk);
 }
 
-static struct err *vm_start(void *ctx, const struct guest_config *config, struct guest **ret)
+struct err *guest_vm_launch(struct guest_vm_host *host, const struct guest_config *config,
+			    const char *saved_dir, struct guest **ret)
 {
-	struct guest_vm_host *host = ctx;
 	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
+	cleanup_free char *memory = saved_dir ? guest_vm_memory_path(saved_dir) : NULL;
 
-	struct err *e = make_disks(g, host->conn, config);
+	struct err *e = make_disks(g, host->conn, config, saved_dir);
 
 	if (e)
 		return e;
@@ -129,6 +124,7 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 		.swap_disk = g->swap_disk,
 		.scratch_disk = g->scratch_disk,
 		.user_disk = host->user_disk,
+		.saved = memory,
 	};
 
 	e = domain_start(host->conn, &spec, &g->domain);
@@ -137,6 +133,14 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 	g->channel = channel_create(domain_agent_fd(g->domain));
 	*ret = take_ptr(g);
 	return NULL;
+}
+
+static struct err *vm_start(void *ctx, const struct guest_config *config, struct guest **ret)
+{
+	struct guest_vm_host *host = ctx;
+
+	return config->state_owner ? guest_vm_start_saved(host, config, ret)
+				   : guest_vm_launch(host, config, NULL, ret);
 }
 
 static struct err *vm_send(struct guest *g, json_t *json)
@@ -184,5 +188,5 @@ const struct guest_ops guest_vm_ops = {
 	.console = vm_console,
 	.command_line = vm_command_line,
 	.now_ms = vm_now_ms,
-	.stop = vm_stop,
+	.stop = guest_vm_stop,
 };

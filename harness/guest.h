@@ -25,7 +25,20 @@ struct guest_config {
 	unsigned vcpus;
 	const char *cpus; /**< the host's CPUs it may run on, as in "0,2"; NULL: any */
 	uint64_t seed;
+	/**
+	 * NULL: the guest boots. Else it goes on from a boot that was saved, the same for all guests of this
+	 * configuration with this owner and number; 32 hex digits.
+	 */
+	const char *state_owner;
+	unsigned state_number;
 };
+
+/**
+ * So long may a guest take to its agent's hello, and others so many times longer that are emulated: several
+ * times what it takes on a busy 2-core machine, so that only a guest that hangs takes longer.
+ */
+#define GUEST_BOOT_MS   20000
+#define GUEST_SCALE_TCG 4
 
 /** A message from or to the agent (see guest/proto.h). */
 struct guest_msg {

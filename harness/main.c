@@ -14,6 +14,7 @@ static const struct {
 	{ "doctor", cmd_doctor, "is this host fit? what to do if not" },
 	{ "image", cmd_image, "build, list, show and remove guest images" },
 	{ "run", cmd_run, "run or resume a campaign" },
+	{ "merge", cmd_merge, "join results files, such as those of several machines" },
 	{ "status", cmd_status, "how far a campaign is, what failed and why" },
 	{ "report", cmd_report, "the Y-versus-Z tables of a campaign" },
 	{ "validate", cmd_validate, "does one metric predict swapping? a verdict from old results" },

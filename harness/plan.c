@@ -28,7 +28,7 @@ static const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
 					    NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
 static const char *const swap_names[] = { "disk", "zram", NULL };
-static const char *const start_names[] = { "boot", NULL };
+static const char *const start_names[] = { "boot", "restore", NULL };
 static const char *const fill_names[] = { "random", "half", "zero", NULL };
 static const char *const touch_names[] = { "none", "sweep", "random", NULL };
 static const char *const determinism_names[] = { "none", "icount", NULL };
@@ -36,6 +36,11 @@ static const char *const determinism_names[] = { "none", "icount", NULL };
 const char *method_name(enum method method)
 {
 	return method_names[method];
+}
+
+bool plan_is_restored(const struct plan *plan)
+{
+	return strcmp(plan->start, "restore") == 0;
 }
 
 static struct err *parse_mglru(struct yaml_node guest, struct plan *plan)
@@ -210,7 +215,7 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 					    "onset",   "replicates",  "margin_pct",   "seed",      "loads",
 					    "ballast", "determinism", "interpreters", "workloads", NULL };
 	struct yaml_node name, guest;
-	const char *start, *determinism;
+	const char *determinism;
 	struct err *e = yaml_check_keys(root, keys);
 
 	if (!e)
@@ -226,7 +231,7 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 	if (!e)
 		e = parse_methods(root, plan);
 	if (!e)
-		e = plan_get_choice(root, "start", start_names, &start);
+		e = plan_get_choice(root, "start", start_names, &plan->start);
 	if (!e)
 		e = parse_onset(root, plan);
 	if (!e)
@@ -241,6 +246,11 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 		e = plan_get_choice(root, "determinism", determinism_names, &determinism);
 	if (!e)
 		plan->icount = strcmp(determinism, "icount") == 0;
+	if (!e && plan->icount && plan_is_restored(plan))
+		e = yaml_error(
+			yaml_get(root, "start"),
+			"'restore' is not for 'determinism: icount', whose guests are equal from their "
+			"first instruction on: let them boot");
 	if (!e)
 		e = parse_interpreters(root, plan);
 	if (!e && yaml_is_present(yaml_get(root, "workloads")))

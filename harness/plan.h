@@ -84,10 +84,11 @@ struct plan {
 	unsigned replicates;
 	unsigned seed;
 	double margin_pct;
+	const char *start; /**< how a guest comes to be ready for its load: "boot", "restore" */
 	bool icount;
 	const char *fill; /**< of the ballast: "random", "half", or "zero" for the negative control */
 	struct plan_strings touch; /**< how the ballast uses what it holds: "none", "sweep", "random" */
-	unsigned ballast_mib_s; /**< how fast the ballast grows */
+	unsigned ballast_mib_s;    /**< how fast the ballast grows */
 	struct plan_load *loads;
 	size_t loads_n;
 };
@@ -123,6 +124,9 @@ char *plan_workload_path(const struct plan *plan, const char *workload,
  * when it has none that makes sense. text may be NULL.
  */
 double plan_text_margin_pct(const char *text);
+
+/** Do its guests go on from saved boots? */
+bool plan_is_restored(const struct plan *plan);
 
 /** The payload of one process of that size ("small", "large", "32M"); false when it is none. */
 bool plan_size_kib(const char *size, unsigned *ret);

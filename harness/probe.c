@@ -19,15 +19,14 @@
  */
 
 /*
- * Deadlines under KVM; TCG gets ACCEL_SCALE_TCG times as much. Each is several times what a probe on a busy
+ * Deadlines under KVM; TCG gets GUEST_SCALE_TCG times as much. Each is several times what a probe on a busy
  * 2-core machine took, so that only a guest that hangs meets them. Start and teardown are the hypervisor's,
  * and have limits of their own.
  */
 static const int64_t phase_deadline_ms[PHASE_COUNT] = {
-	[PHASE_BOOT] = 20000,   [PHASE_PREPARE] = 20000,  [PHASE_LOAD] = 150000,
-	[PHASE_SETTLE] = 20000, [PHASE_EVIDENCE] = 30000,
+	[PHASE_BOOT] = GUEST_BOOT_MS, [PHASE_PREPARE] = 20000,  [PHASE_LOAD] = 150000,
+	[PHASE_SETTLE] = 20000,       [PHASE_EVIDENCE] = 30000,
 };
-#define ACCEL_SCALE_TCG 4
 
 /* The agent sends a heartbeat each second of guest time; a guest deep in reclaim may be late. */
 #define SILENCE_MS 10000
@@ -455,7 +454,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 		.ops = ops,
 		.spec = spec,
 		.rec = &rec,
-		.scale = strcmp(spec->guest.accel, "kvm") == 0 ? 1 : ACCEL_SCALE_TCG,
+		.scale = strcmp(spec->guest.accel, "kvm") == 0 ? 1 : GUEST_SCALE_TCG,
 	};
 
 	if (events)

@@ -24,6 +24,7 @@ struct store {
 	char *lock_path; /**< PATH-lock */
 	char *live_path; /**< PATH-live */
 	int lock_fd;     /**< held by a writer, else -1 */
+	char id[33];     /**< see store_id(); "" of one that is only read */
 	bool is_writing; /**< opened for writing, and found to be ours */
 };
 
@@ -41,6 +42,9 @@ struct err *store_schema_create(struct store *store) must_check;
  * nothing at all.
  */
 struct err *store_schema_check(struct store *store, bool *ret_is_empty) must_check;
+
+/** Reads the id of a file that is written to, which it gets when it has none. */
+struct err *store_read_id(struct store *store) must_check;
 
 /** Takes the writer's lock, or fails with an error that names its owner. */
 struct err *store_lock(struct store *store) must_check;
@@ -68,6 +72,17 @@ struct err *store_exec(struct store *store, const char *sql) must_check;
 
 /** The number a one-value query gives. */
 struct err *store_query_int(struct store *store, const char *sql, int64_t *ret) must_check;
+
+/** A row of key, threshold_key, position, replicates, identity; checked. The cell is the caller's also on
+ * failure. */
+struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell) must_check;
+
+/** The probe of that id, which there must be, without samples and snapshots; the caller's also on failure. */
+struct err *store_read_probe(struct store *store, int64_t id, struct probe_record *r) must_check;
+
+/** A row of probe and nothing that hangs off it, within its transaction. */
+struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
+			       int64_t *ret_id) must_check;
 
 /** Write what hangs off a probe, within its transaction. */
 struct err *store_put_series(struct store *store, int64_t probe_id, const struct probe_record *r) must_check;

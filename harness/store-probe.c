@@ -147,8 +147,8 @@ static void add_column_names(struct strbuf *sb)
 		strbuf_addf(sb, "%s%s", i ? ", " : "", columns[i].name);
 }
 
-static struct err *insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
-				int64_t *ret_id)
+struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
+			       int64_t *ret_id)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
@@ -180,7 +180,7 @@ struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_re
 
 	if (e)
 		return e;
-	e = insert_probe(store, run_id, r, &id);
+	e = store_insert_probe(store, run_id, r, &id);
 	if (!e)
 		e = store_put_series(store, id, r);
 	for (size_t i = 0; !e && i < r->snapshots_count; i++)
@@ -204,6 +204,27 @@ static struct err *read_probe(struct store *store, sqlite3_stmt *stmt, struct pr
 		return store_damaged(store, what);
 	}
 	return NULL;
+}
+
+struct err *store_read_probe(struct store *store, int64_t id, struct probe_record *r)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
+	bool row = false;
+
+	strbuf_adds(&sql, "SELECT id, ");
+	add_column_names(&sql);
+	strbuf_adds(&sql, " FROM probe WHERE id = ?");
+
+	struct err *e = store_prepare(store, sql.data, &stmt);
+
+	if (e)
+		return e;
+	sqlite3_bind_int64(stmt, 1, id);
+	e = store_step(store, stmt, &row);
+	if (!e && !row)
+		e = store_damaged(store, "an index has a probe that its table has not");
+	return e ? e : read_probe(store, stmt, r);
 }
 
 struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret, size_t *ret_n)

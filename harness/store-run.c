@@ -193,7 +193,7 @@ struct err *store_set_cells(struct store *store, const struct cell *cells, size_
 	return e;
 }
 
-static struct err *read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
+struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
 {
 	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);
 
@@ -225,7 +225,7 @@ struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n)
 	for (bool row = true; !e && row;) {
 		e = store_step(store, stmt, &row);
 		if (!e && row)
-			e = read_cell(store, stmt, array_push(cells, n, cap));
+			e = store_read_cell(store, stmt, array_push(cells, n, cap));
 	}
 	if (e) {
 		store_cells_free(cells, n);

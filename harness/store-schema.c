@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/store-db.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "harness/base/alloc.h"
 
@@ -104,14 +108,15 @@ static struct err *expected_schema_text(struct strbuf *sb)
 	return e;
 }
 
-static struct err *put_meta(struct store *store)
+static struct err *put_meta(struct store *store, const char *key, const char *value)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(store, "INSERT INTO meta VALUES ('created_by', ?)", &stmt);
+	struct err *e = store_prepare(store, "INSERT INTO meta VALUES (?, ?)", &stmt);
 
 	if (e)
 		return e;
-	store_bind_text(stmt, 1, "swapcal " SWAPCAL_VERSION);
+	store_bind_text(stmt, 1, key);
+	store_bind_text(stmt, 2, value);
 	return store_run(store, stmt);
 }
 
@@ -127,8 +132,40 @@ struct err *store_schema_create(struct store *store)
 	if (!e)
 		e = store_exec(store, schema);
 	if (!e)
-		e = put_meta(store);
+		e = put_meta(store, "created_by", "swapcal " SWAPCAL_VERSION);
 	return store_end_transaction(store, e);
+}
+
+static struct err *make_id(struct store *store)
+{
+	uint64_t bits[2];
+
+	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
+		return err_errno(errno, "no random numbers");
+	snprintf(store->id, sizeof(store->id), "%016" PRIx64 "%016" PRIx64, bits[0], bits[1]);
+	return put_meta(store, "id", store->id);
+}
+
+struct err *store_read_id(struct store *store)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	bool row;
+	struct err *e = store_prepare(store, "SELECT value FROM meta WHERE key = 'id'", &stmt);
+
+	if (!e)
+		e = store_step(store, stmt, &row);
+	if (e)
+		return e;
+	if (!row)
+		return make_id(store);
+
+	cleanup_free char *id = store_column_text(stmt, 0);
+
+	/* It becomes part of file names. */
+	if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
+		return store_damaged(store, "its id is none");
+	memcpy(store->id, id, sizeof(store->id));
+	return NULL;
 }
 
 struct err *store_schema_check(struct store *store, bool *ret_is_empty)

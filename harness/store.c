@@ -106,7 +106,7 @@ static struct err *begin_writing(struct store *store, bool is_empty)
 	if (!e)
 		e = store_exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
 	store->is_writing = !e;
-	return e;
+	return e ? e : store_read_id(store);
 }
 
 static struct err *open_checked(struct store *store, enum store_mode mode)
@@ -153,6 +153,11 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 		return e;
 	*ret = take_ptr(store);
 	return NULL;
+}
+
+const char *store_id(const struct store *store)
+{
+	return store->id;
 }
 
 /*

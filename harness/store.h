@@ -41,6 +41,12 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 void store_close(struct store *store);
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
+/**
+ * What tells this file from all others, 32 hex digits at random, got when it is first written to; "" when it
+ * is open for reading. A copy has the same. Borrowed.
+ */
+const char *store_id(const struct store *store);
+
 /** Does a writer have this file open just now? Sets *ret_pid to its process id, 0 when that is unknown. */
 bool store_has_writer(const struct store *store, long *ret_pid);
 

@@ -121,12 +121,12 @@ struct err *file_remove_tree(const char *path)
 /**
  * Copies through a buffer of ours what the kernel cannot copy by itself: between file systems of two kinds.
  */
-static struct err *copy_by_hand(int in, int out)
+static struct err *copy_by_hand(int in, int out, off_t len)
 {
 	char buf[65536];
 
-	for (;;) {
-		ssize_t n = read(in, buf, sizeof(buf));
+	while (len > 0) {
+		ssize_t n = read(in, buf, len < (off_t)sizeof(buf) ? (size_t)len : sizeof(buf));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -139,23 +139,47 @@ static struct err *copy_by_hand(int in, int out)
 
 		if (e)
 			return e;
+		len -= n;
 	}
+	return NULL;
 }
 
-/** From the files' offsets to the end of in. */
-static struct err *copy_content(int in, int out)
+/** len bytes from the files' offsets, or all that there are. */
+static struct err *copy_bytes(int in, int out, off_t len)
 {
-	for (;;) {
-		/* 1 GiB: any large chunk; the kernel copies what it can and tells. */
-		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+	while (len > 0) {
+		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)len, 0);
 
 		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
-			return copy_by_hand(in, out);
+			return copy_by_hand(in, out, len);
 		if (n < 0)
 			return err_errno(errno, "cannot copy");
 		if (n == 0)
 			return NULL;
+		len -= n;
 	}
+	return NULL;
+}
+
+/** What has holes gets them in the copy too. */
+static struct err *copy_content(int in, int out)
+{
+	off_t end = lseek(in, 0, SEEK_END), from, to;
+
+	if (end < 0 || ftruncate(out, end))
+		return err_errno(errno, "cannot size it");
+	for (to = 0; (from = lseek(in, to, SEEK_DATA)) >= 0;) {
+		to = lseek(in, from, SEEK_HOLE);
+		if (to < 0 || lseek(in, from, SEEK_SET) < 0 || lseek(out, from, SEEK_SET) < 0)
+			return err_errno(errno, "cannot copy");
+
+		struct err *e = copy_bytes(in, out, to - from);
+
+		if (e)
+			return e;
+	}
+	/* There is nothing but a hole from here on, or nothing. */
+	return errno == ENXIO ? NULL : err_errno(errno, "cannot copy");
 }
 
 struct err *file_copy(const char *from, const char *to, mode_t mode)
@@ -177,6 +201,38 @@ struct err *file_copy(const char *from, const char *to, mode_t mode)
 	if (e)
 		unlink(to);
 	return err_wrap(e, "copy of '%s' to '%s'", from, to);
+}
+
+/** Renames, unless to exists; errno tells what went wrong. */
+static bool rename_to_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return true;
+	/* File systems that cannot do that (NFS) have links. */
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	return link(from, to) == 0 && unlink(from) == 0;
+}
+
+static bool sync_path(const char *path)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && fsync(fd) == 0;
+}
+
+struct err *file_publish(const char *from, const char *to)
+{
+	cleanup_free char *dir = xstrdup(to);
+	char *slash = strrchr(dir, '/');
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (!sync_path(from) || !rename_to_new(from, to))
+		return err_errno(errno, "cannot make '%s'", to);
+	/* A directory that cannot be opened for reading, or synced, delays when the name is on the disk. */
+	sync_path(slash ? dir : ".");
+	return NULL;
 }
 
 struct err *file_sha256(const char *path, char hex[65])

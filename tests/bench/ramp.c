@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * For the benchmark: one ramp probe of a 256 MiB guest. `ramp DIR` prints the milliseconds of each phase, tab separated, in the order of
- * enum probe_phase, and leaves in DIR what the same guest needs without swapcal: the recorded QEMU command line, the initramfs, a
- * swap disk.
+ * For the benchmark: one ramp probe of a 256 MiB guest. `ramp [--restore] DIR` prints the milliseconds of
+ * each phase, tab separated, in the order of enum probe_phase, and leaves in DIR what the same guest needs
+ * without swapcal: the recorded QEMU command line, the initramfs, a swap disk. With --restore the guest goes
+ * on from a boot that was saved before; an eighth number is then how long it took to make that: to boot a
+ * guest, save it, and restore a first one.
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "harness/accel.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/guest-vm.h"
 #include "harness/image.h"
 #include "harness/initramfs.h"
 #include "harness/probe.h"
+#include "harness/state-cache.h"
 #include "harness/swapdisk.h"
 
-#define RAM_MIB 256
+#define RAM_MIB  256
 #define SWAP_MIB 512
 
 /* As campaigns have it. */
@@ -36,7 +42,32 @@ static struct err *leave_files(const char *dir, const struct image *image, const
 	return e ? e : swapdisk_create(swap, SWAP_MIB);
 }
 
-static struct err *run(const char *dir)
+/** Has a saved boot made for guests of this configuration. */
+static struct err *make_state(struct guest_vm_host *host, struct guest_config *config, int64_t *ret_ms)
+{
+	static char owner[33];
+	struct guest *g;
+	int64_t begin_ms = clock_ms();
+
+	snprintf(owner, sizeof(owner), "%032x", (unsigned)getpid());
+	state_cache_forget(owner);
+	config->state_owner = owner;
+
+	/* Under another name than the next, so that libvirt need not be done with it by then. */
+	struct guest_config first = *config;
+
+	first.name = "swapcal-bench-state";
+
+	struct err *e = guest_vm_ops.start(host, &first, &g);
+
+	if (e)
+		return e;
+	*ret_ms = clock_ms() - begin_ms;
+	guest_vm_ops.stop(g);
+	return NULL;
+}
+
+static struct err *run(const char *dir, bool is_restored)
 {
 	cleanup(cleanup_image_) struct image *image = NULL;
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
@@ -45,7 +76,11 @@ static struct err *run(const char *dir)
 		.cell_key = "0",
 		.kind = PROBE_RAMP,
 		.z_kib = RAM_MIB * 1024 + SWAP_MIB * 512,
-		.guest = { .name = "swapcal-bench-0", .ram_mib = RAM_MIB, .swap_mib = SWAP_MIB, .vcpus = 1, .seed = 1 },
+		.guest = { .name = "swapcal-bench-0",
+			   .ram_mib = RAM_MIB,
+			   .swap_mib = SWAP_MIB,
+			   .vcpus = 1,
+			   .seed = 1 },
 		.swappiness = 60,
 		.thp = "never",
 		.rule = onset_rule_find("so32"),
@@ -54,6 +89,7 @@ static struct err *run(const char *dir)
 		.fill = "random",
 	};
 	struct probe_record r;
+	int64_t make_ms = 0;
 	struct err *e = image_find("bookworm", &image);
 
 	if (!e)
@@ -62,14 +98,22 @@ static struct err *run(const char *dir)
 		e = accel_resolve("auto", conn, &spec.guest.accel);
 	if (!e)
 		e = guest_vm_host_create(conn, image, NULL, &host);
+	if (!e && is_restored)
+		e = make_state(host, &spec.guest, &make_ms);
 	if (!e)
 		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
+	if (is_restored && spec.guest.state_owner)
+		state_cache_forget(spec.guest.state_owner);
 	if (e)
 		return e;
 	if (r.outcome != OUTCOME_ONSET)
 		e = err_new("%s: %s", outcome_name(r.outcome), r.reason);
 	for (int i = 0; !e && i < PHASE_COUNT; i++)
-		printf("%" PRId64 "%c", r.phase_ms[i], i + 1 < PHASE_COUNT ? '\t' : '\n');
+		printf("%" PRId64 "%s", r.phase_ms[i], i + 1 < PHASE_COUNT ? "\t" : "");
+	if (!e && is_restored)
+		printf("\t%" PRId64, make_ms);
+	if (!e)
+		putchar('\n');
 	if (!e)
 		e = leave_files(dir, image, &r);
 	probe_record_deinit(&r);
@@ -78,13 +122,15 @@ static struct err *run(const char *dir)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: ramp DIR\n");
+	bool is_restored = argc == 3 && strcmp(argv[1], "--restore") == 0;
+
+	if (argc != 2 && !is_restored) {
+		fprintf(stderr, "usage: ramp [--restore] DIR\n");
 		return 2;
 	}
 	cancel_install();
 
-	struct err *e = run(argv[1]);
+	struct err *e = run(argv[argc - 1], is_restored);
 
 	if (!e)
 		return 0;

@@ -30,6 +30,8 @@ struct stopper {
 	unsigned running, most;              /**< guests at the same time */
 	int lives_left;                      /**< negative: no limit */
 	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
+	unsigned booted, restored[2];        /**< guests, and of the latter in which replicate */
+	char owner[33];                      /**< of the latest saved boot */
 };
 
 /** Guests may live side by side; what they count is counted one after the other. */
@@ -43,6 +45,13 @@ static struct err *start_locked(struct stopper *s, const struct guest_config *co
 		s->lives_left--;
 
 	unsigned start = s->starts++;
+
+	if (!config->state_owner) {
+		s->booted++;
+	} else if (config->state_number < 2) {
+		s->restored[config->state_number]++;
+		snprintf(s->owner, sizeof(s->owner), "%s", config->state_owner);
+	}
 
 	if (start >= s->fail_from && start < s->fail_to)
 		return err_new("no memory for it");
@@ -475,6 +484,55 @@ static void test_methods(void)
 	plan = growth;
 }
 
+#define RESTORE_PLAN                                                                                         \
+	"name: Restored\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth, ram]\n"             \
+	"start: restore\nreplicates: 2\nloads:\n  - {workload: strings, interpreter: python3}\n"
+
+/** Who goes on from which saved boot, and who boots. */
+static void test_restored(void)
+{
+	struct plan *usual = plan;
+	cleanup_free char *plan_path = xasprintf("%s/restored.yaml", dir);
+	cleanup_free char *path = xasprintf("%s/restored", dir);
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 }, other = s;
+	struct store *store;
+	struct cell *cells, *boot;
+	size_t n, boot_n;
+	unsigned same = 0;
+	struct probe_record *probes;
+	size_t probes_n, ram_probes_n;
+
+	s.params.threshold_per_mib = other.params.threshold_per_mib = 1000;
+	must(file_write_atomic(plan_path, RESTORE_PLAN, strlen(RESTORE_PLAN), 0600));
+	must(plan_load(plan_path, &plan));
+	is_int(run("restored", &s, false), -1, "a campaign of restored guests runs to its end");
+	is_int(result.replicates_done, 10, "all is answered");
+	must(store_open(path, STORE_WRITE, &store));
+	is_str(s.owner, store_id(store), "saved boots are those of the results file");
+	must(store_probes(store, NULL, &probes, &probes_n));
+	store_probes_free(probes, probes_n);
+	must(store_cells(store, &cells, &n));
+	must(store_probes(store, cells[4].key, &probes, &ram_probes_n));
+	store_probes_free(probes, ram_probes_n);
+	ok(ram_probes_n > 0 && cell_is(&cells[4], METHOD_RAM), "a search for the guest");
+	is_int(s.booted, ram_probes_n,
+	       "boots its guests, which are of another size each, and no others boot");
+	ok(s.restored[0] > 0 && s.restored[1] > 0 && s.restored[0] + s.restored[1] + s.booted == probes_n,
+	   "each replicate has saved boots of its own");
+	plan->start = "boot";
+	campaign_expand(plan, images, "tcg", &boot, &boot_n);
+	for (size_t i = 0; i < n && i < boot_n; i++)
+		same += strcmp(cells[i].key, boot[i].key) == 0;
+	is_int(same, 1, "but for the search, cells are others than with guests that boot");
+	store_cells_free(boot, boot_n);
+	store_cells_free(cells, n);
+	store_close(store);
+	is_int(run("booted", &other, false), -1, "a campaign of guests that boot");
+	ok(other.booted > 0 && other.restored[0] + other.restored[1] == 0, "has no saved ones");
+	plan_destroy(plan);
+	plan = usual;
+}
+
 #define RAM_PLAN                                                                                             \
 	"name: Edges\nimage: bookworm\nguest: {ram_mib: [%u, %u]}\nmethod: ram\n"                            \
 	"loads:\n  - {workload: strings, interpreter: python3}\n"
@@ -637,6 +695,7 @@ int main(void)
 	test_displacement();
 	test_methods();
 	test_ram_edges();
+	test_restored();
 	test_settings();
 	test_wrong_answers();
 	plan_destroy(plan);

@@ -48,6 +48,8 @@ int main(void)
 	      "a wrong plan is a usage error");
 	fails((char *[]){ plan, (char *)"-o", out, NULL }, ERR_HOST, "image build nowhere",
 	      "an image that is not there is something this host lacks");
+	fails((char *[]){ plan, (char *)"-n", (char *)"--shard", (char *)"3/2", NULL }, ERR_USAGE,
+	      "K from 1 to N", "a shard that there is not is a usage error");
 	ok(!file_exists(out), "nothing was written");
 	err_free(file_remove_tree(dir));
 	return tap_done();

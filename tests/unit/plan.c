@@ -363,6 +363,26 @@ static void test_settings(void)
 		   "a pattern twice");
 }
 
+static void test_start(void)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(GUEST(""), &plan);
+
+	ok(!e && !plan_is_restored(plan), "guests boot, if nothing is said");
+	err_free(e);
+	plan_destroy(plan);
+	e = load(GUEST("") "start: restore\n", &plan);
+	ok(!e && plan_is_restored(plan), "or go on from saved boots");
+	err_free(e);
+	plan_destroy(plan);
+	is_refused(GUEST("") "start: resume\n", 5, "'resume' is not known", "an unknown start");
+	is_refused(GUEST("") "start: restore\ndeterminism: icount\n", 5,
+		   "'restore' is not for 'determinism: icount'",
+		   "an instruction-counted clock needs no saved boot");
+	is_refused(GUEST("") "determinism: icount\nstart: restore\n", 6,
+		   "'restore' is not for 'determinism: icount'", "in whatever order they stand");
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -375,6 +395,7 @@ int main(void)
 	test_known();
 	test_known_refused();
 	test_settings();
+	test_start();
 	test_workload();
 	test_workload_refused();
 	is_refused(HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'", "an unknown key");

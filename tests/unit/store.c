@@ -127,6 +127,23 @@ static void test_write_and_read(void)
 	store_close(store);
 }
 
+static void test_id(void)
+{
+	cleanup_free char *other_path = xasprintf("%s-other", path);
+	struct store *store = open_store(STORE_WRITE), *other;
+	cleanup_free char *id = xstrdup(store_id(store));
+
+	ok(strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32, "a file has an id");
+	store_close(store);
+	store = open_store(STORE_WRITE);
+	is_str(store_id(store), id, "which it keeps");
+	must(store_open(other_path, STORE_WRITE, &other));
+	ok(strcmp(store_id(other), id) != 0, "another file has another");
+	store_close(other);
+	store_close(store);
+	unlink(other_path);
+}
+
 static void test_current_cells(void)
 {
 	struct store *store = open_store(STORE_WRITE);
@@ -299,6 +316,7 @@ int main(void)
 	dir = test_dir();
 	path = xasprintf("%s/f.swapcal", dir);
 	test_write_and_read();
+	test_id();
 	test_current_cells();
 	test_lock();
 	test_reader_beside_writer();
