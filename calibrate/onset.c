@@ -14,9 +14,6 @@ static const struct onset_rule rules[] = {
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 
-/* Swap use that moves by less than this is at rest, see onset_is_settled(). */
-#define SETTLED_KIB 10
-
 const struct onset_rule *onset_rule_at(size_t index)
 {
 	return index < RULES ? &rules[index] : NULL;
@@ -77,7 +74,7 @@ bool onset_is_settled(const struct proto_sample *s, size_t n, unsigned window_ms
 			smallest = s[i].swap_used_kib;
 		if (s[i].swap_used_kib > largest)
 			largest = s[i].swap_used_kib;
-		if (largest - smallest >= SETTLED_KIB)
+		if (largest - smallest >= ONSET_SETTLED_KIB)
 			return false;
 		if (i < n - 1 && rise(s[i].t_us, s[n - 1].t_us) >= window_us)
 			return true;

@@ -53,6 +53,9 @@ struct onset_result {
  */
 struct onset_result onset_find(const struct onset_rule *rule, const struct proto_sample *s, size_t n);
 
+/** Swap use that moves by less than this is at rest. */
+#define ONSET_SETTLED_KIB 10
+
 /**
  * Has the guest come to rest? True when swap_used_kib moved by less than 10 KiB (largest minus smallest) from
  * the newest sample that is at least window_ms older than the last one, to the last. False when the samples

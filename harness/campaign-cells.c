@@ -13,6 +13,7 @@
 #include "harness/image-query.h"
 #include "harness/initramfs.h"
 #include "harness/load-command.h"
+#include "harness/probe-course.h"
 
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define TICK_MS 20
@@ -371,6 +372,8 @@ void campaign_expand(const struct plan *plan, struct image *const *images, const
 	for (size_t i = 0; i < plan->images.n; i++) {
 		json_t *shared = shared_identity(plan, plan->images.v[i], images[i], accel);
 
+		/* Without the blank at its start. */
+		json_object_set_new(shared, "course", json_string(&PROBE_COURSE_WORDS[1]));
 		add_settings(&list, shared);
 		json_decref(shared);
 	}

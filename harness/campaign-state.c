@@ -8,7 +8,8 @@
 
 /*
  * A replicate is given up after this many failed probes: one retry tells a passing trouble of the host from a
- * lasting one.
+ * lasting one. So a cell's budget is one retry for each of its replicates, which no other replicate can use
+ * up.
  */
 #define FAILURES_MAX 2
 

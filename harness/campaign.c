@@ -128,13 +128,14 @@ static struct err *take_start_failure(struct run *run, struct life *life)
 		err_free(e);
 		return cancel_error();
 	}
-	if (err_get_kind(e) == ERR_INTERRUPTED)
+	/* ERR_HOST: no other guest could be started either. */
+	if (err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 		return e;
 	if (!run->has_started && ++run->start_failures >= START_FAILURES_MAX)
 		return err_set_kind(
 			err_wrap(e, "%u guests in a row could not be started", run->start_failures),
 			ERR_HOST);
-	life->record = probe_not_started(&life->spec, err_message(e));
+	life->record = probe_not_started(&life->spec, e);
 	err_free(e);
 	return NULL;
 }

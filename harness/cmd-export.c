@@ -12,6 +12,7 @@
 
 static const char usage[] =
 	"usage: swapcal export FILE [--format text|csv|json]\n"
+	"       swapcal export FILE --probe N\n"
 	"       swapcal export FILE --series [--probe N] [--format csv|json]\n"
 	"       swapcal export FILE --piece SNAPSHOT/PID/NAME\n"
 	"       swapcal export FILE --runs SNAPSHOT/PID\n"
@@ -22,7 +23,8 @@ static const char usage[] =
 	"\n"
 	"Options:\n"
 	"      --series       the samples of all probes\n"
-	"      --probe N      of this one only\n"
+	"      --probe N      all about one probe, with its console and what QEMU said; with\n"
+	"                     --series its samples\n"
 	"      --piece PIECE  one piece of evidence, byte for byte; PID 0 is the guest\n"
 	"      --runs PROC    the pages of a process as CSV, a line for each run of pages\n"
 	"      --tree DIR     everything, as files below DIR, which must be new or empty\n"
@@ -82,8 +84,10 @@ static struct err *check_options(const struct options *o)
 {
 	if (o->is_series + !!o->piece + !!o->runs + !!o->tree > 1)
 		return err_new_kind(ERR_USAGE, "use only one of --series, --piece, --runs and --tree");
-	if (o->probe && !o->is_series)
-		return err_new_kind(ERR_USAGE, "--probe goes with --series");
+	if (o->probe && (o->piece || o->runs || o->tree))
+		return err_new_kind(ERR_USAGE, "--probe goes alone or with --series");
+	if (o->probe && o->format && !o->is_series)
+		return err_new_kind(ERR_USAGE, "--format goes with --probe only for --series");
 	if (o->format && (o->piece || o->runs || o->tree))
 		return err_new_kind(ERR_USAGE, "--format goes with the list of pieces and with --series");
 	if (o->format == CLI_TEXT && o->is_series)
@@ -145,6 +149,16 @@ static struct err *print_runs(struct store *store, const struct export *x, const
 	return e;
 }
 
+static struct err *print_probe(struct store *store, const struct export *x, int64_t probe)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct err *e = export_probe_text(store, x, probe, &out);
+
+	if (!e)
+		print(&out);
+	return e;
+}
+
 static void print_series_head(bool is_json)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
@@ -164,7 +178,7 @@ static struct err *print_series(struct store *store, const struct export *x, con
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct err *e = NULL;
 
-	if (o->probe && !export_has_probe(x, o->probe))
+	if (o->probe && !export_find_probe(x, o->probe))
 		return err_new_kind(ERR_USAGE, "--probe: there is no probe %lld", (long long)o->probe);
 	print_series_head(is_json);
 	for (size_t i = 0; !e && i < x->probes_n; i++) {
@@ -192,7 +206,7 @@ static void print_list(const struct export *x, enum cli_format format)
 	else if (format == CLI_CSV)
 		export_list_csv(x, &out);
 	else
-		export_list_text(x, &out);
+		export_list_text(x, 0, &out);
 	print(&out);
 }
 
@@ -206,6 +220,8 @@ static struct err *export(struct store *store, const struct export *x, const str
 		return export_tree(store, x, o->tree);
 	if (o->is_series)
 		return print_series(store, x, o);
+	if (o->probe)
+		return print_probe(store, x, o->probe);
 	print_list(x, o->format);
 	return NULL;
 }

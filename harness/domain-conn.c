@@ -215,11 +215,10 @@ static struct err *open_locked(struct domain_conn *conn)
 		e = acquire_events();
 	if (e)
 		return e;
-	conn->virt = virConnectOpen(conn->uri);
-	if (!conn->virt) {
-		e = err_set_kind(domain_virt_error(), ERR_HOST);
+	e = domain_virt_open(conn->uri, conn->is_embedded, &conn->virt);
+	if (e) {
 		release_events();
-		return err_wrap(e, "cannot connect to '%s'", conn->uri);
+		return e;
 	}
 	find_user(conn);
 	if (!conn->is_embedded)
@@ -253,6 +252,7 @@ struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
 	conn->uri = xstrdup(uri ? uri : "");
 	conn->is_embedded = !uri;
 	pthread_mutex_init(&conn->lock, NULL);
+	pthread_mutex_init(&conn->reach_lock, NULL);
 	pthread_mutex_lock(&process.lock);
 	e = open_locked(conn);
 	pthread_mutex_unlock(&process.lock);
@@ -272,6 +272,7 @@ void domain_conn_close(struct domain_conn *conn)
 	pthread_mutex_lock(&process.lock);
 	close_locked(conn);
 	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_destroy(&conn->reach_lock);
 	pthread_mutex_destroy(&conn->lock);
 	free(conn->dac_label);
 	free(conn->uri);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -15,7 +16,9 @@
 #include "harness/base/log.h"
 #include "harness/console.h"
 #include "harness/domain-internal.h"
+#include "harness/domain-watch.h"
 #include "harness/domain-xml.h"
+#include "harness/orphans.h"
 #include "harness/process.h"
 #include "harness/save-image.h"
 
@@ -30,6 +33,21 @@
 
 /** SIGKILL takes effect at once unless QEMU hangs in the kernel. */
 #define END_TIMEOUT_MS 15000
+
+/** Creating a guest takes 0.3 s, on a busy machine a few; what takes so long hangs. */
+#define CREATE_LIMIT_MS 30000
+
+/** 100 MB take 1.4 s; gigabytes, on a slow disk, some minutes. */
+#define SAVE_LIMIT_MS 300000
+
+/** libvirt answers from memory, QEMU's monitor in milliseconds unless its main loop waits for a slow disk. */
+#define ASK_LIMIT_MS 15000
+
+/** libvirt kills, and gives QEMU 15 s to end before it says that it does not. */
+#define DESTROY_LIMIT_MS 40000
+
+/** A process that has closed its line has ended so soon, if it ends at all. */
+#define ENDING_WAIT_MS 500
 
 /** By then libvirt has seen the end of a process: it looks every 200 ms. */
 #define FORGET_AFTER_MS 1000
@@ -46,10 +64,73 @@ struct domain {
 	int64_t ended_ms; /* when the process ended */
 };
 
-/** QEMU's log as the embedded driver keeps it. */
+/** QEMU's log, where the driver keeps it. */
 static char *make_log_path(const struct domain *d)
 {
-	return xasprintf("%s/log/qemu/%s.log", workdir_root(d->conn->workdir), d->name);
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (d->conn->is_embedded)
+		return xasprintf("%s/log/qemu/%s.log", workdir_root(d->conn->workdir), d->name);
+	if (!strstr(d->conn->uri, "/session"))
+		return xasprintf("/var/log/libvirt/qemu/%s.log", d->name);
+	if (cache && *cache)
+		return xasprintf("%s/libvirt/qemu/log/%s.log", cache, d->name);
+	return xasprintf("%s/.cache/libvirt/qemu/log/%s.log", home ? home : "", d->name);
+}
+
+/** A call to libvirt about d begins; virt is borrowed until domain_watch_end(). */
+static void watch_begin(struct domain_watch *w, const struct domain *d, virConnectPtr virt, const char *what,
+			int limit_ms)
+{
+	domain_watch_begin(w, virt, d->conn->is_embedded ? workdir_root(d->conn->workdir) : NULL, d->name,
+			   d->qemu.pidfd, what, limit_ms);
+}
+
+/**
+ * Has d->virt belong to a connection that lives; a guest outlives the daemon that started it. may_wait: a
+ * lost connection is opened again. False: there is none.
+ */
+static bool find_virt(struct domain *d, bool may_wait)
+{
+	virConnectPtr virt;
+	struct err *e = NULL;
+
+	if (!d->virt || virConnectIsAlive(virDomainGetConnect(d->virt)) == 1)
+		return d->virt;
+	if (may_wait)
+		e = domain_conn_ensure(d->conn, &virt);
+	else
+		virt = domain_conn_get(d->conn);
+	if (e || !virt) {
+		err_free(e);
+		return false;
+	}
+
+	struct domain_watch watch;
+
+	watch_begin(&watch, d, virt, "finding the guest", ASK_LIMIT_MS);
+
+	virDomainPtr found = virDomainLookupByName(virt, d->name);
+
+	err_free(domain_watch_end(&watch, NULL));
+	if (found) {
+		virDomainFree(d->virt);
+		d->virt = found;
+	}
+	virConnectClose(virt);
+	return found;
+}
+
+/** Has libvirt end the guest, which fails when libvirt is done with it. */
+static void destroy(struct domain *d, bool may_wait)
+{
+	struct domain_watch watch;
+
+	if (!find_virt(d, may_wait))
+		return;
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "ending the guest", DESTROY_LIMIT_MS);
+	virDomainDestroy(d->virt);
+	err_free(domain_watch_end(&watch, NULL));
 }
 
 /** Has libvirt end the guest, if it has not seen the end of its process yet, and frees d. */
@@ -58,8 +139,8 @@ static void forget(struct domain *d)
 	cleanup_free char *log = make_log_path(d);
 
 	if (d->virt) {
-		/* Fails when libvirt is done with it. */
-		virDomainDestroy(d->virt);
+		/* When the process has ended, nobody has to be waited for. */
+		destroy(d, !d->ended_ms);
 		virDomainFree(d->virt);
 	}
 	if (d->qemu.pidfd >= 0)
@@ -98,11 +179,10 @@ void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *n
 	}
 }
 
-static struct err *boot(struct domain *d, const char *xml)
+static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
 {
 	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
-	d->virt = virDomainCreateXML(d->conn->virt, xml,
-				     d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
 	return d->virt ? NULL : domain_virt_error();
 }
 
@@ -111,16 +191,32 @@ static struct err *boot(struct domain *d, const char *xml)
  * guest cannot be had destroyed with the connection: its agent powers it off when we are gone, and what is
  * left of that is ended by the next run.
  */
-static struct err *restore(struct domain *d, const char *saved, const char *xml)
+static struct err *restore(struct domain *d, virConnectPtr virt, const char *saved, const char *xml)
 {
 	struct err *e = save_image_set_xml(saved, xml);
 
 	if (e)
 		return e;
-	if (virDomainRestoreFlags(d->conn->virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+	if (virDomainRestoreFlags(virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
 		return domain_virt_error();
-	d->virt = virDomainLookupByName(d->conn->virt, d->name);
+	d->virt = virDomainLookupByName(virt, d->name);
 	return d->virt ? NULL : domain_virt_error();
+}
+
+/** Boots or restores the guest, within a limit. */
+static struct err *make(struct domain *d, const char *saved, const char *xml)
+{
+	struct domain_watch watch;
+	virConnectPtr virt;
+	struct err *e = domain_conn_ensure(d->conn, &virt);
+
+	if (e)
+		return e;
+	watch_begin(&watch, d, virt, "creating the guest", CREATE_LIMIT_MS);
+	e = saved ? restore(d, virt, saved, xml) : boot(d, virt, xml);
+	e = domain_watch_end(&watch, e);
+	virConnectClose(virt);
+	return e;
 }
 
 static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
@@ -140,7 +236,7 @@ static struct err *create(struct domain *d, const struct domain_spec *spec, int 
 		e = file_write_atomic(d->console_path, "", 0, 0600);
 	if (e)
 		return e;
-	e = spec->saved ? restore(d, spec->saved, xml) : boot(d, xml);
+	e = make(d, spec->saved, xml);
 	if (e)
 		return e;
 	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
@@ -183,6 +279,7 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 	if (!e)
 		e = create(d, spec, listen_fd);
 	if (e) {
+		e = err_set_detail(e, domain_log(d));
 		domain_stop(d);
 		return err_wrap(e, "guest '%s'", spec->name);
 	}
@@ -197,9 +294,13 @@ int domain_agent_fd(struct domain *d)
 
 struct err *domain_save(struct domain *d, const char *path)
 {
+	struct domain_watch watch;
+	struct err *e = NULL;
+
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "saving the guest", SAVE_LIMIT_MS);
 	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
-		return err_wrap(domain_virt_error(), "guest '%s' cannot be saved", d->name);
-	return NULL;
+		e = domain_virt_error();
+	return err_wrap(domain_watch_end(&watch, e), "guest '%s' cannot be saved", d->name);
 }
 
 /** Has the QEMU process ended? */
@@ -213,13 +314,27 @@ static bool has_ended(const struct domain *d)
 /** What libvirt says. */
 static enum guest_state ask_state(struct domain *d)
 {
-	int state, reason;
+	int state = VIR_DOMAIN_NOSTATE, reason = 0, rc;
+	struct domain_watch watch;
 
-	if (has_ended(d) || virDomainGetState(d->virt, &state, &reason, 0) < 0)
+	if (has_ended(d))
 		return GUEST_GONE;
+	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+		return GUEST_STOPPED;
+	/* Without a connection the process, if it can be seen, is all there is to go by. */
+	if (!find_virt(d, false))
+		return d->qemu.pidfd >= 0 ? GUEST_RUNNING : GUEST_GONE;
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking for the guest's state", ASK_LIMIT_MS);
+	rc = virDomainGetState(d->virt, &state, &reason, 0);
+	err_free(domain_watch_end(&watch, NULL));
+	if (rc < 0)
+		return d->qemu.pidfd >= 0 && !has_ended(d) && !find_virt(d, false) ? GUEST_RUNNING
+										   : GUEST_GONE;
 	switch (state) {
 	case VIR_DOMAIN_PAUSED:
-		return reason == VIR_DOMAIN_PAUSED_CRASHED ? GUEST_PANICKED : GUEST_PAUSED;
+		return reason == VIR_DOMAIN_PAUSED_CRASHED   ? GUEST_PANICKED
+		       : reason == VIR_DOMAIN_PAUSED_IOERROR ? GUEST_DISK_ERROR
+							     : GUEST_PAUSED;
 	case VIR_DOMAIN_CRASHED:
 		return GUEST_PANICKED;
 	case VIR_DOMAIN_SHUTDOWN:
@@ -239,30 +354,69 @@ enum guest_state domain_state(struct domain *d)
 	return console_shows_panic(console) ? GUEST_PANICKED : state;
 }
 
+static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
+{
+	virDomainBlockStatsStruct stats = { .wr_bytes = -1 };
+	struct domain_watch watch;
+	struct err *e = NULL;
+
+	/* It would not answer, and the reason is plain. */
+	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+		return err_new("process %d of the guest is stopped", (int)d->qemu.pid);
+	if (!find_virt(d, true))
+		return err_new("libvirt does not know the guest any more");
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking QEMU", ASK_LIMIT_MS);
+	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
+		e = domain_virt_error();
+	e = domain_watch_end(&watch, e);
+	if (!e && stats.wr_bytes < 0)
+		e = err_new("none");
+	if (!e)
+		*ret_bytes = (uint64_t)stats.wr_bytes;
+	return e;
+}
+
 struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes)
 {
-	virDomainBlockStatsStruct stats;
+	struct err *e = ask_swap_written(d, ret_bytes);
 
-	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
-		return err_wrap(domain_virt_error(), "counters of the swap disk");
-	if (stats.wr_bytes < 0)
-		return err_new("counters of the swap disk: none");
-	*ret_bytes = (uint64_t)stats.wr_bytes;
-	return NULL;
+	/* A daemon that was restarted just then knows the guest again. */
+	if (e && !has_ended(d) && d->virt && virConnectIsAlive(virDomainGetConnect(d->virt)) != 1) {
+		err_free(e);
+		e = ask_swap_written(d, ret_bytes);
+	}
+	return err_wrap(e, "counters of the swap disk");
 }
 
 char *domain_console(struct domain *d)
 {
-	cleanup_free char *console = console_tail(d->console_path, TAIL_BYTES);
+	return console_tail(d->console_path, TAIL_BYTES);
+}
 
+char *domain_log(struct domain *d)
+{
+	cleanup_free char *path = make_log_path(d);
+
+	return console_tail(path, TAIL_BYTES);
+}
+
+char *domain_ending(struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
+	siginfo_t info = { 0 };
+
+	if (d->qemu.pidfd < 0)
+		return xstrdup("cannot be seen from here");
+	/* Its line may break a moment before it has ended. */
+	poll(&pollfd, 1, ENDING_WAIT_MS);
 	if (!has_ended(d))
-		return_ptr(console);
-
-	cleanup_free char *log_path = make_log_path(d);
-	cleanup_free char *log = console_tail(log_path, TAIL_BYTES);
-	cleanup_free char *said = console_qemu_lines(log);
-
-	return xasprintf("%s%s", console, said);
+		return xstrdup(process_is_stopped(d->qemu.pid) ? "stopped" : "running");
+	if (!orphans_find(d->qemu.pid, &info) &&
+	    (waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid))
+		return xstrdup("ended; only its parent, a daemon, knows how");
+	if (info.si_code == CLD_EXITED)
+		return xasprintf("exit status %d", info.si_status);
+	return xasprintf("signal %d (%s)", info.si_status, strsignal(info.si_status));
 }
 
 char *domain_command_line(struct domain *d)

@@ -94,7 +94,9 @@ struct domain;
 
 /**
  * Starts a transient guest that dies with the connection. Its agent port is connected from the first
- * instruction on.
+ * instruction on. An error has QEMU's log as its detail. A connection whose daemon was restarted is opened
+ * again; when that fails, the error is of kind ERR_HOST. No call about a guest takes longer than a minute or
+ * so: QEMU is killed when it does not answer.
  */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec,
 			 struct domain **ret) must_check;
@@ -115,15 +117,21 @@ struct err *domain_save(struct domain *d, const char *path) must_check;
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
 enum guest_state domain_state(struct domain *d);
 
-/** Bytes written to the swap disk so far. Fails once the guest is gone. */
+/** Bytes written to the swap disk so far. Fails once the guest is gone, or stopped. */
 struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes) must_check;
 
 /**
  * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or
- * newline are shown as '?'. When QEMU ended by itself, followed by the last of what it said. To be freed.
- * Never NULL.
+ * newline are shown as '?'. To be freed. Never NULL.
  */
 char *domain_console(struct domain *d);
+
+/** The same of QEMU's log; "" when there is none, or it may not be read. */
+char *domain_log(struct domain *d);
+
+/** How QEMU ended: "exit status 1", "signal 9 (Killed)"; "running" or "stopped" when it did not. To be
+ * freed. */
+char *domain_ending(struct domain *d);
 
 /** The full command line of the QEMU process, shell-quoted, to be freed; "" when it cannot be read. */
 char *domain_command_line(struct domain *d);

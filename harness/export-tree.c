@@ -171,6 +171,11 @@ static struct err *write_series(struct store *store, const char *probe_dir, int6
 	return write_file(probe_dir, "series.csv", "", csv.data, csv.len);
 }
 
+static struct err *write_text(const char *probe_dir, const char *name, const char *text)
+{
+	return text && *text ? write_file(probe_dir, name, "", text, strlen(text)) : NULL;
+}
+
 /* Writes a probe; *next is the first piece that is not of an earlier one, and becomes that of a later one. */
 static struct err *write_probe(struct store *store, const struct export *x, const char *dir, int64_t probe_id,
 			       size_t *next)
@@ -181,6 +186,10 @@ static struct err *write_probe(struct store *store, const struct export *x, cons
 
 	if (!e)
 		e = write_series(store, probe_dir, probe_id);
+	if (!e)
+		e = write_text(probe_dir, "console.txt", export_find_probe(x, probe_id)->console);
+	if (!e)
+		e = write_text(probe_dir, "output.txt", export_find_probe(x, probe_id)->output);
 	for (; !e && *next < x->pieces_n && x->pieces[*next].probe_id == probe_id; ++*next)
 		e = write_piece(store, &at, probe_dir, &x->pieces[*next]);
 	leave_snapshot(&at);

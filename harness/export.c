@@ -33,17 +33,12 @@ void export_close(struct export *x)
 	free(x);
 }
 
-static const struct probe_record *find_probe(const struct export *x, int64_t id)
+const struct probe_record *export_find_probe(const struct export *x, int64_t id)
 {
 	for (size_t i = 0; i < x->probes_n; i++)
 		if (x->probes[i].id == id)
 			return &x->probes[i];
 	return NULL;
-}
-
-bool export_has_probe(const struct export *x, int64_t probe_id)
-{
-	return find_probe(x, probe_id) != NULL;
 }
 
 /* A member of the identity of a probe's cell; "" for a cell of an earlier plan, which the store does not
@@ -62,7 +57,7 @@ static void add_name(struct strbuf *out, const struct store_piece *p)
 	format_clean(out, p->name);
 }
 
-void export_list_text(const struct export *x, struct strbuf *out)
+void export_list_text(const struct export *x, int64_t probe_id, struct strbuf *out)
 {
 	const struct probe_record *probe = NULL;
 	int64_t snapshot_id = 0;
@@ -71,8 +66,10 @@ void export_list_text(const struct export *x, struct strbuf *out)
 		const struct store_piece *p = &x->pieces[i];
 		cleanup_strbuf struct strbuf name = STRBUF_INIT;
 
+		if (probe_id && p->probe_id != probe_id)
+			continue;
 		if (!probe || probe->id != p->probe_id || snapshot_id != p->snapshot_id) {
-			probe = find_probe(x, p->probe_id);
+			probe = export_find_probe(x, p->probe_id);
 			snapshot_id = p->snapshot_id;
 			strbuf_addf(out, "%sprobe %" PRId64 " (%s", i ? "\n" : "", p->probe_id,
 				    probe ? outcome_name(probe->outcome) : "unknown");
@@ -96,7 +93,7 @@ void export_list_csv(const struct export *x, struct strbuf *out)
 		    "piece,probe,cell,method,workload,outcome,snapshot_id,snapshot,pid,name,bytes,error\n");
 	for (size_t i = 0; i < x->pieces_n; i++) {
 		const struct store_piece *p = &x->pieces[i];
-		const struct probe_record *probe = find_probe(x, p->probe_id);
+		const struct probe_record *probe = export_find_probe(x, p->probe_id);
 		cleanup_strbuf struct strbuf piece = STRBUF_INIT;
 
 		add_name(&piece, p);
@@ -118,7 +115,7 @@ void export_list_csv(const struct export *x, struct strbuf *out)
 
 static json_t *piece_json(const struct export *x, const struct store_piece *p)
 {
-	const struct probe_record *probe = find_probe(x, p->probe_id);
+	const struct probe_record *probe = export_find_probe(x, p->probe_id);
 	cleanup_strbuf struct strbuf piece = STRBUF_INIT;
 	char cell[13] = "";
 

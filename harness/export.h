@@ -31,16 +31,23 @@ struct err *export_open(struct store *store, struct export **ret) must_check;
 void export_close(struct export *x);
 DEFINE_CLEANUP(cleanup_export, struct export *, export_close)
 
-/** The table of pieces, as text, CSV or JSON. */
-void export_list_text(const struct export *x, struct strbuf *out);
+/** The table of pieces, as text (of one probe, or with 0 of all), CSV or JSON. */
+void export_list_text(const struct export *x, int64_t probe_id, struct strbuf *out);
 void export_list_csv(const struct export *x, struct strbuf *out);
 void export_list_json(const struct export *x, struct strbuf *out);
 
 /** The piece "SNAPSHOT/PID/NAME", as the table names it; an error of kind ERR_USAGE when there is none. */
 struct err *export_find(const struct export *x, const char *piece, const struct store_piece **ret) must_check;
 
-/** Is there a probe of that id? */
-bool export_has_probe(const struct export *x, int64_t probe_id);
+/** The probe of that id, or NULL. */
+const struct probe_record *export_find_probe(const struct export *x, int64_t probe_id);
+
+/**
+ * All about one probe: outcome, times, console, output, post-mortem, its pieces. ERR_USAGE when there is
+ * none.
+ */
+struct err *export_probe_text(struct store *store, const struct export *x, int64_t probe_id,
+			      struct strbuf *out) must_check;
 
 /** The columns of export_series_csv(), as a line. */
 void export_series_header(struct strbuf *out);
@@ -59,8 +66,9 @@ struct err *export_runs_csv(const char *data, size_t len, struct strbuf *out) mu
 
 /**
  * Writes everything below dir, which must be empty or not there yet: index.csv (the table), and for each
- * probe probe-ID/series.csv and probe-ID/SNAPSHOT/guest/NAME, probe-ID/SNAPSHOT/pid-PID/NAME. A piece that
- * could not be read in the guest is a file NAME.error with the reason. See export_file_name().
+ * probe probe-ID/series.csv, probe-ID/console.txt and output.txt unless empty, and
+ * probe-ID/SNAPSHOT/guest/NAME, probe-ID/SNAPSHOT/pid-PID/NAME. A piece that could not be read in the guest
+ * is a file NAME.error with the reason. See export_file_name().
  */
 struct err *export_tree(struct store *store, const struct export *x, const char *dir) must_check;
 

@@ -8,6 +8,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/guest-vm-internal.h"
+#include "harness/host-pressure.h"
 #include "harness/initramfs.h"
 #include "harness/scratchdisk.h"
 #include "harness/swapdisk.h"
@@ -163,9 +164,25 @@ static char *vm_console(struct guest *g)
 	return domain_console(g->domain);
 }
 
+static char *vm_log(struct guest *g)
+{
+	return domain_log(g->domain);
+}
+
+static char *vm_ending(struct guest *g)
+{
+	return domain_ending(g->domain);
+}
+
 static char *vm_command_line(struct guest *g)
 {
 	return domain_command_line(g->domain);
+}
+
+static void vm_pressure(void *ctx, struct pressure *ret)
+{
+	(void)ctx;
+	host_pressure_read(ret);
 }
 
 static int64_t vm_now_ms(struct guest *g)
@@ -181,6 +198,9 @@ const struct guest_ops guest_vm_ops = {
 	.state = vm_state,
 	.swap_written = vm_swap_written,
 	.console = vm_console,
+	.log = vm_log,
+	.ending = vm_ending,
+	.pressure = vm_pressure,
 	.command_line = vm_command_line,
 	.now_ms = vm_now_ms,
 	.stop = guest_vm_stop,

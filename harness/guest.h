@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "calibrate/pressure.h"
 #include "harness/base/err.h"
 
 /*
@@ -51,9 +52,11 @@ void guest_msg_destroy(struct guest_msg *m);
 
 enum guest_state {
 	GUEST_RUNNING,
-	GUEST_PAUSED,   /**< stopped by the hypervisor, e.g. after an I/O error */
-	GUEST_PANICKED, /**< the guest kernel said so */
-	GUEST_GONE,     /**< powered off, or the QEMU process ended */
+	GUEST_PAUSED,     /**< by the hypervisor */
+	GUEST_DISK_ERROR, /**< by the hypervisor, since a disk of the guest's cannot be read or written */
+	GUEST_STOPPED,    /**< the hypervisor's process is stopped itself, as by SIGSTOP */
+	GUEST_PANICKED,   /**< the guest kernel said so */
+	GUEST_GONE,       /**< powered off, or the QEMU process ended */
 };
 
 struct guest;
@@ -73,6 +76,12 @@ struct guest_ops {
 	char *(*console)(struct guest *g);
 	/** The command line of the hypervisor process, to be freed; "" when there is none. */
 	char *(*command_line)(struct guest *g);
+	/** The last part of what the hypervisor process wrote to its log, to be freed. Never NULL. */
+	char *(*log)(struct guest *g);
+	/** How that process ended, or that it runs; a few words, to be freed. Never NULL. */
+	char *(*ending)(struct guest *g);
+	/** How the host is just now. */
+	void (*pressure)(void *ctx, struct pressure *ret);
 	/** Milliseconds on the clock that timeout_ms runs on; g may be NULL. */
 	int64_t (*now_ms)(struct guest *g);
 	/** Ends the guest at once, waits until it is gone, frees g. */

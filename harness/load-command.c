@@ -10,6 +10,7 @@
 #include "harness/campaign.h"
 #include "harness/image-query.h"
 #include "harness/interpreters.h"
+#include "harness/probe-course.h"
 #include "harness/workloads.h"
 
 static struct load_command known_command(const struct known_spec *spec)
@@ -99,7 +100,7 @@ static void push_arguments(struct load_command *c, const struct cell *cell)
 	push(c, xstrdup("--mode"));
 	push(c, xstrdup(cell_is(cell, METHOD_GROWTH) ? "grow" : "hold"));
 	push_number(c, "--size-kib", cell_uint(cell, "size_kib"));
-	push_number(c, "--step-kib", LOAD_STEP_KIB);
+	push_number(c, "--step-kib", PROBE_STEP_KIB);
 	/* A population begins with one, and is told when to fork. */
 	push_number(c, "--processes", is_family(cell) ? cell_uint(cell, "processes") : 1);
 	c->has_seed = true;

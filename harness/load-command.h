@@ -19,12 +19,6 @@ struct load_command {
 	bool has_seed;    /**< it takes "--seed N" as its last words */
 };
 
-/**
- * Payload of one growth step of a workload. A step is a checkpoint, a round trip of about a millisecond: 1
- * MiB keeps that small beside the step itself and the steps small beside a guest.
- */
-#define LOAD_STEP_KIB 1024
-
 /** The command of a cell's load, which must be a known-answer load or a workload. */
 struct load_command load_command_create(const struct cell *cell, const struct image *image);
 void load_command_deinit(struct load_command *command);

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -12,6 +12,40 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/** How the last ones ended, for post-mortems. */
+static struct {
+	pthread_mutex_t lock;
+	siginfo_t last[64];
+	unsigned n;
+} ended = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void reap(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) || !info.si_pid)
+		return;
+	pthread_mutex_lock(&ended.lock);
+	ended.last[ended.n++ % COUNT(ended.last)] = info;
+	pthread_mutex_unlock(&ended.lock);
+}
+
+bool orphans_find(pid_t pid, siginfo_t *ret)
+{
+	bool is_found = false;
+
+	pthread_mutex_lock(&ended.lock);
+	for (size_t i = 0; i < COUNT(ended.last) && !is_found; i++) {
+		is_found = ended.last[i].si_pid == pid;
+		if (is_found)
+			*ret = ended.last[i];
+	}
+	pthread_mutex_unlock(&ended.lock);
+	return is_found;
+}
 
 void orphans_adopt(void)
 {
@@ -33,12 +67,11 @@ static bool is_adopted(pid_t pid, bool or_leader)
 /** Reaps the adopted among the children of one thread, given as "123 456 ". */
 static void reap_listed(const char *children, bool or_leader)
 {
-	siginfo_t info;
 	char *end;
 
 	for (long pid; (pid = strtol(children, &end, 10)) > 0; children = end)
 		if (is_adopted((pid_t)pid, or_leader))
-			waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+			reap((pid_t)pid);
 }
 
 static void reap_all(bool or_leader)
@@ -69,7 +102,7 @@ void orphans_reap(void)
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid == 0)
 		return;
 	if (is_adopted(info.si_pid, false))
-		waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+		reap(info.si_pid);
 	/* The first dead child hides the others. */
 	reap_all(false);
 }

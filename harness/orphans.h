@@ -2,6 +2,10 @@
 #ifndef SWAPCAL_ORPHANS_H
 #define SWAPCAL_ORPHANS_H
 
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
 /*
  * libvirt starts QEMU as a daemon, whose end only its reaper notices: init. libvirt takes a process for
  * alive until that has happened, and waits for it, with all calls about the guest blocked. Init takes a
@@ -17,6 +21,9 @@ void orphans_adopt(void);
  * proper sense: those are left to whoever started them.
  */
 void orphans_reap(void);
+
+/** How a process ended that was reaped here not long ago. False: it is none of the last 64. */
+bool orphans_find(pid_t pid, siginfo_t *ret);
 
 /** Reaps dead session leaders too; for when nobody in this process waits for a child that leads a session. */
 void orphans_reap_leaders(void);

@@ -31,7 +31,8 @@ struct probe {
 
 	enum probe_phase phase;
 	int64_t phase_start_ms, deadline_ms, heard_ms;
-	int scale; /**< deadlines are this many times longer than under KVM */
+	int64_t stood_still_ms; /**< since when the hypervisor has not run the guest; 0: it runs */
+	int scale;              /**< deadlines are this many times longer than under KVM */
 
 	bool is_over;      /**< rec->outcome is final */
 	struct err *fatal; /**< ends the probe without a record */

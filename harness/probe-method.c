@@ -4,23 +4,13 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/probe-course.h"
 #include "harness/probe-internal.h"
 
 /* What happens in a guest under each method, from the first process started to the onset, or to rest. */
 
 /* Evidence at checkpoints of one probe at most: of a workload that has many, the first ones. */
 #define CHECKPOINT_SNAPSHOTS_MAX 16
-
-/*
- * What a running load works before it is measured: rounds over its data; until its peak rises by less than
- * one part in so many; but no longer than so many times what a guest takes to settle.
- */
-#define ROUNDS_MIN          2
-#define STEADY_PARTS        200
-#define WORK_IN_SETTLES_MAX 30
-
-/* A load that knows no checkpoints is complete when it changed by less than this while the guest settles. */
-#define QUIET_KIB 256
 
 /**
  * Waits for settle_ms of guest time, and longer while swap still moves; less when the guest swaps or a
@@ -76,11 +66,11 @@ static bool work_in(struct probe *p)
 	while (!p->has_onset && !probe_has_exit(p)) {
 		uint64_t worked_ms = (probe_last_sample_us(p) - start_us) / 1000;
 		uint64_t before = most_kib(p, 2 * settle_ms, settle_ms);
-		bool is_steady = most_kib(p, settle_ms, 0) <= before + before / STEADY_PARTS;
+		bool is_steady = most_kib(p, settle_ms, 0) <= before + before / PROBE_STEADY_PARTS;
 
-		if (p->rounds >= ROUNDS_MIN && worked_ms >= 2 * settle_ms && is_steady)
+		if (p->rounds >= PROBE_ROUNDS_MIN && worked_ms >= 2 * settle_ms && is_steady)
 			return true;
-		if (worked_ms > WORK_IN_SETTLES_MAX * settle_ms) {
+		if (worked_ms > PROBE_WORK_SETTLES_MAX * settle_ms) {
 			probe_flag(p, "not-steady");
 			return true;
 		}
@@ -139,7 +129,7 @@ static bool snapshot_frozen(struct probe *p, const char *name)
 /** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
 static bool is_taken(const struct probe *p, const char *name)
 {
-	static const char *const ours[] = { "load", "onset", "end" };
+	static const char *const ours[] = { "load", "onset", "end", PROBE_POST_MORTEM, PROBE_HOST };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(ours[i], name) == 0)
@@ -183,7 +173,7 @@ static bool is_quiet(const struct probe *p)
 		lo = s->load_kib < lo ? s->load_kib : lo;
 		hi = s->load_kib > hi ? s->load_kib : hi;
 		if (last_us - s->t_us >= settle_us)
-			return lo > 0 && hi - lo < QUIET_KIB;
+			return lo > 0 && hi - lo < PROBE_QUIET_KIB;
 	}
 	return false;
 }

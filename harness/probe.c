@@ -10,6 +10,8 @@
 #include "calibrate/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/console.h"
+#include "harness/host-pressure.h"
 #include "harness/probe-internal.h"
 
 /*
@@ -30,6 +32,9 @@ static const int64_t phase_deadline_ms[PHASE_COUNT] = {
 
 /* The agent sends a heartbeat each second of guest time; a guest deep in reclaim may be late. */
 #define SILENCE_MS 10000
+
+/* What does not run the guest for so long does not go on by itself; a debugger may only have had a look. */
+#define STANDSTILL_MS 3000
 
 /* How long pages that the guest's kernel counted as swapped out may take to reach the disk of a busy host. */
 #define SWAP_WRITES_WAIT_MS 3000
@@ -113,6 +118,40 @@ static char *telling_console_line(const char *console)
 	return xstrdup("");
 }
 
+/** The last line that QEMU said, "" when it said nothing. */
+static char *last_qemu_line(struct probe *p)
+{
+	cleanup_free char *log = p->ops->log(p->guest), *said = console_qemu_lines(log);
+	size_t end = strlen(said);
+
+	if (end)
+		said[--end] = '\0';
+
+	const char *last = strrchr(said, '\n');
+
+	return xstrdup(last ? last + 1 : said);
+}
+
+/** The guest is gone: by its own doing, or was it QEMU's? */
+static bool end_gone(struct probe *p, enum outcome outcome, const char *line)
+{
+	cleanup_free char *ending = p->ops->ending(p->guest), *said = last_qemu_line(p);
+	bool is_orderly = strcmp(ending, "exit status 0") == 0;
+
+	if (!*line &&
+	    (strncmp(ending, "signal ", 7) == 0 || (!is_orderly && strncmp(ending, "exit ", 5) == 0)))
+		return probe_end(p, outcome, "QEMU ended unasked, with %s%s%s", ending, *said ? ": " : "",
+				 said);
+	if (p->phase <= PHASE_BOOT && !*line)
+		return probe_end(p, outcome,
+				 "guest ended before its agent was up, without a word on its console; "
+				 "X=%u MiB may be too little for its kernel",
+				 p->spec->guest.ram_mib);
+	return probe_end(p, outcome, "%s%s%s",
+			 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked",
+			 *line ? ": " : "", line);
+}
+
 /** The line to the guest is dead, or silent: find out what became of the guest. */
 static bool end_lost(struct probe *p, const char *what)
 {
@@ -125,17 +164,17 @@ static bool end_lost(struct probe *p, const char *what)
 	case GUEST_PANICKED:
 		return probe_end(p, outcome, "guest panic%s%s", sep, line);
 	case GUEST_GONE:
-		if (p->phase <= PHASE_BOOT && !*line)
-			return probe_end(
-				p, outcome,
-				"guest ended before its agent was up, without a word on its console; "
-				"X=%u MiB may be too little for its kernel",
-				p->spec->guest.ram_mib);
-		return probe_end(p, outcome, "%s%s%s",
-				 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked", sep,
-				 line);
+		return end_gone(p, outcome, line);
 	case GUEST_PAUSED:
 		return probe_end(p, outcome, "guest was paused by the hypervisor (%s)%s%s", what, sep, line);
+	case GUEST_DISK_ERROR:
+		return probe_end(p, outcome,
+				 "guest was paused by the hypervisor, which cannot read or write a disk of "
+				 "its, as when the file system below its swap is full (%s)",
+				 what);
+	case GUEST_STOPPED:
+		return probe_end(p, outcome,
+				 "QEMU was stopped from outside, as by SIGSTOP or a debugger (%s)", what);
 	case GUEST_RUNNING:
 		break;
 	}
@@ -163,6 +202,18 @@ static bool end_talk(struct probe *p, struct err *e)
 	end_lost(p, err_message(e));
 	err_free(e);
 	return false;
+}
+
+/** Is the guest not run by its hypervisor, for long enough? */
+static bool stands_still(struct probe *p, enum guest_state state)
+{
+	int64_t now = p->ops->now_ms(p->guest);
+
+	if (state == GUEST_RUNNING)
+		p->stood_still_ms = 0;
+	else if (!p->stood_still_ms)
+		p->stood_still_ms = now;
+	return p->stood_still_ms && now - p->stood_still_ms >= STANDSTILL_MS;
 }
 
 bool probe_pump(struct probe *p, int timeout_ms)
@@ -197,6 +248,8 @@ bool probe_pump(struct probe *p, int timeout_ms)
 
 	if (state == GUEST_GONE || state == GUEST_PANICKED)
 		return end_lost(p, "guest ended");
+	if (stands_still(p, state))
+		return end_lost(p, "it stands still");
 	if (p->phase > PHASE_BOOT && p->ops->now_ms(p->guest) - p->heard_ms > SILENCE_MS * p->scale)
 		return end_lost(p, "agent is silent");
 	return true;
@@ -313,6 +366,10 @@ static bool count_swap_writes(struct probe *p)
 	for (;;) {
 		struct err *e = p->ops->swap_written(p->guest, &bytes);
 
+		/* One that cannot be asked since it is gone, or had to be ended, has not been seen to its
+		 * end. */
+		if (e && p->ops->state(p->guest) != GUEST_RUNNING)
+			return end_talk(p, e);
 		if (e) {
 			probe_flag(p, "no-swap-disk-count");
 			err_free(e);
@@ -402,6 +459,46 @@ static void live(struct probe *p)
 	judge(p, no_onset_reason(p));
 }
 
+/** Adds a text to a snapshot as evidence of the host's. */
+static void add_text(struct snapshot *s, const char *name, char *text)
+{
+	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
+
+	*f = (struct evidence){ .name = xstrdup(name), .data = text, .len = strlen(text) };
+}
+
+/** A new snapshot of that name. */
+static struct snapshot *add_snapshot(struct probe_record *rec, const char *name)
+{
+	struct snapshot *s = array_push(rec->snapshots, rec->snapshots_count, rec->snapshots_cap);
+
+	s->name = xstrdup(name);
+	return s;
+}
+
+/** What else tells why there is no answer, beside console, output and series. */
+static void add_post_mortem(struct probe *p)
+{
+	struct snapshot *s = add_snapshot(p->rec, PROBE_POST_MORTEM);
+
+	add_text(s, "qemu.log", p->ops->log(p->guest));
+	add_text(s, "qemu-exit", p->ops->ending(p->guest));
+}
+
+/** Was the host disturbed? What it said of itself is kept, so that another rule can be judged later. */
+static void judge_host(struct probe *p, const struct pressure *begin, const struct pressure *end)
+{
+	unsigned disturbed = pressure_judge(begin, end);
+
+	if (disturbed & PRESSURE_SWAPPED)
+		probe_flag(p, "host-swapped");
+	if (disturbed & PRESSURE_MEMORY)
+		probe_flag(p, "host-memory");
+	if (disturbed & PRESSURE_BUSY)
+		probe_flag(p, "host-busy");
+	add_text(add_snapshot(p->rec, PROBE_HOST), "pressure.json", host_pressure_json(begin, end));
+}
+
 static double unix_time_s(void)
 {
 	struct timespec ts;
@@ -428,12 +525,14 @@ static struct probe_record new_record(const struct probe_spec *spec)
 	return rec;
 }
 
-struct probe_record probe_not_started(const struct probe_spec *spec, const char *why)
+struct probe_record probe_not_started(const struct probe_spec *spec, const struct err *e)
 {
 	struct probe_record rec = new_record(spec);
 	struct probe p = { .rec = &rec };
 
-	probe_end(&p, OUTCOME_BOOT_FAIL, "the guest was not started: %s", why);
+	probe_end(&p, OUTCOME_BOOT_FAIL, "the guest was not started: %s", err_message(e));
+	if (*err_detail(e))
+		add_text(add_snapshot(&rec, PROBE_POST_MORTEM), "qemu.log", xstrdup(err_detail(e)));
 	return rec;
 }
 
@@ -450,6 +549,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 		      const struct probe_events *events, struct probe_record *ret)
 {
 	struct probe_record rec = new_record(spec);
+	struct pressure begin, end;
 	struct probe p = {
 		.ops = ops,
 		.spec = spec,
@@ -462,6 +562,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	if (p.events.phase)
 		p.events.phase(p.events.arg, PHASE_START);
 	p.phase_start_ms = ops->now_ms(NULL);
+	ops->pressure(ctx, &begin);
 
 	struct err *e = ops->start(ctx, &spec->guest, &p.guest);
 
@@ -472,7 +573,11 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	rec.command_line = ops->command_line(p.guest);
 	p.heard_ms = ops->now_ms(p.guest);
 	live(&p);
+	ops->pressure(ctx, &end);
+	judge_host(&p, &begin, &end);
 	rec.console = ops->console(p.guest);
+	if (!outcome_is_answer(rec.outcome) && rec.outcome != OUTCOME_NOT_APPLICABLE)
+		add_post_mortem(&p);
 	probe_set_phase(&p, PHASE_TEARDOWN);
 	ops->stop(p.guest);
 	rec.phase_ms[PHASE_TEARDOWN] += ops->now_ms(NULL) - p.phase_start_ms;

@@ -10,6 +10,10 @@
 #include "harness/guest.h"
 #include "harness/record.h"
 
+/** Snapshots of what the host knows: of a probe without an answer, and of every probe. */
+#define PROBE_POST_MORTEM "post-mortem"
+#define PROBE_HOST        "host"
+
 /** Everything one guest life depends on. Strings are borrowed. */
 struct probe_spec {
 	const char *cell_key;
@@ -62,8 +66,8 @@ struct probe_events {
 struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe_spec *spec,
 		      const struct probe_events *events, struct probe_record *ret) must_check;
 
-/** The record of a probe whose guest could not be started: boot-fail, with that reason. */
-struct probe_record probe_not_started(const struct probe_spec *spec, const char *why);
+/** The record of a probe whose guest could not be started: boot-fail, with e (borrowed) as the reason. */
+struct probe_record probe_not_started(const struct probe_spec *spec, const struct err *e);
 
 /** The record of a probe for which no guest is needed to know that it cannot be. */
 struct probe_record probe_not_applicable(const struct probe_spec *spec, const char *why);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/process.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 
@@ -102,4 +107,59 @@ char *process_command_line(pid_t pid)
 		process_add_quoted(&sb, args.data + i);
 	}
 	return strbuf_steal(&sb);
+}
+
+bool process_is_stopped(pid_t pid)
+{
+	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
+	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
+
+	read_small(path, 4096, &stat);
+
+	const char *p = strrchr(strbuf_str(&stat), ')');
+
+	/* ") T ": stopped; 't': by a debugger. */
+	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
+}
+
+/** Has the command line (arguments that end in NUL) this text somewhere? */
+static bool has_text(const struct strbuf *cmdline, const char *text)
+{
+	return memmem(strbuf_str(cmdline), cmdline->len, text, strlen(text)) != NULL;
+}
+
+static bool is_qemu_of(const struct strbuf *cmdline, const char *guest, const char *root)
+{
+	const char *args = strbuf_str(cmdline), *slash = strrchr(args, '/');
+	cleanup_free char *name = xasprintf("guest=%s,", guest),
+			  *below = root ? xasprintf("%s/", root) : NULL;
+
+	if (strncmp(slash ? slash + 1 : args, "qemu-", 5) != 0)
+		return false;
+	return has_text(cmdline, name) || (below && has_text(cmdline, below) && !has_text(cmdline, "guest="));
+}
+
+static bool kill_if_qemu(pid_t pid, const char *guest, const char *root)
+{
+	/* First, so that what is then read is about the process that the descriptor stands for. */
+	cleanup_close int pidfd = pidfd_open(pid, 0);
+	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
+	cleanup_strbuf struct strbuf cmdline = STRBUF_INIT;
+
+	if (pidfd < 0)
+		return false;
+	read_small(path, 2 << 20, &cmdline);
+	return is_qemu_of(&cmdline, guest, root) && pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0;
+}
+
+bool process_kill_qemu(const char *guest, const char *root)
+{
+	cleanup(cleanup_dir_) DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool is_killed = false;
+
+	while (proc && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			is_killed |= kill_if_qemu((pid_t)strtol(entry->d_name, NULL, 10), guest, root);
+	return is_killed;
 }

@@ -22,6 +22,15 @@ bool process_identity_is_dead(const char *text);
 /** The command line of a process, quoted for a shell. To be freed; "" when it cannot be read. */
 char *process_command_line(pid_t pid);
 
+/** Is the process stopped, by a signal or a debugger? False when it cannot be seen. */
+bool process_is_stopped(pid_t pid);
+
+/**
+ * Kills the QEMU whose guest has that name, and with root not NULL also those without a guest that name
+ * something below it. False when there was none that may be killed.
+ */
+bool process_kill_qemu(const char *guest, const char *root);
+
 /** Adds arg to sb as what a shell would read as one word. */
 void process_add_quoted(struct strbuf *sb, const char *arg);
 

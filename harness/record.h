@@ -81,6 +81,7 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *   how it is measured:
  *   - onset: name of the rule; onset_version (number)
  *   - tick_ms, ramp_kib_s, settle_ms, protocol (numbers)
+ *   - course: the host's numbers that decide how a guest is led to its onset (see probe-course.h)
  *   - agent: sha256 of the programs in the guest
  */
 struct cell {
@@ -110,7 +111,7 @@ struct snapshot {
 	/**
 	 * "baseline" (before the load), "load" (at its fixed size), "onset", "end"; while a load is built,
 	 * the name of its checkpoint, such as "build-4"; in a population "count-N" with N processes at their
-	 * size
+	 * size. Of the host: "host", and "post-mortem" of a probe without an answer
 	 */
 	char *name;
 	struct evidence *files;

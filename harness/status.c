@@ -8,6 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign.h"
+#include "harness/process.h"
 #include "harness/report-format.h"
 #include "harness/schedule.h"
 
@@ -26,8 +27,19 @@ static void add_overheads(struct status *s, const struct probe_record *p)
 	s->ballast_pte_kib = larger(s->ballast_pte_kib, p->ballast_pte_kib);
 }
 
-static void add_probe(struct status *s, const struct cell *cell, const struct probe_record *p,
-		      double sum_ms[STATUS_KINDS])
+/** The command that shows all that is known of a probe. */
+static char *look_command(const struct store *store, int64_t probe_id)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_adds(&sb, "swapcal export ");
+	process_add_quoted(&sb, store_name(store));
+	strbuf_addf(&sb, " --probe %lld", (long long)probe_id);
+	return strbuf_steal(&sb);
+}
+
+static void add_probe(struct status *s, const struct store *store, const struct cell *cell,
+		      const struct probe_record *p, double sum_ms[STATUS_KINDS])
 {
 	s->by_outcome[p->outcome]++;
 	s->by_kind[p->kind]++;
@@ -39,7 +51,8 @@ static void add_probe(struct status *s, const struct cell *cell, const struct pr
 
 	struct status_failure *f = array_push(s->failures, s->failures_n, s->failures_cap);
 
-	*f = (struct status_failure){ cell, p->id, p->outcome, xstrdup(p->reason) };
+	*f = (struct status_failure){ cell, p->id, p->outcome, xstrdup(p->reason),
+				      look_command(store, p->id) };
 }
 
 static void add_cell(struct status *s, const struct cell *cell, const struct cell_state *state)
@@ -70,7 +83,7 @@ static struct err *add_cells(struct store *store, struct status *s, struct sched
 		if (e)
 			return e;
 		for (size_t k = 0; k < n; k++)
-			add_probe(s, &s->cells[i], &probes[k], sum_ms);
+			add_probe(s, store, &s->cells[i], &probes[k], sum_ms);
 		schedule_set_probes(schedule, i, probes, n);
 		add_cell(s, &s->cells[i], schedule_state(schedule, i));
 	}
@@ -131,8 +144,10 @@ void status_destroy(struct status *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->failures_n; i++)
+	for (size_t i = 0; i < s->failures_n; i++) {
 		free(s->failures[i].reason);
+		free(s->failures[i].look);
+	}
 	free(s->failures);
 	live_deinit(&s->live);
 	store_cells_free(s->cells, s->cells_n);
@@ -166,6 +181,8 @@ static void add_failures(struct strbuf *out, const struct status *s)
 		format_varying(out, f->cell, s->cells, s->cells_n);
 		strbuf_addf(out, ": %s: ", outcome_name(f->outcome));
 		format_clean(out, *f->reason ? f->reason : "no reason was recorded");
+		strbuf_adds(out, "\n    see: ");
+		format_clean(out, f->look);
 		strbuf_adds(out, "\n");
 	}
 }
@@ -270,8 +287,9 @@ static json_t *failure_json(const struct status_failure *f)
 	char id[13] = "";
 
 	memcpy(id, f->cell->key, 12);
-	return json_pack("{s:s, s:I, s:s, s:o}", "cell", id, "probe", (json_int_t)f->probe_id, "outcome",
-			 outcome_name(f->outcome), "reason", format_json_string(f->reason));
+	return json_pack("{s:s, s:I, s:s, s:o, s:o}", "cell", id, "probe", (json_int_t)f->probe_id, "outcome",
+			 outcome_name(f->outcome), "reason", format_json_string(f->reason), "see",
+			 format_json_string(f->look));
 }
 
 static json_t *outcomes_json(const struct status *s)

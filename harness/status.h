@@ -26,6 +26,7 @@ struct status_failure {
 	int64_t probe_id;
 	enum outcome outcome;
 	char *reason;
+	char *look; /**< the command that shows all about it */
 };
 
 struct status {

@@ -178,6 +178,11 @@ const char *store_live_path(const struct store *store)
 	return store->live_path;
 }
 
+const char *store_name(const struct store *store)
+{
+	return store->name;
+}
+
 void store_close(struct store *store)
 {
 	if (!store)

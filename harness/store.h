@@ -41,6 +41,9 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 void store_close(struct store *store);
 DEFINE_CLEANUP(cleanup_store, struct store *, store_close)
 
+/** The path as store_open() got it. Borrowed. */
+const char *store_name(const struct store *store);
+
 /**
  * What tells this file from all others, 32 hex digits at random, got when it is first written to; "" when it
  * is open for reading. A copy has the same. Borrowed.

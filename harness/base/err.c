@@ -10,6 +10,7 @@
 struct err {
 	enum err_kind kind;
 	char *message;
+	char *detail; /* NULL: none */
 };
 
 __attribute__((format(printf, 2, 0))) static struct err *err_vnew(enum err_kind kind, const char *fmt,
@@ -19,6 +20,7 @@ __attribute__((format(printf, 2, 0))) static struct err *err_vnew(enum err_kind 
 
 	e->kind = kind;
 	e->message = xvasprintf(fmt, ap);
+	e->detail = NULL;
 	return e;
 }
 
@@ -81,6 +83,22 @@ struct err *err_set_kind(struct err *e, enum err_kind kind)
 	return e;
 }
 
+struct err *err_set_detail(struct err *e, char *detail)
+{
+	if (!e) {
+		free(detail);
+		return NULL;
+	}
+	free(e->detail);
+	e->detail = detail;
+	return e;
+}
+
+const char *err_detail(const struct err *e)
+{
+	return e->detail ? e->detail : "";
+}
+
 const char *err_message(const struct err *e)
 {
 	return e->message;
@@ -95,6 +113,7 @@ void err_free(struct err *e)
 {
 	if (!e)
 		return;
+	free(e->detail);
 	free(e->message);
 	free(e);
 }

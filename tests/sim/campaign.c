@@ -668,6 +668,10 @@ static void test_identity(void)
 	is_str(a[4].threshold_key, a[3].key, "and the next guest's load to that one's");
 	ok(cell_uint(&a[1], "size_kib") > 0 && *cell_str(&a[1], "cmdline") && *cell_str(&a[1], "cpu"),
 	   "the size of a workload, the kernel's command line and the CPU are part of a cell");
+	is_str(cell_str(&a[0], "course"),
+	       "version=1 step_kib=1024 rounds_min=2 steady_parts=200 work_settles_max=30 quiet_kib=256 "
+	       "settled_kib=10",
+	       "and so are the numbers that the host leads a guest by");
 	store_cells_free(a, n);
 	store_cells_free(b, n);
 }

@@ -366,6 +366,8 @@ static void do_start(struct guest *g, json_t *request)
 	}
 	if (p->panic_at_start)
 		die(g, GUEST_PANICKED);
+	if (p->load_state)
+		die(g, p->load_state);
 	g->is_silent |= p->silent;
 }
 
@@ -472,7 +474,8 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 	g->swap_kib = config->swap_mib * 1024ull;
 	g->random = g->params->seed ^ config->seed << 20 ^ (uint64_t)life << 40;
 	g->heartbeat_us = sim_clock_us + BOOT_US;
-	g->is_silent = g->params->boot_fail;
+	g->is_silent = g->params->boot_fail || g->params->boot_state;
+	g->state = g->params->boot_state;
 	draw_threshold(g, life, config->ram_mib);
 	*ret = g;
 	return NULL;
@@ -494,6 +497,26 @@ static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)
 static char *sim_console(struct guest *g)
 {
 	return xstrdup(g->state == GUEST_PANICKED ? "Kernel panic - not syncing: simulated\n" : "");
+}
+
+static char *sim_log(struct guest *g)
+{
+	return xasprintf("simulated\n%s", g->params->qemu_said ? g->params->qemu_said : "");
+}
+
+static char *sim_ending(struct guest *g)
+{
+	return xstrdup(g->state != GUEST_GONE   ? "running"
+		       : g->params->qemu_ending ? g->params->qemu_ending
+						: "exit status 0");
+}
+
+static void sim_pressure(void *ctx, struct pressure *ret)
+{
+	struct guest_sim_params *p = ctx;
+	const struct pressure_texts nothing = { .psi_cpu = NULL };
+
+	*ret = p->host ? p->host[p->host_asked++ % 2] : pressure_parse(&nothing);
 }
 
 static char *sim_command_line(struct guest *g)
@@ -524,6 +547,9 @@ const struct guest_ops guest_sim_ops = {
 	.state = sim_state,
 	.swap_written = sim_swap_written,
 	.console = sim_console,
+	.log = sim_log,
+	.ending = sim_ending,
+	.pressure = sim_pressure,
 	.command_line = sim_command_line,
 	.now_ms = sim_now_ms,
 	.stop = sim_stop,

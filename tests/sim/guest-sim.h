@@ -40,19 +40,24 @@ struct guest_sim_params {
 	bool forks;                   /**< without end, until the kernel refuses it */
 
 	/* Faults. */
-	unsigned wrong_answer_pct; /**< so many lives of a hundred give the opposite answer */
-	unsigned lose_samples;     /**< every n-th "samples" message gets lost; 0: none */
-	uint64_t bad_pages;        /**< what the ballast finds when it verifies */
-	const char *hello_error;   /**< the agent finds its guest unfit; NULL: fit */
-	const char *start_error;   /**< a load cannot be started; NULL: it can */
-	bool boot_fail;            /**< no hello ever */
-	bool panic_at_start;       /**< the kernel panics when the load starts */
-	bool silent;               /**< nothing is heard after the load started */
-	bool corrupt;              /**< the line breaks after the load started */
-	bool exit_at_once;         /**< the load ends with status 1 and a word on why */
-	bool not_applicable;       /**< the load finds that this guest cannot have it */
-	uint64_t fixed_ends_kib;   /**< the fixed load ends when the ballast beside it holds so much; 0: it
-				      stays */
+	unsigned wrong_answer_pct;   /**< so many lives of a hundred give the opposite answer */
+	unsigned lose_samples;       /**< every n-th "samples" message gets lost; 0: none */
+	uint64_t bad_pages;          /**< what the ballast finds when it verifies */
+	const char *hello_error;     /**< the agent finds its guest unfit; NULL: fit */
+	const char *start_error;     /**< a load cannot be started; NULL: it can */
+	bool boot_fail;              /**< no hello ever */
+	bool panic_at_start;         /**< the kernel panics when the load starts */
+	enum guest_state load_state; /**< what becomes of the guest when the load starts, and no word more; 0:
+					it runs */
+	enum guest_state boot_state; /**< the same when it is created */
+	const char *qemu_said;       /**< lines of its log; NULL: none */
+	const char *qemu_ending;     /**< how it ended; NULL: orderly */
+	bool silent;                 /**< nothing is heard after the load started */
+	bool corrupt;                /**< the line breaks after the load started */
+	bool exit_at_once;           /**< the load ends with status 1 and a word on why */
+	bool not_applicable;         /**< the load finds that this guest cannot have it */
+	uint64_t fixed_ends_kib;     /**< the fixed load ends when the ballast beside it holds so much; 0: it
+					stays */
 	bool oom;               /**< beyond the threshold the kernel kills the load, and nothing is swapped */
 	bool late_oom;          /**< the kernel kills the frozen load after the last sample */
 	const char *swaps_at;   /**< it begins to swap while the snapshot of that name is taken */
@@ -64,8 +69,11 @@ struct guest_sim_params {
 	unsigned cpus;          /**< the guest has so many whatever was asked for; 0: as asked */
 	const char *stuck_file; /**< a file whose path has this says 1 whatever is written to it */
 
-	unsigned stops; /**< how often loads were told to stop; counted here */
-	unsigned lives; /**< guests started so far; counted here by start() */
+	/** The host at the begin and end of each life, in turn; NULL: nothing is known of it. */
+	const struct pressure *host;
+	unsigned host_asked; /**< how often so far */
+	unsigned stops;      /**< how often loads were told to stop; counted here */
+	unsigned lives;      /**< guests started so far; counted here by start() */
 };
 
 /** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, a workload that grows by 1 MiB, a load of

@@ -237,8 +237,8 @@ static void test_checkpoint_names(void)
 
 		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
 		is_int(count_snapshots(&r, names[i]), 1, names[i]);
-		is_int((long long)r.snapshots_count, i ? 3 : 4,
-		       "baseline, load, onset, and the one on the way");
+		is_int((long long)r.snapshots_count, i ? 4 : 5,
+		       "baseline, load, onset, the one on the way, and the host");
 		probe_record_deinit(&r);
 	}
 }
@@ -305,6 +305,70 @@ static void test_ram(void)
 	probe_record_deinit(&r);
 }
 
+/** The record of a growth probe on a host that goes from one state to the other. */
+static struct probe_record run_on(struct pressure begin, struct pressure end)
+{
+	const struct pressure host[2] = { begin, end };
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+
+	params.host = host;
+	return run(&params, PROBE_GROWTH, 0);
+}
+
+static void test_host(void)
+{
+	const struct pressure calm = {
+		.t_us = 1e6, .cpus = 2, .mem_total_kib = 1000, .mem_available_kib = 900
+	};
+	struct pressure bad = calm;
+	struct pressure later = calm;
+
+	later.t_us = 11e6;
+
+	struct probe_record r = run_on(calm, later);
+
+	is_str(r.flags, "", "a calm host is no doubt");
+	is_str(r.snapshots[r.snapshots_count - 1].name, "host", "what it says is kept");
+	has_str(r.snapshots[r.snapshots_count - 1].files[0].data, "\"mem_available_kib\": 900.0",
+		"in numbers");
+	probe_record_deinit(&r);
+	bad.t_us = 11e6;
+	bad.pswpout = 1000;
+	bad.mem_available_kib = 40;
+	bad.load_1min = 9;
+	bad.cpu_some_us = 9e6;
+	r = run_on(calm, bad);
+	is_str(outcome_name(r.outcome), "onset", "a disturbed host leaves the answer");
+	is_str(r.flags, "host-swapped,host-memory,host-busy", "with its flags");
+	probe_record_deinit(&r);
+}
+
+static void test_post_mortem(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+	struct err *failed = err_set_detail(err_new("no disk"), xstrdup("qemu: no\n"));
+	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
+
+	params.load_state = GUEST_GONE;
+	params.qemu_said = "qemu-system-x86_64: no\n";
+
+	struct probe_record r = run(&params, PROBE_RAMP, 512);
+	const struct snapshot *s = &r.snapshots[r.snapshots_count - 1];
+
+	is_str(s->name, "post-mortem", "a probe without an answer has a post-mortem");
+	is_int(s->files_count, 2, "of two pieces");
+	is_str(s->files[0].name, "qemu.log", "the log");
+	is_str(s->files[0].data, "simulated\nqemu-system-x86_64: no\n", "as QEMU wrote it");
+	is_str(s->files[1].name, "qemu-exit", "and the end");
+	is_str(s->files[1].data, "exit status 0", "as it was");
+	probe_record_deinit(&r);
+	r = probe_not_started(&spec, failed);
+	is_str(r.reason, "the guest was not started: no disk", "one that was not started has a reason");
+	is_str(r.snapshots[0].files[0].data, "qemu: no\n", "and the log");
+	probe_record_deinit(&r);
+	err_free(failed);
+}
+
 /** A fault, the outcome it must have, and words its reason must have. */
 #define FAULT(set, kind, z_mib, want, words)                                                                 \
 	do {                                                                                                 \
@@ -323,6 +387,16 @@ static void test_faults(void)
 	      "guest is unfit: no root disk");
 	FAULT(params.panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
 	FAULT(params.silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
+	FAULT(params.load_state = GUEST_STOPPED, PROBE_RAMP, 512, "agent-lost", "SIGSTOP or a debugger");
+	FAULT(params.boot_state = GUEST_STOPPED, PROBE_RAMP, 512, "boot-fail", "SIGSTOP or a debugger");
+	FAULT(params.load_state = GUEST_PAUSED, PROBE_RAMP, 512, "agent-lost", "paused by the hypervisor");
+	FAULT(params.load_state = GUEST_DISK_ERROR, PROBE_RAMP, 512, "agent-lost", "below its swap is full");
+	FAULT(params.load_state = GUEST_GONE, PROBE_RAMP, 512, "agent-lost", "guest ended unasked");
+	FAULT((params.load_state = GUEST_GONE, params.qemu_ending = "signal 9 (Killed)"), PROBE_RAMP, 512,
+	      "agent-lost", "QEMU ended unasked, with signal 9 (Killed)");
+	FAULT((params.boot_state = GUEST_GONE, params.qemu_ending = "exit status 1",
+	       params.qemu_said = "qemu-system-x86_64: first\nqemu-system-x86_64: cannot\n"),
+	      PROBE_RAMP, 512, "boot-fail", "with exit status 1: qemu-system-x86_64: cannot");
 	FAULT(params.corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
 	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid",
 	      "No such file");
@@ -486,6 +560,8 @@ int main(void)
 	test_population();
 	test_ram();
 	test_faults();
+	test_host();
+	test_post_mortem();
 	test_slow_ramp();
 	test_doubts();
 	test_zram();

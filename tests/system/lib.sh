@@ -25,6 +25,17 @@ guests() {
 	pgrep -fc "qemu-system.*guest=swapcal-$1"
 }
 
+# wait_until SECONDS COMMAND...: asks again until the command succeeds; fails when time is up
+wait_until() {
+	tries=$(($1 * 10))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
 # build_image [NAME]: the image that most tests need, or another; nothing to do when the cache has it
 build_image() {
 	if ! "$swapcal" image build "${1:-bookworm}" > "$dir/build.out" 2>&1; then

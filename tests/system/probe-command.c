@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...` prints "OUTCOME: REASON".
+ * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE SIG] RAM_MIB COMMAND...`
+ * prints "OUTCOME: REASON".
  * For system tests of what plans cannot ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user:
- * the guest has a disk with what is in DIR. Then "samples: N, longest gap M ms" and what the load printed follow.
+ * the guest has a disk with what is in DIR. --signal: QEMU gets that signal when the phase begins, in phase start as soon as it is there. Then
+ * "took N s", "flags: FLAGS", "QEMU: HOW IT ENDED", "qemu.log: N bytes", "samples: N, longest gap M ms" and what the load printed follow.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +15,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/guest-vm.h"
 #include "harness/image.h"
 #include "harness/probe.h"
@@ -28,6 +32,8 @@ struct options {
 	const char *image;
 	bool is_root;
 	const char *user_dir;
+	const char *signal_phase;
+	int signal;
 	unsigned ram_mib;
 	const char *const *argv;
 };
@@ -45,6 +51,47 @@ static struct err *make_user_disk(const char *dir, char **ret)
 	return e;
 }
 
+/** Sends the signal to the QEMU of this process's guest; false when there is none yet. */
+static bool signal_qemu(int sig)
+{
+	/* The brackets keep the shell from finding itself. */
+	cleanup_free char *command =
+		xasprintf("pkill -%d -f '[q]emu-system.*guest=swapcal-command-%d,'", sig, (int)getpid());
+
+	return system(command) == 0;
+}
+
+static void on_phase(void *arg, enum probe_phase phase)
+{
+	const struct options *o = arg;
+
+	if (o->signal_phase && phase != PHASE_START && strcmp(probe_phase_name(phase), o->signal_phase) == 0)
+		signal_qemu(o->signal);
+}
+
+/** Waits for the QEMU that is being created. */
+static void *signal_at_start(void *arg)
+{
+	const struct options *o = arg;
+
+	while (!signal_qemu(o->signal))
+		;
+	return NULL;
+}
+
+static void print_post_mortem(const struct probe_record *r)
+{
+	const struct snapshot *s = r->snapshots_count ? &r->snapshots[r->snapshots_count - 1] : NULL;
+
+	if (!s || strcmp(s->name, PROBE_POST_MORTEM) != 0)
+		return;
+	for (size_t k = 0; k < s->files_count; k++)
+		if (strcmp(s->files[k].name, "qemu-exit") == 0)
+			printf("QEMU: %s\n", s->files[k].data);
+		else
+			printf("%s: %zu bytes\n", s->files[k].name, s->files[k].len);
+}
+
 static void print_record(const struct probe_record *r)
 {
 	uint64_t longest = 0;
@@ -55,7 +102,9 @@ static void print_record(const struct probe_record *r)
 		longest = gap > longest ? gap : longest;
 	}
 	printf("%s: %s\n", outcome_name(r->outcome), r->reason);
-	printf("samples: %zu, longest gap %llu ms\n%s", r->samples_count, (unsigned long long)longest / 1000, r->output);
+	print_post_mortem(r);
+	printf("samples: %zu, longest gap %llu ms\n%s", r->samples_count, (unsigned long long)longest / 1000,
+	       r->output ? r->output : "");
 }
 
 static struct err *run(const struct options *o)
@@ -102,10 +151,18 @@ static struct err *run(const struct options *o)
 		.processes = 1,
 	};
 
-	e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
+	const struct probe_events events = { .arg = (void *)o, .phase = on_phase };
+	int64_t start_ms = clock_ms();
+	pthread_t thread;
+
+	if (o->signal_phase && strcmp(o->signal_phase, "start") == 0 && pthread_create(&thread, NULL, signal_at_start, (void *)o))
+		return err_new("no thread");
+	e = probe_run(&guest_vm_ops, host, &spec, &events, &r);
 	if (e)
-		return e;
+		r = probe_not_started(&spec, e);
+	err_free(e);
 	print_record(&r);
+	printf("flags: %s\ntook %.1f s\n", r.flags, (double)(clock_ms() - start_ms) / 1000);
 	probe_record_deinit(&r);
 	return NULL;
 }
@@ -127,8 +184,13 @@ int main(int argc, char **argv)
 		o.user_dir = argv[1];
 		argv += 2;
 	}
+	if (*argv && strcmp(*argv, "--signal") == 0 && argv[1] && argv[2]) {
+		o.signal_phase = argv[1];
+		o.signal = atoi(argv[2]);
+		argv += 3;
+	}
 	if (!*argv || !argv[1]) {
-		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] RAM_MIB COMMAND...\n");
+		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE SIG] RAM_MIB COMMAND...\n");
 		return 2;
 	}
 	o.ram_mib = (unsigned)atoi(*argv);

@@ -63,6 +63,7 @@ static void make_file(void)
 	add(onset, 42, "pagemap", runs, sizeof(runs));
 	failed = add(onset, 43, "smaps", "", 0);
 	failed->error = xstrdup("No such process");
+	add(test_snapshot(&bare, "post-mortem"), 0, "qemu.log", "qemu: no\33[2J disk\n", 18);
 	add_samples(&r);
 	must(store_open(path, STORE_WRITE, &store));
 	must(store_put_cell(store, &cell));
@@ -150,7 +151,7 @@ static void test_list(void)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT, csv = STRBUF_INIT, json = STRBUF_INIT;
 
-	export_list_text(x, &text);
+	export_list_text(x, 0, &text);
 	has_str(strbuf_str(&text), "2/42/smaps", "the list has each piece");
 	has_str(strbuf_str(&text), "No such process", "and what is wrong with one");
 	export_list_csv(x, &csv);
@@ -160,7 +161,7 @@ static void test_list(void)
 	cleanup(cleanup_json_) json_t *root = json_loads(strbuf_str(&json), JSON_REJECT_DUPLICATES, NULL);
 	const json_t *pieces = json_object_get(root, "pieces"), *last = json_array_get(pieces, 6);
 
-	is_int(json_array_size(pieces), 7, "and as JSON");
+	is_int(json_array_size(pieces), 8, "and as JSON");
 	is_str(json_string_value(json_object_get(last, "piece")), "2/43/smaps", "by the same names");
 	is_str(json_string_value(json_object_get(last, "error")), "No such process", "with errors");
 	ok(json_is_null(json_object_get(json_array_get(pieces, 0), "error")), "or null");
@@ -187,7 +188,27 @@ static void test_series(void)
 	has_str(strbuf_str(&json), "\n[60000,0,", "rows are rows");
 	must(export_series_csv(store, 2, &none));
 	is_int(none.len, 0, "a probe without samples gives nothing");
-	ok(export_has_probe(x, 2) && !export_has_probe(x, 99), "probes are known");
+	ok(export_find_probe(x, 2) && !export_find_probe(x, 99), "probes are known");
+}
+
+static void test_probe_text(void)
+{
+	cleanup_strbuf struct strbuf lost = STRBUF_INIT, answered = STRBUF_INIT, none = STRBUF_INIT;
+	struct err *e = export_probe_text(store, x, 99, &none);
+
+	ok(e && err_get_kind(e) == ERR_USAGE, "a probe that is not there is an error");
+	err_free(e);
+	must(export_probe_text(store, x, 2, &lost));
+	must(export_probe_text(store, x, 1, &answered));
+	has_str(strbuf_str(&lost), "probe     2, growth, of cell ", "all about a probe");
+	has_str(strbuf_str(&lost), "\noutcome   boot-fail: it did not work\n", "its outcome and reason");
+	has_str(strbuf_str(&lost), "\nconsole\n  console\n", "its console");
+	has_str(strbuf_str(&lost), "\noutput of the load\n  output\n", "what the load printed");
+	has_str(strbuf_str(&lost), "\nqemu.log\n  qemu: no?[2J disk\n",
+		"what QEMU said, without what a terminal obeys");
+	ok(!strstr(strbuf_str(&lost), "smaps"), "no pieces of another probe");
+	has_str(strbuf_str(&answered), "2/42/smaps", "its pieces");
+	ok(!strstr(strbuf_str(&answered), "qemu.log"), "no post-mortem of another one");
 }
 
 static void test_runs(void)
@@ -252,6 +273,9 @@ static void test_tree(void)
 	export_series_header(&want);
 	must(export_series_csv(store, 1, &want));
 	is_str(series, strbuf_str(&want), "the series too");
+	cleanup_free char *console = tree_file(tree, "probe-0002/console.txt", &len);
+
+	is_str(console, "console", "what the guest's console said");
 	free(tree_file(tree, "index.csv", &len));
 	ok(len > 100 && len != (size_t)-1, "and the list");
 
@@ -287,11 +311,11 @@ static void test_hostile(void)
 	must(export_tree(store, x, tree));
 	files = wrong = 0;
 	nftw(tree, count, 20, FTW_PHYS);
-	is_int(files, 7 + 2 + 2 * 14, "every piece of a hostile file is below the directory");
+	is_int(files, 8 + 2 + 2 * 14 + 3 * 2, "every piece of a hostile file is below the directory");
 	is_int(wrong, 0, "under a name that does no harm");
 	files = 0;
 	nftw(in, count, 20, FTW_PHYS);
-	is_int(files, 7 + 2 + 2 * 14, "and nothing is beside it");
+	is_int(files, 8 + 2 + 2 * 14 + 3 * 2, "and nothing is beside it");
 
 	cleanup_free char *outside = tree_file(tree, "probe-0003/_./pid-42/_._.._outside", &len);
 
@@ -303,7 +327,7 @@ static void test_hostile(void)
 
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
-	export_list_text(x, &text);
+	export_list_text(x, 0, &text);
 	ok(!strchr(strbuf_str(&text), '\033'), "the list has no escapes of a terminal");
 }
 
@@ -330,6 +354,7 @@ int main(void)
 	test_pieces();
 	test_list();
 	test_series();
+	test_probe_text();
 	test_runs();
 	test_tree();
 	store_close(store);

@@ -132,6 +132,9 @@ static void check_running(void)
 	       "by outcome");
 	is_str(json_string_value(json_object_get(json_array_get(failures, 1), "reason")), "it did not work",
 	       "and reason");
+	has_str(json_string_value(json_object_get(json_array_get(failures, 1), "see")), "--probe ",
+		"and where to look");
+	has_str(text, "\n    see: swapcal export ", "in the text too");
 	is_int(number(root, "running"), 2, "two guests run just now");
 	is_int(number(root, "jobs"), 2, "as many as may");
 	is_int(number(json_array_get(guests, 1), "memory_kib"), 51200, "with their memory");

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A campaign whose process is killed twenty times, at random moments, and started again each time, ends as one that was left alone:
+# the same cells, all replicates, no probe twice, no probe lost that was once committed, no guest left. What it cannot show is a loss of
+# power: the kernel lives on.
+. tests/system/lib.sh
+build_image
+
+jobs=2
+kills=20
+# Seconds from start to kill; a start takes one, a probe three to ten.
+soonest=0.5
+latest=8
+seed=${SWAPCAL_TEST_SEED:-$$}
+echo "# seed $seed (SWAPCAL_TEST_SEED)"
+
+cat > "$dir/plan.yaml" << END
+name: kill-$$
+image: bookworm
+guest: {ram_mib: 80, swap_mib: 64}
+method: [growth]
+replicates: 2
+loads:
+  - {workload: strings, interpreter: [python3]}
+END
+
+# run FILE: runs or resumes the campaign
+run() {
+	"$swapcal" run "$dir/plan.yaml" -o "$1" --jobs $jobs
+}
+
+# probes FILE: a line for each committed probe, with what hangs on it. The file is copied, so that what a kill left is not mended here
+probes() {
+	rm -f "$dir"/copy*
+	for suffix in '' -wal; do
+		[ ! -e "$1$suffix" ] || cp "$1$suffix" "$dir/copy$suffix"
+	done
+	sqlite3 "$dir/copy" "SELECT p.id, p.cell_key, p.replicate, p.seq, p.kind, p.outcome, p.started_s, p.load_pages, hex(p.console), \
+		(SELECT rows || ' ' || length(data) FROM series WHERE probe_id = p.id), \
+		(SELECT count(*) || ' ' || total(len) FROM evidence JOIN snapshot s ON s.id = snapshot_id WHERE s.probe_id = p.id) \
+		FROM probe p ORDER BY p.id" 2> "$dir/probes.err"
+}
+
+# ask FILE SQL
+ask() {
+	sqlite3 "$1" "$2"
+}
+
+run "$dir/whole.swapcal" 2> "$dir/whole.err"
+status=$?
+is $status 0 'a campaign that is left alone ends'
+[ $status -eq 0 ] || explain "$dir/whole.err"
+
+: > "$dir/before"
+lost=0
+most=0
+killed=0
+while [ $killed -lt $kills ]; do
+	setsid "$swapcal" run "$dir/plan.yaml" -o "$dir/k.swapcal" --jobs $jobs 2>> "$dir/k.err" &
+	pid=$!
+	seed=$(((seed * 1103515245 + 12345) % 2147483648))
+	after=$(awk -v r=$seed -v s=$soonest -v l=$latest 'BEGIN { printf "%.2f", s + r / 2147483648 * (l - s) }')
+	sleep "$after"
+	kill -KILL $pid 2> /dev/null || break
+	wait $pid
+	killed=$((killed + 1))
+	left=$(guests kill-$$)
+	[ "$left" -le "$most" ] || most=$left
+	# One that was killed before it made its file.
+	[ ! -s "$dir/k.swapcal" ] || probes "$dir/k.swapcal" > "$dir/now"
+	[ -e "$dir/now" ] || : > "$dir/now"
+	lost=$((lost + $(grep -cvxFf "$dir/now" "$dir/before")))
+	cp "$dir/now" "$dir/before"
+	echo "# killed after $after s: $(wc -l < "$dir/now") probes committed, $left guests left"
+	# A campaign that is done has nothing to kill: begin another one.
+	if [ -s "$dir/k.swapcal" ] && [ "$("$swapcal" status "$dir/k.swapcal" --format json | sed -n 's/.*"probes_left": \([0-9]*\).*/\1/p')" = 0 ]; then
+		echo '# it was done'
+		break
+	fi
+done
+within $killed 5 $kills 'it was killed often'
+is $lost 0 'no committed probe was lost or changed'
+within $most 1 $jobs 'a kill leaves no more guests than ran'
+
+run "$dir/k.swapcal" 2> "$dir/k.err"
+is $? 0 'at last it ends'
+is "$(guests kill-$$)" 0 'no guest is left'
+probes "$dir/k.swapcal" > "$dir/now"
+is "$(grep -cvxFf "$dir/now" "$dir/before")" 0 'and all is there that was committed before'
+is "$(ask "$dir/k.swapcal" 'PRAGMA integrity_check')" ok 'the file is sound'
+is "$(ls "$dir" | grep -c '^k.swapcal-')" 0 'and it is one file'
+is "$(ls -d /var/tmp/swapcal-"$(id -u)"/*/files/swapcal-kill-$$-* 2> /dev/null | wc -l)" 0 'nothing is left in the work directory'
+
+cells='SELECT key, replicates FROM cell WHERE is_current ORDER BY key'
+is "$(ask "$dir/k.swapcal" "$cells")" "$(ask "$dir/whole.swapcal" "$cells")" 'the cells are those of the campaign that was left alone'
+for file in k whole; do
+	"$swapcal" status "$dir/$file.swapcal" --format json | grep -E '"(total|done|failed|not_applicable|probes_left|cells|cells_done)":' > "$dir/$file.counts"
+done
+is "$(cat "$dir/k.counts")" "$(cat "$dir/whole.counts")" 'so are the counts of cells and replicates'
+# As many answers as a replicate needs: one of growth; of a search one ramp, and no more than a search takes.
+answers="SELECT count(*) FROM probe WHERE outcome IN ('onset', 'no-onset') AND kind = 'growth'"
+is "$(ask "$dir/k.swapcal" "$answers")" "$(ask "$dir/whole.swapcal" "$answers")" 'each replicate of growth was asked once'
+ramps="SELECT count(*) FROM probe WHERE outcome = 'onset' AND kind = 'ramp'"
+is "$(ask "$dir/k.swapcal" "$ramps")" "$(ask "$dir/whole.swapcal" "$ramps")" 'and each search has one ramp'
+is "$(ask "$dir/k.swapcal" 'SELECT count(*) FROM probe GROUP BY cell_key, replicate, seq HAVING count(*) > 1')" '' 'no question stands twice'
+"$swapcal" report "$dir/k.swapcal" > "$dir/report" 2>&1
+is $? 0 'and there is a report'
+done_testing

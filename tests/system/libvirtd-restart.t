@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A libvirtd that is killed, or ended in order, and started again in the middle of a campaign costs at most the probe under way.
+. tests/system/lib.sh
+. tests/system/libvirtd.sh
+build_image
+libvirtd_start_or_skip
+
+cat > "$dir/plan.yaml" << END
+name: restart-$$
+image: bookworm
+guest: {ram_mib: 80, swap_mib: 64}
+method: [growth]
+loads:
+  - {workload: strings, interpreter: [python3]}
+END
+
+has_probes() {
+	[ "$(sqlite3 "$dir/r.swapcal" 'SELECT count(*) FROM probe' 2> /dev/null || echo 0)" -ge "$1" ]
+}
+
+in_libvirtd "$swapcal" run "$dir/plan.yaml" -c qemu:///system -o "$dir/r.swapcal" 2> "$dir/err" &
+run=$!
+probes=1
+for signal in KILL TERM; do
+	wait_until 120 has_probes $probes
+	ok $? 'guests live under qemu:///system'
+	# Into the next guest's life.
+	sleep 2
+	libvirtd_kill $signal
+	sleep 1
+	libvirtd_continue
+	ok $? "libvirtd, ended by SIG$signal, is started again"
+	probes=$((probes + 2))
+done
+wait $run
+status=$?
+sed 's/^/# /' "$dir/err"
+is $status 0 'the campaign comes to its end'
+is "$(grep -c "connection 'qemu:///system' is there again" "$dir/err")" 2 'and says that it has connected again'
+sqlite3 "$dir/r.swapcal" "SELECT outcome, reason FROM probe WHERE outcome NOT IN ('onset', 'no-onset')" > "$dir/lost"
+sed 's/^/# /' "$dir/lost"
+within "$(wc -l < "$dir/lost")" 0 2 'each restart has cost no more than one probe'
+is "$(guests restart-$$)" 0 'no guest is left'
+libvirtd_stop
+done_testing
