@@ -18,7 +18,7 @@ name: full-$$
 image: bookworm
 guest: {ram_mib: 80, swap_mib: 64}
 method: [growth]
-replicates: 3
+replicates: 1
 loads:
   - {workload: strings, interpreter: [python3]}
 END
