@@ -8,6 +8,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/domain-internal.h"
 
 /* Reaching the driver: opening a connection within bounds, and anew after its daemon was restarted. */
@@ -89,7 +90,7 @@ static struct err *open_within_limit(const char *uri, virConnectPtr *ret)
 	pthread_cond_init(&o->changed, NULL);
 	o->uri = xstrdup(uri);
 
-	int errnum = pthread_create(&thread, NULL, run_opening, o);
+	int errnum = thread_start(&thread, run_opening, o);
 
 	if (errnum) {
 		free_opening(o);

@@ -13,6 +13,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/process.h"
 
 /** A QEMU that is not there yet when the time is up, or is not to be found, is looked for again so often. */
@@ -120,14 +121,9 @@ static void *run_watch(void *arg)
 /** Called with the lock held. */
 static void start_thread(void)
 {
-	sigset_t all, old;
 	pthread_t thread;
 
-	/* Signals are for the threads of the program, which know what to do with them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	watch.has_thread = pthread_create(&thread, NULL, run_watch, NULL) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	watch.has_thread = thread_start(&thread, run_watch, NULL) == 0;
 	if (watch.has_thread)
 		pthread_detach(thread);
 	else
