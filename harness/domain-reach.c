@@ -181,14 +181,17 @@ static struct err *reconnect(struct domain_conn *conn)
 struct err *domain_conn_ensure(struct domain_conn *conn, virConnectPtr *ret)
 {
 	virConnectPtr virt = domain_conn_get(conn);
+	int64_t asked_ms = clock_ms();
 	struct err *e = NULL;
 
 	if (!virt) {
-		/* Who waits here finds what the first one has found. */
+		/* Who waits here finds what the first one has found: a connection, or none. */
 		pthread_mutex_lock(&conn->reach_lock);
 		virt = domain_conn_get(conn);
-		if (!virt)
+		if (!virt && conn->failed_ms < asked_ms)
 			e = reconnect(conn);
+		if (e)
+			conn->failed_ms = clock_ms();
 		pthread_mutex_unlock(&conn->reach_lock);
 		if (!e && !virt)
 			virt = domain_conn_get(conn);
