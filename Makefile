@@ -214,8 +214,9 @@ check-all: ## install what is missing, build, run every test
 	$(PROVE) --timer --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
-bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe, a snapshot and judging again cost
+bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe costs (boot, restore, bare QEMU), a second job brings, a snapshot and judging again cost
 	tests/bench/probe.sh
+	tests/bench/jobs.sh
 	tests/bench/evidence.sh
 	tests/bench/rejudge.sh
 

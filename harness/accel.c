@@ -177,7 +177,7 @@ static void save(const char *path, const char *key, bool works, const char *why)
 	cleanup(cleanup_json_) json_t *json =
 		json_pack("{s:s, s:b, s:s}", "key", key, "kvm_works", works, "why", why);
 	cleanup_free char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
-	struct err *e = text ? file_write_atomic(path, text, strlen(text), 0644) : NULL;
+	struct err *e = text ? file_write_atomic(path, text, strlen(text), 0600) : NULL;
 
 	/* Without a cache the next run tries again: slower, not wrong. */
 	if (e)

@@ -16,6 +16,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
+#include "harness/base/trust.h"
 
 #define TMP_PREFIX ".tmp-"
 
@@ -30,6 +31,8 @@ struct err *build_cache_dir(const char *part, char **ret)
 	cleanup_free char *dir = xasprintf("%s/%s", cache, part);
 
 	e = file_mkdirs(dir, 0755);
+	if (!e)
+		e = err_set_kind(trust_dir(dir), ERR_HOST);
 	if (e)
 		return e;
 	*ret = take_ptr(dir);
@@ -46,7 +49,7 @@ struct err *build_cache_lock(const char *part, bool (*cancelled)(void), void (*w
 		return e;
 
 	cleanup_free char *path = xasprintf("%s/.lock", dir);
-	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_errno(errno, "cannot open '%s'", path);

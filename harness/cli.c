@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/trust.h"
 
 void cli_start_options(void)
 {
@@ -118,17 +120,32 @@ struct err *cli_one_argument(int argc, char **argv, const char *what, const char
 	return NULL;
 }
 
-struct err *cli_write_output(const char *path, const struct strbuf *out)
+/** To what is there and is no file to be replaced. */
+static struct err *write_into(const char *path, const struct strbuf *out)
 {
-	struct stat st;
-
-	if (stat(path, &st) || S_ISREG(st.st_mode))
-		return file_write_atomic(path, out->data, out->len, 0644);
-
-	/* /dev/stdout, a pipe: to be written to, not replaced by a file. */
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* Append: standard output may be a file that has something in it already. */
+	cleanup_close int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(errno, "cannot open '%s'", path);
 	return err_wrap(file_write_all(fd, out->data, out->len), "'%s'", path);
+}
+
+struct err *cli_write_output(const char *path, const struct strbuf *out)
+{
+	/* /dev/stdout and its like: never to be replaced by a file, whatever they lead to. */
+	if (strncmp(path, "/dev/", 5) == 0)
+		return write_into(path, out);
+
+	struct err *e = trust_output(path);
+	cleanup_free char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (e)
+		return e;
+	if (stat(path, &st))
+		return file_write_atomic(path, out->data, out->len, 0600);
+	if (S_ISREG(st.st_mode))
+		return file_write_atomic(real ? real : path, out->data, out->len, st.st_mode & 0777);
+	return write_into(path, out);
 }

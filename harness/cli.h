@@ -43,7 +43,9 @@ struct err *cli_parse_margin(const char *value, double *ret_pct) must_check;
 /** The one argument that is left after the options; what names it in errors, e.g. "FILE". */
 struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret) must_check;
 
-/** Writes what --output names: a regular file gets all of it or stays as it was; anything else is written to.
+/**
+ * Writes what --output names: a regular file (of mode 0600 when it is new) gets all of it or stays as it was;
+ * anything else is written to. See trust_output() for what is refused.
  */
 struct err *cli_write_output(const char *path, const struct strbuf *out) must_check;
 

@@ -148,6 +148,22 @@ static struct err *await_hello(struct doctor *d, struct guest *g)
 	return err_new("the agent did not say hello within %d s", HELLO_DEADLINE_MS / 1000);
 }
 
+/** What a QEMU that a guest has taken over could still do. */
+static void check_sandbox(struct doctor *d, struct guest *g)
+{
+	cleanup_free char *line = guest_vm_ops.command_line(g);
+	bool is_on = strstr(line, " -sandbox on") != NULL;
+
+	/* A /proc that hides other users' processes does not tell. */
+	if (*line)
+		tell(d, "sandbox", "QEMU is in a sandbox", is_on ? CHECK_PASS : CHECK_WARN,
+		     "an escape from a guest could start programs: install a QEMU with seccomp, and do not "
+		     "set "
+		     "seccomp_sandbox in libvirt's "
+		     "qemu.conf",
+		     "%s", is_on ? "it may start nothing" : "its system calls are not filtered");
+}
+
 /** Boots an image as a probe does. */
 static struct err *boot_image(struct doctor *d, const struct image *image)
 {
@@ -168,6 +184,7 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 	if (e)
 		return e;
 	e = await_hello(d, g);
+	check_sandbox(d, g);
 	guest_vm_ops.stop(g);
 	return e;
 }

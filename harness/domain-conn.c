@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <libvirt/virterror.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/domain-internal.h"
+#include "harness/domain-uri.h"
 #include "harness/domain-xml.h"
 #include "harness/orphans.h"
 #include "harness/process.h"
@@ -134,12 +137,15 @@ static void release_events(void)
 	orphans_reap_leaders();
 }
 
-/** Does the URI name another machine: is there something between "://" and the next '/'? */
-static bool is_remote(const char *uri)
+/** A tunnel may begin here and end elsewhere. */
+static struct err *check_hostname(const struct domain_conn *conn, const char *own_name)
 {
-	const char *host = strstr(uri, "://");
+	cleanup_free char *name = virConnectGetHostname(conn->virt);
 
-	return !host || (host[3] != '/' && host[3] != '\0');
+	if (!name || domain_uri_is_same_host(name, own_name))
+		return NULL;
+	return err_new_kind(ERR_USAGE, "connection '%s' leads to '%s', which is not this machine ('%s')",
+			    conn->uri, name, own_name);
 }
 
 /**
@@ -212,6 +218,9 @@ static struct err *configure_embedded(struct domain_conn *conn)
 	struct err *e = file_mkdirs(dir, 0755);
 
 	stage_user_for_qemu(&user);
+	/* libvirt makes directories as the user's umask has it: QEMU's user must get through, and nobody may
+	 * write. */
+	umask(022);
 
 	cleanup_free char *conf = domain_xml_qemu_conf(geteuid() == 0, user.uid, user.gid);
 
@@ -222,7 +231,8 @@ static struct err *configure_embedded(struct domain_conn *conn)
 	return e;
 }
 
-static struct err *open_locked(struct domain_conn *conn)
+/** own_name: what the other end must be called; NULL when it is this machine anyway. */
+static struct err *open_locked(struct domain_conn *conn, const char *own_name)
 {
 	struct err *e = open_workdir(conn);
 
@@ -237,6 +247,9 @@ static struct err *open_locked(struct domain_conn *conn)
 		release_events();
 		return e;
 	}
+	e = own_name ? check_hostname(conn, own_name) : NULL;
+	if (e)
+		return e;
 	find_user(conn);
 	if (!conn->is_embedded)
 		end_left_behind(conn->virt);
@@ -259,19 +272,24 @@ struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
 {
 	const char *standard = getenv("LIBVIRT_DEFAULT_URI");
 	struct domain_conn *conn;
-	struct err *e;
+	char own_name[HOST_NAME_MAX + 1] = "";
+	bool has_host = false;
+	struct err *e = NULL;
 
 	if (!uri && standard && *standard)
 		uri = standard;
-	if (uri && is_remote(uri))
-		return err_new_kind(ERR_USAGE, "connection '%s': guests can only run on this machine", uri);
+	gethostname(own_name, sizeof(own_name) - 1);
+	if (uri)
+		e = domain_uri_check(uri, own_name, &has_host);
+	if (e)
+		return e;
 	conn = xcalloc(1, sizeof(*conn));
 	conn->uri = xstrdup(uri ? uri : "");
 	conn->is_embedded = !uri;
 	pthread_mutex_init(&conn->lock, NULL);
 	pthread_mutex_init(&conn->reach_lock, NULL);
 	pthread_mutex_lock(&process.lock);
-	e = open_locked(conn);
+	e = open_locked(conn, has_host ? own_name : NULL);
 	pthread_mutex_unlock(&process.lock);
 	if (e) {
 		domain_conn_close(conn);
@@ -340,4 +358,9 @@ struct err *domain_stage_file(struct domain_conn *conn, const char *path, char *
 struct err *domain_own_file(struct domain_conn *conn, const char *path)
 {
 	return stage_give(path, conn->user.uid, conn->user.gid);
+}
+
+struct err *domain_show_file(struct domain_conn *conn, const char *path)
+{
+	return stage_show(path, conn->user.uid, conn->user.gid);
 }

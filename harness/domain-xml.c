@@ -177,7 +177,8 @@ static void add_devices(struct strbuf *sb, const struct domain_spec *spec,
 	add_around(sb, "   <source mode='connect' path='", extra->agent_socket, "'/>\n");
 	strbuf_adds(sb, "   <target type='virtio' name='" PROTO_PORT_NAME "'/>\n  </channel>\n"
 			"  <serial type='file'>\n");
-	add_around(sb, "   <source path='", extra->console_path, "'/>\n");
+	/* append: a new file, which else virtlogd makes, would be root's. */
+	add_around(sb, "   <source path='", extra->console_path, "' append='on'/>\n");
 	strbuf_adds(sb, "   <target type='isa-serial' port='0'/>\n  </serial>\n"
 			"  <memballoon model='none'/>\n"
 			"  <panic model='isa'/>\n"
@@ -243,7 +244,9 @@ char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid)
 			 "security_default_confined = 0\n"
 			 "namespaces = []\n"
 			 "cgroup_controllers = []\n"
-			 "dynamic_ownership = 0\n");
+			 "dynamic_ownership = 0\n"
+			 /* Also with a QEMU that cannot: then guests do not start. */
+			 "seccomp_sandbox = 1\n");
 	if (with_user)
 		strbuf_addf(&sb, "user = \"+%u\"\ngroup = \"+%u\"\n", uid, gid);
 	return strbuf_steal(&sb);

@@ -69,6 +69,9 @@ struct err *domain_stage_file(struct domain_conn *conn, const char *path, char *
 /** Gives a file in the work directory to QEMU's user. */
 struct err *domain_own_file(struct domain_conn *conn, const char *path) must_check;
 
+/** Lets QEMU's user read a file in the work directory. */
+struct err *domain_show_file(struct domain_conn *conn, const char *path) must_check;
+
 struct domain_spec {
 	const char *name;  /**< unique on the host: `swapcal-` and a-z, 0-9, '-'; at most 60 characters */
 	const char *accel; /**< "kvm" or "tcg" */

@@ -8,6 +8,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
+#include "harness/base/trust.h"
 #include "harness/export.h"
 
 /* Everything as files. */
@@ -44,7 +45,7 @@ static struct err *make_dir(const char *dir, const char *name, char **ret)
 	for (unsigned n = 1; n <= SAME_NAME_MAX; n++) {
 		cleanup_free char *path = nth_name(dir, name, "", n);
 
-		if (mkdir(path, 0777) == 0) {
+		if (mkdir(path, 0700) == 0) {
 			*ret = take_ptr(path);
 			return NULL;
 		}
@@ -60,7 +61,7 @@ static struct err *write_file(const char *dir, const char *name, const char *suf
 {
 	for (unsigned n = 1; n <= SAME_NAME_MAX; n++) {
 		cleanup_free char *path = nth_name(dir, name, suffix, n);
-		cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 		if (fd >= 0)
 			return err_wrap(file_write_all(fd, data, len), "'%s'", path);
@@ -73,10 +74,15 @@ static struct err *write_file(const char *dir, const char *name, const char *suf
 /* Makes dir, or takes an empty one. */
 static struct err *take_dir(const char *dir)
 {
-	if (mkdir(dir, 0777) == 0)
-		return NULL;
+	struct err *e = trust_links(dir);
+
+	if (e || mkdir(dir, 0700) == 0)
+		return e;
 	if (errno != EEXIST)
 		return err_errno(errno, "cannot make directory '%s'", dir);
+	e = trust_dir(dir);
+	if (e)
+		return e;
 
 	cleanup(cleanup_dir_) DIR *d = opendir(dir);
 

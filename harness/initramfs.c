@@ -135,6 +135,6 @@ struct err *initramfs_write(const struct image *image, const char *path)
 	if (!e && archive_write_close(archive) != ARCHIVE_OK)
 		e = cpio_err(&cpio);
 	if (!e)
-		e = file_write_atomic(path, strbuf_str(&bytes), bytes.len, 0644);
+		e = file_write_atomic(path, strbuf_str(&bytes), bytes.len, 0600);
 	return err_wrap(e, "initramfs");
 }

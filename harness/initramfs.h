@@ -6,7 +6,7 @@
 #include "harness/image.h"
 
 /**
- * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0644: /init (the agent),
+ * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0600: /init (the agent),
  * /ballast, /known, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs.
  * The programs are those embedded in this binary. Same input, same bytes.
  */

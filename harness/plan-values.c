@@ -67,7 +67,7 @@ struct err *plan_get_strings(struct yaml_node mapping, const char *key, const ch
 		struct yaml_node item = yaml_at(node, list.n);
 		unsigned index;
 
-		e = choices ? yaml_choice(item, choices, &index) : yaml_str(item, &list.v[list.n]);
+		e = choices ? yaml_choice(item, choices, &index) : yaml_line(item, &list.v[list.n]);
 		if (!e && choices)
 			list.v[list.n] = choices[index];
 		for (size_t j = 0; !e && j < list.n; j++)

@@ -221,7 +221,7 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 	if (!e)
 		e = yaml_need(root, "name", &name);
 	if (!e)
-		e = yaml_str(name, &plan->name);
+		e = yaml_line(name, &plan->name);
 	if (!e)
 		e = parse_images(root, plan);
 	if (!e)

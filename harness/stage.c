@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/access-list.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
@@ -72,6 +73,36 @@ static void try_open_as(const struct stage_user *user, const char *path, int fla
 	_exit(open(path, flags) < 0);
 }
 
+/** Has a user these rights by owner, group and mode? want: as for others. */
+static bool has_mode(const struct stage_user *user, const char *path, mode_t want)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	if (st.st_uid == user->uid)
+		return (st.st_mode >> 6 & want) == want;
+	for (int i = 0; i < user->groups_count; i++)
+		if (st.st_gid == user->groups[i])
+			return (st.st_mode >> 3 & want) == want;
+	return (st.st_mode & want) == want;
+}
+
+/** What we may not try, since we cannot become that user: calculated, but for access lists that are not ours.
+ */
+static bool seems_open(const struct stage_user *user, const char *path, bool to_write)
+{
+	unsigned want = to_write ? ACCESS_READ | ACCESS_WRITE : ACCESS_READ;
+	cleanup_free char *dir = realpath(path, NULL);
+	bool is_open = dir && (has_mode(user, dir, want) || access_list_has(dir, user->uid, want));
+
+	for (char *slash; is_open && (slash = strrchr(dir, '/')) && slash != dir;) {
+		*slash = '\0';
+		is_open = has_mode(user, dir, S_IXOTH);
+	}
+	return is_open;
+}
+
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write)
 {
 	/* NONBLOCK: a FIFO or a device must not hold us up. */
@@ -83,6 +114,8 @@ bool stage_can_open(const struct stage_user *user, const char *path, bool to_wri
 
 		return fd >= 0;
 	}
+	if (geteuid() != 0)
+		return seems_open(user, path, to_write);
 
 	pid_t pid = fork();
 
@@ -100,8 +133,21 @@ struct err *stage_give(const char *path, uid_t uid, gid_t gid)
 {
 	if (uid == geteuid())
 		return NULL;
-	if (geteuid() == 0 ? lchown(path, uid, gid) : chmod(path, 0666))
+	if (geteuid() != 0)
+		return access_list_set(path, uid, ACCESS_READ | ACCESS_WRITE);
+	if (lchown(path, uid, gid))
 		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)uid);
+	return NULL;
+}
+
+struct err *stage_show(const char *path, uid_t uid, gid_t gid)
+{
+	if (uid == geteuid())
+		return NULL;
+	if (geteuid() != 0)
+		return access_list_set(path, uid, ACCESS_READ);
+	if (lchown(path, (uid_t)-1, gid) || chmod(path, 0640))
+		return err_errno(errno, "cannot show '%s' to group %u", path, (unsigned)gid);
 	return NULL;
 }
 
@@ -133,8 +179,10 @@ static struct err *link_or_copy(const char *path, const char *staged, const stru
 	if (link(path, tmp) == 0 && !stage_can_open(user, tmp, false))
 		unlink(tmp);
 	if (!file_exists(tmp)) {
-		struct err *e = file_copy(path, tmp, 0644);
+		struct err *e = file_copy(path, tmp, 0600);
 
+		if (!e)
+			e = stage_show(tmp, user->uid, user->gid);
 		if (e)
 			return e;
 	}

@@ -31,16 +31,19 @@ void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid);
 void stage_user_for_qemu(struct stage_user *user);
 
 /**
- * Can the user open path for reading (and writing)? Tried, not calculated: in a child process with the
- * user's ids when they are not our own.
+ * Can the user open path for reading (and writing)? Tried in a child process with the user's ids when they
+ * are not our own; calculated from modes and our access lists when we are not root.
  */
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write);
 
 /**
- * Gives a file or socket to another user; one who may not do that (not root) opens it for everyone: the
- * directory cannot be listed.
+ * Gives a file or socket of mode 0600 to another user; one who may not do that (not root) lets that user
+ * alone read and write it by an access list.
  */
 struct err *stage_give(const char *path, uid_t uid, gid_t gid) must_check;
+
+/** Lets another user read a file of mode 0600: by its group, or for one who is not root by an access list. */
+struct err *stage_show(const char *path, uid_t uid, gid_t gid) must_check;
 
 /**
  * Makes the file at path readable for user: sets *ret (to be freed) to its real path when it is, else to a

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
+#include "harness/base/trust.h"
 #include "harness/store-db.h"
 
 /*
@@ -26,7 +28,7 @@ static struct err *create_file(const char *path)
 	return NULL;
 }
 
-static struct err *check_file(const char *path)
+static struct err *check_file(const char *path, enum store_mode mode)
 {
 	struct stat st;
 
@@ -41,6 +43,10 @@ static struct err *check_file(const char *path)
 			       S_ISDIR(st.st_mode) ? "directory" : "special file");
 	if (access(path, R_OK))
 		return err_errno(errno, "cannot read results file '%s'", path);
+	/* SQLite finds a journal by the file's name: under another name it would not be found. */
+	if (mode == STORE_WRITE && st.st_nlink > 1)
+		return err_new("results file '%s' has %ju names (hard links); make a copy", path,
+			       (uintmax_t)st.st_nlink);
 	return NULL;
 }
 
@@ -130,12 +136,34 @@ static struct err *open_checked(struct store *store, enum store_mode mode)
 	return NULL;
 }
 
+/*
+ * What stands beside the file is taken for a part of it: nobody else may have put it there. One who reads
+ * another's file finds that one's.
+ */
+static struct err *check_companions(const struct store *store)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "-journal", "-lock", "-live" };
+	struct err *e = NULL;
+	struct stat st;
+
+	if (stat(store->path, &st))
+		return err_errno(errno, "cannot open results file '%s'", store->name);
+	for (size_t i = 0; !e && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		cleanup_free char *path = xasprintf("%s%s", store->path, suffixes[i]);
+
+		e = trust_companion(path, st.st_uid);
+	}
+	return err_wrap(e, "results file '%s'", store->name);
+}
+
 struct err *store_open(const char *path, enum store_mode mode, struct store **ret)
 {
-	struct err *e = mode == STORE_WRITE ? create_file(path) : NULL;
+	struct err *e = mode == STORE_WRITE ? trust_output(path) : NULL;
 
+	if (!e && mode == STORE_WRITE)
+		e = create_file(path);
 	if (!e)
-		e = check_file(path);
+		e = check_file(path, mode);
 	if (e)
 		return e;
 
@@ -148,7 +176,9 @@ struct err *store_open(const char *path, enum store_mode mode, struct store **re
 		return err_errno(errno, "cannot open results file '%s'", path);
 	store->lock_path = xasprintf("%s-lock", store->path);
 	store->live_path = xasprintf("%s-live", store->path);
-	e = open_checked(store, mode);
+	e = check_companions(store);
+	if (!e)
+		e = open_checked(store, mode);
 	if (e)
 		return e;
 	*ret = take_ptr(store);

@@ -146,7 +146,7 @@ static struct err *make_disk(const struct workloads *files, const struct userdis
 	log_note("making a disk of %zu workload files, %" PRIu64 " KiB", files->n, bytes / 1024);
 	e = (options->make ? options->make : rootdisk_make)(&job);
 	log_progress_end();
-	if (!e && chmod(disk, 0644))
+	if (!e && chmod(disk, 0600))
 		e = err_errno(errno, "'%s'", disk);
 	return e;
 }

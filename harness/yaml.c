@@ -250,6 +250,20 @@ struct err *yaml_str(struct yaml_node node, const char **ret)
 	return NULL;
 }
 
+struct err *yaml_line(struct yaml_node node, const char **ret)
+{
+	const char *s;
+	struct err *e = yaml_str(node, &s);
+
+	if (e)
+		return e;
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return yaml_error(node, "the value holds the control character 0x%02x", (unsigned)*p);
+	*ret = s;
+	return NULL;
+}
+
 struct err *yaml_uint(struct yaml_node node, unsigned long min, unsigned long max, unsigned *ret)
 {
 	const char *s;

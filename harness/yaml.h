@@ -63,6 +63,9 @@ struct yaml_node yaml_at(struct yaml_node node, size_t i);
 
 /** Scalars. A string is borrowed from the file. Numbers are decimal, within [min, max]. */
 struct err *yaml_str(struct yaml_node node, const char **ret) must_check;
+
+/** The same of what is shown to people: an error when it holds control characters. */
+struct err *yaml_line(struct yaml_node node, const char **ret) must_check;
 struct err *yaml_uint(struct yaml_node node, unsigned long min, unsigned long max, unsigned *ret) must_check;
 struct err *yaml_double(struct yaml_node node, double min, double max, double *ret) must_check;
 struct err *yaml_bool(struct yaml_node node, bool *ret) must_check;

@@ -14,6 +14,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/trust.h"
 
 struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb)
 {
@@ -284,10 +285,16 @@ struct err *file_cache_dir(char **ret)
 		dir = xasprintf("%s/.cache/swapcal", home);
 	}
 
-	struct err *e = file_mkdirs(dir, 0755);
+	/* Before anything is made there, and after. */
+	struct err *e = trust_links(dir);
 
+	/* 0700: as the XDG specification has it. */
+	if (!e)
+		e = file_mkdirs(dir, 0700);
+	if (!e)
+		e = trust_dir(dir);
 	if (e)
-		return err_wrap(e, "cache");
+		return err_set_kind(err_wrap(e, "cache"), ERR_HOST);
 	*ret = take_ptr(dir);
 	return NULL;
 }

@@ -44,8 +44,8 @@ bool file_exists(const char *path);
 struct err *file_write_all(int fd, const void *data, size_t len) must_check;
 
 /**
- * swapcal's cache directory, `$XDG_CACHE_HOME/swapcal` or `~/.cache/swapcal`, created when missing.
- * Sets *ret to a string the caller frees.
+ * swapcal's cache directory, `$XDG_CACHE_HOME/swapcal` or `~/.cache/swapcal`, created when missing and
+ * checked with trust_dir(). Sets *ret to a string the caller frees.
  */
 struct err *file_cache_dir(char **ret) must_check;
 

@@ -4,22 +4,18 @@
 # guest. The load stands still from the order to freeze until the last byte is with the host. Usage: evidence.sh [ROUNDS]
 set -eu
 rounds=${1:-3}
-B=${B:-build}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-./swapcal image build bookworm >&2
+. tests/bench/lib.sh
 "$B/tests/bench/evidence" "$rounds" > "$dir/rounds"
 
-# median COLUMN: of the rounds
-median() {
-	cut -f "$1" "$dir/rounds" | sort -n |
-		awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+# column N: the median of a column of the rounds
+column() {
+	cut -f "$1" "$dir/rounds" | median
 }
 
-smem=$(median 1)
-frozen=$(median 3)
+smem=$(column 1)
+frozen=$(column 3)
 echo "snapshot of 8 PyPy processes, medians of $rounds rounds in one guest"
 echo "  smem      $smem us"
-echo "  evidence  $(median 2) us"
+echo "  evidence  $(column 2) us"
 echo "  frozen    $frozen us"
 echo "  ratio     $(echo "$frozen $smem" | awk '{ printf "%.3f", $1 / $2 }') (asked for: 0.100)"

@@ -1,14 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What a probe costs beside the bare QEMU it runs: the same kernel, initramfs, disks and ballast, started by the command line that swapcal
-# recorded, without libvirt, agent and evidence. Runs of both alternate, since a shared machine's speed drifts.
+# What a probe costs, by boot and by restore, beside the bare QEMU it runs: the same kernel, initramfs, disks and ballast, started by the
+# command line that swapcal recorded, without libvirt, agent and evidence. Runs of the three alternate, since a shared machine's speed drifts.
 # Usage: probe.sh [ROUNDS]
 set -eu
-rounds=${1:-5}
-B=${B:-build}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-./swapcal image build bookworm >&2
+rounds=${1:-3}
+. tests/bench/lib.sh
 
 # bare: one life of the recorded guest, its wall time in ms on stdout
 bare() {
@@ -41,30 +38,31 @@ bare() {
 	echo $((($(date +%s%N) - begin) / 1000000))
 }
 
-i=0
-while [ "$i" -lt "$rounds" ]; do
-	i=$((i + 1))
-	"$B/tests/bench/ramp" "$dir" > "$dir/phases.one"
-	cat "$dir/phases.one" >> "$dir/phases"
-	bare >> "$dir/bare"
-	echo "round $i of $rounds: probe $(awk '{ for (f = 1; f <= NF; f++) s += $f; print s }' "$dir/phases.one") ms," \
-		"bare QEMU $(tail -n 1 "$dir/bare") ms" >&2
-done
-
-# median: of the numbers on stdin
-median() {
-	sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
+# total FILE: the sum of the phases of each line
+total() {
+	cut -f 1-7 "$1" | awk '{ s = 0; for (f = 1; f <= NF; f++) s += $f; print s }'
 }
 
-probe=$(awk '{ s = 0; for (f = 1; f <= NF; f++) s += $f; print s }' "$dir/phases" | median)
+for round in $(seq "$rounds"); do
+	# The booted one last: of a restored guest the command line is not enough to start it.
+	"$B/tests/bench/ramp" --restore "$dir" >> "$dir/restore"
+	"$B/tests/bench/ramp" "$dir" >> "$dir/boot"
+	bare >> "$dir/bare"
+	echo "round $round of $rounds: boot $(total "$dir/boot" | tail -n 1) ms," \
+		"restore $(total "$dir/restore" | tail -n 1) ms, bare QEMU $(tail -n 1 "$dir/bare") ms" >&2
+done
+
+boot=$(total "$dir/boot" | median)
+restore=$(total "$dir/restore" | median)
 bare=$(median < "$dir/bare")
 echo "ramp probe of a 256 MiB guest, medians of $rounds alternating runs"
-echo "  probe      $probe ms"
+echo "  boot       $boot ms, $(ratio "$boot" "$bare") of bare QEMU"
+echo "  restore    $restore ms, $(ratio "$restore" "$boot") of boot (and once for each kind of guest $(cut -f 8 "$dir/restore" | median) ms)"
 echo "  bare QEMU  $bare ms"
-echo "  ratio      $(echo "$probe $bare" | awk '{ printf "%.2f", $1 / $2 }')"
-echo "where a probe's time goes:"
+echo "where its time goes, in ms:"
+echo "  phase       boot  restore"
 f=0
 for phase in start boot prepare load settle evidence teardown; do
 	f=$((f + 1))
-	printf '  %-9s  %s ms\n' "$phase" "$(cut -f "$f" "$dir/phases" | median)"
+	printf '  %-9s  %5s    %5s\n' "$phase" "$(cut -f "$f" "$dir/boot" | median)" "$(cut -f "$f" "$dir/restore" | median)"
 done

@@ -5,22 +5,8 @@
 # Usage: rejudge.sh [ROUNDS]
 set -eu
 rounds=${1:-3}
-B=${B:-build}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-export SWAPCAL_DATADIR="$PWD"
-
-cat > "$dir/plan.yaml" << 'END'
-name: rejudge
-image: bookworm
-guest: {ram_mib: [256], swap_mib: 512}
-method: [growth]
-replicates: 1
-loads:
-  - {workload: strings, interpreter: [python3], processes: [1], launch: [independent], size: small}
-END
-./swapcal image build bookworm >&2
-./swapcal run "$dir/plan.yaml" -o "$dir/one.swapcal" >&2
+. tests/bench/lib.sh
+known "$dir/one.swapcal"
 "$B/tests/bench/rejudge" make "$dir/one.swapcal" "$dir/many.swapcal" 1000 8
 du -k "$dir/many.swapcal" | awk '{ printf "%-24s %8.1f MiB\n", "file", $1 / 1024 }'
 for round in $(seq "$rounds"); do

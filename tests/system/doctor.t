@@ -12,6 +12,7 @@ sed 's/^/# /' "$dir/out"
 has "$dir/out" '^CHECK KVM boots a kernel +(PASS|WARN): ' 'with a verdict on KVM'
 has "$dir/out" '^CHECK a guest boots to its agent.s hello +PASS' 'a guest of the image says hello'
 has "$dir/out" '^CHECK QEMU does not run as root +PASS' 'QEMU is not root'
+has "$dir/out" '^CHECK QEMU is in a sandbox +PASS' 'nor may it start anything'
 "$swapcal" doctor --format json > "$dir/json"
 has "$dir/json" '"tool_version"' 'programs can read it too'
 is "$(guests doctor-$pid)" 0 'no guest is left'

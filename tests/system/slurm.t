@@ -20,16 +20,31 @@ start() {
 	daemons="$! $daemons"
 }
 
-stop() {
-	timeout 20 scancel --user="$(id -un)" 2> /dev/null
-	for _ in $(seq 30); do
-		[ -z "$(timeout 5 squeue --noheader 2> /dev/null)" ] && break
+# ended PID...: wait until none of these is there, at most half a minute
+ended() {
+	for _ in $(seq 60); do
+		alive=
+		for pid; do
+			case $(cat "/proc/$pid/stat" 2> /dev/null) in '' | *') Z '*) ;; *) alive=$pid ;; esac
+		done
+		[ -z "$alive" ] && return
 		sleep 0.5
 	done
-	for pid in $daemons; do kill "$pid" 2> /dev/null; done
-	for pid in $daemons; do
-		for _ in $(seq 50); do kill -0 "$pid" 2> /dev/null || break; sleep 0.1; done
-		kill -KILL "$pid" 2> /dev/null
+	kill -KILL "$@" 2> /dev/null
+}
+
+# Tasks first, which end their guests. They are told by us: a cluster that fails may not tell them.
+stop() {
+	trap '' INT TERM HUP
+	timeout 20 scancel --user="$(id -un)" 2> /dev/null
+	tasks=
+	for pid in $(cat "$dir/tasks" 2> /dev/null); do
+		[ "$(readlink "/proc/$pid/exe")" = "$swapcal" ] && tasks="$tasks $pid"
+	done
+	for list in "$tasks" "$daemons"; do
+		[ -z "$list" ] && continue
+		kill $list 2> /dev/null
+		ended $list
 	done
 	rm -rf "$dir"
 }
@@ -118,6 +133,11 @@ refused() {
 	is "$?:$(cat "$dir/out")" 2: "$text"
 }
 
+# What tasks run: swapcal, whose process is known here.
+printf '#!/bin/sh\necho $$ >> "%s/tasks"\nexec "%s" "$@"\n' "$dir" "$swapcal" > "$work/swapcal here"
+chmod +x "$work/swapcal here"
+export SWAPCAL="$work/swapcal here"
+
 refused 'no number of shards' submit.sh "$work/the plan.yaml" "$work/night.swapcal" 0
 refused 'no plan' submit.sh "$work/night.swapcal"
 refused 'no array' swapcal-array.sh "$work/the plan.yaml" "$work/night.swapcal"
@@ -133,7 +153,7 @@ submit() {
 submit
 is "$?" 0 'a plan is submitted'
 has "$dir/submitted" '^array [0-9]+, merge [0-9]+$' 'as two jobs'
-finish 240
+finish 600
 is "$state:$status" COMPLETED:0 'the merge job ends well'
 for k in 1 2 3 4; do
 	has "$work/night.swapcal.shards/$k-of-4.log" "shard $k/4 of the plan: $((k < 4)) of its 3 cells" "shard $k has its cells"
@@ -146,7 +166,7 @@ is "$(find "$work" -name '*-lock' -o -name '*-wal' -o -name '*.new' -o -name '*.
 # The same command again: everything is answered already.
 probes=$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')
 submit
-finish 60
+finish 180
 is "$state:$status" COMPLETED:0 'the same command again ends well'
 is "$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')" "$probes" 'asks nothing anew'
 [ -e "$work/night.swapcal.~1~" ]
@@ -156,13 +176,13 @@ ok $? 'and keeps the former results'
 cat > "$work/swapcal on bad node" << END
 #!/bin/sh
 case "\$*" in *'--shard 2/4'* | *'--shard 3/4'*) exit 3 ;; esac
-exec "$swapcal" "\$@"
+exec "$SWAPCAL" "\$@"
 END
 chmod +x "$work/swapcal on bad node"
 rm "$work/night.swapcal.shards/2-of-4.swapcal"
 sqlite3 "$work/night.swapcal.shards/3-of-4.swapcal" 'delete from probe'
 SWAPCAL="$work/swapcal on bad node" submit
-finish 60
+finish 180
 is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
 has "$work/night.swapcal.report" 'shards without results, of 4: 2$' 'as does the report'
 has "$work/night.swapcal.report" '1 of 2 replicates are not answered, 0 of them lost' 'of what has no answer too'

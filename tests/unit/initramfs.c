@@ -71,7 +71,7 @@ static void test_content(void)
 		printf("# %s\n", err_message(e));
 		return;
 	}
-	ok(stat(file, &st) == 0 && (st.st_mode & 07777) == 0644, "it has mode 0644");
+	ok(stat(file, &st) == 0 && (st.st_mode & 07777) == 0600, "it has mode 0600");
 	list(file, &lines, "modules/01-virtio_blk.ko", &data);
 	/* 0x501: the kernel's name for the console. */
 	is_str(strbuf_str(&lines),

@@ -427,6 +427,10 @@ int main(void)
 		   "no RAM");
 	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [grow]\n", 4, "'grow' is not known",
 		   "an unknown method");
+	is_refused("name: \"n\\e[2J\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1,
+		   "control character 0x1b", "a name that a terminal takes for a command");
+	is_refused("name: n\nimage: [i, \"a\\nb\"]\nguest: {ram_mib: 160}\nmethod: threshold\n", 2,
+		   "control character 0x0a", "an image's name of two lines");
 	is_refused("name: \"n\\0x\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1, "binary text",
 		   "a NUL in a string");
 	is_refused(HEAD "\"seed\\0\": 3\n" LOADS, 5, "a key must be a plain word", "a NUL in a key");

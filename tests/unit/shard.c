@@ -188,6 +188,26 @@ static void test_by_time(void)
 			ok(share_of[i] != share_of[j], "no machine has two of the four searches");
 }
 
+/* One search takes as long as four growths, each of which is a probe that takes longer than one of the
+ * search. */
+static void test_by_probes(void)
+{
+	static const char *const interpreters[] = { "a", "b", "c", "d" };
+	struct cell cells[5] = { test_cell(0, 128, "threshold", "ballast", "-", NULL) };
+	struct shard shard = { 1, 2 };
+
+	for (unsigned i = 0; i < 4; i++)
+		cells[i + 1] = test_cell(i + 1, 128, "growth", "strings", interpreters[i], cells);
+	for (int i = 0; i < 5; i++)
+		json_object_set_new(cells[i].identity, "ramp_kib_s", json_integer(65536));
+
+	size_t n = shard_select(&shard, cells, 5);
+
+	ok(n == 1 && cells[0].position == 0, "a cell weighs what all of its probes take");
+	for (size_t i = 0; i < n; i++)
+		cell_deinit(&cells[i]);
+}
+
 int main(void)
 {
 	test_parse();
@@ -195,5 +215,6 @@ int main(void)
 	test_balanced();
 	test_select();
 	test_by_time();
+	test_by_probes();
 	return tap_done();
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/stage.h"
 
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
@@ -88,6 +90,8 @@ static void test_copy(void)
 	ok(path && !stat(file, &a) && !stat(path, &b) && a.st_ino != b.st_ino, "as a copy");
 	is_int(a.st_mode & 07777, 0600, "and keeps its mode");
 	ok(path && stage_can_open(&other, path, false), "the copy can be read");
+	ok(path && !stage_can_open(&other, path, true), "but not written");
+	ok(path && !stat(path, &b) && (b.st_mode & 07777) == 0640, "nor read by everyone");
 }
 
 static void test_change(void)
@@ -109,6 +113,58 @@ static void test_change(void)
 	ok(rmdir(staged) == 0, "then nothing is left");
 }
 
+/** Of a user who is not root: in a process of that user. */
+static int give_as_user(const char *given, const char *shown)
+{
+	struct err *e;
+
+	/* No groups of root's either. */
+	if (setgroups(0, NULL) || setgid(65533) || setuid(65533))
+		return 2;
+	e = file_write_atomic(given, "one", 3, 0600);
+	if (!e)
+		e = stage_give(given, 65534, 65534);
+	if (!e)
+		e = file_write_atomic(shown, "one", 3, 0600);
+	if (!e)
+		e = stage_show(shown, 65534, 65534);
+	if (e)
+		printf("# %s\n", err_message(e));
+	if (e)
+		return 1;
+	/* Who cannot become that user calculates it. */
+	return !stage_can_open(&other, given, true) || !stage_can_open(&other, shown, false) ||
+	       stage_can_open(&other, shown, true) || stage_can_open(&other, closed, false) ||
+	       !stage_can_open(&other, "/etc/passwd", false) || stage_can_open(&other, "/etc/passwd", true);
+}
+
+static void test_access_list(void)
+{
+	cleanup_free char *open = xasprintf("%s/users", top), *given = xasprintf("%s/users/given", top),
+			  *shown = xasprintf("%s/users/shown", top);
+	struct stage_user third, user;
+	struct stat st;
+	int status = 1;
+
+	ok(mkdir(open, 0711) == 0 && chown(open, 65533, 65533) == 0, "a directory of a user");
+
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(give_as_user(given, shown));
+	ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
+	   "who gives a file to another, and shows one, and knows it");
+	stage_user_init(&user, 65533, 65533);
+	stage_user_init(&third, 65532, 65532);
+	ok(stage_can_open(&other, given, true), "that one can write the first");
+	ok(stage_can_open(&other, shown, false) && !stage_can_open(&other, shown, true),
+	   "and read the second only");
+	ok(stage_can_open(&user, given, true), "the giver still can, too");
+	ok(!stage_can_open(&third, given, false) && !stage_can_open(&third, shown, false), "and nobody else");
+	ok(stat(given, &st) == 0 && (st.st_mode & 07) == 0, "as the mode says");
+	ok(stat(given, &st) == 0 && st.st_uid == 65533, "it has its owner");
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/stage-XXXXXX";
@@ -128,6 +184,7 @@ int main(void)
 		test_link();
 		test_copy();
 		test_change();
+		test_access_list();
 	}
 	err_free(file_remove_tree(top));
 	free(closed);
