@@ -19,8 +19,9 @@ struct probe_process {
 };
 
 /*
- * Shared by probe.c (a guest life), probe-method.c (its course under each method), probe-message.c (what the
- * agent says), probe-load.c (what is asked of it) and probe-barrier.c (checkpoints of the load).
+ * Shared by probe.c (a guest life), probe-talk.c (phases, talk, early ends), probe-judge.c (its answer),
+ * probe-method.c (its course under each method), probe-message.c (what the agent says), probe-load.c (what is
+ * asked of it) and probe-barrier.c (checkpoints of the load).
  */
 struct probe {
 	const struct guest_ops *ops;
@@ -86,6 +87,14 @@ bool probe_call(struct probe *p, json_t *json);
 
 /** Like probe_call(), and a refusal makes the probe invalid. */
 bool probe_call_ok(struct probe *p, json_t *json);
+
+/** Talking to the guest failed with e (taken over): the user asked to stop, or the guest is lost. False. */
+bool probe_end_talk(struct probe *p, struct err *e);
+
+/* probe-judge.c */
+
+/** After the last snapshot: looks whether all is there and the witnesses agree, and ends the probe. */
+void probe_conclude(struct probe *p);
 
 /* probe-message.c */
 
