@@ -23,9 +23,9 @@
  */
 
 /**
- * All cells of a plan in its order: the threshold cell of each guest, then its loads; after the guests of all
- * sizes the loads whose guest is searched. images are those of the plan, in its order; one that is NULL is
- * not built: the keys of its cells mean nothing. Freed with store_cells_free().
+ * All cells of a plan in its order, each once: the threshold cell of each guest, then its loads; after the
+ * guests of all sizes the loads whose guest is searched. images are those of the plan, in its order; one that
+ * is NULL is not built: the keys of its cells mean nothing. Freed with store_cells_free().
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);

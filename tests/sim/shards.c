@@ -147,6 +147,33 @@ static void check_same(const char *name, const char *what)
 	is_str(got, want, what);
 }
 
+#define OVERLAPPING_PLAN                                                                                     \
+	"name: Twice\nimage: bookworm\nguest: {ram_mib: 160}\nmethod: [growth]\n"                            \
+	"loads:\n  - {workload: strings, interpreter: python3}\n"                                            \
+	"  - {workload: strings, interpreter: [python3, pypy3]}\n"
+
+/** What two loads of a plan ask for is one cell: two machines would answer it, and contradict each other. */
+static void test_overlap(void)
+{
+	cleanup_free char *path = path_of("overlapping.yaml");
+	struct plan *overlapping;
+	unsigned given = 0;
+
+	must(file_write_atomic(path, OVERLAPPING_PLAN, strlen(OVERLAPPING_PLAN), 0600));
+	must(plan_load(path, &overlapping));
+	for (unsigned k = 1; k <= SHARDS; k++) {
+		struct cell *cells;
+		size_t n;
+
+		campaign_expand(overlapping, images, "tcg", &cells, &n);
+		n = shard_select(&(struct shard){ k, SHARDS }, cells, n);
+		given += n;
+		store_cells_free(cells, n);
+	}
+	is_int(given, 3, "a threshold and two interpreters are 3 cells, also when loads overlap");
+	plan_destroy(overlapping);
+}
+
 int main(void)
 {
 	dir = test_dir();
@@ -180,6 +207,7 @@ int main(void)
 	run("merged", (struct shard){ 0 }, -1);
 	is_int(result.probes_run, 0, "and nothing is left to ask");
 
+	test_overlap();
 	plan_destroy(plan);
 	json_decref(image.manifest);
 	free(image.key);
