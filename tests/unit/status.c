@@ -83,6 +83,16 @@ static void put_live(const struct store *store, long pid)
 	must(live_write(store_live_path(store), &live));
 }
 
+/** A run that was killed while it told may leave a file, which those after it do not add to. */
+static void check_killed_live(const struct store *store)
+{
+	cleanup_free char *left = xasprintf("%s.new", store_live_path(store));
+
+	must(file_write_atomic(left, "{", 1, 0600));
+	put_live(store, getpid());
+	ok(!file_exists(left), "what a killed run left beside the live file goes with the next one's");
+}
+
 /** A file that is not what a run writes, or another one's, tells nothing; and breaks nothing. */
 static void check_hostile_live(const struct store *store)
 {
@@ -180,6 +190,7 @@ int main(void)
 	put_campaign(store, run);
 	put_live(store, getpid());
 	check_running();
+	check_killed_live(store);
 	check_hostile_live(store);
 	/* Closed without an end of the run: what kill -9 leaves too. */
 	store_close(store);
