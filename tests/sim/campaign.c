@@ -95,6 +95,7 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 			      .ops = &ops,
 			      .seed = 1,
 			      .retry_failed = retry_failed };
+	struct store_change change;
 	struct cell *cells;
 	size_t n;
 	json_t *audit = json_object();
@@ -104,9 +105,7 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
 	json_decref(audit);
 	campaign_expand(plan, images, "tcg", &cells, &n);
-	must(store_clear_current(c.store));
-	for (size_t i = 0; i < n; i++)
-		must(store_put_cell(c.store, &cells[i]));
+	must(store_set_cells(c.store, cells, n, &change));
 	store_cells_free(cells, n);
 
 	struct err *e = campaign_run(&c, &result);

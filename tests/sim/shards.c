@@ -60,6 +60,7 @@ static void run(const char *name, struct shard shard, int lives)
 			      .seed = 1,
 			      .jobs = 1,
 			      .time_limit_s = (double)INFINITY };
+	struct store_change change;
 	struct cell *cells;
 	size_t n;
 	json_t *audit = json_object();
@@ -70,9 +71,7 @@ static void run(const char *name, struct shard shard, int lives)
 	json_decref(audit);
 	campaign_expand(plan, images, "tcg", &cells, &n);
 	n = shard_select(&shard, cells, n);
-	must(store_clear_current(c.store));
-	for (size_t i = 0; i < n; i++)
-		must(store_put_cell(c.store, &cells[i]));
+	must(store_set_cells(c.store, cells, n, &change));
 	store_cells_free(cells, n);
 
 	struct err *e = campaign_run(&c, &result);

@@ -38,13 +38,13 @@ static void put_campaign(struct store *store, int64_t run)
 	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct cell lost = test_cell(1, 256, "growth", "strings", "pypy3", NULL);
 	struct cell old = test_cell(2, 256, "growth", "strings", "pypy2", NULL);
+	struct store_change change;
 
 	must(store_put_cell(store, &old));
 	test_put(store, run, test_probe(&old, 0, 0, PROBE_GROWTH, 0, OUTCOME_OOM));
-	must(store_clear_current(store));
 	g.replicates = 2;
-	must(store_put_cell(store, &g));
-	must(store_put_cell(store, &lost));
+	must(store_set_cells(store, (struct cell[]){ g, lost }, 2, &change));
+	is_int(change.dropped, 1, "an older plan's cell is not in the plan any more");
 
 	struct probe_record answer = test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 
