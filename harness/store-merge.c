@@ -130,6 +130,18 @@ static struct err *merge_to(const char *path, const char *out, const char *const
 	return e;
 }
 
+/** Removes a result that was not made to its end. On a full disk SQLite leaves its journal too. */
+static void remove_begun(const char *path)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		cleanup_free char *file = xasprintf("%s%s", path, suffixes[i]);
+
+		unlink(file);
+	}
+}
+
 /** Fails when there is something of the name, or something that SQLite would take for a part of it. */
 static struct err *check_is_new(const char *out)
 {
@@ -167,6 +179,6 @@ struct err *store_merge(const char *out, const char *const *paths, size_t n, str
 	if (!e && !ret->conflicts_n)
 		e = file_publish(path, out);
 	/* Nothing is left to remove when it has its name. */
-	unlink(path);
+	remove_begun(path);
 	return e;
 }
