@@ -363,6 +363,8 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, st
 
 	/* A night's campaign does not end because the terminal or pipe that heard of its progress is gone. */
 	signal(SIGPIPE, SIG_IGN);
+	if (plan_is_restored(plan) && plan->replicates == 1)
+		log_note("'start: restore' with one replicate: Z* will be that of a single boot");
 
 	struct err *e = store_open(o->output, STORE_WRITE, &store);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <libvirt/virterror.h>
@@ -44,6 +45,25 @@ struct err *domain_virt_error(void)
 	return err_new("libvirt: %s", error && error->message ? error->message : "unknown error");
 }
 
+/*
+ * Stands before libvirt's own, also for libguestfs, which calls it before main(): only then does libvirt read
+ * how much it is to log. Else it warns on standard error of each guest whose definition asks for something
+ * unusual.
+ */
+int virInitialize(void)
+{
+	static const char name[] = "LIBVIRT_LOG_FILTERS";
+	int (*next)(void) = (int (*)(void))dlsym(RTLD_NEXT, "virInitialize");
+	bool is_set = getenv(name);
+	int rc;
+
+	setenv(name, "4:qemu.qemu_domain", 0);
+	rc = next ? next() : -1;
+	if (!is_set)
+		unsetenv(name);
+	return rc;
+}
+
 static void ignore_error(void *arg, virErrorPtr error)
 {
 	(void)arg;
@@ -73,9 +93,6 @@ static void *run_events(void *arg)
 static struct err *initialize(void)
 {
 	virSetErrorFunc(NULL, ignore_error);
-	/* Else it warns on standard error of each guest for which its definition asks for something unusual.
-	 */
-	setenv("LIBVIRT_LOG_FILTERS", "4:qemu.qemu_domain", 0);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
 	    virEventAddTimeout(TICK_MS, tick, NULL, NULL) < 0)
 		return domain_virt_error();

@@ -280,6 +280,9 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 		e = create(d, spec, listen_fd);
 	if (e) {
 		e = err_set_detail(e, domain_log(d));
+		/* A daemon that died while it was creating the guest may have left it. */
+		if (!d->virt && !conn->is_embedded)
+			process_kill_qemu(d->name, NULL);
 		domain_stop(d);
 		return err_wrap(e, "guest '%s'", spec->name);
 	}

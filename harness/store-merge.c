@@ -130,18 +130,6 @@ static struct err *merge_to(const char *path, const char *out, const char *const
 	return e;
 }
 
-/** Removes a result that was not made to its end. On a full disk SQLite leaves its journal too. */
-static void remove_begun(const char *path)
-{
-	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		cleanup_free char *file = xasprintf("%s%s", path, suffixes[i]);
-
-		unlink(file);
-	}
-}
-
 /** Fails when there is something of the name, or something that SQLite would take for a part of it. */
 static struct err *check_is_new(const char *out)
 {
@@ -161,6 +149,16 @@ static struct err *check_is_new(const char *out)
 	return NULL;
 }
 
+/** What SQLite could not bring into the file, as on a full disk, it leaves beside it. */
+static void remove_all(const char *path)
+{
+	cleanup_free char *wal = xasprintf("%s-wal", path), *shm = xasprintf("%s-shm", path);
+
+	unlink(wal);
+	unlink(shm);
+	unlink(path);
+}
+
 struct err *store_merge(const char *out, const char *const *paths, size_t n, struct merge_result *ret)
 {
 	cleanup_free char *path = xasprintf("%s.XXXXXX", out);
@@ -175,10 +173,15 @@ struct err *store_merge(const char *out, const char *const *paths, size_t n, str
 	if (fd < 0)
 		return err_errno(errno, "cannot create '%s'", out);
 	close(fd);
+
+	cleanup_free char *wal = xasprintf("%s-wal", path);
+
 	e = merge_to(path, out, paths, n, ret);
+	if (!e && file_exists(wal))
+		e = err_new("cannot write '%s': the disk is full", out);
 	if (!e && !ret->conflicts_n)
 		e = file_publish(path, out);
 	/* Nothing is left to remove when it has its name. */
-	remove_begun(path);
+	remove_all(path);
 	return e;
 }

@@ -18,7 +18,7 @@ name: full-$$
 image: bookworm
 guest: {ram_mib: 80, swap_mib: 64}
 method: [growth]
-replicates: 3
+replicates: 1
 loads:
   - {workload: strings, interpreter: [python3]}
 END
@@ -49,7 +49,9 @@ image=$(dirname "$("$swapcal" image show bookworm | grep -oE '/[^ "]*bookworm-[0
 room=$(($(du -m "$image/root.qcow2" | cut -f1) + $(du -m "$image/vmlinuz" | cut -f1) + 30))
 mount -t tmpfs -o size=${room}m,mode=1777 none /var/tmp
 "$tool" --root 160 /usr/bin/python3 -c '
-import os
+import ctypes, os
+# As long as a disk is in use for swap nobody may write to it.
+ctypes.CDLL(None).swapoff(b"/proc/1/root/dev/vdb")
 disk = os.open("/proc/1/root/dev/vdb", os.O_WRONLY)
 os.lseek(disk, 32 << 20, os.SEEK_SET)
 for i in range(80):

@@ -36,11 +36,15 @@ done
 wait $run
 status=$?
 sed 's/^/# /' "$dir/err"
-is $status 0 'the campaign comes to its end'
+# A replicate that both restarts have hit is lost.
+[ $status -eq 0 ] || [ $status -eq 5 ]
+ok $? 'the campaign comes to its end'
 is "$(grep -c "connection 'qemu:///system' is there again" "$dir/err")" 2 'and says that it has connected again'
 sqlite3 "$dir/r.swapcal" "SELECT outcome, reason FROM probe WHERE outcome NOT IN ('onset', 'no-onset')" > "$dir/lost"
 sed 's/^/# /' "$dir/lost"
 within "$(wc -l < "$dir/lost")" 0 2 'each restart has cost no more than one probe'
+in_libvirtd "$swapcal" run "$dir/plan.yaml" -c qemu:///system -o "$dir/r.swapcal" --retry-failed 2> "$dir/err"
+is $? 0 'and what was lost is answered when it is asked again'
 is "$(guests restart-$$)" 0 'no guest is left'
 libvirtd_stop
 done_testing

@@ -95,7 +95,7 @@ replicates: 2
 loads:
   - {workload: strings, interpreter: python3}
 END
-	"$swapcal" run "$dir/plan.yaml" -o "$dir/$1.swapcal" 2> "$dir/run.err"
+	"$swapcal" run "$dir/plan.yaml" -o "$dir/$1.swapcal" --jobs 2 2> "$dir/run.err"
 	is $? 0 "start: $1: the campaign runs to its end"
 	sed 's/^/# /' "$dir/run.err"
 	"$swapcal" report "$dir/$1.swapcal" --format csv > "$dir/$1.csv"

@@ -65,9 +65,10 @@ is "$(tr '\n' ' ' < "$dir/devices")" \
 	'which are its console, disks and line to the agent'
 grep -E '^-(netdev|net|nic)$|virtio-net|e1000|"user"' "$dir/args" > "$dir/network"
 none "$dir/network" 'and no network'
-# A descriptor that can write has O_WRONLY or O_RDWR in the last digit of its flags.
+# A descriptor that can write has O_WRONLY or O_RDWR in the last digit of its flags. One that was closed meanwhile may be another by now.
 while read -r fd path; do
 	flags=$(awk '/^flags:/ { print $2 }' /proc/$qemu/fdinfo/$fd)
+	[ "$(readlink /proc/$qemu/fd/$fd)" = "$path" ] || continue
 	case $flags in *[12]) echo "$path" ;; esac
 done < "$dir/fds" | grep -v -e '^/dev/null$' -e "^$slot/log/qemu/" -e "^$slot/run/qemu/" -e "^$slot/files/swapcal-safe-$$" > "$dir/writable"
 none "$dir/writable" 'it can write its swap disk, its console and its log, and no other file'
@@ -88,7 +89,7 @@ end_run safe-$$
 
 # Names with everything in them that shells, URIs, XML and QEMU's options know, given as they are.
 odd="a b'c\"d,,e=%20f?g#h&<i>;\$(touch INJECTED)\`touch INJECTED\`|*\\ é"
-mkdir -p "$dir/$odd/cache/swapcal" "$dir/$odd/-work" "$dir/$odd/out" "$dir/home"
+mkdir -p "$dir/$odd/cache/swapcal" "$dir/$odd/-work" "$dir/home"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/swapcal/images
 cp -al "$cache" "$dir/$odd/cache/swapcal/images" 2> /dev/null || cp -a "$cache" "$dir/$odd/cache/swapcal/images"
 echo data > "$dir/$odd/-work/$odd.txt"
@@ -118,8 +119,9 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 711 "$dir"
 	find "$dir/$odd" "$dir/home" ! -path '*/images/*' -exec chown 65534:65534 {} +
 fi
+# TMPDIR is not among them: libguestfs hands it to e2fsprogs, which takes what follows a question mark for options.
 cd "$dir/$odd" || exit 1
-start_run odd- "$dir/$odd/-r, \$x.swapcal" $as_user env HOME="$dir/home" XDG_CACHE_HOME="$dir/$odd/cache" TMPDIR="$dir/$odd/out" \
+start_run odd- "$dir/$odd/-r, \$x.swapcal" $as_user env HOME="$dir/home" XDG_CACHE_HOME="$dir/$odd/cache" TMPDIR="$dir/home" \
 	SWAPCAL_DATADIR="${swapcal%/swapcal}" sh -c 'umask 077; exec "$@"' sh "$swapcal" run ./-plan,.yaml -o '-r, $x.swapcal'
 ok $? 'a guest of odd names'
 tr '\0' '\n' < /proc/$qemu/cmdline > "$dir/args"

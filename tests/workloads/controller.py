@@ -8,7 +8,7 @@ Prints a line for each checkpoint, then the status of the load and what is left 
     NAME processes=N idle=yes|no private_kib=N shared_kib=N key=value...
     exit=N left=N
 
-idle: nobody of the load used the processor while its checkpoint was not answered. private_kib and shared_kib are
+idle: nobody of the load used the processor while its checkpoint was not answered, in one of several looks. private_kib and shared_kib are
 dirty pages, summed over all. Each --answer is given once, at the first report of its checkpoint that is left; all
 others are "go". --kill ends a process at a checkpoint that is not answered: WHICH is 0 for the one that was started,
 1 for its first child, ... --leave ends the conversation. Where no --look matches the name, processes are
@@ -27,6 +27,7 @@ LINE = re.compile(r"checkpoint ([a-z]+(?:-[0-9]+)?)((?: [a-z0-9_]+=[0-9]+(?:,[0-
 LINE_MAX = 199
 # Long enough for a process that is not blocked to use a tick of 10 ms.
 IDLE_S = 0.02
+IDLE_LOOKS = 25
 DEADLINE_S = 60
 
 
@@ -97,10 +98,14 @@ def tell(load, name, facts, look):
     if not re.match(look, name):
         print(name + facts, flush=True)
         return [load.pid]
-    family = family_of(load.pid)
-    before = cpu_ticks(family)
-    time.sleep(IDLE_S)
-    idle = "yes" if cpu_ticks(family) == before and family_of(load.pid) == family else "no"
+    # On a busy machine who has written the line may take a while to get to its wait.
+    for _ in range(IDLE_LOOKS):
+        family = family_of(load.pid)
+        before = cpu_ticks(family)
+        time.sleep(IDLE_S)
+        idle = "yes" if cpu_ticks(family) == before and family_of(load.pid) == family else "no"
+        if idle == "yes":
+            break
     print("%s processes=%d idle=%s private_kib=%d shared_kib=%d%s"
           % ((name, len(family), idle) + dirty_kib(family) + (facts,)), flush=True)
     return family
