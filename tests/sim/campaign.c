@@ -5,9 +5,12 @@
  */
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/base/cancel.h"
 #include "harness/campaign.h"
 #include "harness/load-command.h"
 #include "tests/sim/guest-sim.h"
@@ -30,6 +33,7 @@ struct stopper {
 	unsigned running, most;              /**< guests at the same time */
 	int lives_left;                      /**< negative: no limit */
 	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
+	unsigned interrupt_at;               /**< the user interrupts when this one is started; 0: never */
 	unsigned booted, restored[2];        /**< guests, and of the latter in which replicate */
 	char owner[33];                      /**< of the latest saved boot */
 };
@@ -46,6 +50,8 @@ static struct err *start_locked(struct stopper *s, const struct guest_config *co
 
 	unsigned start = s->starts++;
 
+	if (start && start == s->interrupt_at)
+		raise(SIGINT);
 	if (!config->state_owner) {
 		s->booted++;
 	} else if (config->state_number < 2) {
@@ -260,6 +266,41 @@ static void test_jobs(void)
 	ok(s.most <= 12,
 	   "are never more than there are replicates to ask: one question follows from another");
 	jobs = 1;
+}
+
+/** Runs a campaign that is interrupted once: how many more guests were started than recorded. */
+static int run_interrupted(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 5, .interrupt_at = 10 };
+	int kind, recorded = 0;
+
+	cancel_install();
+	cancel_let_finish();
+	jobs = 3;
+	kind = run("interrupted", &s, false);
+
+	cleanup_free char *got = answers("interrupted");
+
+	for (const char *at = got; (at = strchr(at, '\n')); at++)
+		recorded++;
+	/* Two more may have begun before the third asked. */
+	return kind != ERR_INTERRUPTED || s.starts > 13 ? 100 : (int)s.starts - recorded;
+}
+
+/** In a process of its own, since a wish to stop is never taken back. */
+static void test_interrupt(void)
+{
+	int status;
+
+	fflush(stdout);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(run_interrupted());
+	waitpid(child, &status, 0);
+	is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	       "an interrupt ends a campaign once the probes under way are recorded");
 }
 
 /** Time runs out: no error, and what is done stays. */
@@ -691,6 +732,7 @@ int main(void)
 	test_threshold();
 	test_resume();
 	test_jobs();
+	test_interrupt();
 	test_time_limit();
 	test_lost();
 	test_not_started();
