@@ -347,9 +347,9 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 		log_note("resuming: %zu of the plan's %zu cells are in the results file already", change.kept,
 			 n);
 	if (change.dropped)
-		log_note("%zu cell(s) of the results file are not in the plan any more (or their image, "
-			 "kernel "
-			 "or swapcal changed): they stay in the file, and out of its reports",
+		log_note("%zu cell(s) of the results file are not in the plan any more (or in another "
+			 "shard, or of another image, kernel or swapcal): they stay in the file, and out of "
+			 "its reports",
 			 change.dropped);
 	return NULL;
 }
