@@ -15,6 +15,8 @@
 
 /*
  * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline.
+ * no_timer_check: the kernel else counts ticks of its timer while it waits a moment, and panics when a busy
+ * host has kept an emulator from giving it any ("IO-APIC + timer doesn't work"). Under KVM it does not look.
  *
  * What costs time in each guest's boot and is of no use to it: the kernel's tests of its own ciphers, and
  * looking for the BIOS's disks. mitigations=off: nobody has secrets in a guest, and a switch of page tables
@@ -23,7 +25,7 @@
  * Where every life must be the same: no randomisation, and no idle processor, for with a clock that counts
  * instructions an idle guest's time races ahead while it waits for the host.
  */
-#define CMDLINE        "console=ttyS0 quiet panic=-1 cryptomgr.notests edd=off mitigations=off"
+#define CMDLINE        "console=ttyS0 quiet panic=-1 no_timer_check cryptomgr.notests edd=off mitigations=off"
 #define CMDLINE_ICOUNT CMDLINE " nokaslr norandmaps idle=poll"
 
 const char *guest_vm_cmdline(bool icount)

@@ -75,6 +75,16 @@ static bool is_guest(const struct strbuf *cmdline)
 	return memmem(strbuf_str(cmdline), cmdline->len, arg, sizeof(arg) - 1) != NULL;
 }
 
+/** Does the process see our files? In another mount namespace, as of a container, a path of the same name is
+ * another. */
+static bool shares_files(pid_t pid)
+{
+	cleanup_free char *path = xasprintf("/proc/%d/ns/mnt", (int)pid);
+	struct stat ours, theirs;
+
+	return stat("/proc/self/ns/mnt", &ours) || stat(path, &theirs) || ours.st_ino == theirs.st_ino;
+}
+
 /** Kills process pid if it is a QEMU of dir, and waits for its end; adds to *guests. */
 static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
 {
@@ -95,7 +105,7 @@ static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
 	 */
 	struct err *e = file_read(path, 2 << 20, &cmdline);
 
-	if (e || !is_qemu_of(&cmdline, dir)) {
+	if (e || !is_qemu_of(&cmdline, dir) || !shares_files(pid)) {
 		err_free(e);
 		return NULL;
 	}

@@ -13,9 +13,9 @@ start_run() {
 	wait_until 300 has_guest "$name"
 }
 
-# By what the plan's name becomes in that of a guest.
+# By what the plan's name becomes in that of a guest. A QEMU that has its disks open has made itself harmless before.
 has_guest() {
-	qemu=$(pgrep -f "qemu-system.*guest=swapcal-$1")
+	qemu=$(pgrep -f "qemu-system.*guest=swapcal-$1") && find /proc/"$qemu"/fd -lname '*.swap' 2> /dev/null | grep -q .
 }
 
 # end_run NAME: once a probe is recorded

@@ -2,6 +2,7 @@
 #include "harness/workdir.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,29 @@ static void test_count(void)
 	ok(!e && n == 0, "then there are none");
 }
 
+/** A container may have a directory of the same name, and guests in it. */
+static void test_namespace(void)
+{
+	cleanup_free char *below = xasprintf("%s/z/x", base), *dir = xasprintf("%s/z", base);
+	int status = -1;
+
+	if (geteuid() != 0)
+		return;
+
+	pid_t contained = start_fake("qemu-system-x86_64", below), pid = fork();
+
+	if (pid == 0) {
+		unsigned n = 99;
+		bool is_elsewhere = unshare(CLONE_NEWNS) == 0;
+		struct err *e = workdir_end_guests(dir, &n);
+
+		_exit(!is_elsewhere || e || n != 0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "a process that sees other files is passed over");
+	ok(!was_killed(contained), "and lives on");
+}
+
 /* Anybody can name our directory in his arguments; that must not keep us from working. */
 static void test_stranger(void)
 {
@@ -206,6 +230,7 @@ int main(int argc, char **argv)
 	test_leftovers();
 	test_count();
 	test_stranger();
+	test_namespace();
 	test_refusals();
 	err_free(file_remove_tree(dir));
 	return tap_done();
