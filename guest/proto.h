@@ -50,8 +50,9 @@
  *                                  until the load stood still), evidence_us (from the first file's to the
  *                                  last one's end), frozen_us (from the order to freeze until now; both 0
  *                                  when the load is not frozen)
- *   hello                          no reply, but a hello again: for a host that did not hear the first one,
- * as when the guest goes on from a saved state poweroff                       no reply
+ *   hello                          no reply, but a hello again, for a host that did not hear the first one,
+ *                                  as when the guest goes on from a saved state
+ *   poweroff                       no reply
  *
  * Agent to host:
  *

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <libvirt/virterror.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/domain-internal.h"
 #include "harness/domain-uri.h"
 #include "harness/domain-xml.h"
@@ -108,18 +108,13 @@ static struct err *initialize(void)
 static struct err *acquire_events(void)
 {
 	struct err *e = process.is_initialized ? NULL : initialize();
-	sigset_t all, old;
 
 	if (e || process.users++ > 0)
 		return e;
 	atomic_store(&process.stop, false);
-	/* Signals are for the threads of the program, which know what to do with them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 
-	int errnum = pthread_create(&process.thread, NULL, run_events, NULL);
+	int errnum = thread_start(&process.thread, run_events, NULL);
 
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!errnum)
 		return NULL;
 	process.users--;

@@ -22,7 +22,8 @@ struct domain_conn {
 	struct stage_user user;
 	char *dac_label;            /* NULL: QEMU's user is ours, or the driver's affair */
 	pthread_mutex_t lock;       /* guards virt, the lists and the staged files */
-	pthread_mutex_t reach_lock; /* held while connecting again */
+	pthread_mutex_t reach_lock; /* held while connecting again; guards failed_ms */
+	int64_t failed_ms;          /* when that failed last */
 	struct domain *domains;
 	struct domain *ended; /* the process is gone, libvirt may be busy with it */
 };

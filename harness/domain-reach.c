@@ -8,6 +8,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/domain-internal.h"
 
 /* Reaching the driver: opening a connection within bounds, and anew after its daemon was restarted. */
@@ -89,7 +90,7 @@ static struct err *open_within_limit(const char *uri, virConnectPtr *ret)
 	pthread_cond_init(&o->changed, NULL);
 	o->uri = xstrdup(uri);
 
-	int errnum = pthread_create(&thread, NULL, run_opening, o);
+	int errnum = thread_start(&thread, run_opening, o);
 
 	if (errnum) {
 		free_opening(o);
@@ -180,14 +181,17 @@ static struct err *reconnect(struct domain_conn *conn)
 struct err *domain_conn_ensure(struct domain_conn *conn, virConnectPtr *ret)
 {
 	virConnectPtr virt = domain_conn_get(conn);
+	int64_t asked_ms = clock_ms();
 	struct err *e = NULL;
 
 	if (!virt) {
-		/* Who waits here finds what the first one has found. */
+		/* Who waits here finds what the first one has found: a connection, or none. */
 		pthread_mutex_lock(&conn->reach_lock);
 		virt = domain_conn_get(conn);
-		if (!virt)
+		if (!virt && conn->failed_ms < asked_ms)
 			e = reconnect(conn);
+		if (e)
+			conn->failed_ms = clock_ms();
 		pthread_mutex_unlock(&conn->reach_lock);
 		if (!e && !virt)
 			virt = domain_conn_get(conn);

@@ -13,7 +13,11 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/process.h"
+
+/** A QEMU that is not there yet when the time is up, or is not to be found, is looked for again so often. */
+#define AGAIN_MS 1000
 
 /** The calls under way, and the thread that watches them, which lives from the first call on. */
 static struct {
@@ -68,13 +72,13 @@ static void end_guest(struct victim *v)
 	free(v->name);
 }
 
-/** The call that is due first and not late yet; NULL: none. */
+/** The call that is due first; NULL: none. */
 static struct domain_watch *find_first(void)
 {
 	struct domain_watch *first = NULL;
 
 	for (struct domain_watch *w = watch.calls; w; w = w->next)
-		if (!w->is_late && (!first || w->deadline_ms < first->deadline_ms))
+		if (!first || w->deadline_ms < first->deadline_ms)
 			first = w;
 	return first;
 }
@@ -103,6 +107,7 @@ static void *run_watch(void *arg)
 			continue;
 		}
 		first->is_late = true;
+		first->deadline_ms = clock_ms() + AGAIN_MS;
 
 		struct victim victim = make_victim(first);
 
@@ -116,14 +121,9 @@ static void *run_watch(void *arg)
 /** Called with the lock held. */
 static void start_thread(void)
 {
-	sigset_t all, old;
 	pthread_t thread;
 
-	/* Signals are for the threads of the program, which know what to do with them. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	watch.has_thread = pthread_create(&thread, NULL, run_watch, NULL) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	watch.has_thread = thread_start(&thread, run_watch, NULL) == 0;
 	if (watch.has_thread)
 		pthread_detach(thread);
 	else

@@ -37,7 +37,7 @@
 /** Creating a guest takes 0.3 s, on a busy machine a few; what takes so long hangs. */
 #define CREATE_LIMIT_MS 30000
 
-/** 100 MB take 1.4 s; gigabytes, on a slow disk, some minutes. */
+/** Also restoring. 100 MB take 1.4 s; gigabytes, on a slow disk, some minutes. */
 #define SAVE_LIMIT_MS 300000
 
 /** libvirt answers from memory, QEMU's monitor in milliseconds unless its main loop waits for a slow disk. */
@@ -212,7 +212,8 @@ static struct err *make(struct domain *d, const char *saved, const char *xml)
 
 	if (e)
 		return e;
-	watch_begin(&watch, d, virt, "creating the guest", CREATE_LIMIT_MS);
+	watch_begin(&watch, d, virt, saved ? "restoring the guest" : "creating the guest",
+		    saved ? SAVE_LIMIT_MS : CREATE_LIMIT_MS);
 	e = saved ? restore(d, virt, saved, xml) : boot(d, virt, xml);
 	e = domain_watch_end(&watch, e);
 	virConnectClose(virt);

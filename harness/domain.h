@@ -11,8 +11,8 @@
 #include "harness/guest.h"
 
 /*
- * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain.c and domain-conn.c
- * include its header. All functions may be called from several threads; one struct domain only from one
+ * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain*.c include its
+ * header. All functions may be called from several threads; one struct domain only from one
  * thread at a time.
  */
 
@@ -78,7 +78,7 @@ struct domain_spec {
 	bool icount;
 	unsigned ram_mib;
 	unsigned vcpus;
-	const char *cpus; /**< the host's CPUs for all its threads, as in "0,2"; NULL: any */
+	const char *cpus;   /**< the host's CPUs for all its threads, as in "0,2"; NULL: any */
 	const char *kernel; /**< paths that QEMU's user can read */
 	const char *initrd; /**< NULL for none */
 	const char *cmdline;
@@ -99,7 +99,7 @@ struct domain;
  * Starts a transient guest that dies with the connection. Its agent port is connected from the first
  * instruction on. An error has QEMU's log as its detail. A connection whose daemon was restarted is opened
  * again; when that fails, the error is of kind ERR_HOST. No call about a guest takes longer than a minute or
- * so: QEMU is killed when it does not answer.
+ * so, saving and restoring five: QEMU is killed when it does not answer.
  */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec,
 			 struct domain **ret) must_check;

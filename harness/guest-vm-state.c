@@ -187,7 +187,8 @@ struct err *guest_vm_start_saved(struct guest_vm_host *host, const struct guest_
 		return e;
 	if (state_dir(state)) {
 		e = go_on(host, config, state, ret);
-		if (!e || err_get_kind(e) == ERR_INTERRUPTED)
+		/* A host that is unsuitable is no fault of the state. */
+		if (!e || err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 			return e;
 		log_note("made anew: %s", err_message(e));
 		err_free(e);

@@ -238,6 +238,7 @@ bool probe_pump(struct probe *p, int timeout_ms)
 		return end_talk(p, e);
 	if (m) {
 		p->heard_ms = p->ops->now_ms(p->guest);
+		p->stood_still_ms = 0;
 		probe_handle(p, m);
 		guest_msg_destroy(m);
 		return !p->is_over;

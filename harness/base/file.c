@@ -151,6 +151,8 @@ static struct err *copy_bytes(int in, int out, off_t len)
 	while (len > 0) {
 		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)len, 0);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
 			return copy_by_hand(in, out, len);
 		if (n < 0)

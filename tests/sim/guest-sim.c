@@ -484,7 +484,7 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 
 static enum guest_state sim_state(struct guest *g)
 {
-	return g->state;
+	return g->params->is_debugged ? GUEST_STOPPED : g->state;
 }
 
 static struct err *sim_swap_written(struct guest *g, uint64_t *ret_bytes)

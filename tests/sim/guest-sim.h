@@ -52,6 +52,7 @@ struct guest_sim_params {
 	enum guest_state boot_state; /**< the same when it is created */
 	const char *qemu_said;       /**< lines of its log; NULL: none */
 	const char *qemu_ending;     /**< how it ended; NULL: orderly */
+	bool is_debugged;            /**< it stands still for a moment whenever somebody looks, and goes on */
 	bool silent;                 /**< nothing is heard after the load started */
 	bool corrupt;                /**< the line breaks after the load started */
 	bool exit_at_once;           /**< the load ends with status 1 and a word on why */

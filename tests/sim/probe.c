@@ -458,6 +458,22 @@ static void test_doubts(void)
 	probe_record_deinit(&r);
 }
 
+/** Moments in which it stood still do not add up, as long as it is heard between them. */
+static void test_debugged(void)
+{
+	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
+
+	params.is_debugged = true;
+	/* So that its state is asked for at the end too. */
+	params.mute_swap_disk = true;
+
+	struct probe_record r = run(&params, PROBE_RAMP, 512);
+
+	is_str(outcome_name(r.outcome), "onset", "a guest that stands still for moments comes to its end");
+	is_str(r.reason, "", "without a word on that");
+	probe_record_deinit(&r);
+}
+
 static void test_negative_control(void)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
@@ -566,6 +582,7 @@ int main(void)
 	test_doubts();
 	test_zram();
 	test_settings();
+	test_debugged();
 	test_negative_control();
 	return tap_done();
 }

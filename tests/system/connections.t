@@ -16,11 +16,9 @@ cp -al "$cache" "$dir/home/cache/swapcal/images" 2> /dev/null || cp -a "$cache" 
 find "$dir/home" -type d -exec chown $nobody:$nobody {} +
 chmod 700 "$dir/home" "$dir/home/run"
 
-# as_nobody COMMAND...: as an ordinary user with a home
-as_nobody() {
-	setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" XDG_CACHE_HOME="$dir/home/cache" \
-		XDG_RUNTIME_DIR="$dir/home/run" "$@"
-}
+# Begins the command line of an ordinary user with a home; that of a job, which is then the command itself, and ends with the test.
+as_nobody="setpriv --reuid=$nobody --regid=$nobody --clear-groups --pdeathsig KILL env HOME=$dir/home XDG_CACHE_HOME=$dir/home/cache \
+	XDG_RUNTIME_DIR=$dir/home/run"
 
 cat > "$dir/plan.yaml" << END
 name: connections-$$
@@ -104,14 +102,18 @@ has "$dir/small" '^boot-fail\|' 'user: a guest too small to boot'
 has "$dir/small" 'Kernel panic' '... of which the console can be read'
 
 # A session's daemons, which would live on for two minutes if libvirt started them.
-as_nobody virtlogd > "$dir/session-virtlogd.out" 2>&1 &
+$as_nobody virtlogd > "$dir/session-virtlogd.out" 2>&1 &
 session_virtlogd=$!
-as_nobody libvirtd > "$dir/session-libvirtd.out" 2>&1 &
+$as_nobody libvirtd > "$dir/session-libvirtd.out" 2>&1 &
 session_libvirtd=$!
 wait_until 20 test -S "$dir/home/run/libvirt/libvirt-sock"
-two_probes session as_nobody "$swapcal" $run -c qemu:///session -o "$dir/home/session.swapcal"
+two_probes session $as_nobody "$swapcal" $run -c qemu:///session -o "$dir/home/session.swapcal"
 same_answers session qemu:///session
-kill $session_libvirtd $session_virtlogd
+for pid in $session_libvirtd $session_virtlogd; do
+	kill $pid
+	wait_until 15 has_ended $pid
+	ok $? '... and its daemons end'
+done
 
 # refuse URI: sets the exit status
 refuse() {

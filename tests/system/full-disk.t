@@ -10,7 +10,8 @@ if [ "${1:-}" != mounted ]; then
 		exit 0
 	fi
 	build_image
-	exec unshare --mount --propagation private sh "$0" mounted
+	unshare --mount --propagation private sh "$0" mounted
+	exit
 fi
 
 cat > "$dir/plan.yaml" << END

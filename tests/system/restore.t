@@ -74,6 +74,7 @@ is "$(ls -d "$states"/.tmp-* 2> /dev/null | wc -l)" 0 'and nothing of it is left
 rm -rf "$states"
 mkdir -m 700 "$states"
 if mount -t tmpfs -o size=16m none "$states" 2> /dev/null; then
+	trap 'umount "$states" 2> /dev/null; rm -rf "$dir"' EXIT
 	start 1
 	is $? 1 'without room for a saved boot the guest is not started'
 	has "$dir/err" "cannot be saved: .*No space left" 'which is told'

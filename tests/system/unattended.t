@@ -97,7 +97,7 @@ sed -i 's/\[128, 144\]/[128]/' "$dir/plan.yaml"
 before=$(probes)
 "$swapcal" run "$dir/plan.yaml" -o "$dir/r.swapcal" 2> "$dir/err" &
 pid=$!
-until "$swapcal" status "$dir/r.swapcal" | grep -q 'running (pid'; do sleep 0.2; done
+until "$swapcal" status "$dir/r.swapcal" | grep -q 'running (pid' || ! kill -0 $pid 2> /dev/null; do sleep 0.2; done
 "$swapcal" status "$dir/r.swapcal" --follow --format json > "$dir/lines"
 wait $pid
 is $? 0 'a smaller plan goes on with the same file'

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,40 @@ static void test_in_time(void)
 	close(pidfd);
 }
 
+/** A child that becomes a QEMU of that guest after a while, to judge by its command line. */
+static pid_t start_qemu_later(const char *word)
+{
+	int input[2];
+	pid_t pid = pipe(input) ? -1 : fork();
+
+	if (pid == 0) {
+		/* It waits for input, a minute at most. */
+		dup2(input[0], 0);
+		alarm(60);
+		usleep(300000);
+		execl("/bin/sh", "/usr/bin/qemu-x", "-c", "read x", word, NULL);
+		_exit(1);
+	}
+	close(input[0]);
+	close(input[1]);
+	return pid;
+}
+
+static void test_not_there_yet(void)
+{
+	struct domain_watch watch;
+	char name[32], word[64];
+
+	snprintf(name, sizeof(name), "swapcal-watch-%d", (int)getpid());
+	snprintf(word, sizeof(word), "guest=%s,debug-threads=on", name);
+
+	pid_t pid = start_qemu_later(word);
+
+	domain_watch_begin(&watch, NULL, NULL, name, -1, "creating the guest", 1);
+	is_int(wait_for(pid), SIGKILL, "a QEMU that comes when the time was up is killed all the same");
+	err_free(domain_watch_end(&watch, NULL));
+}
+
 struct caller {
 	pthread_t thread;
 	pid_t pid;
@@ -120,6 +155,7 @@ int main(void)
 {
 	test_late();
 	test_in_time();
+	test_not_there_yet();
 	test_threads();
 	return tap_done();
 }

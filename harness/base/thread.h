@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_BASE_THREAD_H
+#define SWAPCAL_BASE_THREAD_H
+
+#include <pthread.h>
+
+/**
+ * Starts a thread that no signal is delivered to: they are for the threads of the program that know what to
+ * do with them. Returns 0 or an errno value.
+ */
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
+
+#endif
