@@ -150,18 +150,25 @@ struct cell_list {
 	size_t n, cap;
 };
 
-/** Adds a cell of this identity (taken over). threshold_key NULL: it is a threshold cell itself. */
+/**
+ * Adds a cell of this identity (taken over), unless the list has it: loads of a plan may overlap. Returns its
+ * key. threshold_key NULL: it is a threshold cell itself.
+ */
 static const char *add_cell(struct cell_list *list, json_t *identity, const char *threshold_key)
 {
-	struct cell *cell = array_push(list->cells, list->n, list->cap);
 	cleanup_free char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
+	struct cell cell = { .position = (unsigned)list->n, .replicates = list->plan->replicates };
 
-	cell->identity = identity;
-	cell->position = (unsigned)(list->n - 1);
-	cell->replicates = list->plan->replicates;
-	hash_sha256(text, strlen(text), cell->key);
-	memcpy(cell->threshold_key, threshold_key ? threshold_key : cell->key, sizeof(cell->threshold_key));
-	return cell->key;
+	hash_sha256(text, strlen(text), cell.key);
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->cells[i].key, cell.key) == 0) {
+			json_decref(identity);
+			return list->cells[i].key;
+		}
+	memcpy(cell.threshold_key, threshold_key ? threshold_key : cell.key, sizeof(cell.threshold_key));
+	cell.identity = identity;
+	*array_push(list->cells, list->n, list->cap) = cell;
+	return list->cells[list->n - 1].key;
 }
 
 static json_t *string_array(const char *const *strings)

@@ -23,9 +23,9 @@
  */
 
 /**
- * All cells of a plan in its order: the threshold cell of each guest, then its loads; after the guests of all
- * sizes the loads whose guest is searched. images are those of the plan, in its order; one that is NULL is
- * not built: the keys of its cells mean nothing. Freed with store_cells_free().
+ * All cells of a plan in its order, each once: the threshold cell of each guest, then its loads; after the
+ * guests of all sizes the loads whose guest is searched. images are those of the plan, in its order; one that
+ * is NULL is not built: the keys of its cells mean nothing. Freed with store_cells_free().
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);
@@ -109,7 +109,7 @@ struct campaign_events {
 	void (*probe_start)(void *arg, unsigned slot, const struct cell *cell, const struct probe_spec *spec);
 	void (*probe_phase)(void *arg, unsigned slot, enum probe_phase phase);
 	void (*probe_load)(void *arg, unsigned slot, uint64_t load_kib);
-	/** Recorded, and the guest is gone; record NULL: it was stopped, and there is no record. */
+	/** The guest is gone; record NULL: it was stopped, or could not be recorded. */
 	void (*probe_end)(void *arg, unsigned slot, const struct cell *cell,
 			  const struct probe_record *record, const struct campaign_progress *progress);
 	/** After each of the above that is not from a guest's thread, and every second. */

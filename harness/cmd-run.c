@@ -83,6 +83,16 @@ static const char help[] =
 	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes\n"
 	"lost or not run for lack of time, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
 
+static struct err *check_options(const struct options *o)
+{
+	if (strcmp(o->accel, "auto") != 0 && strcmp(o->accel, "kvm") != 0 && strcmp(o->accel, "tcg") != 0)
+		return err_new_kind(ERR_USAGE, "--accel: '%s' is not known; use 'auto', 'kvm' or 'tcg'",
+				    o->accel);
+	if (!o->is_help && !o->output && !o->is_dry_run)
+		return err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	return NULL;
+}
+
 static struct err *parse_options(int argc, char **argv, struct options *ret)
 {
 	enum { OPT_RETRY = 256, OPT_ACCEL, OPT_TIME_LIMIT, OPT_SHARD };
@@ -137,11 +147,8 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 		}
 	if (!e && !o.is_help)
 		e = cli_one_argument(argc, argv, "PLAN", &o.plan_path);
-	if (!e && strcmp(o.accel, "auto") != 0 && strcmp(o.accel, "kvm") != 0 && strcmp(o.accel, "tcg") != 0)
-		e = err_new_kind(ERR_USAGE, "--accel: '%s' is not known; use 'auto', 'kvm' or 'tcg'",
-				 o.accel);
-	if (!e && !o.is_help && !o.output && !o.is_dry_run)
-		e = err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	if (!e)
+		e = check_options(&o);
 	if (!e && o.shard_text)
 		e = shard_parse(o.shard_text, &o.shard);
 	if (e)
@@ -340,9 +347,9 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 		log_note("resuming: %zu of the plan's %zu cells are in the results file already", change.kept,
 			 n);
 	if (change.dropped)
-		log_note("%zu cell(s) of the results file are not in the plan any more (or their image, "
-			 "kernel "
-			 "or swapcal changed): they stay in the file, and out of its reports",
+		log_note("%zu cell(s) of the results file are not in the plan any more (or in another "
+			 "shard, or of another image, kernel or swapcal): they stay in the file, and out of "
+			 "its reports",
 			 change.dropped);
 	return NULL;
 }

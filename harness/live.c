@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/live.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
@@ -18,6 +22,28 @@ static json_t *guest_json(const struct live_guest *g)
 	return json_pack("{s:i, s:s, s:s, s:s, s:f, s:I}", "slot", (int)g->slot, "cell", g->cell, "what",
 			 g->what, "phase", g->phase, "start_s", g->start_s, "memory_kib",
 			 (json_int_t)g->memory_kib);
+}
+
+/** Not synced to the disk: who wrote it does not outlive the kernel. */
+static struct err *replace_file(const char *path, const char *text)
+{
+	cleanup_free char *new_path = xasprintf("%s.new", path);
+
+	/* What a run left that was killed just then. */
+	unlink(new_path);
+
+	cleanup_close int fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot create '%s'", new_path);
+
+	struct err *e = file_write_all(fd, text, strlen(text));
+
+	if (!e && rename(new_path, path))
+		e = err_errno(errno, "cannot write '%s'", path);
+	if (e)
+		unlink(new_path);
+	return e;
 }
 
 struct err *live_write(const char *path, const struct live *live)
@@ -34,8 +60,7 @@ struct err *live_write(const char *path, const struct live *live)
 	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
 
 	json_decref(root);
-	return text ? file_write_atomic(path, text, strlen(text), 0600)
-		    : err_new("what runs just now is no JSON");
+	return text ? replace_file(path, text) : err_new("what runs just now is no JSON");
 }
 
 static bool read_guest(json_t *json, struct live_guest *g)

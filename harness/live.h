@@ -11,7 +11,7 @@
 
 /*
  * What a campaign does just now, for whoever watches it from another process: a small JSON file beside the
- * results file, made anew at each change. It is worth nothing without the process that wrote it.
+ * results file, made anew each second. It is worth nothing without the process that wrote it.
  */
 
 /** A guest that runs. */

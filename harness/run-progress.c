@@ -98,8 +98,8 @@ static void show(const struct run_progress *p)
 	log_progress("%s", strbuf_str(&line));
 }
 
-/** Tells other processes what runs just now. Called with the lock held. */
-static void write_live(struct run_progress *p)
+/** What runs just now, for live_write(); it borrows the descriptions. Called with the lock held. */
+static struct live get_live(const struct run_progress *p)
 {
 	struct live live = {
 		.pid = getpid(),
@@ -125,8 +125,13 @@ static void write_live(struct run_progress *p)
 		memcpy(g->cell, slot->cell->key, sizeof(g->cell) - 1);
 		snprintf(g->phase, sizeof(g->phase), "%s", probe_phase_name(slot->phase));
 	}
+	return live;
+}
 
-	struct err *e = live_write(p->live_path, &live);
+/** Tells other processes what runs just now. */
+static void write_live(struct run_progress *p, const struct live *live)
+{
+	struct err *e = live_write(p->live_path, live);
 
 	/* Nobody's results depend on it. */
 	if (e && !p->has_live_error)
@@ -204,8 +209,12 @@ static void on_tick(void *arg, const struct campaign_progress *progress)
 	pthread_mutex_lock(&p->lock);
 	p->last = *progress;
 	show(p);
-	write_live(p);
+
+	struct live live = get_live(p);
+
 	pthread_mutex_unlock(&p->lock);
+	/* Guests do not wait for the disk; and only we free what live borrows. */
+	write_live(p, &live);
 }
 
 struct run_progress *run_progress_create(const char *live_path, unsigned jobs, struct campaign_events *events)

@@ -7,11 +7,19 @@
 #include "harness/base/alloc.h"
 #include "harness/probe-time.h"
 
+/** How long probes took; those without a guest do not count. */
+struct times {
+	double sum_s;
+	unsigned n;
+};
+
 /** A cell, what is recorded of it and what is under way. */
 struct item {
 	const struct cell *cell;
+	struct times *method_times; /* of all cells of its method */
 	struct probe_record *probes;
 	size_t probes_n;
+	struct times times;
 	bool *is_running; /* by replicate */
 	unsigned running;
 	struct cell_state state;
@@ -21,7 +29,17 @@ struct schedule {
 	struct item *items;
 	size_t n;
 	int64_t forgiven_id;
+	struct times by_method[METHOD_COUNT + 1]; /* the last: of a method that we do not know */
 };
+
+static struct times *find_times(struct schedule *s, const struct cell *cell)
+{
+	int m = 0;
+
+	while (m < METHOD_COUNT && !cell_is(cell, (enum method)m))
+		m++;
+	return &s->by_method[m];
+}
 
 static void update(const struct schedule *s, struct item *item)
 {
@@ -38,6 +56,7 @@ struct schedule *schedule_create(const struct cell *cells, size_t n, int64_t for
 	s->forgiven_id = forgiven_id;
 	for (size_t i = 0; i < n; i++) {
 		s->items[i].cell = &cells[i];
+		s->items[i].method_times = find_times(s, &cells[i]);
 		s->items[i].is_running = xcalloc(cells[i].replicates + 1, sizeof(bool));
 		update(s, &s->items[i]);
 	}
@@ -56,6 +75,19 @@ void schedule_destroy(struct schedule *s)
 	free(s);
 }
 
+static struct times count_times(const struct probe_record *probes, size_t n)
+{
+	struct times times = { 0 };
+
+	for (size_t k = 0; k < n; k++) {
+		int64_t ms = probe_time_ms(&probes[k]);
+
+		times.sum_s += (double)ms / 1000;
+		times.n += ms > 0;
+	}
+	return times;
+}
+
 /** Hundreds of probes are at hand for the whole of a run: no need for all they ever printed. */
 static void drop_texts(struct probe_record *r)
 {
@@ -72,6 +104,11 @@ void schedule_set_probes(struct schedule *s, size_t i, struct probe_record *prob
 	store_probes_free(item->probes, item->probes_n);
 	for (size_t k = 0; k < n; k++)
 		drop_texts(&probes[k]);
+	item->method_times->sum_s -= item->times.sum_s;
+	item->method_times->n -= item->times.n;
+	item->times = count_times(probes, n);
+	item->method_times->sum_s += item->times.sum_s;
+	item->method_times->n += item->times.n;
 	item->probes = probes;
 	item->probes_n = n;
 	update(s, item);
@@ -115,28 +152,12 @@ void schedule_end(struct schedule *s, size_t i, unsigned replicate)
 	update(s, item);
 }
 
-/** Adds the times of a cell's probes that had a guest. */
-static void add_times(const struct item *item, double *sum_s, unsigned *n)
-{
-	for (size_t k = 0; k < item->probes_n; k++) {
-		int64_t ms = probe_time_ms(&item->probes[k]);
-
-		*sum_s += (double)ms / 1000;
-		*n += ms > 0;
-	}
-}
-
 double schedule_probe_s(const struct schedule *s, size_t i)
 {
-	const struct cell *cell = s->items[i].cell;
-	double sum_s = 0;
-	unsigned n = 0;
+	const struct item *item = &s->items[i];
+	const struct times *times = item->times.n ? &item->times : item->method_times;
 
-	add_times(&s->items[i], &sum_s, &n);
-	for (size_t k = 0; n == 0 && k < s->n; k++)
-		if (strcmp(cell_str(s->items[k].cell, "method"), cell_str(cell, "method")) == 0)
-			add_times(&s->items[k], &sum_s, &n);
-	return n ? sum_s / n : probe_time_typical_s(cell);
+	return times->n ? times->sum_s / times->n : probe_time_typical_s(item->cell);
 }
 
 unsigned schedule_left(const struct schedule *s)

@@ -29,7 +29,7 @@ static struct err *find_plan(struct merge *m)
 
 	if (e)
 		return e;
-	/* A file that no run has written to has no cells either. */
+	/* Its run was stopped before it began, and may have left cells: they go with the plan read last. */
 	if (!text)
 		return NULL;
 	for (m->plan = 0; m->plan < m->plans_n; m->plan++)

@@ -114,11 +114,6 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 	return NULL;
 }
 
-struct err *store_clear_current(struct store *store)
-{
-	return store_exec(store, "UPDATE cell SET is_current = 0");
-}
-
 struct err *store_put_cell(struct store *store, const struct cell *cell)
 {
 	cleanup_free char *identity = json_dumps(cell->identity, JSON_COMPACT | JSON_SORT_KEYS);

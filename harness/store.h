@@ -66,14 +66,8 @@ struct err *store_begin_run(struct store *store, const json_t *audit, const char
 /** Records the end of a run. status: "done", "interrupted", "failed", "out of time". */
 struct err *store_end_run(struct store *store, int64_t run_id, const char *status) must_check;
 
-/**
- * Adds a cell, or updates position and replicates of the one with that key. Cells of the plan now running are
- * "current"; others stay but are not (see store_clear_current()).
- */
+/** Adds a cell to the current ones, or updates all but the key of the one with that key. */
 struct err *store_put_cell(struct store *store, const struct cell *cell) must_check;
-
-/** Marks all cells as not belonging to the current plan; store_put_cell() marks its cell as belonging. */
-struct err *store_clear_current(struct store *store) must_check;
 
 /** What a plan's cells are to a results file. */
 struct store_change {
@@ -81,7 +75,8 @@ struct store_change {
 	size_t dropped; /**< cells that were current and are not any more */
 };
 
-/** Makes these the current cells, in one transaction. */
+/** Makes these the current cells, those of the plan now running, in one transaction; others stay in the file.
+ */
 struct err *store_set_cells(struct store *store, const struct cell *cells, size_t n,
 			    struct store_change *ret) must_check;
 

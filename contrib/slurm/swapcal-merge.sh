@@ -20,6 +20,12 @@ out=$1
 n=$2
 swapcal=${SWAPCAL:-swapcal}
 
+# A journal belongs to a file by its name: SQLite would play that of the former OUT into the new one.
+for suffix in -lock -wal -journal; do
+	[ ! -e "$out$suffix" ] || fail "there is '$out$suffix': a run of 'swapcal run -o $out' is under way, or has died;" \
+		"let it come to its end, or move '$out' away with all that begins with its name and -"
+done
+
 missing=
 set --
 k=1

@@ -3,19 +3,21 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t lets_finish, finishing, requested;
+/* Set by handlers, which any thread may be in, and read by all threads. */
+static atomic_bool lets_finish, finishing, requested;
 static int event_fd = -1;
 
 void cancel_now(void)
 {
 	uint64_t one = 1;
 
-	requested = 1;
+	requested = true;
 	/* Cannot fail in a way that matters: the flag is set. */
 	(void)!write(event_fd, &one, sizeof(one));
 }
@@ -25,9 +27,7 @@ static void on_signal(int sig)
 	int saved = errno;
 
 	/* A terminal that goes away may say so twice, by its kernel and by its shell: one wish. */
-	if (lets_finish && (sig == SIGHUP || (sig == SIGINT && !finishing)))
-		finishing = 1;
-	else
+	if (!lets_finish || sig == SIGTERM || (atomic_exchange(&finishing, true) && sig == SIGINT))
 		cancel_now();
 	errno = saved;
 }
@@ -51,7 +51,7 @@ void cancel_install(void)
 
 void cancel_let_finish(void)
 {
-	lets_finish = 1;
+	lets_finish = true;
 }
 
 bool cancel_is_finishing(void)

@@ -5,9 +5,12 @@
  */
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/base/cancel.h"
 #include "harness/campaign.h"
 #include "harness/load-command.h"
 #include "tests/sim/guest-sim.h"
@@ -26,10 +29,11 @@ static struct plan *plan;
 /** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
 struct stopper {
 	struct guest_sim_params params;
-	unsigned wait_ms;                    /**< each start takes so long, for others to begin meanwhile */
+	unsigned wait_ms;                    /**< a start waits for others to begin, no longer than that */
 	unsigned running, most;              /**< guests at the same time */
 	int lives_left;                      /**< negative: no limit */
 	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
+	unsigned interrupt_at;               /**< the user interrupts when this one is started; 0: never */
 	unsigned booted, restored[2];        /**< guests, and of the latter in which replicate */
 	char owner[33];                      /**< of the latest saved boot */
 };
@@ -46,6 +50,8 @@ static struct err *start_locked(struct stopper *s, const struct guest_config *co
 
 	unsigned start = s->starts++;
 
+	if (start && start == s->interrupt_at)
+		raise(SIGINT);
 	if (!config->state_owner) {
 		s->booted++;
 	} else if (config->state_number < 2) {
@@ -58,6 +64,21 @@ static struct err *start_locked(struct stopper *s, const struct guest_config *co
 	return guest_sim_ops.start(&s->params, config, ret);
 }
 
+static unsigned jobs = 1; /**< of the next run */
+
+/** Until as many guests as may be have been there at once: a busy machine may start one late. */
+static void wait_for_others(const struct stopper *s)
+{
+	bool have_met = false;
+
+	for (unsigned i = 0; i < s->wait_ms && !have_met; i++) {
+		usleep(1000);
+		pthread_mutex_lock(&lock);
+		have_met = s->most >= jobs;
+		pthread_mutex_unlock(&lock);
+	}
+}
+
 static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
 {
 	struct stopper *s = ctx;
@@ -68,7 +89,7 @@ static struct err *start_limited(void *ctx, const struct guest_config *config, s
 	struct err *e = start_locked(s, config, ret);
 
 	pthread_mutex_unlock(&lock);
-	usleep(s->wait_ms * 1000);
+	wait_for_others(s);
 	pthread_mutex_lock(&lock);
 	s->running--;
 	pthread_mutex_unlock(&lock);
@@ -78,7 +99,6 @@ static struct err *start_limited(void *ctx, const struct guest_config *config, s
 static struct campaign_result result;
 
 /* Of the next run. */
-static unsigned jobs = 1;
 static double time_limit_s = (double)INFINITY;
 
 /** Runs the campaign on FILE until it ends or lives_left is used up. Returns the error's kind, or -1. */
@@ -95,6 +115,7 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 			      .ops = &ops,
 			      .seed = 1,
 			      .retry_failed = retry_failed };
+	struct store_change change;
 	struct cell *cells;
 	size_t n;
 	json_t *audit = json_object();
@@ -104,9 +125,7 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
 	json_decref(audit);
 	campaign_expand(plan, images, "tcg", &cells, &n);
-	must(store_clear_current(c.store));
-	for (size_t i = 0; i < n; i++)
-		must(store_put_cell(c.store, &cells[i]));
+	must(store_set_cells(c.store, cells, n, &change));
 	store_cells_free(cells, n);
 
 	struct err *e = campaign_run(&c, &result);
@@ -238,7 +257,7 @@ static char *answers(const char *file)
 static void test_jobs(void)
 {
 	cleanup_free char *want = answers("whole");
-	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 5 };
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 30000 };
 
 	jobs = 3;
 	is_int(run("jobs", &s, false), -1, "a campaign with 3 guests at a time runs to its end");
@@ -257,10 +276,46 @@ static void test_jobs(void)
 	is_str(resumed, want, "it does so too");
 	jobs = CAMPAIGN_JOBS_MAX;
 	s.most = 0;
+	s.wait_ms = 5;
 	is_int(run("jobs-many", &s, false), -1, "more guests than questions");
 	ok(s.most <= 12,
 	   "are never more than there are replicates to ask: one question follows from another");
 	jobs = 1;
+}
+
+/** Runs a campaign that is interrupted once: how many more guests were started than recorded. */
+static int run_interrupted(void)
+{
+	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 30000, .interrupt_at = 10 };
+	int kind, recorded = 0;
+
+	cancel_install();
+	cancel_let_finish();
+	jobs = 3;
+	kind = run("interrupted", &s, false);
+
+	cleanup_free char *got = answers("interrupted");
+
+	for (const char *at = got; (at = strchr(at, '\n')); at++)
+		recorded++;
+	/* Two more may have begun before the third asked. */
+	return kind != ERR_INTERRUPTED || s.starts > 13 ? 100 : (int)s.starts - recorded;
+}
+
+/** In a process of its own, since a wish to stop is never taken back. */
+static void test_interrupt(void)
+{
+	int status;
+
+	fflush(stdout);
+
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(run_interrupted());
+	waitpid(child, &status, 0);
+	is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	       "an interrupt ends a campaign once the probes under way are recorded");
 }
 
 /** Time runs out: no error, and what is done stays. */
@@ -692,6 +747,7 @@ int main(void)
 	test_threshold();
 	test_resume();
 	test_jobs();
+	test_interrupt();
 	test_time_limit();
 	test_lost();
 	test_not_started();

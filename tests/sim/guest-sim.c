@@ -399,7 +399,8 @@ static void do_signal(struct guest *g, json_t *request)
 	int sig = (int)get_uint(request, "sig");
 
 	reply(g, request, NULL);
-	g->params->stops += sig == SIGSTOP;
+	if (sig == SIGSTOP)
+		g->params->stops++;
 	if (g->load.is_frozen && sig != SIGKILL)
 		g->load.pending_signal = sig;
 	else

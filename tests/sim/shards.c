@@ -60,6 +60,7 @@ static void run(const char *name, struct shard shard, int lives)
 			      .seed = 1,
 			      .jobs = 1,
 			      .time_limit_s = (double)INFINITY };
+	struct store_change change;
 	struct cell *cells;
 	size_t n;
 	json_t *audit = json_object();
@@ -70,9 +71,7 @@ static void run(const char *name, struct shard shard, int lives)
 	json_decref(audit);
 	campaign_expand(plan, images, "tcg", &cells, &n);
 	n = shard_select(&shard, cells, n);
-	must(store_clear_current(c.store));
-	for (size_t i = 0; i < n; i++)
-		must(store_put_cell(c.store, &cells[i]));
+	must(store_set_cells(c.store, cells, n, &change));
 	store_cells_free(cells, n);
 
 	struct err *e = campaign_run(&c, &result);
@@ -147,6 +146,33 @@ static void check_same(const char *name, const char *what)
 	is_str(got, want, what);
 }
 
+#define OVERLAPPING_PLAN                                                                                     \
+	"name: Twice\nimage: bookworm\nguest: {ram_mib: 160}\nmethod: [growth]\n"                            \
+	"loads:\n  - {workload: strings, interpreter: python3}\n"                                            \
+	"  - {workload: strings, interpreter: [python3, pypy3]}\n"
+
+/** What two loads of a plan ask for is one cell: two machines would answer it, and contradict each other. */
+static void test_overlap(void)
+{
+	cleanup_free char *path = path_of("overlapping.yaml");
+	struct plan *overlapping;
+	unsigned given = 0;
+
+	must(file_write_atomic(path, OVERLAPPING_PLAN, strlen(OVERLAPPING_PLAN), 0600));
+	must(plan_load(path, &overlapping));
+	for (unsigned k = 1; k <= SHARDS; k++) {
+		struct cell *cells;
+		size_t n;
+
+		campaign_expand(overlapping, images, "tcg", &cells, &n);
+		n = shard_select(&(struct shard){ k, SHARDS }, cells, n);
+		given += n;
+		store_cells_free(cells, n);
+	}
+	is_int(given, 3, "a threshold and two interpreters are 3 cells, also when loads overlap");
+	plan_destroy(overlapping);
+}
+
 int main(void)
 {
 	dir = test_dir();
@@ -180,6 +206,7 @@ int main(void)
 	run("merged", (struct shard){ 0 }, -1);
 	is_int(result.probes_run, 0, "and nothing is left to ask");
 
+	test_overlap();
 	plan_destroy(plan);
 	json_decref(image.manifest);
 	free(image.key);

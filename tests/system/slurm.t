@@ -142,6 +142,11 @@ refused 'no number of shards' submit.sh "$work/the plan.yaml" "$work/night.swapc
 refused 'no plan' submit.sh "$work/night.swapcal"
 refused 'no array' swapcal-array.sh "$work/the plan.yaml" "$work/night.swapcal"
 refused 'no results' swapcal-merge.sh "$work/night.swapcal" 4
+mkdir "$work/open.swapcal.shards"
+touch "$work/open.swapcal" "$work/open.swapcal-wal" "$work/open.swapcal.shards/1-of-1.swapcal"
+refused 'nor is a file replaced whose journal stays beside it' swapcal-merge.sh "$work/open.swapcal" 1
+has "$dir/err" "a run of .* has died" 'and it is told why'
+rm -r "$work"/open.swapcal*
 start_cluster
 
 # submit: from another directory, by relative names

@@ -38,13 +38,13 @@ static void put_campaign(struct store *store, int64_t run)
 	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct cell lost = test_cell(1, 256, "growth", "strings", "pypy3", NULL);
 	struct cell old = test_cell(2, 256, "growth", "strings", "pypy2", NULL);
+	struct store_change change;
 
 	must(store_put_cell(store, &old));
 	test_put(store, run, test_probe(&old, 0, 0, PROBE_GROWTH, 0, OUTCOME_OOM));
-	must(store_clear_current(store));
 	g.replicates = 2;
-	must(store_put_cell(store, &g));
-	must(store_put_cell(store, &lost));
+	must(store_set_cells(store, (struct cell[]){ g, lost }, 2, &change));
+	is_int(change.dropped, 1, "an older plan's cell is not in the plan any more");
 
 	struct probe_record answer = test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 
@@ -81,6 +81,16 @@ static void put_live(const struct store *store, long pid)
 	};
 
 	must(live_write(store_live_path(store), &live));
+}
+
+/** A run that was killed while it told may leave a file, which those after it do not add to. */
+static void check_killed_live(const struct store *store)
+{
+	cleanup_free char *left = xasprintf("%s.new", store_live_path(store));
+
+	must(file_write_atomic(left, "{", 1, 0600));
+	put_live(store, getpid());
+	ok(!file_exists(left), "what a killed run left beside the live file goes with the next one's");
 }
 
 /** A file that is not what a run writes, or another one's, tells nothing; and breaks nothing. */
@@ -180,6 +190,7 @@ int main(void)
 	put_campaign(store, run);
 	put_live(store, getpid());
 	check_running();
+	check_killed_live(store);
 	check_hostile_live(store);
 	/* Closed without an end of the run: what kill -9 leaves too. */
 	store_close(store);

@@ -443,11 +443,11 @@ static void test_plans(void)
 static void test_former_cells(void)
 {
 	struct store *store = open_file("h1", STORE_WRITE);
+	struct store_change change;
 
 	begin(store, "night", NULL);
 	add_cells(store, &z128, &g128);
-	must(store_clear_current(store));
-	must(store_put_cell(store, &z128));
+	must(store_set_cells(store, &z128, 1, &change));
 	store_close(store);
 	make_shard("h2", NULL, &g128, NULL, 800);
 	copy("h1", "h3");

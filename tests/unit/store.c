@@ -148,14 +148,15 @@ static void test_current_cells(void)
 {
 	struct store *store = open_store(STORE_WRITE);
 	struct cell again = test_cell(7, 256, "growth", "strings", "python3", NULL), *cells;
+	struct store_change change;
 	size_t n;
 
-	must(store_clear_current(store));
 	again.replicates = 4;
 	/* As if the file had another one under this key: no hash says so, and a run must not go by it. */
 	json_object_set_new(again.identity, "fill", json_string("zero"));
-	must(store_put_cell(store, &again));
+	must(store_set_cells(store, &again, 1, &change));
 	must(store_cells(store, &cells, &n));
+	is_int(change.kept, 1, "a cell of the plan was in the file already");
 	ok(n == 1 && strcmp(cells[0].key, again.key) == 0, "only cells of the plan now running are current");
 	is_int(cells[0].position, 7, "position is updated");
 	is_int(cells[0].replicates, 4, "replicates are updated");
