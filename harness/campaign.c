@@ -15,9 +15,11 @@
 
 /*
  * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
- * be the trouble of one cell, or pass: it costs that cell one of its attempts.
+ * be the trouble of one cell, which costs it its attempts, or pass: it gets time to, and only then it is the
+ * host, before it has used up the attempts of all cells.
  */
-#define START_FAILURES_MAX 3
+#define START_FAILURES_MAX       3
+#define START_FAILURES_LATER_MAX 10
 
 /* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
 #define TICK_MS 1000
@@ -31,13 +33,14 @@ struct run {
 	struct life_bell bell;
 	struct life lives[CAMPAIGN_JOBS_MAX]; /**< one a slot */
 	int64_t start_ms;
-	unsigned guests;     /**< started, or known to be of no use, so far */
-	unsigned probes_run; /**< recorded */
-	unsigned start_failures;
-	bool has_started;    /**< some guest could be started */
-	bool has_told;       /**< the user, that probes are finished before all stops */
-	bool is_out_of_time; /**< something was not begun, or was stopped, for lack of time */
-	struct err *error;   /**< the first: nothing is begun any more */
+	unsigned guests;         /**< started, or known to be of no use, so far */
+	unsigned probes_run;     /**< recorded */
+	unsigned start_failures; /**< guests in a row that could not be started */
+	int64_t pause_until_ms;  /**< nothing is begun before that */
+	bool has_started;        /**< some guest could be started */
+	bool has_told;           /**< the user, that probes are finished before all stops */
+	bool is_out_of_time;     /**< something was not begun, or was stopped, for lack of time */
+	struct err *error;       /**< the first: nothing is begun any more */
 };
 
 /** An error that ends the run; the first one is what the user hears of. */
@@ -131,13 +134,24 @@ static struct err *take_start_failure(struct run *run, struct life *life)
 	/* ERR_HOST: no other guest could be started either. */
 	if (err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 		return e;
-	if (!run->has_started && ++run->start_failures >= START_FAILURES_MAX)
+
+	unsigned most = run->has_started ? START_FAILURES_LATER_MAX : START_FAILURES_MAX;
+
+	if (++run->start_failures >= most)
 		return err_set_kind(
 			err_wrap(e, "%u guests in a row could not be started", run->start_failures),
 			ERR_HOST);
+	if (run->start_failures >= START_FAILURES_MAX)
+		run->pause_until_ms = clock_ms() + run->campaign->start_pause_ms * run->start_failures;
 	life->record = probe_not_started(&life->spec, e);
 	err_free(e);
 	return NULL;
+}
+
+static void note_start(struct run *run)
+{
+	run->has_started = true;
+	run->start_failures = 0;
 }
 
 /** Takes in what came of a guest whose thread is done. */
@@ -150,7 +164,7 @@ static void finish(struct run *run, struct life *life)
 	if (life->error)
 		e = take_start_failure(run, life);
 	else
-		run->has_started = true;
+		note_start(run);
 	if (e)
 		tell_end(run, life, NULL);
 	else
@@ -195,10 +209,15 @@ static unsigned count_busy(const struct run *run)
 	return busy;
 }
 
+static bool is_pausing(const struct run *run)
+{
+	return clock_ms() < run->pause_until_ms;
+}
+
 /** Is there a slot, and a question that may be asked now? */
 static bool find_next(struct run *run, struct life **ret_life, size_t *ret_cell)
 {
-	if (run->error || cancel_is_finishing() || run->is_out_of_time ||
+	if (run->error || cancel_is_finishing() || run->is_out_of_time || is_pausing(run) ||
 	    count_busy(run) == run->campaign->jobs || !schedule_next(run->schedule, ret_cell))
 		return false;
 	if (elapsed_s(run) + schedule_probe_s(run->schedule, *ret_cell) > run->campaign->time_limit_s) {
@@ -255,7 +274,7 @@ static void run_cells(struct run *run)
 				fail(run, e);
 			tick(run);
 		}
-		if (!count_busy(run))
+		if (!count_busy(run) && (!is_pausing(run) || run->error || cancel_is_finishing()))
 			return;
 		wait_for_bell(run);
 		note_finishing(run);

@@ -143,6 +143,9 @@ struct campaign {
 	bool retry_failed;
 	unsigned jobs;       /**< guests side by side, from 1 to CAMPAIGN_JOBS_MAX */
 	double time_limit_s; /**< for the whole run; INFINITY: none */
+	/** When several guests in a row could not be started: the wait before the next, times their number.
+	 */
+	int64_t start_pause_ms;
 	struct campaign_events events;
 };
 

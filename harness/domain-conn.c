@@ -15,6 +15,7 @@
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
 #include "harness/domain-internal.h"
+#include "harness/domain-watch.h"
 #include "harness/domain-uri.h"
 #include "harness/domain-xml.h"
 #include "harness/orphans.h"
@@ -23,6 +24,9 @@
 
 /** How soon the end of a QEMU process is seen by libvirt (see orphans.h); costs 50 wakeups in a second. */
 #define TICK_MS 20
+
+/** QEMU tells what it can do in a second, on a busy machine in some; it is asked in several ways. */
+#define ABILITIES_LIMIT_MS 60000
 
 /**
  * What connections of one process share: the event loop, and the one root that libvirt's embedded driver
@@ -143,12 +147,26 @@ static struct err *check_hostname(const struct domain_conn *conn, const char *ow
 			    conn->uri, name, own_name);
 }
 
+/** What follows may have libvirt start a QEMU to find out what it can do; one that hangs is ended. */
+static void watch_abilities(struct domain_watch *w, const struct domain_conn *conn)
+{
+	domain_watch_begin(w, conn->virt, conn->is_embedded ? workdir_root(conn->workdir) : NULL, "", -1,
+			   "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
+}
+
 /**
  * Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself.
  */
 static void find_user(struct domain_conn *conn)
 {
+	struct domain_watch watch;
+
+	watch_abilities(&watch, conn);
+
 	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
+
+	err_free(domain_watch_end(&watch, NULL));
+
 	const char *p = xml ? strstr(xml, "<model>dac</model>") : NULL;
 	cleanup_free char *label = domain_xml_element(p, "baselabel");
 	unsigned uid, gid;
@@ -319,7 +337,14 @@ static json_t *version_json(unsigned long v)
 
 json_t *domain_conn_describe(struct domain_conn *conn)
 {
+	struct domain_watch watch;
+
+	watch_abilities(&watch, conn);
+
 	cleanup_free char *xml = virConnectGetDomainCapabilities(conn->virt, NULL, "x86_64", "pc", "qemu", 0);
+
+	err_free(domain_watch_end(&watch, NULL));
+
 	cleanup_free char *emulator = domain_xml_element(xml, "path");
 	unsigned long libvirt = 0, qemu = 0;
 

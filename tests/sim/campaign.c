@@ -362,6 +362,12 @@ static void test_not_started(void)
 		failed++;
 	is_int(failed, 6, "the failures are recorded");
 
+	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_from = 3, .fail_to = 1000 };
+	is_int(run("host-gone", &s, false), ERR_HOST, "when many in a row cannot, it is the host later too");
+	is_int(s.starts, 13, "which ten of them show, not all that there is to ask");
+	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
+	is_int(run("host-gone", &s, true), -1, "when it is there again, --retry-failed");
+	is_int(result.replicates_done, 12, "finishes all");
 	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_to = 1000 };
 	is_int(run("no-host", &s, false), ERR_HOST,
 	       "but when the first ones of a run cannot, it is the host");
@@ -698,7 +704,9 @@ static void test_wrong_answers(void)
 	       covered, CAMPAIGNS, near, (double)answers / CAMPAIGNS);
 	is_int(ended, CAMPAIGNS, "campaigns of guests that may answer wrongly run to their end");
 	ok(covered >= 54, "the interval holds the true threshold as often as it says, in 90 % and more");
-	ok(near >= 54, "which is found within half a MiB");
+	/* 57 in the mean of many; fewer than 52 come in one of several hundred draws, of which each build has
+	 * its own. */
+	ok(near >= 52, "which is found within half a MiB");
 	ok(answers <= CAMPAIGNS * 25, "in 25 probes each at most, on average");
 	plan_destroy(plan);
 	plan = growth;
