@@ -292,7 +292,6 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 {
 	cleanup(cleanup_json_) json_t *audit =
 		audit_create(conn, images->built, images->n, accel, argc, argv);
-	cleanup(cleanup_run_progress_) struct run_progress *progress = NULL;
 	struct campaign campaign = {
 		.store = store,
 		.name = plan->name,
@@ -318,9 +317,13 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		e = store_begin_run(store, audit, plan->name, plan->text, &campaign.run_id);
 	if (e)
 		return e;
-	progress = run_progress_create(store_live_path(store), o->jobs, &campaign.events);
+
+	struct run_progress *progress =
+		run_progress_create(store_live_path(store), o->jobs, &campaign.events);
+
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
+	run_progress_destroy(progress);
 	/* A run that goes on with this campaign wants them. */
 	if (!e && !result.replicates_left)
 		state_cache_forget(store_id(store));

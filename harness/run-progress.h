@@ -2,7 +2,6 @@
 #ifndef SWAPCAL_RUN_PROGRESS_H
 #define SWAPCAL_RUN_PROGRESS_H
 
-#include "harness/base/cleanup.h"
 #include "harness/campaign.h"
 
 /**
@@ -15,6 +14,5 @@ struct run_progress;
 struct run_progress *run_progress_create(const char *live_path, unsigned jobs,
 					 struct campaign_events *events);
 void run_progress_destroy(struct run_progress *p);
-DEFINE_CLEANUP(cleanup_run_progress, struct run_progress *, run_progress_destroy)
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Unit tests and simulations under AddressSanitizer and UBSan. What runs in a guest is only covered as far as unit tests
-# link it.
+# link it. Left out is the comparison of designs, which takes long and runs little code that others do not.
 . tests/compile/lib.sh
 
 sanitize='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
@@ -21,7 +21,7 @@ grep -q 'detected memory leaks' "$dir/leak.out" || leaks=0
 
 if succeeds 'everything is compiled' everything compile-sanitizers CC=gcc CFLAGS="$sanitize"; then
 	ASAN_OPTIONS=detect_leaks=$leaks:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
-		prove --exec 'timeout 120' build/compile-sanitizers/tests/*/*.t > "$dir/prove" 2>&1
+		prove --exec 'timeout 120' $(ls build/compile-sanitizers/tests/*/*.t | grep -v sim/designs) > "$dir/prove" 2>&1
 	passed=$?
 	ok $passed 'every unit test and simulation passes'
 	[ $passed -eq 0 ] || tail -n 100 "$dir/prove" | sed 's/^/# /'

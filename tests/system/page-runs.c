@@ -22,6 +22,14 @@ struct sums {
 	uint64_t rss_kib, swap_kib;
 };
 
+static const struct snapshot *find_snapshot(const struct probe_record *r, const char *name)
+{
+	for (size_t i = 0; i < r->snapshots_count; i++)
+		if (strcmp(r->snapshots[i].name, name) == 0)
+			return &r->snapshots[i];
+	return NULL;
+}
+
 static const struct evidence *find(const struct snapshot *s, bool of_guest, const char *name)
 {
 	for (size_t i = 0; i < s->files_count; i++)
@@ -93,7 +101,11 @@ static struct err *print_evidence(const struct probe_record *r)
 	if (r->outcome != OUTCOME_ONSET)
 		return err_new("%s: %s", outcome_name(r->outcome), r->reason);
 
-	const struct snapshot *s = &r->snapshots[r->snapshots_count - 1];
+	const struct snapshot *s = find_snapshot(r, "onset");
+
+	if (!s)
+		return err_new("there is no snapshot of the onset");
+
 	const struct evidence *smaps = find(s, false, "smaps"), *pagemap = find(s, false, "pagemap");
 	const struct evidence *cost = find(s, true, "agent");
 

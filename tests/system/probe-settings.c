@@ -55,25 +55,38 @@ static bool parse_settings(char **args, struct settings *s)
 	return true;
 }
 
-/** What the last snapshot's text of the guest has after a key; 0 without it. */
+/** The guest's text of that name in the last snapshot that has it; NULL: none has. */
+static const struct evidence *find_last(const struct probe_record *r, const char *file)
+{
+	const struct evidence *last = NULL;
+
+	for (size_t k = 0; k < r->snapshots_count; k++)
+		for (size_t i = 0; i < r->snapshots[k].files_count; i++) {
+			const struct evidence *f = &r->snapshots[k].files[i];
+
+			if (!f->pid && strcmp(f->name, file) == 0)
+				last = f;
+		}
+	return last;
+}
+
+/** What it has after a key; 0 without it. */
 static uint64_t number_of(const struct probe_record *r, const char *file, const char *key)
 {
-	const struct snapshot *s = r->snapshots_count ? &r->snapshots[r->snapshots_count - 1] : NULL;
+	const struct evidence *f = find_last(r, file);
 	uint64_t n = 0;
 
-	for (size_t i = 0; s && i < s->files_count; i++)
-		if (!s->files[i].pid && strcmp(s->files[i].name, file) == 0)
-			text_get_number(s->files[i].data, s->files[i].len, key, &n);
+	if (f)
+		text_get_number(f->data, f->len, key, &n);
 	return n;
 }
 
 static void print_text(const struct probe_record *r, const char *file)
 {
-	const struct snapshot *s = r->snapshots_count ? &r->snapshots[r->snapshots_count - 1] : NULL;
+	const struct evidence *f = find_last(r, file);
 
-	for (size_t i = 0; s && i < s->files_count; i++)
-		if (!s->files[i].pid && strcmp(s->files[i].name, file) == 0 && s->files[i].len)
-			printf("%s %s", file, s->files[i].data);
+	if (f && f->len)
+		printf("%s %s", file, f->data);
 }
 
 static void print_series(const struct probe_record *r, unsigned n)
