@@ -188,6 +188,9 @@ bool probe_end_talk(struct probe *p, struct err *e)
 		p->fatal = e;
 		return probe_end(p, OUTCOME_INVALID, "stopped");
 	}
+
+	/* Waits: the line of a QEMU that ends breaks a moment before it has ended. */
+	free(p->ops->ending(p->guest));
 	end_lost(p, err_message(e));
 	err_free(e);
 	return false;
