@@ -18,7 +18,7 @@ PKGS := libvirt libguestfs jansson sqlite3 yaml-0.1 libzstd libarchive nettle gs
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wpointer-arith -Wwrite-strings -Wundef
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O2 -g -D_FORTIFY_SOURCE=2
 # Recursive, so that a target that needs no library (help, deps, clean) never runs pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS)))$(PKG_CFLAGS)
 # libcsv has no file for pkg-config.
