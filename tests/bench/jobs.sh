@@ -31,4 +31,4 @@ for jobs in 1 2; do
 	ms=$(median < "$dir/jobs$jobs")
 	echo "  jobs $jobs     $ms ms, $((probes * 3600000 / ${ms%.*})) probes an hour"
 done
-echo "  throughput $(ratio "$one" "$two") times as much with jobs 2 (asked for: 1.70 on two cores)"
+echo "  throughput $(ratio "$one" "$two") times as much with jobs 2 (goal on two cores: 1.70)"
