@@ -184,7 +184,7 @@ check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image
 	$(PROVE) --verbose --jobs 2 $(SYSTEM_TESTS)
 
 .PHONY: check-compile
-check-compile: ## gcc and clang, analysers, unit tests under sanitizers
+check-compile: ## clang, analysers, unit tests under sanitizers (gcc)
 	$(PROVE) --verbose tests/compile/*.t
 
 # Seconds for each target.
