@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/audit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "calibrate/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/host-pressure.h"
 
 /** Text of a small file of the kernel, "" when it cannot be read. To be freed. */
 static char *read_text(const char *path)
@@ -34,30 +35,29 @@ static json_t *cpu_model(void)
 	return json_stringn(at, strcspn(at, "\n"));
 }
 
-static json_t *meminfo(const char *text, const char *key)
+/** A whole number; null for one that the kernel does not tell. */
+static json_t *known(double value)
 {
-	uint64_t kib;
-
-	return text_get_number(text, strlen(text), key, &kib) ? json_integer((json_int_t)kib) : json_null();
+	return isnan(value) ? json_null() : json_integer((json_int_t)value);
 }
 
 static json_t *host(void)
 {
 	struct utsname u = { 0 };
-	double load[1] = { 0 };
-	cleanup_free char *mem = read_text("/proc/meminfo");
+	struct pressure now;
 	json_t *h = json_object();
 
 	uname(&u);
+	host_pressure_read(&now);
 	json_object_set_new(h, "kernel", json_string(u.release));
 	json_object_set_new(h, "machine", json_string(u.machine));
 	json_object_set_new(h, "cpu", cpu_model());
 	json_object_set_new(h, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(h, "mem_total_kib", meminfo(mem, "MemTotal"));
-	json_object_set_new(h, "mem_available_kib", meminfo(mem, "MemAvailable"));
-	json_object_set_new(h, "swap_free_kib", meminfo(mem, "SwapFree"));
-	json_object_set_new(h, "swap_total_kib", meminfo(mem, "SwapTotal"));
-	json_object_set_new(h, "load_1min", getloadavg(load, 1) == 1 ? json_real(load[0]) : json_null());
+	json_object_set_new(h, "mem_total_kib", known(now.mem_total_kib));
+	json_object_set_new(h, "mem_available_kib", known(now.mem_available_kib));
+	json_object_set_new(h, "swap_free_kib", known(now.swap_free_kib));
+	json_object_set_new(h, "swap_total_kib", known(now.swap_total_kib));
+	json_object_set_new(h, "load_1min", isnan(now.load_1min) ? json_null() : json_real(now.load_1min));
 	return h;
 }
 

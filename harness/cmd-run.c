@@ -18,6 +18,7 @@
 #include "harness/cmd.h"
 #include "harness/domain.h"
 #include "harness/guest-vm.h"
+#include "harness/host-pressure.h"
 #include "harness/host-room.h"
 #include "harness/load-command.h"
 #include "harness/probe-time.h"
@@ -389,11 +390,13 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, st
 	if (e)
 		return e;
 
+	struct pressure host;
 	struct cell *cells;
 	size_t n;
 
 	expand(o, plan, images, accel, &cells, &n);
-	e = host_room_check(o->jobs, largest_ram_mib(cells, n), host_room_available_kib());
+	host_pressure_read(&host);
+	e = host_room_check(o->jobs, largest_ram_mib(cells, n), host.mem_available_kib);
 	if (!e)
 		e = set_cells(store, cells, n);
 	store_cells_free(cells, n);

@@ -2,18 +2,13 @@
 #ifndef SWAPCAL_HOST_ROOM_H
 #define SWAPCAL_HOST_ROOM_H
 
-#include <stdint.h>
-
 #include "harness/base/err.h"
 
 /**
  * Is there memory on this host for that many guests of ram_mib side by side, given what it has available?
- * Guests that make their host swap measure the host. The error, of kind ERR_HOST, says how many there is room
- * for.
+ * NAN: not known, and nothing is refused. Guests that make their host swap measure the host. The error, of
+ * kind ERR_HOST, says how many there is room for.
  */
-struct err *host_room_check(unsigned guests, unsigned ram_mib, uint64_t available_kib) must_check;
-
-/** MemAvailable of this host in KiB; UINT64_MAX when it is not known. */
-uint64_t host_room_available_kib(void);
+struct err *host_room_check(unsigned guests, unsigned ram_mib, double available_kib) must_check;
 
 #endif

@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/clock.h"
 #include "harness/host-pressure.h"
 #include "harness/probe-internal.h"
 
@@ -110,14 +110,6 @@ static void judge_host(struct probe *p, const struct pressure *begin, const stru
 	add_text(add_snapshot(p->rec, PROBE_HOST), "pressure.json", host_pressure_json(begin, end));
 }
 
-static double unix_time_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static struct probe_record new_record(const struct probe_spec *spec)
 {
 	struct probe_record rec = {
@@ -129,7 +121,7 @@ static struct probe_record new_record(const struct probe_spec *spec)
 		.reason = xstrdup(""),
 		.flags = xstrdup(""),
 		.onset_t_us = -1,
-		.started_s = unix_time_s(),
+		.started_s = clock_unix_s(),
 	};
 
 	snprintf(rec.cell_key, sizeof(rec.cell_key), "%s", spec->cell_key);

@@ -128,13 +128,19 @@ static bool has_text(const struct strbuf *cmdline, const char *text)
 	return memmem(strbuf_str(cmdline), cmdline->len, text, strlen(text)) != NULL;
 }
 
-static bool is_qemu_of(const struct strbuf *cmdline, const char *guest, const char *root)
+bool process_args_are_qemu(const struct strbuf *cmdline)
 {
 	const char *args = strbuf_str(cmdline), *slash = strrchr(args, '/');
+
+	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0;
+}
+
+static bool is_qemu_of(const struct strbuf *cmdline, const char *guest, const char *root)
+{
 	cleanup_free char *name = xasprintf("guest=%s,", guest),
 			  *below = root ? xasprintf("%s/", root) : NULL;
 
-	if (strncmp(slash ? slash + 1 : args, "qemu-", 5) != 0)
+	if (!process_args_are_qemu(cmdline))
 		return false;
 	return has_text(cmdline, name) || (below && has_text(cmdline, below) && !has_text(cmdline, "guest="));
 }

@@ -25,6 +25,9 @@ char *process_command_line(pid_t pid);
 /** Is the process stopped, by a signal or a debugger? False when it cannot be seen. */
 bool process_is_stopped(pid_t pid);
 
+/** Do these arguments, each ending in NUL, as in /proc/PID/cmdline, begin with a QEMU? */
+bool process_args_are_qemu(const struct strbuf *cmdline);
+
 /**
  * Kills the QEMU whose guest has that name, and with root not NULL also those without a guest that name
  * something below it. False when there was none that may be killed.

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
@@ -64,14 +63,6 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	return xstrdup("?");
 }
 
-static double unix_time_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 /** "X=256 ballast ramp: load, 87 MiB, 3 s". */
 static void add_guest(struct strbuf *line, const struct slot *slot)
 {
@@ -105,7 +96,7 @@ static struct live get_live(const struct run_progress *p)
 		.pid = getpid(),
 		.jobs = p->jobs,
 		.eta_s = p->last.eta_s,
-		.updated_s = unix_time_s(),
+		.updated_s = clock_unix_s(),
 	};
 
 	for (unsigned i = 0; i < p->jobs; i++) {
@@ -148,7 +139,7 @@ static void on_start(void *arg, unsigned i, const struct cell *cell, const struc
 	p->slots[i] = (struct slot){
 		.what = describe(cell, spec->kind, spec->z_kib),
 		.cell = cell,
-		.start_s = unix_time_s(),
+		.start_s = clock_unix_s(),
 		.phase_start_ms = clock_ms(),
 	};
 	pthread_mutex_unlock(&p->lock);

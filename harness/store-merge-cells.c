@@ -44,20 +44,28 @@ struct err *merge_run_with_ids(struct store *store, const char *sql, int64_t a, 
 
 #define RUN_COLUMNS 8
 
+/** A statement on the result that has the columns of a row of run, but its id, as its first parameters. */
+static struct err *prepare_with_run(struct merge *m, const char *sql, sqlite3_stmt *row, sqlite3_stmt **ret)
+{
+	struct err *e = store_prepare(m->out, sql, ret);
+
+	if (!e)
+		merge_bind_columns(*ret, 1, row, 1, RUN_COLUMNS);
+	return e;
+}
+
 /** The run of a row in the result; 0 when it is not there. */
 static struct err *find_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	bool found = false;
-	struct err *e = store_prepare(m->out,
-				      "SELECT id FROM run WHERE started_s = ?1 AND tool_version = ?4 AND"
-				      " pid = ?5 AND audit = ?6 AND plan_name = ?7 AND plan_text = ?8",
-				      &stmt);
+	struct err *e = prepare_with_run(m,
+					 "SELECT id FROM run WHERE started_s = ?1 AND tool_version = ?4 AND"
+					 " pid = ?5 AND audit = ?6 AND plan_name = ?7 AND plan_text = ?8",
+					 row, &stmt);
 
-	if (e)
-		return e;
-	merge_bind_columns(stmt, 1, row, 1, RUN_COLUMNS);
-	e = store_step(m->out, stmt, &found);
+	if (!e)
+		e = store_step(m->out, stmt, &found);
 	if (!e)
 		*ret = found ? sqlite3_column_int64(stmt, 0) : 0;
 	return e;
@@ -70,14 +78,13 @@ static struct err *find_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
 static struct err *update_run(struct merge *m, sqlite3_stmt *row, int64_t id)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(m->out,
-				      "UPDATE run SET ended_s = ?2, status = ?3 WHERE id = ?9 AND"
-				      " ended_s IS NULL AND (?2 IS NOT NULL OR status = 'running')",
-				      &stmt);
+	struct err *e = prepare_with_run(m,
+					 "UPDATE run SET ended_s = ?2, status = ?3 WHERE id = ?9 AND"
+					 " ended_s IS NULL AND (?2 IS NOT NULL OR status = 'running')",
+					 row, &stmt);
 
 	if (e)
 		return e;
-	merge_bind_columns(stmt, 1, row, 1, RUN_COLUMNS);
 	sqlite3_bind_int64(stmt, RUN_COLUMNS + 1, id);
 	return store_run(m->out, stmt);
 }
@@ -85,15 +92,14 @@ static struct err *update_run(struct merge *m, sqlite3_stmt *row, int64_t id)
 static struct err *insert_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(m->out,
-				      "INSERT INTO run (started_s, ended_s, status, tool_version, pid, audit,"
-				      " plan_name, plan_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-				      &stmt);
+	struct err *e =
+		prepare_with_run(m,
+				 "INSERT INTO run (started_s, ended_s, status, tool_version, pid, audit,"
+				 " plan_name, plan_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+				 row, &stmt);
 
-	if (e)
-		return e;
-	merge_bind_columns(stmt, 1, row, 1, RUN_COLUMNS);
-	e = store_run(m->out, stmt);
+	if (!e)
+		e = store_run(m->out, stmt);
 	if (!e)
 		*ret = sqlite3_last_insert_rowid(m->out->db);
 	return e;

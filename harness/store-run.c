@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/clock.h"
 #include "harness/store-db.h"
 
 /* Far more than anybody has time for; a bound for those who count them one by one. */
 #define REPLICATES_MAX 100000
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static struct err *insert_run(struct store *store, const char *audit, const char *plan_name,
 			      const char *plan_text)
@@ -30,7 +22,7 @@ static struct err *insert_run(struct store *store, const char *audit, const char
 
 	if (e)
 		return e;
-	sqlite3_bind_double(stmt, 1, now_s());
+	sqlite3_bind_double(stmt, 1, clock_unix_s());
 	store_bind_text(stmt, 2, SWAPCAL_VERSION);
 	sqlite3_bind_int64(stmt, 3, getpid());
 	store_bind_text(stmt, 4, audit);
@@ -72,7 +64,7 @@ struct err *store_end_run(struct store *store, int64_t run_id, const char *statu
 	if (e)
 		return e;
 	store_bind_text(stmt, 1, status);
-	sqlite3_bind_double(stmt, 2, now_s());
+	sqlite3_bind_double(stmt, 2, clock_unix_s());
 	sqlite3_bind_int64(stmt, 3, run_id);
 	return store_run(store, stmt);
 }

@@ -19,6 +19,7 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
+#include "harness/process.h"
 #include "harness/stage.h"
 
 /** One process takes one slot; more at once than this means that something starts them in a loop. */
@@ -59,12 +60,10 @@ const char *workdir_staged(const struct workdir *w)
 /** Does /proc/PID/cmdline (arguments ending in NUL) belong to a QEMU that names a path below dir? */
 static bool is_qemu_of(const struct strbuf *cmdline, const char *dir)
 {
-	const char *args = strbuf_str(cmdline);
-	const char *slash = strrchr(args, '/');
 	cleanup_free char *below = xasprintf("%s/", dir);
 
-	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0 &&
-	       memmem(args, cmdline->len, below, strlen(below)) != NULL;
+	return process_args_are_qemu(cmdline) &&
+	       memmem(strbuf_str(cmdline), cmdline->len, below, strlen(below)) != NULL;
 }
 
 /** Is it a guest, not one of the processes that libvirt asks for QEMU's capabilities? */

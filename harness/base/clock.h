@@ -10,4 +10,7 @@ int64_t clock_ms(void);
 /** The same in microseconds. */
 int64_t clock_us(void);
 
+/** Unix time in seconds, to tell when something was. It may jump. */
+double clock_unix_s(void);
+
 #endif
