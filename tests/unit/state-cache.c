@@ -30,10 +30,10 @@ static void must(struct err *e)
 	abort();
 }
 
-/** The key number n. */
+/** The key number n, in a buffer of this thread's. */
 static const char *key(unsigned n)
 {
-	static char hex[33];
+	static _Thread_local char hex[33];
 
 	snprintf(hex, sizeof(hex), "%032x", n);
 	return hex;
