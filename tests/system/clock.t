@@ -14,14 +14,7 @@ sleep 2
 second=$(LD_PRELOAD=$dir/clock-jump.so date +%s)
 within $(((second - first) * (second - first))) 400000000 500000000 'the clock jumps by six hours'
 
-cat > "$dir/plan.yaml" << END
-name: clock-$$
-image: bookworm
-guest: {ram_mib: 80, swap_mib: 64}
-method: [growth]
-loads:
-  - {workload: strings, interpreter: [python3]}
-END
+small_plan clock
 start=$(date +%s)
 LD_PRELOAD=$dir/clock-jump.so "$swapcal" run "$dir/plan.yaml" -o "$dir/c.swapcal" 2> "$dir/err"
 is $? 0 'a campaign ends'

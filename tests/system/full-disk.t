@@ -14,15 +14,7 @@ if [ "${1:-}" != mounted ]; then
 	exit
 fi
 
-cat > "$dir/plan.yaml" << END
-name: full-$$
-image: bookworm
-guest: {ram_mib: 80, swap_mib: 64}
-method: [growth]
-replicates: 1
-loads:
-  - {workload: strings, interpreter: [python3]}
-END
+small_plan full
 mkdir "$dir/small"
 mount -t tmpfs -o size=600k none "$dir/small"
 trap 'umount "$dir/small"; rm -rf "$dir"' EXIT

@@ -11,15 +11,7 @@ kills=20
 seed=${SWAPCAL_TEST_SEED:-$$}
 echo "# seed $seed (SWAPCAL_TEST_SEED)"
 
-cat > "$dir/plan.yaml" << END
-name: kill-$$
-image: bookworm
-guest: {ram_mib: 80, swap_mib: 64}
-method: [growth]
-replicates: 2
-loads:
-  - {workload: strings, interpreter: [python3]}
-END
+small_plan kill 2
 
 [ $# -eq 0 ] || sed "s/^name:.*/name: kill-$$/" "$1" > "$dir/plan.yaml"
 

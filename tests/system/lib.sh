@@ -44,3 +44,17 @@ build_image() {
 		exit 1
 	fi
 }
+
+# small_plan NAME [REPLICATES]: a plan in $dir/plan.yaml for small guests, called swapcal-NAME-$$-...; a guest has the first 16 letters of its
+# plan's name
+small_plan() {
+	cat > "$dir/plan.yaml" <<- END
+		name: $1-$$
+		image: bookworm
+		guest: {ram_mib: 80, swap_mib: 64}
+		method: [growth]
+		replicates: ${2:-1}
+		loads:
+		  - {workload: strings, interpreter: [python3]}
+	END
+}

@@ -6,14 +6,7 @@
 build_image
 libvirtd_start_or_skip
 
-cat > "$dir/plan.yaml" << END
-name: restart-$$
-image: bookworm
-guest: {ram_mib: 80, swap_mib: 64}
-method: [growth]
-loads:
-  - {workload: strings, interpreter: [python3]}
-END
+small_plan restart
 
 has_probes() {
 	[ "$(sqlite3 "$dir/r.swapcal" 'SELECT count(*) FROM probe' 2> /dev/null || echo 0)" -ge "$1" ]
