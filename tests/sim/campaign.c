@@ -13,6 +13,7 @@
 #include "harness/base/cancel.h"
 #include "harness/campaign.h"
 #include "harness/load-command.h"
+#include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -115,18 +116,9 @@ static int run(const char *file, struct stopper *s, bool retry_failed)
 			      .ops = &ops,
 			      .seed = 1,
 			      .retry_failed = retry_failed };
-	struct store_change change;
-	struct cell *cells;
-	size_t n;
-	json_t *audit = json_object();
 
 	ops.start = start_limited;
-	must(store_open(path, STORE_WRITE, &c.store));
-	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
-	json_decref(audit);
-	campaign_expand(plan, images, "tcg", &cells, &n);
-	must(store_set_cells(c.store, cells, n, &change));
-	store_cells_free(cells, n);
+	begin_run(&c, path, plan, images, (struct shard){ .n = 0 });
 
 	struct err *e = campaign_run(&c, &result);
 	int kind = e ? (int)err_get_kind(e) : -1;

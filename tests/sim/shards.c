@@ -10,6 +10,7 @@
 #include "harness/campaign.h"
 #include "harness/shard.h"
 #include "harness/store-merge.h"
+#include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -60,19 +61,9 @@ static void run(const char *name, struct shard shard, int lives)
 			      .seed = 1,
 			      .jobs = 1,
 			      .time_limit_s = (double)INFINITY };
-	struct store_change change;
-	struct cell *cells;
-	size_t n;
-	json_t *audit = json_object();
 
 	ops.start = start_limited;
-	must(store_open(path, STORE_WRITE, &c.store));
-	must(store_begin_run(c.store, audit, plan->name, plan->text, &c.run_id));
-	json_decref(audit);
-	campaign_expand(plan, images, "tcg", &cells, &n);
-	n = shard_select(&shard, cells, n);
-	must(store_set_cells(c.store, cells, n, &change));
-	store_cells_free(cells, n);
+	begin_run(&c, path, plan, images, shard);
 
 	struct err *e = campaign_run(&c, &result);
 
