@@ -42,10 +42,10 @@ run "$dir/whole.swapcal" 2> "$dir/whole.err"
 status=$?
 is $status 0 'a campaign that is left alone ends'
 [ $status -eq 0 ] || explain "$dir/whole.err"
-# Seconds from start to kill: up to what a probe takes here, and one for the start, so that kills come in all phases and some probes come to
-# their end.
+# Seconds from start to kill: up to half as much again as a probe takes here, and one for the start, so that kills come in all phases and some
+# probes come to their end.
 soonest=0.5
-latest=$(ask "$dir/whole.swapcal" "SELECT 1 + 1.0 * $jobs * ($(date +%s) - $begin) / count(*) FROM probe")
+latest=$(ask "$dir/whole.swapcal" "SELECT 1 + 1.5 * $jobs * ($(date +%s) - $begin) / count(*) FROM probe")
 echo "# kills come $soonest to $latest s after each start"
 
 : > "$dir/before"
