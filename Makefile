@@ -26,11 +26,9 @@ PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lcsv -lm)$(
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(CFLAGS) -pthread -DSWAPCAL_VERSION='"$(VERSION)"'
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_VERSION='"$(VERSION)"'
 
-BASE_SRC := $(wildcard harness/base/*.c)
-CALIBRATE_SRC := $(wildcard calibrate/*.c)
-HARNESS_SRC := $(filter-out harness/main.c,$(wildcard harness/*.c))
-LIB_OBJ := $(patsubst %.c,$B/%.o,$(BASE_SRC) $(CALIBRATE_SRC) $(HARNESS_SRC)) $B/harness/embed.o
-UNIT_TESTS := $(patsubst %.c,$B/%.t,$(wildcard tests/unit/*.c))
+SRC := $(filter-out harness/cmd/main.c,$(wildcard harness/*/*.c calibrate/*/*.c))
+LIB_OBJ := $(patsubst %.c,$B/%.o,$(SRC)) $B/harness/image/embed.o
+UNIT_TESTS := $(patsubst %.c,$B/%.t,$(wildcard tests/unit/*/*.c))
 SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidence.c)
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
@@ -50,7 +48,7 @@ endif
 .PHONY: all
 all: swapcal ## build ./swapcal
 
-swapcal: $B/harness/main.o $B/libswapcal.a
+swapcal: $B/harness/cmd/main.o $B/libswapcal.a
 	$(call say,LD)
 	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -64,26 +62,26 @@ $B/%.o: %.c
 	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The one object that knows where swapcal will be installed: made anew when that changes.
-$B/harness/datadir.o: ALL_CFLAGS += -DSWAPCAL_DATADIR='"$(DATADIR)"'
-$B/harness/datadir.o: $B/datadir
+$B/harness/base/datadir.o: ALL_CFLAGS += -DSWAPCAL_DATADIR='"$(DATADIR)"'
+$B/harness/base/datadir.o: $B/datadir
 $B/datadir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' > $@
 .PHONY: FORCE
 
 # The guest programs travel inside the host program, so the two can never differ.
-$B/harness/embed.o: harness/embed.S $B/guest/agent $B/guest/ballast $B/guest/known guest/interpreters.yaml
+$B/harness/image/embed.o: harness/image/embed.S $B/guest/agent/agent $B/guest/loads/ballast $B/guest/loads/known guest/interpreters.yaml
 	@mkdir -p $(@D)
 	$(call say,AS)
-	$Q$(CC) -I. -DAGENT='"$B/guest/agent"' -DBALLAST='"$B/guest/ballast"' \
-		-DKNOWN='"$B/guest/known"' -DINTERPRETERS='"guest/interpreters.yaml"' -c -o $@ $<
+	$Q$(CC) -I. -DAGENT='"$B/guest/agent/agent"' -DBALLAST='"$B/guest/loads/ballast"' \
+		-DKNOWN='"$B/guest/loads/known"' -DINTERPRETERS='"guest/interpreters.yaml"' -c -o $@ $<
 
-$B/guest/agent: $(wildcard guest/agent*.c guest/*.h)
+$B/guest/agent/agent: $(wildcard guest/agent/*.[ch] guest/*.h)
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $(filter %.c,$^)
 
-$B/guest/ballast $B/guest/known: $B/guest/%: guest/%.c guest/fill.h guest/proto.h
+$B/guest/loads/ballast $B/guest/loads/known: $B/%: %.c guest/loads/fill.h guest/proto.h
 	@mkdir -p $(@D)
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/accel.h"
+#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
 
 #define PROCESSES 8
 

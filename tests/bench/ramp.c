@@ -11,18 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/accel.h"
+#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
-#include "harness/initramfs.h"
-#include "harness/probe.h"
-#include "harness/state-cache.h"
-#include "harness/swapdisk.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
+#include "harness/image/initramfs.h"
+#include "harness/probe/probe.h"
+#include "harness/vm/state-cache.h"
+#include "harness/vm/swapdisk.h"
 
 #define RAM_MIB  256
 #define SWAP_MIB 512

@@ -6,8 +6,8 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/hash.h"
-#include "harness/metric.h"
-#include "harness/store.h"
+#include "harness/query/metric.h"
+#include "harness/store/store.h"
 
 /*
  * How long it takes to judge a results file again with every shipped metric.

@@ -9,5 +9,5 @@ analyze() {
 	make -k -j"$(nproc)" B=$b CC=gcc MUSL_CC='musl-gcc -fanalyzer' CFLAGS='-O2 -fanalyzer' "$@" > /dev/null
 }
 
-succeeds 'gcc -fanalyzer finds nothing' analyze $b/libswapcal.a $b/harness/main.o
+succeeds 'gcc -fanalyzer finds nothing' analyze $b/libswapcal.a $b/harness/cmd/main.o
 done_testing

@@ -10,5 +10,5 @@ everything() {
 	b=build/$1
 	shift
 	# Its errors are of interest, not its progress.
-	make -j"$(nproc)" B="$b" "$@" unit-tests "$b/harness/main.o" "$b/tests/system/probe-command" > /dev/null
+	make -j"$(nproc)" B="$b" "$@" unit-tests "$b/harness/cmd/main.o" "$b/tests/system/probe-command" > /dev/null
 }

@@ -20,7 +20,7 @@ in_help() {
 
 ./swapcal --help > "$dir/help"
 sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$dir/help" > "$dir/commands"
-perl -0777 -ne 'print "$1\n" while /\{\s*"(\w+)",\s*cmd_\w+,/g' harness/main.c > "$dir/commands.code"
+perl -0777 -ne 'print "$1\n" while /\{\s*"(\w+)",\s*cmd_\w+,/g' harness/cmd/main.c > "$dir/commands.code"
 grep '^=head2 swapcal ' docs/swapcal.1.pod | cut -d' ' -f3 > "$dir/commands.man"
 pod_section swapcal.1.pod SYNOPSIS | sed -n 's/^ swapcal \([a-z]*\) .*/\1/p' > "$dir/commands.synopsis"
 same "$dir/commands" "$dir/commands.code" 'swapcal --help lists every subcommand'
@@ -33,7 +33,7 @@ pod_items swapcal.1.pod OPTIONS > "$dir/want"
 same "$dir/got" "$dir/want" 'swapcal --help and swapcal(1) have the same general options'
 
 while read -r command; do
-	source=harness/cmd-$command.c
+	source=harness/cmd/cmd-$command.c
 	./swapcal "$command" --help > "$dir/help" 2> "$dir/err"
 	is "$?:$(cat "$dir/err")" '0:' "swapcal $command --help succeeds, on standard output"
 	{ long_options "$source"; short_options "$source"; } > "$dir/code"
@@ -43,7 +43,7 @@ while read -r command; do
 	same "$dir/got" "$dir/code" "swapcal(1) has the options of swapcal $command"
 done < "$dir/commands.code"
 
-quoted 'struct verb \{.*?\n\};' harness/cmd-image.c > "$dir/verbs"
+quoted 'struct verb \{.*?\n\};' harness/cmd/cmd-image.c > "$dir/verbs"
 grep '^=head2 swapcal image ' docs/swapcal.1.pod | sed 's/.* image //' | tr -d ' ' | tr , '\n' > "$dir/got"
 same "$dir/got" "$dir/verbs" 'swapcal(1) has every verb of swapcal image'
 ./swapcal image --help | sed -n '/^$/,/^Options/s/^  \([a-z][a-z]*\)  .*/\1/p' > "$dir/got"

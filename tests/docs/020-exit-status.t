@@ -5,7 +5,7 @@
 
 {
 	echo 0
-	sed -n '/^static int exit_code/,/^}/s/.*return \([0-9]*\);.*/\1/p' harness/main.c
+	sed -n '/^static int exit_code/,/^}/s/.*return \([0-9]*\);.*/\1/p' harness/cmd/main.c
 } > "$dir/code"
 pod_items swapcal.1.pod 'EXIT STATUS' > "$dir/man"
 sed -n '/^## Exit status/,/^## T/s/^| \([0-9]*\) | .*/\1/p' README.md > "$dir/readme"

@@ -3,13 +3,13 @@
 # swapcal-plan(5) has the keys and the words that the code accepts, and the recipes' keys are in swapcal(1).
 . tests/docs/lib.sh
 
-quoted 'keys\[\] = \{.*?\}' harness/plan.c harness/plan-loads.c > "$dir/code"
+quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c harness/plan/plan-loads.c > "$dir/code"
 pod_items swapcal-plan.5.pod KEYS > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 
 {
-	quoted '\w+_names\[\] = \{.*?\}' harness/plan.c harness/plan-loads.c calibrate/known.c
-	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/onset.c
+	quoted '\w+_names\[\] = \{.*?\}' harness/plan/plan.c harness/plan/plan-loads.c calibrate/evidence/known.c
+	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/evidence/onset.c
 	printf 'true\nfalse\n'
 } | sort -u > "$dir/code"
 pod_bold swapcal-plan.5.pod KEYS | sort -u > "$dir/bold"
@@ -22,7 +22,7 @@ printf 'small\nlarge\n' | sort - "$dir/code" | comm -13 - "$dir/bold" > "$dir/un
 none "$dir/unknown" 'and no other'
 
 # Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
-{ preprocessed harness/plan.c; preprocessed harness/plan-loads.c; } | perl -0777 -ne '
+{ preprocessed harness/plan/plan.c; preprocessed harness/plan/plan-loads.c; } | perl -0777 -ne '
 	s/UL\b//g;
 	my %min = /plan->(\w+) < (\d+)/g, my %default = /plan->(\w+) = (\d+);/g;
 	for (/plan_get_uints?\((?:guest|node|root)\b, "[^;]*;/g) {
@@ -44,7 +44,7 @@ done < "$dir/numbers" > "$dir/wrong"
 ok $? 'the numbers that keys accept are found in the code'
 none "$dir/wrong" 'swapcal-plan(5) has their bounds and defaults'
 
-quoted 'keys\[\] = \{.*?\}' harness/recipe.c > "$dir/code"
+quoted 'keys\[\] = \{.*?\}' harness/image/recipe.c > "$dir/code"
 pod_items swapcal.1.pod RECIPES > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal(1) has the keys of recipes'
 

@@ -28,7 +28,7 @@ for metric in rss seed_formula; do
 	ok $? "swapcal metrics show $metric prints its file"
 done
 
-quoted 'fields\[\] = \{.*?\n\}' harness/metric.c > "$dir/code"
+quoted 'fields\[\] = \{.*?\n\}' harness/query/metric.c > "$dir/code"
 pod_section swapcal-metrics.7.pod HEADER | sed -n 's/^ -- \([a-z ]*\):.*/\1/p' > "$dir/man"
 same "$dir/man" "$dir/code" 'the lines of the header'
 done_testing

@@ -4,21 +4,21 @@
 . tests/docs/lib.sh
 
 {
-	quoted '(?:probe_flag|report_add_flags)\([^;]*;' harness/*.c
-	quoted 'char \*flags_of\(.*?\n\}' harness/report-threshold.c
+	quoted '(?:probe_flag|report_add_flags)\([^;]*;' harness/*/*.c
+	quoted 'char \*flags_of\(.*?\n\}' harness/report/report-threshold.c
 } | grep -xE '[a-z-]+' > "$dir/code"
 pod_items swapcal.1.pod Flags > "$dir/man"
 same "$dir/man" "$dir/code" 'the flags'
 
-quoted 'outcome_names\[\] = \{.*?\n\}' harness/record.c > "$dir/outcomes"
+quoted 'outcome_names\[\] = \{.*?\n\}' harness/cell/record.c > "$dir/outcomes"
 pod_items swapcal.1.pod OUTCOMES > "$dir/man"
 same "$dir/man" "$dir/outcomes" 'the outcomes'
 
-quoted 'probe_phase_names\[\w*\] = \{.*?\n\}' harness/record.c > "$dir/code"
+quoted 'probe_phase_names\[\w*\] = \{.*?\n\}' harness/cell/record.c > "$dir/code"
 pod_items swapcal.1.pod PHASES > "$dir/man"
 same "$dir/man" "$dir/code" 'the phases'
 
-perl -0777 -ne 'print "$1\n" while /add_gap\(r, cell, [^",;]*, "([a-z-]+)"/g' harness/report-threshold.c | sort -u |
+perl -0777 -ne 'print "$1\n" while /add_gap\(r, cell, [^",;]*, "([a-z-]+)"/g' harness/report/report-threshold.c | sort -u |
 	grep -vxFf "$dir/outcomes" > "$dir/code"
 pod_items swapcal.1.pod 'Not measured' > "$dir/man"
 same "$dir/man" "$dir/code" 'what is not measured'
@@ -26,7 +26,7 @@ same "$dir/man" "$dir/code" 'what is not measured'
 perl -0777 -ne '
 	exit unless /report_field all\[REPORT_FIELDS\] = \{(.*?)\n\t\};/s;
 	my $list = $1;
-	print "$1\n" while $list =~ /_(?:field|text|number)\((?:c, )?"(\w+)"/g' harness/report-csv.c > "$dir/code"
+	print "$1\n" while $list =~ /_(?:field|text|number)\((?:c, )?"(\w+)"/g' harness/report/report-csv.c > "$dir/code"
 pod_section swapcal.1.pod REPORTS | grep -E '^ [a-z_0-9,]+$' | tr -d ' \n' | tr , '\n' > "$dir/man"
 echo >> "$dir/man"
 same "$dir/man" "$dir/code" 'the columns of the CSV'
@@ -38,8 +38,8 @@ quoted '\bgetenv\("\w+"\)' $(find harness -name '*.c') | grep -vxE 'HOME|PATH' >
 pod_items swapcal.1.pod ENVIRONMENT > "$dir/man"
 same "$dir/man" "$dir/code" 'the environment'
 
-quoted 'CREATE TABLE.*?STRICT' harness/store-schema.c > "$dir/schema"
-perl -ne 'print "$1\n" if /CREATE TABLE (\w+)/' harness/store-schema.c | grep -vx meta > "$dir/code"
+quoted 'CREATE TABLE.*?STRICT' harness/store/store-schema.c > "$dir/schema"
+perl -ne 'print "$1\n" if /CREATE TABLE (\w+)/' harness/store/store-schema.c | grep -vx meta > "$dir/code"
 pod_items swapcal.1.pod 'RESULTS FILE' > "$dir/man"
 same "$dir/man" "$dir/code" 'the tables of a results file'
 done_testing

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "guest/agent-json.c"
+#include "guest/agent/agent-json.c"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "tests/fuzz/fuzz.h"

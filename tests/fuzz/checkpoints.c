@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "calibrate/checkpoints.h"
+#include "calibrate/evidence/checkpoints.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_pauses(const struct gc_pauses *p)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/frame.h"
+#include "harness/vm/frame.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "calibrate/locality.h"
+#include "calibrate/evidence/locality.h"
 #include "guest/proto.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "harness/base/cleanup.h"
-#include "harness/metric.h"
+#include "harness/query/metric.h"
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "harness/pairs.h"
+#include "harness/compare/pairs.h"
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 

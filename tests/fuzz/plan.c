@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A plan as anybody may write it. */
-#include "harness/plan.h"
+#include "harness/plan/plan.h"
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,7 +2,7 @@
 /* A recipe of a guest image as anybody may write it: its words become arguments of mmdebstrap. */
 #include <string.h>
 
-#include "harness/image.h"
+#include "harness/image/image.h"
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "calibrate/views.h"
+#include "calibrate/evidence/views.h"
 #include "tests/fuzz/fuzz.h"
 
 /* For targets that make tables of evidence. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The text of a file of numbers, which a guest may have made up. */
-#include "calibrate/text.h"
+#include "calibrate/evidence/text.h"
 #include "tests/fuzz/tables.h"
 
 struct seen {

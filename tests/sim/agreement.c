@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "calibrate/agreement.h"
+#include "calibrate/stats/agreement.h"
 #include "tests/tap.h"
 
 #define SEEDS     200

@@ -2,8 +2,8 @@
 #ifndef SWAPCAL_TESTS_BEGIN_H
 #define SWAPCAL_TESTS_BEGIN_H
 
-#include "harness/campaign.h"
-#include "harness/shard.h"
+#include "harness/campaign/campaign.h"
+#include "harness/campaign/shard.h"
 #include "tests/unit/results.h"
 
 /** Opens the campaign's results file, begins a run, and makes the plan's cells, of a shard, the current ones.

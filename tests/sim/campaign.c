@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "harness/base/cancel.h"
-#include "harness/campaign.h"
-#include "harness/load-command.h"
+#include "harness/campaign/campaign.h"
+#include "harness/plan/load-command.h"
 #include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"

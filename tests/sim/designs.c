@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "calibrate/search.h"
+#include "calibrate/stats/search.h"
 #include "tests/tap.h"
 
 #define MIB         1024.0

@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "calibrate/onset.h"
-#include "calibrate/text.h"
+#include "calibrate/evidence/onset.h"
+#include "calibrate/evidence/text.h"
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/strbuf.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "harness/guest.h"
+#include "harness/vm/guest.h"
 
 /*
  * A guest that exists in arithmetic only: it speaks the agent's side of guest/proto.h in virtual time, and

@@ -9,9 +9,9 @@
 #include <gsl/gsl_rng.h>
 #include <math.h>
 
-#include "calibrate/curve.h"
-#include "calibrate/quantal.h"
-#include "calibrate/search.h"
+#include "calibrate/stats/curve.h"
+#include "calibrate/stats/quantal.h"
+#include "calibrate/stats/search.h"
 #include "tests/tap.h"
 
 #define SEEDS 200

@@ -7,8 +7,8 @@
 #include <gsl/gsl_rng.h>
 #include <math.h>
 
-#include "calibrate/agreement.h"
-#include "calibrate/ranking.h"
+#include "calibrate/stats/agreement.h"
+#include "calibrate/stats/ranking.h"
 #include "tests/tap.h"
 
 #define SEEDS   200

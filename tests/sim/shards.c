@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "harness/campaign.h"
-#include "harness/shard.h"
-#include "harness/store-merge.h"
+#include "harness/campaign/campaign.h"
+#include "harness/campaign/shard.h"
+#include "harness/store/store-merge.h"
 #include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"

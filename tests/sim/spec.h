@@ -2,7 +2,7 @@
 #ifndef SWAPCAL_TESTS_SPEC_H
 #define SWAPCAL_TESTS_SPEC_H
 
-#include "harness/probe.h"
+#include "harness/probe/probe.h"
 
 /** A probe of a simulated guest as campaigns make them; z_mib is 0 for growth. */
 static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)

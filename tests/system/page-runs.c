@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/accel.h"
+#include "harness/vm/accel.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
-#include "harness/probe.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
+#include "harness/probe/probe.h"
 
 #define IN_RAM    (1ull << 63)
 #define FLAG_ZERO (1ull << 24)

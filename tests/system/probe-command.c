@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/accel.h"
+#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
-#include "harness/probe.h"
-#include "harness/userdisk.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
+#include "harness/probe/probe.h"
+#include "harness/image/userdisk.h"
 
 /*
  * A program of the image that is started in the initramfs, where loads are root, needs its own loader; chroot(1) is such a program.

@@ -7,13 +7,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "calibrate/text.h"
-#include "harness/accel.h"
+#include "calibrate/evidence/text.h"
+#include "harness/vm/accel.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
-#include "harness/probe.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
+#include "harness/probe/probe.h"
 
 struct settings {
 	const char *swap, *thp, *touch, *fill;

@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/text.h"
+#include "calibrate/evidence/text.h"
 #include "guest/proto.h"
-#include "harness/accel.h"
+#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
-#include "harness/guest-vm.h"
-#include "harness/image.h"
+#include "harness/vm/guest-vm.h"
+#include "harness/image/image.h"
 
 #define GUESTS_MAX 8
 

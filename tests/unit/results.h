@@ -9,8 +9,8 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
-#include "harness/campaign.h"
-#include "harness/store.h"
+#include "harness/campaign/campaign.h"
+#include "harness/store/store.h"
 
 /*
  * Makes cells and probes for tests of what keeps and reads them. A failure of the fixture itself ends the

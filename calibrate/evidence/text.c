@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "calibrate/evidence/text.h"
+
+#include <string.h>
+
+bool text_span_is(struct text_span span, const char *s)
+{
+	return span.len == strlen(s) && memcmp(span.ptr, s, span.len) == 0;
+}
+
+static void skip(struct text_span *s, size_t n)
+{
+	s->ptr += n;
+	s->len -= n;
+}
+
+static void skip_blanks(struct text_span *s)
+{
+	while (s->len > 0 && (*s->ptr == ' ' || *s->ptr == '\t'))
+		skip(s, 1);
+}
+
+static bool skip_char(struct text_span *s, char c)
+{
+	if (s->len == 0 || *s->ptr != c)
+		return false;
+	skip(s, 1);
+	return true;
+}
+
+/* Takes the part before the first c away from s, and c itself. False and unchanged when there is no c. */
+static bool take_until(struct text_span *s, char c, struct text_span *ret)
+{
+	const char *p = s->len > 0 ? memchr(s->ptr, c, s->len) : NULL;
+
+	if (!p)
+		return false;
+	*ret = (struct text_span){ s->ptr, (size_t)(p - s->ptr) };
+	skip(s, ret->len + 1);
+	return true;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return 16;
+}
+
+enum take { TAKE_OK, TAKE_NONE, TAKE_OVERFLOW };
+
+/* Takes all leading digits of the base away from s. */
+static enum take take_digits(struct text_span *s, unsigned base, uint64_t *ret)
+{
+	enum take result = TAKE_NONE;
+	uint64_t value = 0;
+
+	for (; s->len > 0 && digit_value(*s->ptr) < (int)base; skip(s, 1)) {
+		if (result == TAKE_NONE)
+			result = TAKE_OK;
+		if (__builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)digit_value(*s->ptr), &value))
+			result = TAKE_OVERFLOW;
+	}
+	*ret = value;
+	return result;
+}
+
+bool text_span_number(struct text_span span, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (take_digits(&span, 10, &value) != TAKE_OK || span.len)
+		return false;
+	*ret = value;
+	return true;
+}
+
+enum line_kind { LINE_BAD, LINE_NUMBER, LINE_OTHER };
+
+/* What a value says: "   123 kB", "123", "0", or something else. */
+static enum line_kind parse_value(struct text_span s, uint64_t *value, bool *has_kib)
+{
+	skip_blanks(&s);
+
+	bool is_padded = s.len > 1 && s.ptr[0] == '0' && digit_value(s.ptr[1]) < 10;
+	enum take taken = take_digits(&s, 10, value);
+
+	*has_kib = text_span_is(s, " kB");
+	if (is_padded || taken == TAKE_NONE || (s.len > 0 && !*has_kib))
+		return LINE_OTHER;
+	return taken == TAKE_OVERFLOW ? LINE_BAD : LINE_NUMBER;
+}
+
+/* The next whole line without its newline; false at the end and for a cut last line, which stays in rest. */
+static bool next_line(struct text_span *rest, struct text_span *line)
+{
+	return take_until(rest, '\n', line);
+}
+
+static bool has_nul(struct text_span line)
+{
+	return line.len > 0 && memchr(line.ptr, '\0', line.len);
+}
+
+static enum line_kind parse_number(struct text_span line, struct text_span *key, uint64_t *value,
+				   bool *has_kib)
+{
+	if (has_nul(line))
+		return LINE_BAD;
+	if (!take_until(&line, ':', key) && !take_until(&line, ' ', key))
+		return LINE_BAD;
+	if (key->len == 0)
+		return LINE_BAD;
+	return parse_value(line, value, has_kib);
+}
+
+size_t text_each_number(const char *text, size_t len, text_number_fn *f, void *arg)
+{
+	struct text_span rest = { text, len }, line, key;
+	size_t bad = 0;
+	uint64_t value;
+	bool has_kib;
+
+	while (next_line(&rest, &line)) {
+		enum line_kind kind = parse_number(line, &key, &value, &has_kib);
+
+		if (kind == LINE_BAD)
+			bad++;
+		else if (kind == LINE_NUMBER)
+			f(arg, key, value, has_kib);
+	}
+	return bad + (rest.len > 0);
+}
+
+struct wanted {
+	const char *key;
+	bool found;
+	uint64_t value;
+};
+
+static void match_key(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct wanted *w = arg;
+
+	(void)has_kib;
+	if (w->found || !text_span_is(key, w->key))
+		return;
+	w->found = true;
+	w->value = value;
+}
+
+bool text_get_number(const char *text, size_t len, const char *key, uint64_t *ret)
+{
+	struct wanted w = { .key = key };
+
+	text_each_number(text, len, match_key, &w);
+	if (w.found)
+		*ret = w.value;
+	return w.found;
+}
+
+bool text_get_string(const char *text, size_t len, const char *key, struct text_span *ret)
+{
+	struct text_span rest = { text, len }, line, name;
+
+	while (next_line(&rest, &line)) {
+		if (has_nul(line) || !take_until(&line, ':', &name) || !text_span_is(name, key))
+			continue;
+		if (!skip_char(&line, '\t'))
+			skip_char(&line, ' ');
+		*ret = line;
+		return true;
+	}
+	return false;
+}
+
+static bool take_number(struct text_span *s, unsigned base, uint64_t *ret)
+{
+	return take_digits(s, base, ret) == TAKE_OK;
+}
+
+static bool are_perms(struct text_span s)
+{
+	return s.len == 4 && (s.ptr[0] == 'r' || s.ptr[0] == '-') && (s.ptr[1] == 'w' || s.ptr[1] == '-') &&
+	       (s.ptr[2] == 'x' || s.ptr[2] == '-') && (s.ptr[3] == 's' || s.ptr[3] == 'p');
+}
+
+/*
+ * "START-END PERMS OFFSET MAJOR:MINOR INODE", then blanks and the path. A mapping without a path ends in a
+ * space or not, depending on the kernel. A path begins with '/', '[' or a letter, never with a blank.
+ */
+static bool parse_header(struct text_span s, struct text_mapping *m)
+{
+	if (!take_number(&s, 16, &m->start) || !skip_char(&s, '-') || !take_number(&s, 16, &m->end) ||
+	    !skip_char(&s, ' ') || m->start >= m->end)
+		return false;
+	if (!take_until(&s, ' ', &m->perms) || !are_perms(m->perms))
+		return false;
+	if (!take_number(&s, 16, &m->offset) || !skip_char(&s, ' '))
+		return false;
+	m->dev.ptr = s.ptr;
+	if (!take_number(&s, 16, &m->dev_major) || !skip_char(&s, ':') || !take_number(&s, 16, &m->dev_minor))
+		return false;
+	m->dev.len = (size_t)(s.ptr - m->dev.ptr);
+	if (!skip_char(&s, ' '))
+		return false;
+	if (!take_number(&s, 10, &m->inode) || (s.len > 0 && *s.ptr != ' '))
+		return false;
+	skip_blanks(&s);
+	m->path = s;
+	return true;
+}
+
+static bool is_name(struct text_span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '_')
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* Does the line look like "Name: ..."? Takes the name away. */
+static bool take_name(struct text_span *line, struct text_span *ret)
+{
+	return take_until(line, ':', ret) && is_name(*ret);
+}
+
+/* More fields than any kernel gives a mapping. */
+#define NAMES_MAX 48
+
+/* The names of a mapping's fields with their colons, to expect them in the next one. */
+struct names {
+	struct text_span name[NAMES_MAX];
+	size_t n, next;
+};
+
+/* After a line that was not as expected: the name of this one is expected at this place from now on. */
+static void learn_name(struct names *names, struct text_span key)
+{
+	for (size_t i = names->next; i < names->n && i < names->next + 2; i++)
+		if (names->name[i].len == key.len + 1 && !memcmp(names->name[i].ptr, key.ptr, key.len + 1)) {
+			names->next = i + 1;
+			return;
+		}
+	if (names->next == NAMES_MAX)
+		return;
+	names->name[names->next++] = (struct text_span){ key.ptr, key.len + 1 };
+	names->n = names->next;
+}
+
+/* Blanks stand before a number in blocks: it is padded to the right. */
+static const char *skip_padding(const char *p, const char *end)
+{
+	while (end - p >= 8 && memcmp(p, "        ", 8) == 0)
+		p += 8;
+	while (p < end && *p == ' ')
+		p++;
+	return p;
+}
+
+/* Digits that always fit in 64 bits. */
+#define DIGITS_SURE 19
+
+/*
+ * The common line, in one go: the name that is expected, blanks, digits, perhaps " kB". Takes it away. False
+ * and unchanged for any other line, also a bad one: that is for the careful way.
+ */
+static bool take_expected(struct text_span *rest, struct names *names, uint64_t *value, bool *has_kib)
+{
+	if (names->next >= names->n)
+		return false;
+
+	struct text_span name = names->name[names->next];
+	const char *end = rest->ptr + rest->len;
+
+	if (name.len > rest->len || memcmp(rest->ptr, name.ptr, name.len) != 0)
+		return false;
+
+	const char *digits = skip_padding(rest->ptr + name.len, end), *p = digits;
+	uint64_t v = 0;
+
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		v = v * 10 + (uint64_t)(*p - '0');
+	if (p == digits || p - digits > DIGITS_SURE || (*digits == '0' && p - digits > 1))
+		return false;
+	*has_kib = end - p >= 4 && memcmp(p, " kB\n", 4) == 0;
+	if (!*has_kib && (p == end || *p != '\n'))
+		return false;
+	p += *has_kib ? 4 : 1;
+	skip(rest, (size_t)(p - rest->ptr));
+	names->next++;
+	*value = v;
+	return true;
+}
+
+static struct text_span trim(struct text_span s)
+{
+	skip_blanks(&s);
+	while (s.len > 0 && s.ptr[s.len - 1] == ' ')
+		s.len--;
+	return s;
+}
+
+size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+			    text_string_fn *string, void *arg)
+{
+	struct text_span rest = { text, len }, line, key;
+	struct names names = { .n = 0 };
+	bool in_mapping = false, has_kib;
+	size_t bad = 0;
+	uint64_t value;
+
+	for (;;) {
+		struct text_mapping m;
+
+		if (in_mapping && take_expected(&rest, &names, &value, &has_kib)) {
+			key = names.name[names.next - 1];
+			key.len--;
+			field(arg, key, value, has_kib);
+			continue;
+		}
+		if (!next_line(&rest, &line))
+			break;
+		if (!has_nul(line) && parse_header(line, &m)) {
+			in_mapping = true;
+			names.next = 0;
+			mapping(arg, &m);
+			continue;
+		}
+		if (has_nul(line) || !take_name(&line, &key))
+			in_mapping = false;
+
+		enum line_kind kind = in_mapping ? parse_value(line, &value, &has_kib) : LINE_BAD;
+
+		if (kind == LINE_BAD)
+			bad++;
+		else if (kind == LINE_NUMBER)
+			field(arg, key, value, has_kib);
+		else if (string)
+			string(arg, key, trim(line));
+		if (in_mapping)
+			learn_name(&names, key);
+	}
+	return bad + (rest.len > 0);
+}
+
+size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+		       void *arg)
+{
+	return text_each_smaps_line(text, len, mapping, field, NULL, arg);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CALIBRATE_AGREEMENT_H
+#define SWAPCAL_CALIBRATE_AGREEMENT_H
+
+#include <stddef.h>
+
+#include "calibrate/stats/distribution.h"
+
+/*
+ * Do two methods of measurement agree? z is the reference (here: the ballast), y the method on trial, and
+ * differences are y - z. Correlation is no answer to this (Bland & Altman 1986), so none is computed but as a
+ * part of Lin's coefficient.
+ *
+ * Pairs of one cell are replicates: they share what is particular to the cell. Every cell counts once,
+ * whatever its number of replicates, and what is known about an error shrinks with the number of cells. Where
+ * each pair is a cell of its own all formulas become the textbook's.
+ */
+
+struct agreement_pair {
+	double z, y; /**< finite, same unit */
+	size_t cell; /**< pairs with the same number are replicates; any numbers */
+};
+
+/** Bias and limits of agreement of the differences, in their unit. NAN where there are too few cells. */
+struct agreement_limits {
+	double bias; /**< mean over the cells' mean differences */
+	struct interval bias_ci;
+	double sd;           /**< of one difference: sqrt(between^2 + within^2) */
+	double sd_between;   /**< of cells' true differences; without replicates the same as sd */
+	double sd_within;    /**< of replicates; NAN without any */
+	struct interval loa; /**< bias -+ 1.96 sd: 95 % of differences lie here */
+	/**
+	 * Of each limit, as in Bland & Altman 1999. A little too short for few cells (92 % with 8), unlike
+	 * the bounds below.
+	 */
+	struct interval loa_lo_ci, loa_hi_ci;
+	/**
+	 * Tolerance bounds for the verdict, each one-sided at the confidence asked for: the limits are not
+	 * further out than `outer`, and not further in than `inner` (MOVER, Zou 2013).
+	 */
+	struct interval outer, inner;
+};
+
+/** The margin that people ask about first, in percent; reports say which was used. */
+#define AGREEMENT_MARGIN_PCT 5
+
+/** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
+struct agreement_line {
+	double slope, intercept;
+	struct interval slope_ci, intercept_ci;
+};
+
+enum agreement_verdict {
+	AGREEMENT_VALIDATED, /**< 95 % of differences lie within the margin, at the confidence asked for */
+	AGREEMENT_REJECTED,  /**< they do not, at that confidence */
+	AGREEMENT_UNDECIDED,
+};
+
+/** "validated", "rejected", "undecided" */
+const char *agreement_verdict_name(enum agreement_verdict verdict);
+
+struct agreement_params {
+	double margin_pct; /**< largest difference that does not matter, percent of z; > 0 */
+	/**
+	 * Standard uncertainty of z that all pairs share, in percent: no number of cells makes it smaller. 0
+	 * when each z has an error of its own.
+	 */
+	double z_uncertainty_pct;
+	/**
+	 * One-sided confidence of outer, inner and the verdict, above 0.5: 0.95, or more for the best of
+	 * several (ranking.h).
+	 */
+	double confidence;
+};
+
+struct agreement {
+	size_t n, cells;             /**< pairs; distinct cells */
+	double replicates_mean;      /**< n / cells */
+	struct agreement_limits abs; /**< of y - z */
+	struct agreement_limits pct; /**< of 100 (y - z) / z; all NAN when some z is not > 0 */
+	/** The slope of y - z over the mean of both: does the error grow with the size? */
+	double proportional_slope;
+	struct interval proportional_ci;
+	/**
+	 * Var(error of z) / Var(error of y) that Deming used. Replicates tell of their own errors: what is
+	 * particular to a cell is not in it.
+	 */
+	double error_ratio;
+	bool has_error_ratio; /**< estimated from replicates; else error_ratio is 1 by assumption */
+	/**
+	 * Of cells' means. Deming's with intervals by the jackknife over cells and t with cells - 2 degrees
+	 * of freedom; weighted for errors in proportion to the value, NAN when some value is not > 0. Passing
+	 * and Bablok's interval has infinite ends when there are too few slopes.
+	 */
+	struct agreement_line deming, weighted_deming, passing_bablok;
+	bool is_pb_enumerated; /**< Passing-Bablok looked at every slope; else it counted to find ranks */
+	/**
+	 * CUSUM test of Passing-Bablok's line: small when the relation is no line. NAN when no cell is above
+	 * the line or none below.
+	 */
+	double linearity_p;
+	double ccc; /**< Lin's concordance, of all pairs */
+	struct interval ccc_ci;
+	double tost_p; /**< two one-sided t tests: p that |bias| in percent reaches the margin */
+	enum agreement_verdict verdict;
+	const char *verdict_reason; /**< a static sentence part why it is undecided or not judged; else "" */
+	/**
+	 * Of an undecided one: cells like these that would decide it, if what was seen stays; 0: no number up
+	 * to 100,000 would.
+	 */
+	size_t cells_needed;
+};
+
+/**
+ * Compares n pairs. Degenerate input (n small, all equal) gives NANs and AGREEMENT_UNDECIDED, never a crash.
+ * Takes O(n log n) time and O(n) memory.
+ */
+void agreement_compare(const struct agreement_pair *pairs, size_t n, const struct agreement_params *params,
+		       struct agreement *ret);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "calibrate/stats/search.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "calibrate/stats/posterior.h"
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+
+/*
+ * Half of the prior lies so near the ramp's onset: real ramps were 0.4 to 0.6 % above Z* (X = 160 and 256
+ * MiB), and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more
+ * probes and nothing else.
+ */
+#define GUESS_SCALE_PCT 0.6
+
+/*
+ * How likely it is before any fixed probe that nothing up to hi swaps: small, when a ramp saw an onset; when
+ * it saw none, even chances, so that it takes two answers and not one.
+ */
+#define ABOVE_AFTER_ONSET   0.01
+#define ABOVE_WITHOUT_ONSET 0.5
+
+/* Questions are weighed at so many places of the posterior, evenly by probability. */
+#define CANDIDATES 31
+
+/* More different Z than any search asks; of more the lowest count, so that what was not made by a search
+ * costs little. */
+#define ANSWERS_MAX 512
+
+/* The question of this search: its parameters, the answers that count, and what follows from both. */
+struct search {
+	const struct search_params *p;
+	uint64_t lowest, highest; /* Z on the grid that may be asked */
+	const struct search_probe *ramp;
+	struct posterior_answer *answers; /* by Z, each Z once */
+	size_t n;
+};
+
+DEFINE_CLEANUP(cleanup_posterior, struct posterior *, posterior_destroy)
+
+static int by_z(const void *a, const void *b)
+{
+	double x = ((const struct posterior_answer *)a)->z_kib,
+	       y = ((const struct posterior_answer *)b)->z_kib;
+
+	return (x > y) - (x < y);
+}
+
+/* The fixed-Z answers that count: sorted, those at the same Z together. */
+static void collect_answers(struct search *s, const struct search_probe *probes, size_t n)
+{
+	size_t all = 0;
+
+	s->answers = xcalloc(n, sizeof(*s->answers));
+	for (size_t i = 0; i < n; i++)
+		if (!probes[i].is_ramp && probes[i].z_kib >= s->lowest && probes[i].z_kib <= s->highest)
+			s->answers[all++] = (struct posterior_answer){ .z_kib = (double)probes[i].z_kib,
+								       .yes = probes[i].swapped,
+								       .no = !probes[i].swapped };
+	if (all)
+		qsort(s->answers, all, sizeof(*s->answers), by_z);
+	for (size_t i = 0; i < all; i++) {
+		struct posterior_answer *last = s->n ? &s->answers[s->n - 1] : NULL;
+
+		if (last && last->z_kib == s->answers[i].z_kib) {
+			last->yes += s->answers[i].yes;
+			last->no += s->answers[i].no;
+		} else if (s->n < ANSWERS_MAX) {
+			s->answers[s->n++] = s->answers[i];
+		}
+	}
+}
+
+/* The bracket around the cut that has the fewest answers on its wrong side, the lowest of equal ones. */
+static void find_bracket(const struct search *s, struct search_estimate *e)
+{
+	unsigned contradictions = 0;
+	size_t cut = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		contradictions += s->answers[i].no;
+		e->answers += s->answers[i].yes + s->answers[i].no;
+	}
+	/* Below all answers each "no" is wrong; every step up makes the "no" it passes right, and the "yes"
+	 * wrong. */
+	e->contradictions = contradictions;
+	for (size_t i = 0; i < s->n; i++) {
+		contradictions += s->answers[i].yes - s->answers[i].no;
+		if (contradictions < e->contradictions) {
+			e->contradictions = contradictions;
+			cut = i + 1;
+		}
+	}
+	e->bracket_lo_kib = cut ? (uint64_t)s->answers[cut - 1].z_kib : s->p->lo_kib;
+	e->bracket_hi_kib = cut < s->n ? (uint64_t)s->answers[cut].z_kib : UINT64_MAX;
+}
+
+static struct posterior_params prior_of(const struct search *s)
+{
+	uint64_t z = s->ramp->swapped ? s->ramp->z_kib : s->highest;
+	double guess = (double)(z < s->lowest ? s->lowest : z > s->highest ? s->highest : z);
+
+	return (struct posterior_params){
+		.lo_kib = (double)s->p->lo_kib,
+		.hi_kib = (double)s->highest,
+		.guess_kib = guess,
+		.guess_scale_kib = fmax(guess * GUESS_SCALE_PCT / 100, (double)s->p->precision_kib),
+		.above = s->ramp->swapped ? ABOVE_AFTER_ONSET : ABOVE_WITHOUT_ONSET,
+		.precision_kib = (double)s->p->precision_kib,
+	};
+}
+
+static void estimate(const struct posterior *posterior, struct search_estimate *e)
+{
+	e->z_kib = posterior_quantile(posterior, 0.5);
+	e->ci_kib.lo = posterior_quantile(posterior, 0.025);
+	e->ci_kib.hi = posterior_quantile(posterior, 0.975);
+	e->se_kib = (e->ci_kib.hi - e->ci_kib.lo) / 4;
+	e->spread_kib = posterior_spread_quantile(posterior, 0.5);
+	e->spread_hi_kib = posterior_spread_quantile(posterior, 0.95);
+	e->wrong = posterior_wrong(posterior);
+}
+
+/* The multiple of the precision next to z that may be asked. */
+static uint64_t on_grid(const struct search *s, double z)
+{
+	double step = (double)s->p->precision_kib;
+
+	if (!(z < (double)s->highest))
+		return s->highest;
+	return z < (double)s->lowest ? s->lowest : (uint64_t)round(z / step) * s->p->precision_kib;
+}
+
+static uint64_t best_question(const struct search *s, const struct posterior *posterior)
+{
+	uint64_t best = 0, last = 0;
+	double most = -INFINITY;
+
+	for (int i = 1; i <= CANDIDATES; i++) {
+		uint64_t z = on_grid(s, posterior_quantile(posterior, (double)i / (CANDIDATES + 1)));
+		double information = z == last ? -INFINITY : posterior_information(posterior, z);
+
+		last = z;
+		if (information > most) {
+			most = information;
+			best = z;
+		}
+	}
+	return best;
+}
+
+static enum search_step decide_step(const struct search *s, const struct posterior *posterior,
+				    const struct search_estimate *e)
+{
+	if (posterior_above(posterior) >= 0.975)
+		return SEARCH_NO_THRESHOLD;
+	if (e->ci_kib.hi - e->ci_kib.lo <= 2 * (double)s->p->precision_kib)
+		return SEARCH_DONE;
+	return e->answers < s->p->max_probes ? SEARCH_PROBE : SEARCH_UNSTABLE;
+}
+
+/* What follows from a ramp and the answers. */
+static void decide(const struct search *s, struct search_next *next)
+{
+	struct posterior_params prior = prior_of(s);
+	cleanup(cleanup_posterior_) struct posterior *posterior = posterior_create(&prior, s->answers, s->n);
+
+	estimate(posterior, &next->estimate);
+	next->step = decide_step(s, posterior, &next->estimate);
+	if (next->step == SEARCH_PROBE)
+		next->z_kib = best_question(s, posterior);
+}
+
+struct search_next search_decide(const struct search_params *p, const struct search_probe *probes, size_t n)
+{
+	assert(p->precision_kib > 0);
+
+	struct search s = {
+		.p = p,
+		.lowest = (p->lo_kib / p->precision_kib + 1) * p->precision_kib,
+		.highest = p->hi_kib / p->precision_kib * p->precision_kib,
+	};
+	struct search_next next = { .step = SEARCH_NO_THRESHOLD,
+				    .estimate = { .z_kib = NAN,
+						  .ci_kib = INTERVAL_NONE,
+						  .se_kib = NAN,
+						  .spread_kib = NAN,
+						  .spread_hi_kib = NAN,
+						  .wrong = NAN } };
+
+	collect_answers(&s, probes, n);
+	find_bracket(&s, &next.estimate);
+	for (size_t i = 0; i < n; i++)
+		if (probes[i].is_ramp)
+			s.ramp = &probes[i];
+	if (s.lowest <= s.highest && s.ramp)
+		decide(&s, &next);
+	else if (s.lowest <= s.highest)
+		next.step = SEARCH_RAMP;
+	free(s.answers);
+	return next;
+}

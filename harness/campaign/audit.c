@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/campaign/audit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/host/host-pressure.h"
+
+/** Text of a small file of the kernel, "" when it cannot be read. To be freed. */
+static char *read_text(const char *path)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	/* 1 MiB: /proc/cpuinfo of a machine with hundreds of CPUs. */
+	err_free(file_read(path, 1 << 20, &text));
+	return strbuf_steal(&text);
+}
+
+static json_t *cpu_model(void)
+{
+	cleanup_free char *text = read_text("/proc/cpuinfo");
+	const char *at = strstr(text, "model name");
+
+	at = at ? strchr(at, ':') : NULL;
+	if (!at)
+		return json_null();
+	at += 1 + strspn(at + 1, " ");
+	return json_stringn(at, strcspn(at, "\n"));
+}
+
+/** A whole number; null for one that the kernel does not tell. */
+static json_t *known(double value)
+{
+	return isnan(value) ? json_null() : json_integer((json_int_t)value);
+}
+
+static json_t *host(void)
+{
+	struct utsname u = { 0 };
+	struct pressure now;
+	json_t *h = json_object();
+
+	uname(&u);
+	host_pressure_read(&now);
+	json_object_set_new(h, "kernel", json_string(u.release));
+	json_object_set_new(h, "machine", json_string(u.machine));
+	json_object_set_new(h, "cpu", cpu_model());
+	json_object_set_new(h, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(h, "mem_total_kib", known(now.mem_total_kib));
+	json_object_set_new(h, "mem_available_kib", known(now.mem_available_kib));
+	json_object_set_new(h, "swap_free_kib", known(now.swap_free_kib));
+	json_object_set_new(h, "swap_total_kib", known(now.swap_total_kib));
+	json_object_set_new(h, "load_1min", isnan(now.load_1min) ? json_null() : json_real(now.load_1min));
+	return h;
+}
+
+json_t *audit_create(struct domain_conn *conn, struct image *const *images, size_t n, const char *accel,
+		     int argc, char **argv)
+{
+	json_t *audit = json_object();
+	json_t *arguments = json_array();
+
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(arguments, json_string(argv[i]));
+	json_object_set_new(audit, "tool_version", json_string(SWAPCAL_VERSION));
+	json_object_set_new(audit, "arguments", arguments);
+	json_object_set_new(audit, "host", host());
+	json_object_set_new(audit, "connection", domain_conn_describe(conn));
+	json_object_set_new(audit, "accel", json_string(accel));
+	json_t *manifests = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append(manifests, images[i]->manifest);
+	json_object_set_new(audit, "images", manifests);
+	return audit;
+}

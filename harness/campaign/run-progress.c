@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/campaign/run-progress.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/clock.h"
+#include "harness/base/log.h"
+#include "harness/base/strbuf.h"
+#include "harness/store/live.h"
+#include "harness/cell/probe-time.h"
+
+/** A guest that runs. */
+struct slot {
+	char *what; /* NULL: no guest */
+	const struct cell *cell;
+	double start_s;
+	enum probe_phase phase;
+	int64_t phase_start_ms;
+	uint64_t load_kib;
+};
+
+struct run_progress {
+	const char *live_path;
+	unsigned jobs;
+	bool has_live_error;
+	struct campaign_progress last;
+	pthread_mutex_t lock; /* of the slots: guests tell of themselves in threads of their own */
+	struct slot slots[CAMPAIGN_JOBS_MAX];
+};
+
+/** What a probe does, in a few words, to be freed. */
+static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
+{
+	unsigned x = cell_uint(cell, "x_mib");
+	const char *interpreter = cell_str(cell, "interpreter");
+	const char *workload = cell_str(cell, "workload"), *size = cell_str(cell, "size");
+	struct known_spec known;
+	cleanup_free char *load = cell_known(cell, &known)
+					  ? xasprintf("%s %s", workload, size)
+					  : xasprintf("%u x %s %s %s", cell_uint(cell, "processes"),
+						      interpreter, workload, size);
+
+	switch (kind) {
+	case PROBE_RAMP:
+		return xasprintf("X=%u ballast ramp", x);
+	case PROBE_FIXED:
+		return xasprintf("X=%u ballast Z=%.1f MiB", x, (double)z_kib / 1024);
+	case PROBE_GROWTH:
+		return xasprintf("X=%u %s %s grows", x, interpreter, workload);
+	case PROBE_POPULATION:
+		return xasprintf("X=%u more and more %s %s", x, interpreter, workload);
+	case PROBE_RAM:
+		return xasprintf("X=%.0f with %s", (double)z_kib / 1024, load);
+	case PROBE_DISPLACEMENT:
+		return xasprintf("X=%u ballast ramp beside %s", x, load);
+	}
+	return xstrdup("?");
+}
+
+/** "X=256 ballast ramp: load, 87 MiB, 3 s". */
+static void add_guest(struct strbuf *line, const struct slot *slot)
+{
+	strbuf_addf(line, "%s: %s", slot->what, probe_phase_name(slot->phase));
+	if (slot->load_kib)
+		strbuf_addf(line, ", %.0f MiB", (double)slot->load_kib / 1024);
+	strbuf_addf(line, ", %" PRId64 " s", (clock_ms() - slot->phase_start_ms) / 1000);
+}
+
+/** Redraws the line of what runs just now. Called with the lock held. */
+static void show(const struct run_progress *p)
+{
+	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+	cleanup_free char *left = probe_time_format(p->last.eta_s);
+
+	strbuf_addf(&line, "[%u of about %u, %zu of %zu cells done] ETA %s", p->last.run,
+		    p->last.run + p->last.left, p->last.cells_done, p->last.cells, left);
+	for (unsigned i = 0; i < p->jobs; i++) {
+		if (!p->slots[i].what)
+			continue;
+		strbuf_adds(&line, " | ");
+		add_guest(&line, &p->slots[i]);
+	}
+	log_progress("%s", strbuf_str(&line));
+}
+
+/** What runs just now, for live_write(); it borrows the descriptions. Called with the lock held. */
+static struct live get_live(const struct run_progress *p)
+{
+	struct live live = {
+		.pid = getpid(),
+		.jobs = p->jobs,
+		.eta_s = p->last.eta_s,
+		.updated_s = clock_unix_s(),
+	};
+
+	for (unsigned i = 0; i < p->jobs; i++) {
+		const struct slot *slot = &p->slots[i];
+
+		if (!slot->what)
+			continue;
+
+		struct live_guest *g = &live.guests[live.n++];
+
+		*g = (struct live_guest){
+			.slot = i,
+			.what = slot->what,
+			.start_s = slot->start_s,
+			.memory_kib = slot->load_kib,
+		};
+		memcpy(g->cell, slot->cell->key, sizeof(g->cell) - 1);
+		snprintf(g->phase, sizeof(g->phase), "%s", probe_phase_name(slot->phase));
+	}
+	return live;
+}
+
+/** Tells other processes what runs just now. */
+static void write_live(struct run_progress *p, const struct live *live)
+{
+	struct err *e = live_write(p->live_path, live);
+
+	/* Nobody's results depend on it. */
+	if (e && !p->has_live_error)
+		log_note("others cannot see what runs just now: %s", err_message(e));
+	p->has_live_error |= e != NULL;
+	err_free(e);
+}
+
+static void on_start(void *arg, unsigned i, const struct cell *cell, const struct probe_spec *spec)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->slots[i] = (struct slot){
+		.what = describe(cell, spec->kind, spec->z_kib),
+		.cell = cell,
+		.start_s = clock_unix_s(),
+		.phase_start_ms = clock_ms(),
+	};
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_phase(void *arg, unsigned i, enum probe_phase phase)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->slots[i].phase = phase;
+	p->slots[i].phase_start_ms = clock_ms();
+	show(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_load(void *arg, unsigned i, uint64_t load_kib)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->slots[i].load_kib = load_kib;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/** One line for a finished probe. */
+static void note_end(const char *what, const struct probe_record *r, const struct campaign_progress *progress)
+{
+	bool has_size = (r->kind == PROBE_RAMP || r->kind == PROBE_DISPLACEMENT) && r->onset_t_us >= 0;
+	cleanup_free char *held =
+		has_size ? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024) : xstrdup("");
+	cleanup_free char *left = probe_time_format(progress->eta_s);
+
+	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", progress->run,
+		 progress->run + progress->left, what, outcome_name(r->outcome), held, *r->reason ? ": " : "",
+		 r->reason, (double)probe_time_ms(r) / 1000, left);
+}
+
+static void on_end(void *arg, unsigned i, const struct cell *cell, const struct probe_record *r,
+		   const struct campaign_progress *progress)
+{
+	struct run_progress *p = arg;
+
+	(void)cell;
+	pthread_mutex_lock(&p->lock);
+
+	cleanup_free char *what = take_ptr(p->slots[i].what);
+
+	pthread_mutex_unlock(&p->lock);
+	if (r)
+		note_end(what, r, progress);
+}
+
+static void on_tick(void *arg, const struct campaign_progress *progress)
+{
+	struct run_progress *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	p->last = *progress;
+	show(p);
+
+	struct live live = get_live(p);
+
+	pthread_mutex_unlock(&p->lock);
+	/* Guests do not wait for the disk; and only we free what live borrows. */
+	write_live(p, &live);
+}
+
+struct run_progress *run_progress_create(const char *live_path, unsigned jobs, struct campaign_events *events)
+{
+	struct run_progress *p = xcalloc(1, sizeof(*p));
+
+	p->live_path = live_path;
+	p->jobs = jobs;
+	pthread_mutex_init(&p->lock, NULL);
+	*events = (struct campaign_events){
+		.arg = p,
+		.probe_start = on_start,
+		.probe_phase = on_phase,
+		.probe_load = on_load,
+		.probe_end = on_end,
+		.tick = on_tick,
+	};
+	return p;
+}
+
+void run_progress_destroy(struct run_progress *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->jobs; i++)
+		free(p->slots[i].what);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_SHARD_H
+#define SWAPCAL_SHARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/cell/record.h"
+
+/*
+ * One of N shards of a plan, for N machines. Each computes all shards by itself, from the plan alone, and
+ * they agree: what differs between machines (images, accelerator, speed) has no part in it.
+ */
+
+/** Far more machines than anybody lets work for one plan. */
+#define SHARDS_MAX 10000
+
+/** Shard k of n, counted from 1; n = 0: the whole plan. */
+struct shard {
+	unsigned k, n;
+};
+
+/** The value of --shard: "K/N" with K from 1 to N. ERR_USAGE for anything else. */
+struct err *shard_parse(const char *text, struct shard *ret) must_check;
+
+/**
+ * The shard, from 0, of each of n_cells cells of which probes are expected to take so many milliseconds:
+ * the longest first, each to the shard with the least to do; of equal ones the first. So the longest shard
+ * exceeds the smallest by one cell at most.
+ */
+void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigned *ret);
+
+/**
+ * Leaves those of a plan's n cells that belong to the shard, in their order, frees the others, and returns
+ * how many are left.
+ */
+size_t shard_select(const struct shard *shard, struct cell *cells, size_t n);
+
+#endif

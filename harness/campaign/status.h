@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_STATUS_H
+#define SWAPCAL_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+#include "harness/store/live.h"
+#include "harness/cell/record.h"
+#include "harness/store/store.h"
+
+/*
+ * How far a campaign is, from its results file, and what it does just now.
+ */
+
+#define STATUS_OUTCOMES (OUTCOME_NOT_APPLICABLE + 1)
+#define STATUS_KINDS    PROBE_KIND_COUNT
+
+/** A probe that gave no answer. */
+struct status_failure {
+	const struct cell *cell;
+	int64_t probe_id;
+	enum outcome outcome;
+	char *reason;
+	char *look; /**< the command that shows all about it */
+};
+
+struct status {
+	char *plan_name, *run_status; /**< of the latest run; "" when there was none */
+	bool is_running;
+	long pid; /**< of the run under way; 0 when unknown */
+
+	struct cell *cells;
+	size_t cells_n;
+	unsigned cells_done;
+	unsigned replicates, replicates_done, replicates_lost, replicates_not_applicable;
+	unsigned probes_left; /**< estimate */
+
+	unsigned by_outcome[STATUS_OUTCOMES];
+	unsigned by_kind[STATUS_KINDS];
+	double mean_ms[STATUS_KINDS]; /**< time on the wall of a probe of that kind; NAN without one */
+	unsigned agents;              /**< probes whose agent told of itself */
+	uint64_t agent_rss_kib;       /**< largest of all probes; 0 when none told */
+	double sample_cpu_us;         /**< guest CPU time of one sample, mean over probes; 0 when none told */
+	uint64_t ballast_rss_kib, ballast_pte_kib; /**< largest overheads of a full ballast beside Z */
+	double eta_s;     /**< seconds until all is asked, with `jobs` guests at a time */
+	unsigned jobs;    /**< of the run under way; 1 when there is none */
+	struct live live; /**< guests that run just now; none unless a run is under way */
+
+	struct status_failure *failures;
+	size_t failures_n, failures_cap;
+};
+
+/** Reads the current cells and their probes. */
+struct err *status_build(struct store *store, struct status **ret) must_check;
+void status_destroy(struct status *s);
+DEFINE_CLEANUP(cleanup_status, struct status *, status_destroy)
+
+/** The status in one form, appended to out. */
+void status_text(const struct status *s, struct strbuf *out);
+void status_json(const struct status *s, struct strbuf *out);
+
+/** The JSON object on a single line, for one that follows others. */
+void status_json_line(const struct status *s, struct strbuf *out);
+
+#endif

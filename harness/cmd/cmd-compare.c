@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+
+#include "calibrate/stats/agreement.h"
+#include "harness/base/cleanup.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/compare/compare.h"
+#include "harness/compare/pairs.h"
+
+/* Of each side of the verdict. */
+#define CONFIDENCE 0.95
+
+static const char usage[] =
+	"usage: swapcal compare PAIRS.csv [--margin PCT] [--format text|json]\n"
+	"\n"
+	"Do two methods of measurement agree? Compares pairs of measurements, of anything, as\n"
+	"Bland and Altman did: the bias of y against the reference z, and the limits between\n"
+	"which 95 % of the differences y - z lie. Beside that the lines of Deming and of Passing\n"
+	"and Bablok, and Lin's concordance.\n"
+	"\n"
+	"PAIRS.csv is a CSV file; '-' reads standard input. Its first row names the columns:\n"
+	"  z     the reference\n"
+	"  y     the method on trial, in the same unit\n"
+	"  cell  optional, any text: rows with the same are replicates, measurements of one\n"
+	"        thing, and together count once. Without it each row counts by itself\n"
+	"Their order is free, other columns are ignored, and so are lines that begin with '#'.\n"
+	"The separator is a comma and the decimal sign a point.\n"
+	"\n"
+	"The last line is the verdict, at 95 % confidence:\n"
+	"  validated  95 % of differences lie within the margin: y may stand for z\n"
+	"  rejected   one of the limits lies beyond the margin\n"
+	"  undecided  too few pairs to say, and how many more would do\n"
+	"The exit status is 0 when validated, 4 when rejected or undecided, 2 when the file is\n"
+	"wrong. That y and z correlate says nothing about this.\n"
+	"\n"
+	"Options:\n"
+	"  -m, --margin PCT  the largest difference that does not matter, in percent of z\n"
+	"                    (default 5%)\n"
+	"      --format FMT  text for reading (the default), or json with every digit\n"
+	"  -h, --help        show this text\n"
+	"\n"
+	"Examples:\n"
+	"  swapcal compare examples/pefr.csv\n"
+	"  swapcal compare pairs.csv --margin 2% --format json\n"
+	"  awk 'BEGIN { print \"z,y\" } { print $1 \",\" $2 }' table | swapcal compare -\n";
+
+struct options {
+	const char *path;
+	double margin_pct;
+	bool is_json, help;
+};
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "margin", required_argument, NULL, 'm' },
+		{ "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
+		if (c == 'm')
+			e = cli_parse_margin(optarg, &o->margin_pct);
+		else if (c == 'F')
+			e = cli_parse_format(optarg, &o->is_json);
+		else if (c == 'h')
+			o->help = true;
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e || o->help)
+		return e;
+	return cli_one_argument(argc, argv, "PAIRS.csv", &o->path);
+}
+
+static struct err *print_comparison(const struct options *o, const struct pairs *pairs)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const struct compare_subject subject = {
+		.name = pairs_name(o->path),
+		.has_cells = pairs->has_cells,
+		.params = { .margin_pct = o->margin_pct, .confidence = CONFIDENCE },
+	};
+	struct agreement a;
+
+	agreement_compare(pairs->pairs, pairs->n, &subject.params, &a);
+	if (o->is_json)
+		compare_json(&a, &subject, &out);
+	else
+		compare_text(&a, &subject, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	if (a.verdict == AGREEMENT_VALIDATED)
+		return NULL;
+	return err_new_kind(ERR_UNSTABLE, "agreement within %g %% is %s", o->margin_pct,
+			    agreement_verdict_name(a.verdict));
+}
+
+struct err *cmd_compare(int argc, char **argv)
+{
+	cleanup_pairs struct pairs pairs = { 0 };
+	struct options o = { .margin_pct = AGREEMENT_MARGIN_PCT };
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	e = pairs_load(o.path, &pairs);
+	return e ? e : print_comparison(&o, &pairs);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/log.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/cmd/doctor.h"
+#include "harness/cell/cell-format.h"
+
+/* Of the object printed with --format json. */
+#define DOCTOR_SCHEMA_VERSION 1
+
+static const char help[] =
+	"usage: swapcal doctor [-c URI] [--format text|json]\n"
+	"\n"
+	"Is this host fit to calibrate on? Tries what a campaign needs, guests included, and says\n"
+	"what to do about what it lacks. Takes some seconds; the first time on a host with /dev/kvm\n"
+	"up to 15 more, since KVM is believed only when a kernel boots under it.\n"
+	"\n"
+	"Options:\n"
+	"  -c, --connect URI  libvirt connection (default: an embedded driver, no daemon needed)\n"
+	"      --format FMT   text (the default) or json\n"
+	"  -h, --help         show this text\n"
+	"\n"
+	"Example:\n"
+	"  swapcal doctor\n"
+	"\n"
+	"Exit status: 0 fit (there may be warnings), 2 usage, 3 a check failed, 130 interrupted.\n";
+
+struct options {
+	const char *uri;
+	bool json;
+	bool is_help;
+};
+
+struct output {
+	json_t *checks; /* NULL: text */
+	unsigned failed;
+};
+
+static struct err *parse_options(int argc, char **argv, struct options *ret)
+{
+	static const struct option longopts[] = {
+		{ "connect", required_argument, NULL, 'c' },
+		{ "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { 0 };
+
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":c:h", longopts)) != -1;) {
+		if (c == 'h')
+			o.is_help = true;
+		else if (c == 'c')
+			o.uri = optarg;
+		else if (c == 'F')
+			e = cli_parse_format(optarg, &o.json);
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e)
+		return e;
+	if (optind < argc)
+		return err_new_kind(ERR_USAGE, "'%s': doctor takes no arguments", argv[optind]);
+	*ret = o;
+	return NULL;
+}
+
+static void print_check(void *arg, const struct check *check)
+{
+	struct output *out = arg;
+
+	out->failed += check->level == CHECK_FAIL;
+	if (out->checks) {
+		json_array_append_new(out->checks,
+				      json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", check->id, "title",
+						check->title, "status", check_level_name(check->level),
+						/* May name a file, of any bytes. */
+						"detail", format_json_string(check->detail), "hint",
+						check->hint));
+		return;
+	}
+	log_progress_end();
+	printf("CHECK %-44s %s: %s\n", check->title, check_level_name(check->level), check->detail);
+	if (*check->hint)
+		printf("      %s\n", check->hint);
+	/* Each at once, since the next one may take a while. */
+	fflush(stdout);
+}
+
+static void print_json(struct output *out)
+{
+	json_t *head = json_pack("{s:s, s:i, s:b, s:o}", "tool_version", SWAPCAL_VERSION, "schema_version",
+				 DOCTOR_SCHEMA_VERSION, "fit", out->failed == 0, "checks", out->checks);
+
+	json_dumpf(head, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(head);
+}
+
+struct err *cmd_doctor(int argc, char **argv)
+{
+	struct options o;
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.is_help) {
+		fputs(help, stdout);
+		return NULL;
+	}
+
+	struct output out = { .checks = o.json ? json_array() : NULL };
+
+	e = doctor_run(o.uri, print_check, &out);
+	if (o.json)
+		print_json(&out);
+	if (!e && out.failed)
+		e = err_new_kind(ERR_HOST, "this host is not fit yet: %u check%s failed", out.failed,
+				 out.failed == 1 ? "" : "s");
+	return e;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/export/export.h"
+
+static const char usage[] =
+	"usage: swapcal export FILE [--format text|csv|json]\n"
+	"       swapcal export FILE --probe N\n"
+	"       swapcal export FILE --series [--probe N] [--format csv|json]\n"
+	"       swapcal export FILE --piece SNAPSHOT/PID/NAME\n"
+	"       swapcal export FILE --runs SNAPSHOT/PID\n"
+	"       swapcal export FILE --tree DIR\n"
+	"\n"
+	"Raw data of a results file, as the guest sent it. Without an option: the pieces\n"
+	"of evidence there are. Works during a run too, and never changes the file.\n"
+	"\n"
+	"Options:\n"
+	"      --series       the samples of all probes\n"
+	"      --probe N      all about one probe, with its console and what QEMU said; with\n"
+	"                     --series its samples\n"
+	"      --piece PIECE  one piece of evidence, byte for byte; PID 0 is the guest\n"
+	"      --runs PROC    the pages of a process as CSV, a line for each run of pages\n"
+	"      --tree DIR     everything, as files below DIR, which must be new or empty\n"
+	"      --format FMT   text (the default), csv (that of --series) or json\n"
+	"  -h, --help         show this text\n"
+	"\n"
+	"Examples:\n"
+	"  swapcal export night.swapcal --series --probe 12 > samples.csv\n"
+	"  swapcal export night.swapcal --piece 24/105/smaps\n";
+
+struct options {
+	const char *file;
+	enum cli_format format;
+	bool is_series, help;
+	int64_t probe; /* 0: all */
+	const char *piece, *runs, *tree;
+};
+
+static struct err *parse_probe(const char *value, int64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoll(value, &end, 10);
+	if (errno || *value < '0' || *value > '9' || *end || *ret == 0)
+		return err_new_kind(ERR_USAGE, "--probe: '%s' is not the number of a probe", value);
+	return NULL;
+}
+
+static struct err *parse_option(int c, struct options *o)
+{
+	switch (c) {
+	case 's':
+		o->is_series = true;
+		return NULL;
+	case 'p':
+		return parse_probe(optarg, &o->probe);
+	case 'P':
+		o->piece = optarg;
+		return NULL;
+	case 'r':
+		o->runs = optarg;
+		return NULL;
+	case 't':
+		o->tree = optarg;
+		return NULL;
+	case 'F':
+		return cli_parse_any_format(optarg, &o->format);
+	default:
+		o->help = true;
+		return NULL;
+	}
+}
+
+/* Options that do not go together. */
+static struct err *check_options(const struct options *o)
+{
+	if (o->is_series + !!o->piece + !!o->runs + !!o->tree > 1)
+		return err_new_kind(ERR_USAGE, "use only one of --series, --piece, --runs and --tree");
+	if (o->probe && (o->piece || o->runs || o->tree))
+		return err_new_kind(ERR_USAGE, "--probe goes alone or with --series");
+	if (o->probe && o->format && !o->is_series)
+		return err_new_kind(ERR_USAGE, "--format goes with --probe only for --series");
+	if (o->format && (o->piece || o->runs || o->tree))
+		return err_new_kind(ERR_USAGE, "--format goes with the list of pieces and with --series");
+	if (o->format == CLI_TEXT && o->is_series)
+		return err_new_kind(ERR_USAGE, "--series comes as 'csv' or 'json'");
+	return NULL;
+}
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "series", no_argument, NULL, 's' },      { "probe", required_argument, NULL, 'p' },
+		{ "piece", required_argument, NULL, 'P' }, { "runs", required_argument, NULL, 'r' },
+		{ "tree", required_argument, NULL, 't' },  { "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },        { NULL, 0, NULL, 0 },
+	};
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;)
+		e = c == '?' || c == ':' ? cli_option_error(c, argv) : parse_option(c, o);
+	if (e || o->help)
+		return e;
+	e = check_options(o);
+	return e ? e : cli_one_argument(argc, argv, "FILE", &o->file);
+}
+
+static void print(struct strbuf *out)
+{
+	fwrite(strbuf_str(out), 1, out->len, stdout);
+	strbuf_clear(out);
+}
+
+static struct err *print_piece(struct store *store, const struct export *x, const char *piece)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	const struct store_piece *p;
+	struct err *e = export_find(x, piece, &p);
+
+	if (!e)
+		e = store_read_piece(store, p, &out);
+	if (!e)
+		print(&out);
+	return e;
+}
+
+static struct err *print_runs(struct store *store, const struct export *x, const char *process)
+{
+	cleanup_free char *piece = xasprintf("%s/pagemap", process);
+	cleanup_strbuf struct strbuf content = STRBUF_INIT, out = STRBUF_INIT;
+	const struct store_piece *p;
+	struct err *e = export_find(x, piece, &p);
+
+	if (!e)
+		e = store_read_piece(store, p, &content);
+	if (!e)
+		e = export_runs_csv(strbuf_str(&content), content.len, &out);
+	if (!e)
+		print(&out);
+	return e;
+}
+
+static struct err *print_probe(struct store *store, const struct export *x, int64_t probe)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct err *e = export_probe_text(store, x, probe, &out);
+
+	if (!e)
+		print(&out);
+	return e;
+}
+
+static void print_series_head(bool is_json)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	if (is_json)
+		strbuf_addf(&out, "{\"tool_version\": \"%s\", \"schema_version\": %d, \"probes\": [\n",
+			    SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
+	else
+		export_series_header(&out);
+	print(&out);
+}
+
+/* Probe by probe: all series together may be large. */
+static struct err *print_series(struct store *store, const struct export *x, const struct options *o)
+{
+	bool is_json = o->format == CLI_JSON, is_first = true;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct err *e = NULL;
+
+	if (o->probe && !export_find_probe(x, o->probe))
+		return err_new_kind(ERR_USAGE, "--probe: there is no probe %lld", (long long)o->probe);
+	print_series_head(is_json);
+	for (size_t i = 0; !e && i < x->probes_n; i++) {
+		int64_t id = x->probes[i].id;
+
+		if (o->probe && o->probe != id)
+			continue;
+		if (is_json)
+			strbuf_adds(&out, is_first ? "" : ",\n");
+		is_first = false;
+		e = (is_json ? export_series_json : export_series_csv)(store, id, &out);
+		print(&out);
+	}
+	if (is_json && !e)
+		fputs("]}\n", stdout);
+	return e;
+}
+
+static void print_list(const struct export *x, enum cli_format format)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	if (format == CLI_JSON)
+		export_list_json(x, &out);
+	else if (format == CLI_CSV)
+		export_list_csv(x, &out);
+	else
+		export_list_text(x, 0, &out);
+	print(&out);
+}
+
+static struct err *export(struct store *store, const struct export *x, const struct options *o)
+{
+	if (o->piece)
+		return print_piece(store, x, o->piece);
+	if (o->runs)
+		return print_runs(store, x, o->runs);
+	if (o->tree)
+		return export_tree(store, x, o->tree);
+	if (o->is_series)
+		return print_series(store, x, o);
+	if (o->probe)
+		return print_probe(store, x, o->probe);
+	print_list(x, o->format);
+	return NULL;
+}
+
+struct err *cmd_export(int argc, char **argv)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	cleanup(cleanup_export_) struct export *x = NULL;
+	struct options o = { .probe = 0 };
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	e = store_open(o.file, STORE_READ, &store);
+	if (!e)
+		e = export_open(store, &x);
+	return e ? e : export(store, x, &o);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "calibrate/evidence/views.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/query/metric.h"
+#include "harness/cell/cell-format.h"
+
+static const char usage[] =
+	"usage: swapcal metrics list [--format text|json]\n"
+	"       swapcal metrics show NAME\n"
+	"       swapcal metrics columns [--format text|json]\n"
+	"\n"
+	"The metrics that reports apply: what makes one number, in KiB, of the evidence that\n"
+	"was taken of a load. Each is a file with one SELECT; swapcal-metrics(7) tells how\n"
+	"to write one, and 'swapcal validate' judges it.\n"
+	"\n"
+	"  list      every metric, with a line on what it is\n"
+	"  show      what a metric means, when it is wrong, its source, and its SQL\n"
+	"  columns   the tables a metric can ask, and their columns\n"
+	"\n"
+	"Options:\n"
+	"      --format FMT  text for reading (the default), or json\n"
+	"  -h, --help        show this text\n"
+	"\n"
+	"Example:\n"
+	"  swapcal metrics show pss > mine.sql\n";
+
+static void print_json(json_t *root)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	format_json(&out, root);
+	fwrite(out.data, 1, out.len, stdout);
+}
+
+static void list_json(const struct metric *metrics, size_t n)
+{
+	json_t *root = json_object(), *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		const struct metric *m = &metrics[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name, "summary",
+						m->summary, "meaning", m->meaning, "wrong_when",
+						m->wrong_when, "source", m->source, "sql", m->sql));
+	}
+	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
+	json_object_set_new(root, "metrics", list);
+	print_json(root);
+}
+
+static void list_text(const struct metric *metrics, size_t n)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((int)strlen(metrics[i].name) > width)
+			width = (int)strlen(metrics[i].name);
+	for (size_t i = 0; i < n; i++)
+		printf("%-*s  %s\n", width, metrics[i].name, metrics[i].summary);
+}
+
+static struct err *list(bool is_json)
+{
+	struct metric *metrics;
+	size_t n;
+	struct err *e = metric_load_shipped(&metrics, &n);
+
+	if (e)
+		return e;
+	(is_json ? list_json : list_text)(metrics, n);
+	metrics_free(metrics, n);
+	return NULL;
+}
+
+/* The file as it is: what it prints can be changed and tried. */
+static struct err *show(const char *name)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct metric m;
+	struct err *e = metric_find(name, &m);
+
+	if (e)
+		return e;
+	e = file_read(m.path, METRIC_BYTES_MAX, &text);
+	metric_deinit(&m);
+	if (!e)
+		fwrite(text.data, 1, text.len, stdout);
+	return e;
+}
+
+static void columns_json(void)
+{
+	json_t *root = json_object(), *tables = json_object();
+
+	for (int v = 0; v < VIEW_COUNT; v++) {
+		json_t *names = json_array();
+		size_t n;
+		const struct view_column *columns = view_columns(v, &n);
+
+		for (size_t i = 0; i < n; i++)
+			json_array_append_new(names, json_string(columns[i].name));
+		json_object_set_new(tables, view_name(v), names);
+	}
+	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
+	json_object_set_new(root, "tables", tables);
+	print_json(root);
+}
+
+/* As schemas are written, one column a line. */
+static void columns_text(void)
+{
+	for (int v = 0; v < VIEW_COUNT; v++) {
+		size_t n;
+		const struct view_column *columns = view_columns(v, &n);
+
+		printf("%s\n", view_name(v));
+		for (size_t i = 0; i < n; i++)
+			printf("  %-22s %s\n", columns[i].name, columns[i].is_text ? "text" : "integer");
+	}
+}
+
+static struct err *no_more_arguments(int argc, char **argv)
+{
+	if (optind == argc)
+		return NULL;
+	return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal metrics --help'",
+			    argv[optind]);
+}
+
+static struct err *run_verb(int argc, char **argv, const char *verb, bool is_json)
+{
+	const char *name;
+	struct err *e;
+
+	if (strcmp(verb, "show") == 0) {
+		e = cli_one_argument(argc, argv, "NAME", &name);
+		return e ? e : show(name);
+	}
+	e = no_more_arguments(argc, argv);
+	if (e)
+		return e;
+	if (strcmp(verb, "list") == 0)
+		return list(is_json);
+	if (strcmp(verb, "columns") == 0) {
+		(is_json ? columns_json : columns_text)();
+		return NULL;
+	}
+	return err_new_kind(ERR_USAGE,
+			    "'%s' is not one of: list, show, columns; see 'swapcal metrics --help'", verb);
+}
+
+struct err *cmd_metrics(int argc, char **argv)
+{
+	static const struct option longopts[] = {
+		{ "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool is_json = false, help = false;
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
+		if (c == 'F')
+			e = cli_parse_format(optarg, &is_json);
+		else if (c == 'h')
+			help = true;
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e)
+		return e;
+	if (help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	if (optind == argc)
+		return err_new_kind(ERR_USAGE,
+				    "one of list, show, columns is missing; see 'swapcal metrics --help'");
+
+	const char *verb = argv[optind++];
+
+	return run_verb(argc, argv, verb, is_json);
+}

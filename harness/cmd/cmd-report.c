@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/query/metric.h"
+#include "harness/plan/plan.h"
+#include "harness/report/report.h"
+#include "harness/store/store.h"
+
+static const char usage[] =
+	"usage: swapcal report FILE [--margin PCT] [--predict MIB[,MIB]...]\n"
+	"                      [--format text|csv|json] [--output PATH]\n"
+	"\n"
+	"The Y-versus-Z tables of a results file: where each guest starts to swap (Z*),\n"
+	"and what each metric says at that moment (Y); at the end all metrics, ranked by\n"
+	"the largest error that is likely, each with a verdict: is it within the margin?\n"
+	"Works during a run too, and never changes the file.\n"
+	"\n"
+	"Options:\n"
+	"  -m, --margin PCT   the largest error that does not matter, in percent of Z\n"
+	"                     (default: margin_pct of the plan)\n"
+	"      --predict MIB[,MIB]...\n"
+	"                     also Z* of guests of so much RAM (32 to 65536 MiB), from the\n"
+	"                     line through the Z* of all sizes; not with --format csv\n"
+	"      --format FMT   text for reading (the default), csv with a row per cell\n"
+	"                     and metric, or json with everything\n"
+	"  -o, --output PATH  write to PATH instead of standard output\n"
+	"  -h, --help         show this text\n"
+	"\n"
+	"Examples:\n"
+	"  swapcal report night.swapcal --format csv --output night.csv\n"
+	"  swapcal report night.swapcal --predict 512,4096\n";
+
+static void (*const writers[CLI_FORMATS])(const struct report *r, struct strbuf *out) = {
+	[CLI_TEXT] = report_text,
+	[CLI_CSV] = report_csv,
+	[CLI_JSON] = report_json,
+};
+
+struct options {
+	const char *file;
+	const char *output;
+	enum cli_format format;
+	double margin_pct;     /* NAN: that of the plan */
+	unsigned *predict_mib; /* owned */
+	size_t predict_n, predict_cap;
+	bool help;
+};
+
+static void options_deinit(struct options *o)
+{
+	free(o->predict_mib);
+}
+
+/* Adds the sizes of a list "512,4096". */
+static struct err *parse_predict(const char *value, struct options *o)
+{
+	char *end;
+
+	for (const char *p = value;; p = end + 1) {
+		unsigned long mib = strtoul(p, &end, 10);
+
+		if (*p < '0' || *p > '9' || (*end && *end != ',') || mib < PLAN_RAM_MIN_MIB ||
+		    mib > PLAN_RAM_MAX_MIB)
+			return err_new_kind(ERR_USAGE,
+					    "--predict: '%s' is no list of RAM sizes; use whole numbers of "
+					    "MiB from %d to %d with commas between, as in 512,4096",
+					    value, PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB);
+		*array_push(o->predict_mib, o->predict_n, o->predict_cap) = (unsigned)mib;
+		if (!*end)
+			return NULL;
+	}
+}
+
+/* What options do not go together. */
+static struct err *check_options(const struct options *o)
+{
+	if (o->predict_n && o->format == CLI_CSV)
+		return err_new_kind(ERR_USAGE, "--predict: the CSV has rows of metrics only; use --format "
+					       "text or json");
+	return NULL;
+}
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "margin", required_argument, NULL, 'm' }, { "predict", required_argument, NULL, 'P' },
+		{ "format", required_argument, NULL, 'F' }, { "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+	};
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":m:o:h", longopts)) != -1;) {
+		if (c == 'F')
+			e = cli_parse_any_format(optarg, &o->format);
+		else if (c == 'm')
+			e = cli_parse_margin(optarg, &o->margin_pct);
+		else if (c == 'P')
+			e = parse_predict(optarg, o);
+		else if (c == 'o')
+			o->output = optarg;
+		else if (c == 'h')
+			o->help = true;
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e || o->help)
+		return e;
+	e = cli_one_argument(argc, argv, "FILE", &o->file);
+	return e ? e : check_options(o);
+}
+
+static struct err *build_report(const struct options *o, struct metric *metrics, size_t n,
+				struct report **ret)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	struct err *e = store_open(o->file, STORE_READ, &store);
+
+	if (!e)
+		e = report_build(store, metrics, n, o->margin_pct, ret);
+	/* The CSV has rows only. */
+	if (!e && o->format != CLI_CSV)
+		e = report_add_costs(*ret, store, metrics, n);
+	return e;
+}
+
+/* A report in place of what it was made from could not be made again. */
+static struct err *check_output(const struct options *o)
+{
+	struct stat file, output;
+
+	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
+	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)
+		return err_new_kind(ERR_USAGE, "--output: '%s' is the results file itself", o->output);
+	return NULL;
+}
+
+static struct err *write_report(const struct options *o, const struct report *r)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	writers[o->format](r, &out);
+	if (o->output)
+		return cli_write_output(o->output, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	return NULL;
+}
+
+struct err *cmd_report(int argc, char **argv)
+{
+	cleanup(options_deinit) struct options o = { .format = CLI_TEXT, .margin_pct = NAN };
+	struct metric *metrics;
+	size_t n;
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	e = check_output(&o);
+	if (!e)
+		e = metric_load_shipped(&metrics, &n);
+	if (e)
+		return e;
+
+	cleanup(cleanup_report_) struct report *r = NULL;
+
+	e = build_report(&o, metrics, n, &r);
+	if (!e && o.predict_n)
+		e = err_wrap(report_predict(r, o.predict_mib, o.predict_n), "--predict");
+	if (!e)
+		e = write_report(&o, r);
+	metrics_free(metrics, n);
+	return e;
+}

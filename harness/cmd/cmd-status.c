@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/campaign/status.h"
+#include "harness/store/store.h"
+
+/* What runs just now is told anew each second. */
+#define FOLLOW_MS 1000
+
+static const char usage[] = "usage: swapcal status FILE [--follow] [--format text|json]\n"
+			    "\n"
+			    "How far the campaign of a results file is, what runs just now, how long the\n"
+			    "rest may take, and which probes gave no answer and why. Works during a run\n"
+			    "and after it, and never changes the file.\n"
+			    "\n"
+			    "Options:\n"
+			    "  -f, --follow      again and again until no run is under way: each second on\n"
+			    "                    a terminal, else after each finished probe\n"
+			    "      --format FMT  text (the default) or json; followed, one object a line\n"
+			    "  -h, --help        show this text\n"
+			    "\n"
+			    "Example:\n"
+			    "  swapcal status night.swapcal --follow\n";
+
+struct options {
+	const char *file;
+	bool follow;
+	bool json;
+	bool help;
+};
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "follow", no_argument, NULL, 'f' },
+		{ "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":fh", longopts)) != -1;) {
+		if (c == 'h')
+			o->help = true;
+		else if (c == 'f')
+			o->follow = true;
+		else if (c == 'F')
+			e = cli_parse_format(optarg, &o->json);
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e || o->help)
+		return e;
+	return cli_one_argument(argc, argv, "FILE", &o->file);
+}
+
+/** The status as of now, in the form asked for. */
+static struct err *look(const struct options *o, struct strbuf *out, struct status **ret)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	struct err *e = store_open(o->file, STORE_READ, &store);
+
+	if (!e)
+		e = status_build(store, ret);
+	if (e)
+		return e;
+	if (!o->json)
+		status_text(*ret, out);
+	else if (o->follow)
+		status_json_line(*ret, out);
+	else
+		status_json(*ret, out);
+	return NULL;
+}
+
+static unsigned count_probes(const struct status *s)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < STATUS_OUTCOMES; i++)
+		n += s->by_outcome[i];
+	return n;
+}
+
+/** Puts a new view in the place of the old one on a terminal, after it elsewhere. */
+static void show(const struct strbuf *out, bool is_terminal)
+{
+	if (is_terminal)
+		fputs("\033[H\033[J", stdout);
+	fwrite(out->data, 1, out->len, stdout);
+	fflush(stdout);
+}
+
+/** Shows the status until no run is under way: on a terminal each second, else after each finished probe. */
+static struct err *follow(const struct options *o)
+{
+	bool is_terminal = !o->json && isatty(STDOUT_FILENO) == 1;
+	unsigned shown = UINT_MAX;
+
+	for (;;) {
+		cleanup(cleanup_status_) struct status *status = NULL;
+		cleanup_strbuf struct strbuf out = STRBUF_INIT;
+		struct pollfd wish = { .fd = cancel_fd(), .events = POLLIN };
+		struct err *e = look(o, &out, &status);
+
+		if (e)
+			return e;
+		if (is_terminal || !status->is_running || count_probes(status) != shown) {
+			if (!is_terminal && !o->json && shown != UINT_MAX)
+				putchar('\n');
+			show(&out, is_terminal);
+		}
+		shown = count_probes(status);
+		if (!status->is_running || ferror(stdout))
+			return NULL;
+		poll(&wish, 1, FOLLOW_MS);
+		if (cancel_requested())
+			return cancel_error();
+	}
+}
+
+struct err *cmd_status(int argc, char **argv)
+{
+	cleanup(cleanup_status_) struct status *status = NULL;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	struct options o = { .json = false };
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (!e && o.help)
+		fputs(usage, stdout);
+	if (e || o.help)
+		return e;
+	if (o.follow)
+		return follow(&o);
+	e = look(&o, &out, &status);
+	if (!e)
+		fwrite(out.data, 1, out.len, stdout);
+	return e;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/cmd/cli.h"
+#include "harness/cmd/cmd.h"
+#include "harness/query/metric.h"
+#include "harness/report/validate.h"
+
+static const char usage[] =
+	"usage: swapcal validate METRIC FILE [--margin PCT] [--format text|json]\n"
+	"\n"
+	"Does a metric predict swapping? Asks it of the evidence in a results file, without\n"
+	"starting a guest, and compares its Y with Z in every workload's cell, worst first.\n"
+	"METRIC is a name of 'swapcal metrics list', or the path of a file with one SELECT\n"
+	"that gives snapshot_id and y_kib; swapcal-metrics(7) tells what it can ask. The\n"
+	"query can read those tables and do nothing else; the results file stays as it is.\n"
+	"\n"
+	"Over the workloads of the file the metric is 'validated' when 95 % of its errors lie\n"
+	"within the margin, 'rejected' when a limit of these 95 % lies beyond it, each at\n"
+	"95 % confidence, and else\n"
+	"'undecided', with how many more probes would decide. A known-answer load where Y is\n"
+	"off, or a cell where the metric has no value, rejects it. The exit status is 0 when\n"
+	"validated, 4 when not, 2 when the query is wrong.\n"
+	"\n"
+	"Options:\n"
+	"  -m, --margin PCT  how far Y may be off, in percent of Z (default: margin_pct of\n"
+	"                    the plan)\n"
+	"      --format FMT  text for reading (the default), or json with everything\n"
+	"  -h, --help        show this text\n"
+	"\n"
+	"Examples:\n"
+	"  swapcal validate pss night.swapcal\n"
+	"  swapcal validate ./mine.sql night.swapcal --margin 2%\n";
+
+struct options {
+	const char *metric, *file;
+	double margin_pct;
+	bool is_json, help;
+};
+
+static struct err *parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longopts[] = {
+		{ "margin", required_argument, NULL, 'm' },
+		{ "format", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct err *e = NULL;
+
+	cli_start_options();
+	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
+		if (c == 'm')
+			e = cli_parse_margin(optarg, &o->margin_pct);
+		else if (c == 'F')
+			e = cli_parse_format(optarg, &o->is_json);
+		else if (c == 'h')
+			o->help = true;
+		else
+			e = cli_option_error(c, argv);
+	}
+	if (e || o->help)
+		return e;
+	if (optind == argc)
+		return err_new_kind(ERR_USAGE, "METRIC is missing; see 'swapcal validate --help'");
+	o->metric = argv[optind++];
+	return cli_one_argument(argc, argv, "FILE", &o->file);
+}
+
+static struct err *print_verdict(const struct options *o, const struct report *r,
+				 const struct metric *metrics, size_t n)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+	cleanup(validation_deinit) struct validation v = { 0 };
+
+	validate_judge(r, metrics, n, &v);
+	if (o->is_json)
+		validate_json(r, &v, &out);
+	else
+		validate_text(r, &v, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	return v.verdict == AGREEMENT_VALIDATED
+		       ? NULL
+		       : err_new_kind(ERR_UNSTABLE, "metric '%s' is %s", v.metric->name,
+				      agreement_verdict_name(v.verdict));
+}
+
+static struct err *validate(const struct options *o, const struct metric *metrics, size_t n)
+{
+	cleanup(cleanup_store_) struct store *store = NULL;
+	cleanup(cleanup_report_) struct report *r = NULL;
+	struct err *e = store_open(o->file, STORE_READ, &store);
+
+	if (!e)
+		e = report_build(store, metrics, n, o->margin_pct, &r);
+	return e ? e : print_verdict(o, r, metrics, n);
+}
+
+struct err *cmd_validate(int argc, char **argv)
+{
+	struct options o = { .margin_pct = NAN };
+	struct metric *metrics;
+	size_t n;
+	struct err *e = parse_options(argc, argv, &o);
+
+	if (e)
+		return e;
+	if (o.help) {
+		fputs(usage, stdout);
+		return NULL;
+	}
+	e = metric_load_trial(o.metric, &metrics, &n);
+	if (e)
+		return e;
+	e = validate(&o, metrics, n);
+	metrics_free(metrics, n);
+	return e;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/compare/compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/cell/cell-format.h"
+
+/* Significant digits: more than any measurement has, and enough to compare with what was published. */
+#define DIGITS 6
+
+/* Below it something is told: a usual level of significance. */
+#define ALPHA 0.05
+
+const char *compare_number(char buf[32], double v)
+{
+	double size = fabs(v);
+
+	if (isnan(v))
+		return strcpy(buf, "-");
+	/* Written out where that is not longer: it is easier to compare by eye. */
+	if (size >= 1e-3 && size < 1e10) {
+		int decimals = DIGITS - 1 - (int)floor(log10(size));
+
+		snprintf(buf, 32, "%.*f", decimals < 0 ? 0 : decimals, v);
+	} else {
+		snprintf(buf, 32, "%.*g", DIGITS, v);
+	}
+	return buf;
+}
+
+/* A line of a table: label, number, interval, and what it means in few words. */
+static void add_row(struct strbuf *out, const char *label, double v, struct interval ci, const char *meaning)
+{
+	char value[32], lo[32], hi[32], interval[80] = "";
+
+	if (!isnan(ci.lo) || !isnan(ci.hi))
+		snprintf(interval, sizeof(interval), "[%s, %s]", compare_number(lo, ci.lo),
+			 compare_number(hi, ci.hi));
+	strbuf_addf(out, "  %-25s%13s  %-28s  %s\n", label, compare_number(value, v), interval, meaning);
+}
+
+/* An interval that belongs to no number. */
+static void add_bounds(struct strbuf *out, const char *label, struct interval bounds, const char *meaning)
+{
+	char lo[32], hi[32], text[80];
+
+	snprintf(text, sizeof(text), "[%s, %s]", compare_number(lo, bounds.lo),
+		 compare_number(hi, bounds.hi));
+	strbuf_addf(out, "  %-38s  %-28s  %s\n", label, text, meaning);
+}
+
+static void add_heading(struct strbuf *out, const char *heading)
+{
+	strbuf_addf(out, "\n%-42s95 %% confidence\n", heading);
+}
+
+static bool has_replicates(const struct agreement *a)
+{
+	return a->cells < a->n;
+}
+
+static void add_limits(struct strbuf *out, const struct agreement *a, const struct agreement_limits *l)
+{
+	add_row(out, "bias", l->bias, l->bias_ci, "mean difference");
+	add_row(out, "standard deviation", l->sd, INTERVAL_NONE, "of a single difference");
+	if (has_replicates(a)) {
+		add_row(out, "  between cells", l->sd_between, INTERVAL_NONE, "of cells' true differences");
+		add_row(out, "  within cells", l->sd_within, INTERVAL_NONE, "of replicates in a cell");
+	}
+	add_row(out, "lower limit of agreement", l->loa.lo, l->loa_lo_ci, "95 % of differences lie");
+	add_row(out, "upper limit of agreement", l->loa.hi, l->loa_hi_ci, "between these two limits");
+}
+
+static void add_differences(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
+{
+	char meaning[64];
+
+	add_heading(out, "Differences y - z, in the data's unit");
+	add_limits(out, a, &a->abs);
+	add_row(out, "change with the size", a->proportional_slope, a->proportional_ci,
+		"of y - z per mean of y and z");
+	if (isnan(a->pct.bias))
+		return;
+	add_heading(out, "Differences in percent of z");
+	add_limits(out, a, &a->pct);
+	snprintf(meaning, sizeof(meaning), "validated when within %g %%", s->params.margin_pct);
+	add_bounds(out, "limits at their widest", a->pct.outer, meaning);
+	snprintf(meaning, sizeof(meaning), "rejected when beyond %g %%", s->params.margin_pct);
+	add_bounds(out, "limits at their narrowest", a->pct.inner, meaning);
+	snprintf(meaning, sizeof(meaning), "< 0.05: bias within %g %%", s->params.margin_pct);
+	add_row(out, "p of two t tests (TOST)", a->tost_p, INTERVAL_NONE, meaning);
+}
+
+static void add_lines(struct strbuf *out, const struct agreement *a)
+{
+	const struct agreement_line *d = &a->deming, *w = &a->weighted_deming, *p = &a->passing_bablok;
+
+	add_heading(out, "Line y = intercept + slope z");
+	strbuf_adds(out, "  (agreement is slope 1 and intercept 0; unlike in ordinary regression z may have "
+			 "errors, as y)\n");
+	add_row(out, "Deming slope", d->slope, d->slope_ci, "where errors have one size");
+	add_row(out, "Deming intercept", d->intercept, d->intercept_ci, "at all z");
+	add_row(out, "weighted Deming slope", w->slope, w->slope_ci, "where errors grow with");
+	add_row(out, "weighted Deming intercept", w->intercept, w->intercept_ci, "z");
+	add_row(out, "Passing-Bablok slope", p->slope, p->slope_ci, "median of all slopes between");
+	add_row(out, "Passing-Bablok intercept", p->intercept, p->intercept_ci,
+		"points: bears with outliers");
+	add_row(out, "p of a line (CUSUM)", a->linearity_p, INTERVAL_NONE, "< 0.05: no straight line");
+	add_row(out, a->has_error_ratio ? "error ratio (estimated)" : "error ratio (assumed)", a->error_ratio,
+		INTERVAL_NONE, "variance, error of z / of y");
+	add_heading(out, "Distance from y = z");
+	add_row(out, "Lin's concordance (CCC)", a->ccc, a->ccc_ci, "1: each y is its z");
+}
+
+static void add_replicates_note(struct strbuf *out, const struct agreement *a,
+				const struct compare_subject *s)
+{
+	if (has_replicates(a))
+		strbuf_addf(out,
+			    "note: pairs of one cell are replicates, %.3g in each on average; each cell "
+			    "counts once\n",
+			    a->replicates_mean);
+	else if (s->has_cells)
+		strbuf_adds(out, "note: no cell has replicates; each pair counts by itself\n");
+	else
+		strbuf_adds(
+			out,
+			"note: each pair counts by itself; a column 'cell' would say which are replicates\n");
+}
+
+static void add_notes(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
+{
+	strbuf_adds(out, "\n");
+	add_replicates_note(out, a, s);
+	strbuf_addf(out, "note: Passing-Bablok %s\n",
+		    a->is_pb_enumerated ? "looked at all slopes" : "found slopes by counting their ranks");
+	if (a->linearity_p < ALPHA)
+		strbuf_adds(out, "warning: y is no straight line over z; slopes and intercepts say little\n");
+	if (a->proportional_ci.lo > 0 || a->proportional_ci.hi < 0)
+		strbuf_adds(out, "warning: the difference changes with the size; bias and limits in the "
+				 "data's unit hold "
+				 "at the mean\n");
+	if (isnan(a->pct.bias) && !isnan(a->abs.bias))
+		strbuf_adds(
+			out,
+			"warning: some z is not above 0; there are no percents, and nothing to compare the "
+			"margin with\n");
+}
+
+static void add_undecided(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
+{
+	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
+
+	if (more)
+		strbuf_addf(out, "undecided: about %zu more %s%s like %s would decide\n", more,
+			    s->has_cells ? "cell" : "pair", more > 1 ? "s" : "", more > 1 ? "these" : "this");
+	else
+		strbuf_addf(out, "undecided: %s\n", a->verdict_reason);
+}
+
+static void add_verdict(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
+{
+	strbuf_adds(out, "\n");
+	if (a->verdict == AGREEMENT_UNDECIDED)
+		add_undecided(out, a, s);
+	else
+		strbuf_addf(out, "%s: %s %g %% of z (at %g %% confidence)\n",
+			    agreement_verdict_name(a->verdict),
+			    a->verdict == AGREEMENT_VALIDATED ? "95 % of differences lie within"
+							      : "a limit of agreement lies beyond",
+			    s->params.margin_pct, 100 * s->params.confidence);
+}
+
+void compare_text(const struct agreement *a, const struct compare_subject *s, struct strbuf *out)
+{
+	format_clean(out, s->name);
+	strbuf_addf(out, ": %zu pairs", a->n);
+	if (s->has_cells)
+		strbuf_addf(out, " in %zu cell%s", a->cells, a->cells == 1 ? "" : "s");
+	strbuf_adds(out, ". Does y agree with the reference z?\n");
+	add_differences(out, a, s);
+	add_lines(out, a);
+	add_notes(out, a, s);
+	add_verdict(out, a, s);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_COMPARE_H
+#define SWAPCAL_COMPARE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "calibrate/stats/agreement.h"
+#include "harness/base/strbuf.h"
+
+/* How an agreement is told to people and to programs. The data have any unit, so numbers may have any size.
+ */
+
+#define COMPARE_SCHEMA_VERSION 1
+
+/** What was compared. */
+struct compare_subject {
+	const char *name; /**< of the file */
+	bool has_cells;   /**< it names them; else each pair is a cell of its own */
+	struct agreement_params params;
+};
+
+/** v with six significant digits, right for a column of such; "-" when it is NAN. */
+const char *compare_number(char buf[32], double v);
+
+/**
+ * Appends tables, notes and, as the last line, the verdict. Lines have at most 100 columns, but for that of
+ * the file's name.
+ */
+void compare_text(const struct agreement *a, const struct compare_subject *s, struct strbuf *out);
+
+/** Appends a JSON object. Numbers have all their digits; what is not defined or not finite is null. */
+void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out);
+
+/** Puts all of an agreement into a JSON object: what compare_json() has but for the subject. */
+void compare_json_members(const struct agreement *a, json_t *o);
+
+#endif

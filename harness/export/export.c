@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/export/export.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/proto.h"
+#include "harness/base/alloc.h"
+#include "harness/campaign/campaign.h"
+#include "harness/cell/cell-format.h"
+
+struct err *export_open(struct store *store, struct export **ret)
+{
+	cleanup(cleanup_export_) struct export *x = xcalloc(1, sizeof(*x));
+	struct err *e = store_cells(store, &x->cells, &x->cells_n);
+
+	if (!e)
+		e = store_probes(store, NULL, &x->probes, &x->probes_n);
+	if (!e)
+		e = store_pieces(store, &x->pieces, &x->pieces_n);
+	if (e)
+		return e;
+	*ret = take_ptr(x);
+	return NULL;
+}
+
+void export_close(struct export *x)
+{
+	store_pieces_free(x->pieces, x->pieces_n);
+	store_probes_free(x->probes, x->probes_n);
+	store_cells_free(x->cells, x->cells_n);
+	free(x);
+}
+
+const struct probe_record *export_find_probe(const struct export *x, int64_t id)
+{
+	for (size_t i = 0; i < x->probes_n; i++)
+		if (x->probes[i].id == id)
+			return &x->probes[i];
+	return NULL;
+}
+
+/* A member of the identity of a probe's cell; "" for a cell of an earlier plan, which the store does not
+ * tell. */
+static const char *cell_of(const struct export *x, const struct probe_record *probe, const char *key)
+{
+	for (size_t i = 0; probe && i < x->cells_n; i++)
+		if (strcmp(x->cells[i].key, probe->cell_key) == 0)
+			return cell_str(&x->cells[i], key);
+	return "";
+}
+
+static void add_name(struct strbuf *out, const struct store_piece *p)
+{
+	strbuf_addf(out, "%" PRId64 "/%u/", p->snapshot_id, p->pid);
+	format_clean(out, p->name);
+}
+
+void export_list_text(const struct export *x, int64_t probe_id, struct strbuf *out)
+{
+	const struct probe_record *probe = NULL;
+	int64_t snapshot_id = 0;
+
+	for (size_t i = 0; i < x->pieces_n; i++) {
+		const struct store_piece *p = &x->pieces[i];
+		cleanup_strbuf struct strbuf name = STRBUF_INIT;
+
+		if (probe_id && p->probe_id != probe_id)
+			continue;
+		if (!probe || probe->id != p->probe_id || snapshot_id != p->snapshot_id) {
+			probe = export_find_probe(x, p->probe_id);
+			snapshot_id = p->snapshot_id;
+			strbuf_addf(out, "%sprobe %" PRId64 " (%s", i ? "\n" : "", p->probe_id,
+				    probe ? outcome_name(probe->outcome) : "unknown");
+			strbuf_addf(out, ", cell %.12s): ", probe ? probe->cell_key : "");
+			format_clean(out, p->snapshot);
+			strbuf_adds(out, "\n");
+		}
+		add_name(&name, p);
+		strbuf_addf(out, "  %-32s %10" PRIu64 " bytes", strbuf_str(&name), p->len);
+		if (p->error) {
+			strbuf_adds(out, "  ");
+			format_clean(out, p->error);
+		}
+		strbuf_adds(out, "\n");
+	}
+}
+
+void export_list_csv(const struct export *x, struct strbuf *out)
+{
+	strbuf_adds(out,
+		    "piece,probe,cell,method,workload,outcome,snapshot_id,snapshot,pid,name,bytes,error\n");
+	for (size_t i = 0; i < x->pieces_n; i++) {
+		const struct store_piece *p = &x->pieces[i];
+		const struct probe_record *probe = export_find_probe(x, p->probe_id);
+		cleanup_strbuf struct strbuf piece = STRBUF_INIT;
+
+		add_name(&piece, p);
+		format_csv(out, strbuf_str(&piece));
+		strbuf_addf(out, ",%" PRId64 ",%.12s,", p->probe_id, probe ? probe->cell_key : "");
+		format_csv(out, cell_of(x, probe, "method"));
+		strbuf_adds(out, ",");
+		format_csv(out, cell_of(x, probe, "workload"));
+		strbuf_addf(out, ",%s,%" PRId64 ",", probe ? outcome_name(probe->outcome) : "",
+			    p->snapshot_id);
+		format_csv(out, p->snapshot);
+		strbuf_addf(out, ",%u,", p->pid);
+		format_csv(out, p->name);
+		strbuf_addf(out, ",%" PRIu64 ",", p->len);
+		format_csv(out, p->error ? p->error : "");
+		strbuf_adds(out, "\n");
+	}
+}
+
+static json_t *piece_json(const struct export *x, const struct store_piece *p)
+{
+	const struct probe_record *probe = export_find_probe(x, p->probe_id);
+	cleanup_strbuf struct strbuf piece = STRBUF_INIT;
+	char cell[13] = "";
+
+	add_name(&piece, p);
+	if (probe)
+		memcpy(cell, probe->cell_key, 12);
+	return json_pack("{s:s, s:I, s:s, s:o, s:o, s:s, s:I, s:o, s:I, s:o, s:I, s:o}", "piece",
+			 strbuf_str(&piece), "probe", (json_int_t)p->probe_id, "cell", cell, "method",
+			 format_json_string(cell_of(x, probe, "method")), "workload",
+			 format_json_string(cell_of(x, probe, "workload")), "outcome",
+			 probe ? outcome_name(probe->outcome) : "", "snapshot_id", (json_int_t)p->snapshot_id,
+			 "snapshot", format_json_string(p->snapshot), "pid", (json_int_t)p->pid, "name",
+			 format_json_string(p->name), "bytes", (json_int_t)p->len, "error",
+			 p->error ? format_json_string(p->error) : json_null());
+}
+
+void export_list_json(const struct export *x, struct strbuf *out)
+{
+	json_t *pieces = json_array();
+
+	for (size_t i = 0; i < x->pieces_n; i++)
+		json_array_append_new(pieces, piece_json(x, &x->pieces[i]));
+
+	cleanup(cleanup_json_) json_t *root =
+		json_pack("{s:s, s:i, s:o}", "tool_version", SWAPCAL_VERSION, "schema_version",
+			  STORE_SCHEMA_VERSION, "pieces", pieces);
+	cleanup_free char *text = json_dumps(root, JSON_INDENT(1));
+
+	strbuf_adds(out, text);
+	strbuf_adds(out, "\n");
+}
+
+struct err *export_find(const struct export *x, const char *piece, const struct store_piece **ret)
+{
+	for (size_t i = 0; i < x->pieces_n; i++) {
+		cleanup_free char *name = xasprintf("%" PRId64 "/%u/%s", x->pieces[i].snapshot_id,
+						    x->pieces[i].pid, x->pieces[i].name);
+
+		if (strcmp(name, piece) != 0)
+			continue;
+		*ret = &x->pieces[i];
+		return NULL;
+	}
+	return err_new_kind(ERR_USAGE, "there is no piece '%s'; 'swapcal export FILE' lists them", piece);
+}

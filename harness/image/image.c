@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/image/image.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/base/log.h"
+#include "harness/base/proc.h"
+#include "harness/image/image-cache.h"
+#include "harness/image/manifest.h"
+#include "harness/image/rootdisk.h"
+#include "harness/image/rootfs.h"
+
+#define STEPS 4
+
+/* mmdebstrap downloads some 100 MB; on a slow line that may take long, but a dead one must end. */
+#define MMDEBSTRAP_TIMEOUT_S 3600
+
+/* One build. */
+struct build {
+	const struct image_recipe *recipe;
+	const struct image_build_options *options;
+	const char *key;
+	bool kvm_works;
+	char *work;     /**< our private directory */
+	char *image;    /**< work/image: becomes the image */
+	char *tar;      /**< what mmdebstrap makes */
+	char *root_tar; /**< what goes on the root disk */
+	struct rootfs root;
+	struct modules modules;
+	struct timespec start;
+	const char *step;
+};
+
+static void build_deinit(struct build *b)
+{
+	log_progress_end();
+	if (b->work) {
+		/* What cannot be removed now is removed by the next build. */
+		struct err *e = file_remove_tree(b->work);
+
+		if (e)
+			log_note("%s", err_message(e));
+		err_free(e);
+	}
+	free(b->work);
+	free(b->image);
+	free(b->tar);
+	free(b->root_tar);
+	rootfs_deinit(&b->root);
+	modules_deinit(&b->modules);
+}
+
+static double elapsed_s(const struct build *b)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - b->start.tv_sec) + (double)(now.tv_nsec - b->start.tv_nsec) / 1e9;
+}
+
+static void tell(const struct image_build_options *options, const char *text)
+{
+	if (options->progress)
+		options->progress(options->progress_arg, text);
+}
+
+static bool is_cancelled(const struct build *b)
+{
+	return b->options->cancelled && b->options->cancelled();
+}
+
+/** Announces a step; an error when the build is to end. */
+static struct err *begin_step(struct build *b, int number, const char *step)
+{
+	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step, elapsed_s(b));
+
+	if (is_cancelled(b))
+		return cancel_error();
+	b->step = step;
+	tell(b->options, text);
+	return NULL;
+}
+
+static void show_line(void *arg, const char *line)
+{
+	const struct build *b = arg;
+
+	/* mmdebstrap marks its lines: I, W, E. */
+	if (strncmp(line, "I: ", 3) == 0)
+		line += 3;
+	log_progress("image %s: %s: %.60s", b->recipe->name, b->step, line);
+}
+
+static char *include_option(const struct image_recipe *r)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_addf(&sb, "--include=%s", r->kernel);
+	for (size_t i = 0; i < r->packages_count; i++)
+		strbuf_addf(&sb, ",%s", r->packages[i]);
+	return strbuf_steal(&sb);
+}
+
+static struct err *run_mmdebstrap(struct build *b)
+{
+	cleanup_free char *include = include_option(b->recipe);
+	cleanup_free char *tmpdir = xasprintf("TMPDIR=%s", b->work);
+	/* Without root mmdebstrap works as other users, who cannot enter our directory. */
+	bool is_root = geteuid() == 0;
+	const char *const argv[] = {
+		"mmdebstrap",
+		"--variant=minbase",
+		"--format=tar",
+		include,
+		/* Never needed in a guest, and a good part of the time to unpack. */
+		"--dpkgopt=path-exclude=/usr/share/doc/*",
+		"--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/info/*",
+		"--dpkgopt=path-exclude=/usr/share/locale/*",
+		/* The result is a tar: no need to wait for the disk at each file. */
+		"--dpkgopt=force-unsafe-io",
+		"--aptopt=Acquire::Languages \"none\"",
+		b->recipe->suite,
+		b->tar,
+		b->recipe->mirror,
+		NULL,
+	};
+	/* INITRD=No: the kernel package makes no initramfs; ours is made at run time. */
+	const char *const env[] = { "INITRD=No", "LC_ALL=C.UTF-8", is_root ? tmpdir : NULL, NULL };
+	struct proc_job job = {
+		.argv = argv,
+		.env = env,
+		.private_mounts = is_root,
+		.timeout_s = MMDEBSTRAP_TIMEOUT_S,
+		.line = show_line,
+		.line_arg = b,
+		.cancelled = b->options->cancelled,
+	};
+
+	return proc_run(&job);
+}
+
+static struct err *split_root(struct build *b, const struct workloads *workloads)
+{
+	const struct image_recipe *r = b->recipe;
+	cleanup_free char *vmlinuz = xasprintf("%s/vmlinuz", b->image);
+	cleanup_free char *config = xasprintf("%s/config", b->image);
+	cleanup_free char *modules = xasprintf("%s/modules", b->image);
+	struct err *e = rootfs_split(b->tar, workloads, b->root_tar, vmlinuz, &b->root);
+
+	if (!e)
+		e = file_write_atomic(config, strbuf_str(&b->root.config), b->root.config.len, 0644);
+	if (!e)
+		e = modules_resolve(strbuf_str(&b->root.modules_dep), strbuf_str(&b->root.modules_builtin),
+				    r->modules, r->modules_count, &b->modules);
+	if (!e)
+		e = file_mkdirs(modules, 0755);
+	if (!e)
+		e = rootfs_extract_modules(b->tar, b->root.release, &b->modules, modules);
+	return e;
+}
+
+static struct err *make_disk(struct build *b)
+{
+	cleanup_free char *disk = xasprintf("%s/root.qcow2", b->image);
+	struct rootdisk_job job = {
+		.tar = b->root_tar,
+		.disk = disk,
+		.label = "swapcal-root",
+		.tmpdir = b->work,
+		/* A quarter and 64 MiB more for the file system's tables; a qcow2 has no unused blocks. */
+		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,
+		.inodes = b->root.entries + b->root.entries / 4 + 1024,
+		.force_tcg = !b->kvm_works,
+		.cancelled = b->options->cancelled,
+		.line = show_line,
+		.line_arg = b,
+	};
+	struct err *e = rootdisk_make(&job);
+
+	if (!e && chmod(disk, 0644))
+		e = err_errno(errno, "'%s'", disk);
+	return e;
+}
+
+/* Of `mmdebstrap --version`, which prints "mmdebstrap 1.3.5". */
+static void take_version(void *arg, const char *line)
+{
+	const char *space = strrchr(line, ' ');
+	char **version = arg;
+
+	free(*version);
+	*version = xstrdup(space ? space + 1 : line);
+}
+
+static struct err *describe_image(struct build *b, const struct workloads *workloads)
+{
+	static const char *const argv[] = { "mmdebstrap", "--version", NULL };
+	cleanup_free char *mmdebstrap = xstrdup("unknown");
+	cleanup_free char *libguestfs = rootdisk_version();
+	struct proc_job job = {
+		.argv = argv, .timeout_s = 60, .line = take_version, .line_arg = &mmdebstrap
+	};
+	struct err *e = proc_run(&job);
+
+	if (e)
+		return e;
+	return manifest_write(b->image, b->recipe, b->key, &b->root, &b->modules, workloads, mmdebstrap,
+			      libguestfs);
+}
+
+static struct err *run_steps(struct build *b, const struct workloads *workloads)
+{
+	struct err *e = begin_step(b, 1, "installing packages");
+
+	if (!e)
+		e = run_mmdebstrap(b);
+	if (!e)
+		e = begin_step(b, 2, "taking the kernel and its modules out");
+	if (!e)
+		e = split_root(b, workloads);
+	if (!e)
+		e = begin_step(b, 3, "making the root disk");
+	if (!e)
+		e = make_disk(b);
+	if (!e)
+		e = begin_step(b, 4, "checksums and manifest");
+	if (!e)
+		e = describe_image(b, workloads);
+	return e;
+}
+
+static struct err *check_host(void)
+{
+	if (!proc_program_exists("mmdebstrap"))
+		return err_new_kind(ERR_HOST, "mmdebstrap is missing: run 'apt-get install mmdebstrap'");
+	if (!proc_program_exists("qemu-img"))
+		return err_new_kind(ERR_HOST, "qemu-img is missing: run 'apt-get install qemu-utils'");
+	return rootdisk_check_host();
+}
+
+static struct err *build_locked(const struct image_recipe *recipe, const struct image_build_options *options,
+				const char *key, const struct workloads *workloads)
+{
+	cleanup(build_deinit) struct build b = { .recipe = recipe, .options = options, .key = key };
+	struct err *e = image_cache_workdir(&b.work);
+
+	if (e)
+		return e;
+	b.image = xasprintf("%s/image", b.work);
+	b.tar = xasprintf("%s/all.tar", b.work);
+	b.root_tar = xasprintf("%s/root.tar", b.work);
+	clock_gettime(CLOCK_MONOTONIC, &b.start);
+	b.kvm_works = options->kvm_works();
+	e = file_mkdirs(b.image, 0755);
+	if (!e)
+		e = run_steps(&b, workloads);
+	if (!e && is_cancelled(&b))
+		e = cancel_error();
+	if (e)
+		return e;
+	return image_cache_publish(b.image, recipe->name, key);
+}
+
+static void tell_waiting(void *arg)
+{
+	tell(arg, "waiting for another build to end");
+}
+
+/** The image from the cache, unless a build is forced; NULL when it must be built. */
+static struct err *get_cached(const struct image_recipe *recipe, const struct image_build_options *options,
+			      const char *key, struct image **ret)
+{
+	*ret = NULL;
+	return options->force ? NULL : image_cache_get(recipe->name, key, ret);
+}
+
+/** Builds under the lock, unless another build made the image while we waited for it. */
+static struct err *build(const struct image_recipe *recipe, const struct image_build_options *options,
+			 const char *key, const struct workloads *workloads, struct image **ret,
+			 bool *ret_was_cached)
+{
+	cleanup_close int lock = -1;
+	struct err *e = check_host();
+
+	if (!e)
+		e = image_cache_lock(options->cancelled, tell_waiting, (void *)options, &lock);
+	if (!e)
+		e = get_cached(recipe, options, key, ret);
+	if (e)
+		return e;
+	*ret_was_cached = *ret != NULL;
+	if (*ret)
+		return NULL;
+	e = build_locked(recipe, options, key, workloads);
+	if (!e)
+		e = image_cache_get(recipe->name, key, ret);
+	if (!e && !*ret)
+		e = err_new("the finished image is not whole");
+	return e;
+}
+
+struct err *image_build(const struct image_recipe *recipe, const struct image_build_options *options,
+			struct image **ret, bool *ret_was_cached)
+{
+	cleanup(workloads_deinit) struct workloads workloads = { 0 };
+	cleanup(cleanup_image_) struct image *image = NULL;
+	bool was_cached = true;
+	char key[65];
+	struct err *e = workloads_load(options->workload_dir, &workloads);
+
+	if (e)
+		return e;
+	image_cache_key(recipe, &workloads, key);
+	e = get_cached(recipe, options, key, &image);
+	if (!e && !image)
+		e = build(recipe, options, key, &workloads, &image, &was_cached);
+	if (!e)
+		e = image_cache_touch(image);
+	if (e)
+		return err_wrap(e, "image '%s'", recipe->name);
+	*ret = take_ptr(image);
+	*ret_was_cached = was_cached;
+	return NULL;
+}

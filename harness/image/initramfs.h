@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_INITRAMFS_H
+#define SWAPCAL_INITRAMFS_H
+
+#include "harness/base/err.h"
+#include "harness/image/image.h"
+
+/**
+ * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0600: /init (the agent),
+ * /ballast, /known, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs.
+ * The programs are those embedded in this binary. Same input, same bytes.
+ */
+struct err *initramfs_write(const struct image *image, const char *path) must_check;
+
+/** The guest programs in this binary (embed.S). Their bytes live as long as the process. */
+struct initramfs_blob {
+	const unsigned char *data;
+	size_t len;
+};
+struct initramfs_blob initramfs_agent(void);
+struct initramfs_blob initramfs_ballast(void);
+struct initramfs_blob initramfs_known(void);
+
+#endif

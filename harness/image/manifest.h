@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_MANIFEST_H
+#define SWAPCAL_MANIFEST_H
+
+#include <jansson.h>
+
+#include "harness/base/err.h"
+#include "harness/image/image.h"
+#include "harness/image/modules.h"
+#include "harness/image/rootfs.h"
+
+/** Writes DIR/manifest.json (its form: see image.h) for the finished files in dir. */
+struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key,
+			   const struct rootfs *root, const struct modules *modules,
+			   const struct workloads *workloads, const char *mmdebstrap_version,
+			   const char *libguestfs_version) must_check;
+
+/**
+ * Reads DIR/manifest.json and checks what others rely on: that the members image.h tells of are there, and
+ * that the files exist and have their recorded sizes.
+ */
+struct err *manifest_load(const char *dir, json_t **ret) must_check;
+
+#endif

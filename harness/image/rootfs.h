@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_ROOTFS_H
+#define SWAPCAL_ROOTFS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+#include "harness/image/modules.h"
+#include "harness/image/workloads.h"
+
+/*
+ * The tar that mmdebstrap makes, taken apart with libarchive: what the guest's root disk gets, and the
+ * kernel, which stays outside.
+ */
+
+struct rootfs {
+	char *release;        /**< of the kernel */
+	struct strbuf config; /**< texts of files of the same names */
+	struct strbuf modules_dep;
+	struct strbuf modules_builtin;
+	struct strbuf dpkg_status;
+	struct strbuf programs; /**< names in /usr/bin, each after and before a newline */
+	uint64_t entries;       /**< files, directories and links of the root */
+	uint64_t bytes;         /**< their data, each rounded up to 4 KiB */
+};
+
+void rootfs_deinit(struct rootfs *r);
+
+/**
+ * Reads the tar and writes two files: root_tar, the root without kernel, documentation and caches but with
+ * the workloads; and vmlinuz.
+ */
+struct err *rootfs_split(const char *tar, const struct workloads *workloads, const char *root_tar,
+			 const char *vmlinuz, struct rootfs *ret) must_check;
+
+/**
+ * Writes a tar of these files and the directories they are in, owned by root, as old as time. *ret_entries
+ * and *ret_bytes as in struct rootfs.
+ */
+struct err *rootfs_pack(const struct workloads *files, const char *tar, uint64_t *ret_entries,
+			uint64_t *ret_bytes) must_check;
+
+/** Writes the modules of a kernel release to DIR/NN-name.ko, decompressed. DIR must exist. */
+struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
+				   const char *dir) must_check;
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/image/userdisk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/base/hash.h"
+#include "harness/base/log.h"
+#include "harness/base/strbuf.h"
+#include "harness/image/build-cache.h"
+#include "harness/image/rootfs.h"
+
+/* To be changed whenever the same files would make another disk. */
+#define BUILDER_VERSION 1
+
+#define PART      "workloads"
+#define DISK_NAME "disk.qcow2"
+
+/*
+ * What an ext4 takes for itself beside a quarter more than its files, and for each of them: an inode, and a
+ * block when it is a directory. A qcow2 has no unused blocks.
+ */
+#define OVERHEAD_BYTES  (8u << 20)
+#define ENTRY_BYTES     (4096u + 256u)
+#define OVERHEAD_INODES 64
+
+void userdisk_key(const struct workloads *files, char key[65])
+{
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
+
+	/* Each name after its length, so that no two lists look the same. */
+	strbuf_addf(&sb, "builder %d\n", BUILDER_VERSION);
+	for (size_t i = 0; i < files->n; i++) {
+		const struct workload_file *f = &files->files[i];
+		char content[65];
+
+		hash_sha256(strbuf_str(&f->text), f->text.len, content);
+		strbuf_addf(&sb, "%zu %s %d %s\n", strlen(f->name), f->name, f->executable, content);
+	}
+	hash_sha256(strbuf_str(&sb), sb.len, key);
+}
+
+json_t *userdisk_describe(const struct workloads *files)
+{
+	json_t *list = json_object();
+	char key[65];
+
+	for (size_t i = 0; i < files->n; i++) {
+		char content[65];
+
+		hash_sha256(strbuf_str(&files->files[i].text), files->files[i].text.len, content);
+		/* A name that is no text is left out; the key has it. */
+		json_object_set_new(list, files->files[i].name, json_string(content));
+	}
+	userdisk_key(files, key);
+	return json_pack("{s:s, s:o}", "key", key, "files", list);
+}
+
+/** The path of the disk of that key when there is one, now used last; else NULL. */
+static struct err *find(const char *key, char **ret)
+{
+	cleanup_free char *dir = NULL;
+	struct err *e = build_cache_dir(PART, &dir);
+
+	if (e)
+		return e;
+
+	cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, key);
+	bool is_there = file_exists(path);
+
+	/* Of another user's cache, mounted read-only: who can read it may use it. */
+	if (is_there && utimensat(AT_FDCWD, path, NULL, 0) && errno != EROFS && errno != EACCES &&
+	    errno != EPERM)
+		return err_errno(errno, "cannot touch '%s'", path);
+	*ret = is_there ? take_ptr(path) : NULL;
+	return NULL;
+}
+
+/** Removes the disks that nobody has asked for in a long time. */
+static struct err *remove_unused(void)
+{
+	cleanup_free char *dir = NULL;
+	struct err *e = build_cache_dir(PART, &dir);
+	DIR *d = e ? NULL : opendir(dir);
+	time_t oldest = time(NULL) - (time_t)USERDISK_KEPT_DAYS * 24 * 3600;
+
+	if (!e && !d)
+		return err_errno(errno, "cannot read directory '%s'", dir);
+	for (struct dirent *entry; !e && (entry = readdir(d));) {
+		cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, entry->d_name);
+		struct stat st;
+		bool was_there;
+
+		if (entry->d_name[0] == '.' || stat(path, &st) || st.st_mtime >= oldest)
+			continue;
+		e = build_cache_remove(PART, entry->d_name, &was_there);
+	}
+	if (d)
+		closedir(d);
+	return e;
+}
+
+static void show_line(void *arg, const char *line)
+{
+	(void)arg;
+	log_progress("workloads: %.60s", line);
+}
+
+/** Makes work/disk/DISK_NAME; all else in work is of no more use then. */
+static struct err *make_disk(const struct workloads *files, const struct userdisk_options *options,
+			     const char *work)
+{
+	cleanup_free char *tar = xasprintf("%s/files.tar", work);
+	cleanup_free char *dir = xasprintf("%s/disk", work);
+	cleanup_free char *disk = xasprintf("%s/" DISK_NAME, dir);
+	uint64_t entries = 0, bytes = 0;
+	struct err *e = file_mkdirs(dir, 0755);
+
+	if (!e)
+		e = rootfs_pack(files, tar, &entries, &bytes);
+	if (e)
+		return e;
+
+	struct rootdisk_job job = {
+		.tar = tar,
+		.disk = disk,
+		.label = "swapcal-user",
+		.tmpdir = work,
+		.size_bytes = (bytes + bytes / 4 + entries * ENTRY_BYTES + OVERHEAD_BYTES) >> 20 << 20,
+		.inodes = entries + OVERHEAD_INODES,
+		.force_tcg = options->force_tcg,
+		.cancelled = options->cancelled,
+		.line = show_line,
+	};
+
+	log_note("making a disk of %zu workload files, %" PRIu64 " KiB", files->n, bytes / 1024);
+	e = (options->make ? options->make : rootdisk_make)(&job);
+	log_progress_end();
+	if (!e && chmod(disk, 0600))
+		e = err_errno(errno, "'%s'", disk);
+	return e;
+}
+
+static struct err *build_locked(const struct workloads *files, const struct userdisk_options *options,
+				const char *key)
+{
+	cleanup_free char *work = NULL;
+	struct err *e = build_cache_workdir(PART, &work);
+
+	if (e)
+		return e;
+	e = make_disk(files, options, work);
+	if (!e && options->cancelled && options->cancelled())
+		e = cancel_error();
+	if (!e) {
+		cleanup_free char *disk = xasprintf("%s/disk", work);
+
+		e = build_cache_publish(PART, disk, key);
+	}
+
+	/* What cannot be removed now is removed by the next build. */
+	struct err *left = file_remove_tree(work);
+
+	if (left)
+		log_note("%s", err_message(left));
+	err_free(left);
+	return e ? e : remove_unused();
+}
+
+static void tell_waiting(void *arg)
+{
+	(void)arg;
+	log_note("waiting for another build of workloads to end");
+}
+
+static struct err *build(const struct workloads *files, const struct userdisk_options *options,
+			 const char *key, char **ret)
+{
+	cleanup_close int lock = -1;
+	struct err *e = options->make ? NULL : rootdisk_check_host();
+
+	if (!e)
+		e = build_cache_lock(PART, options->cancelled, tell_waiting, NULL, &lock);
+	/* Another build may have made it while we waited. */
+	if (!e)
+		e = find(key, ret);
+	if (e || *ret)
+		return e;
+	e = build_locked(files, options, key);
+	if (!e)
+		e = find(key, ret);
+	if (!e && !*ret)
+		e = err_new("the finished disk is not there");
+	return e;
+}
+
+struct err *userdisk_find_or_build(const struct workloads *files, const struct userdisk_options *options,
+				   char **ret)
+{
+	cleanup_free char *path = NULL;
+	char key[65];
+
+	userdisk_key(files, key);
+
+	struct err *e = find(key, &path);
+
+	if (!e && !path)
+		e = build(files, options, key, &path);
+	if (e)
+		return err_wrap(e, "disk of workloads");
+	*ret = take_ptr(path);
+	return NULL;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/clock.h"
+#include "harness/measure/measure-internal.h"
+#include "harness/query/query.h"
+
+/* Queries cost less for many samples at once; until they run, the rows wait in memory (some 400 bytes each).
+ */
+#define BATCH_SAMPLES 64
+#define BATCH_ROWS    50000
+
+/* The probe of all snapshots: metrics that compare probes have one. */
+#define PROBE_ID 1
+
+/* Of the machine, named as in the guest. */
+static const struct {
+	const char *name, *file;
+} machine_files[] = {
+	{ "meminfo", "meminfo" },
+	{ "vmstat", "vmstat" },
+	{ "zoneinfo", "zoneinfo" },
+	{ "swaps", "swaps" },
+	{ "pressure/memory", "pressure/memory" },
+	{ "pressure/io", "pressure/io" },
+	{ "pressure/cpu", "pressure/cpu" },
+	{ "slabinfo", "slabinfo" },
+	{ "buddyinfo", "buddyinfo" },
+	{ "mountinfo", "self/mountinfo" },
+};
+
+#define MACHINE_FILES (sizeof(machine_files) / sizeof(machine_files[0]))
+
+struct taken {
+	int64_t t_us;
+	enum measure_kind kind;
+};
+
+struct sampler {
+	const struct measure_metrics *metrics;
+	struct views *views;
+	struct strbuf baseline[MACHINE_FILES];
+	const char *pages_missing;
+
+	/* The samples in views; their snapshot_id is first_id + their place. */
+	struct taken taken[BATCH_SAMPLES];
+	size_t taken_n;
+	int64_t first_id;
+
+	struct measure_series (*series)[MEASURE_KINDS]; /* a row for each metric */
+	struct measure_cpu cpu;
+	size_t samples[MEASURE_KINDS];
+	int64_t spent_us, last_cost_us; /* in samples; the last one, and the queries that came with it */
+	int64_t first_timed_us, last_timed_us;
+	size_t vanished, unreadable;
+	uint64_t peak_rss_kib;
+};
+
+struct sampler *sampler_create(const struct measure_metrics *metrics)
+{
+	struct sampler *s = xcalloc(1, sizeof(*s));
+
+	s->metrics = metrics;
+	s->views = views_create(metrics->set);
+	s->series = xcalloc(metrics->n, sizeof(*s->series));
+	s->first_id = 1;
+	s->pages_missing = procfs_pages_missing("/proc");
+	for (size_t i = 0; i < MACHINE_FILES; i++)
+		if (views_want_baseline(s->views, machine_files[i].name) &&
+		    procfs_read("/proc", 0, machine_files[i].file, &s->baseline[i]))
+			strbuf_clear(&s->baseline[i]);
+	return s;
+}
+
+void sampler_destroy(struct sampler *s)
+{
+	views_destroy(s->views);
+	for (size_t i = 0; i < MACHINE_FILES; i++)
+		strbuf_deinit(&s->baseline[i]);
+	measure_cpu_deinit(&s->cpu);
+	free(s->series);
+	free(s);
+}
+
+/* What this machine does not have, or not for us, is no gap in the evidence: it has no value. */
+static void add_machine(struct sampler *s)
+{
+	for (size_t i = 0; i < MACHINE_FILES; i++) {
+		const char *name = machine_files[i].name;
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+		if (views_want(s->views, 0, name) &&
+		    procfs_read("/proc", 0, machine_files[i].file, &text) == 0)
+			views_add(s->views, 0, name, strbuf_str(&text), text.len);
+		if (s->baseline[i].len)
+			views_add_baseline(s->views, name, s->baseline[i].data, s->baseline[i].len);
+	}
+}
+
+static void add_process(struct sampler *s, const struct measure_process *p)
+{
+	unsigned pid = (unsigned)p->stat.pid;
+
+	if (views_want(s->views, pid, "stat"))
+		views_add(s->views, pid, "stat", strbuf_str(&p->stat_text), p->stat_text.len);
+	for (int i = 0; i < PIECES; i++) {
+		const char *name = measure_piece_names[i];
+
+		if (p->errors[i] == 0 && views_want(s->views, pid, name))
+			views_add(s->views, pid, name, strbuf_str(&p->pieces[i]), p->pieces[i].len);
+		/* A kernel without that file says "no such file"; anything else is a gap. */
+		else if (p->errors[i] > 0 && p->errors[i] != ENOENT)
+			views_add_failed(s->views, pid, name);
+	}
+}
+
+/* Adds the process to the snapshot, which it begins when it is the first one that can be read. */
+static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_begun)
+{
+	cleanup(measure_process_deinit) struct measure_process p = { 0 };
+
+	enum measure_process_result result = measure_process_read(pid, s->views, !s->pages_missing, &p);
+
+	s->vanished += result == PROCESS_VANISHED;
+	if (result != PROCESS_READ)
+		return;
+	measure_cpu_add(&s->cpu, &p.stat, s->samples[MEASURE_TIMED] + s->samples[MEASURE_CHECKPOINT] == 0);
+	if (p.errors[PIECE_SMAPS])
+		s->unreadable++;
+	if (is_main && measure_process_peak_kib(&p) > s->peak_rss_kib)
+		s->peak_rss_kib = measure_process_peak_kib(&p);
+	if (!*has_begun) {
+		/* One that may not be read is no beginning: a sample of nothing would count as 0. */
+		if (p.errors[PIECE_SMAPS])
+			return;
+		views_begin(s->views, s->first_id + (int64_t)s->taken_n, PROBE_ID, "measure");
+		add_machine(s);
+		*has_begun = true;
+	}
+	add_process(s, &p);
+}
+
+static struct err *apply_metric(struct sampler *s, struct query *q, size_t i)
+{
+	struct query_text text = metric_query(&s->metrics->metrics[i]);
+	cleanup_free struct metric_value *values = NULL;
+	size_t n;
+	struct err *e = query_metric(q, &text, &values, &n);
+
+	for (size_t j = 0; !e && j < n; j++) {
+		int64_t k = values[j].snapshot_id - s->first_id;
+
+		assert(k >= 0 && k < (int64_t)s->taken_n);
+		measure_series_add(&s->series[i][s->taken[k].kind], s->taken[k].t_us, values[j].y_kib);
+	}
+	return e;
+}
+
+/* Applies the metrics to the samples in views, and empties these. */
+static struct err *apply_metrics(struct sampler *s)
+{
+	cleanup(cleanup_query_) struct query *q = NULL;
+	struct err *e = s->taken_n ? query_open(s->views, &q) : NULL;
+
+	for (size_t i = 0; !e && q && i < s->metrics->n; i++)
+		e = apply_metric(s, q, i);
+	if (q)
+		query_close(take_ptr(q));
+	views_destroy(s->views);
+	s->views = views_create(s->metrics->set);
+	s->first_id += (int64_t)s->taken_n;
+	s->taken_n = 0;
+	return e;
+}
+
+static bool is_batch_full(const struct sampler *s)
+{
+	size_t rows = 0;
+
+	for (int view = 0; view < VIEW_COUNT; view++)
+		rows += views_rows(s->views, view);
+	return s->taken_n == BATCH_SAMPLES || rows >= BATCH_ROWS;
+}
+
+static void note_taken(struct sampler *s, int64_t t_us, enum measure_kind kind)
+{
+	s->taken[s->taken_n++] = (struct taken){ t_us, kind };
+	if (kind == MEASURE_TIMED) {
+		if (!s->samples[kind])
+			s->first_timed_us = t_us;
+		s->last_timed_us = t_us;
+	}
+	s->samples[kind]++;
+}
+
+struct err *sampler_take(struct sampler *s, const struct proctree *tree, pid_t first, enum measure_kind kind)
+{
+	int64_t start_us = clock_us();
+	struct err *e = NULL;
+	bool has_begun = false;
+
+	for (size_t i = 0; i < tree->n; i++)
+		take_process(s, tree->pids[i], tree->pids[i] == first, &has_begun);
+	if (has_begun) {
+		views_end(s->views);
+		note_taken(s, start_us, kind);
+		if (is_batch_full(s))
+			e = apply_metrics(s);
+	}
+	s->last_cost_us = clock_us() - start_us;
+	s->spent_us += s->last_cost_us;
+	return e;
+}
+
+void sampler_costs(const struct sampler *s, int64_t *ret_spent_us, int64_t *ret_last_us)
+{
+	*ret_spent_us = s->spent_us;
+	*ret_last_us = s->last_cost_us;
+}
+
+struct err *sampler_finish(struct sampler *s, struct measure_run *run)
+{
+	struct err *e = apply_metrics(s);
+	size_t timed = s->samples[MEASURE_TIMED], all = timed + s->samples[MEASURE_CHECKPOINT];
+
+	run->stats = xcalloc(s->metrics->n, sizeof(*run->stats));
+	for (size_t i = 0; i < s->metrics->n; i++)
+		for (int kind = 0; kind < MEASURE_KINDS; kind++)
+			run->stats[i][kind] = measure_series_stat(&s->series[i][kind], kind);
+	memcpy(run->samples, s->samples, sizeof(run->samples));
+	run->sample_ms = all ? (double)s->spent_us / 1000 / (double)all : 0;
+	run->interval_ms =
+		timed > 1 ? (double)(s->last_timed_us - s->first_timed_us) / 1000 / (double)(timed - 1) : 0;
+	run->vanished = s->vanished;
+	run->unreadable = s->unreadable;
+	run->peak_rss_kib = s->peak_rss_kib;
+	run->pages_missing = s->pages_missing;
+	return e;
+}
+
+void sampler_cpu(const struct sampler *s, double *ret_user_s, double *ret_system_s)
+{
+	measure_cpu_sum(&s->cpu, ret_user_s, ret_system_s);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_PLAN_H
+#define SWAPCAL_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "calibrate/evidence/known.h"
+#include "calibrate/evidence/onset.h"
+#include "harness/base/err.h"
+#include "harness/image/image.h"
+#include "harness/image/interpreters.h"
+#include "harness/image/workloads.h"
+#include "harness/base/yaml.h"
+
+/** Largest number of values one key of a plan may list. */
+#define PLAN_LIST_MAX 64
+
+/** Bounds of ram_mib: a Debian cloud kernel does not unpack below the lower one. */
+#define PLAN_RAM_MIN_MIB 32
+#define PLAN_RAM_MAX_MIB 65536
+
+/** Largest number of processes of a workload: each has a line of its own to the agent. */
+#define PLAN_PROCESSES_MAX 32
+
+struct plan_uints {
+	unsigned v[PLAN_LIST_MAX];
+	size_t n;
+};
+
+struct plan_strings {
+	const char *v[PLAN_LIST_MAX];
+	size_t n;
+};
+
+/** How a load meets a guest. */
+enum method {
+	METHOD_THRESHOLD,
+	METHOD_GROWTH,
+	METHOD_POPULATION,
+	METHOD_DISPLACEMENT,
+	METHOD_RAM,
+};
+
+const char *method_name(enum method method);
+
+/** Largest number of methods, for arrays. */
+#define METHOD_COUNT (METHOD_RAM + 1)
+
+/** One entry of `loads`: its lists multiply. Either a workload or, when kinds_n > 0, known-answer loads. */
+struct plan_load {
+	enum known_kind kinds[KNOWN_COUNT];
+	size_t kinds_n;
+	unsigned mib, children, dirty_pct; /**< of known-answer loads; see struct known_spec */
+
+	/* Of a workload. */
+	struct plan_strings workloads, interpreters;
+	struct plan_uints processes;
+	struct plan_strings launch, sizes, activity;
+	bool has_checkpoints; /**< it speaks the checkpoint protocol */
+
+	bool methods[METHOD_COUNT]; /**< those that run it */
+};
+
+/** A plan as written, checked, with defaults filled in. Strings are borrowed from the file. */
+struct plan {
+	struct yaml_file *file;
+	const char *text;
+	const char *name;
+	struct plan_strings images;
+	struct interpreters interpreters; /**< those that come with swapcal, and the plan's own */
+	const char *workloads_dir;        /**< of workloads of the plan's own, as written; NULL: none */
+	struct workloads own; /**< what is in it, and its key (see userdisk.h), once they are read */
+	char own_key[65];
+	struct plan_uints ram_mib, swappiness, vcpus;
+	struct plan_uints min_free_kib; /**< 0: as the kernel has it */
+	struct plan_strings thp;
+	struct plan_strings swap; /**< what swap is on: "disk", "zram" */
+	bool mglru[2];
+	size_t mglru_n;
+	unsigned swap_mib;
+	bool methods[METHOD_COUNT];
+	const struct onset_rule *rule;
+	unsigned replicates;
+	unsigned seed;
+	double margin_pct;
+	const char *start; /**< how a guest comes to be ready for its load: "boot", "restore" */
+	bool icount;
+	const char *fill; /**< of the ballast: "random", "half", or "zero" for the negative control */
+	struct plan_strings touch; /**< how the ballast uses what it holds: "none", "sweep", "random" */
+	unsigned ballast_mib_s;    /**< how fast the ballast grows */
+	struct plan_load *loads;
+	size_t loads_n;
+};
+
+/**
+ * Reads a plan. Unknown keys, wrong types and impossible values are errors of kind ERR_USAGE with file and
+ * line.
+ */
+struct err *plan_load(const char *path, struct plan **ret) must_check;
+
+/**
+ * Reads the plan's own workloads, if it has any, from the directory it names; path is the plan's, which a
+ * relative name begins at. What is wrong there is an error at the plan's line.
+ */
+struct err *plan_read_workloads(struct plan *plan, const char *path) must_check;
+
+/**
+ * The file among the plan's own that a workload is on an interpreter, NULL when there is none:
+ * NAME.EXTENSION, or NAME.
+ */
+const struct workload_file *plan_own_workload(const struct plan *plan, const char *workload,
+					      const struct interpreter *interpreter);
+
+/**
+ * The path in the guest of the program that a workload is on an interpreter, to be freed: of the plan's own,
+ * else of those that come with swapcal.
+ */
+char *plan_workload_path(const struct plan *plan, const char *workload,
+			 const struct interpreter *interpreter);
+
+/**
+ * The margin_pct of a plan by its text alone, as a results file keeps it, whatever else is in it; the default
+ * when it has none that makes sense. text may be NULL.
+ */
+double plan_text_margin_pct(const char *text);
+
+/** Do its guests go on from saved boots? */
+bool plan_is_restored(const struct plan *plan);
+
+/** The payload of one process of that size ("small", "large", "32M"); false when it is none. */
+bool plan_size_kib(const char *size, unsigned *ret);
+
+/**
+ * Checks a plan against its own workloads, which are read, and its images, of which those that are not built
+ * are NULL: each workload must be in one of them, in the language of one of its interpreters. An interpreter
+ * that only some of them have is fine: see load_command_missing().
+ */
+struct err *plan_check_images(const struct plan *plan, struct image *const *images) must_check;
+
+void plan_destroy(struct plan *plan);
+
+#endif

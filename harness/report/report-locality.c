@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/campaign/campaign.h"
+#include "harness/cell/cell-format.h"
+#include "harness/report/report.h"
+#include "harness/report/table.h"
+
+/*
+ * What of an interpreter's binary its processes have touched: does a large binary cost RAM, or only what is
+ * used of it, and is that close together? See calibrate/evidence/locality.h for what "touched" can mean.
+ */
+
+/* One process. */
+struct found {
+	int64_t probe_id;
+	bool is_onset; /* it was looked at then; else at rest */
+	struct locality l;
+};
+
+struct reader {
+	struct found *v;
+	size_t n, cap;
+	/* The mappings of the process at hand, whose page runs come after them. */
+	int64_t snapshot_id;
+	unsigned pid;
+	struct strbuf smaps;
+};
+
+static void take_process(struct reader *r, const struct store_content *c)
+{
+	struct found found = { .probe_id = c->probe_id, .is_onset = strcmp(c->snapshot, "onset") == 0 };
+	const struct found *last = r->n ? &r->v[r->n - 1] : NULL;
+
+	/* Of a population that was at rest before, onset would tell less. */
+	if (last && last->probe_id == found.probe_id && !last->is_onset && found.is_onset)
+		return;
+	if (r->smaps.len && locality_read(r->smaps.data, r->smaps.len, c->data, c->len, &found.l))
+		*array_push(r->v, r->n, r->cap) = found;
+}
+
+static void on_content(void *arg, const struct store_content *c)
+{
+	struct reader *r = arg;
+	bool is_smaps = strcmp(c->name, "smaps") == 0;
+
+	if (!c->pid)
+		return;
+	/* Without page runs a process says nothing of locality, and is left out. */
+	if (is_smaps) {
+		strbuf_clear(&r->smaps);
+		strbuf_add(&r->smaps, c->data, c->len);
+		r->snapshot_id = c->snapshot_id;
+		r->pid = c->pid;
+	} else if (r->snapshot_id == c->snapshot_id && r->pid == c->pid) {
+		take_process(r, c);
+		strbuf_clear(&r->smaps);
+	}
+}
+
+/* Is it a process of that probe which tells more than those that were taken? */
+static bool is_larger(const struct locality *a, const struct locality *b)
+{
+	return a->parts[LOCALITY_TEXT].mapped_kib > b->parts[LOCALITY_TEXT].mapped_kib;
+}
+
+/* Processes of the n probes that run what has the most text; a shell that started them is none. */
+static size_t pick(const struct reader *r, const struct probe_record *probes, size_t n, struct locality *all,
+		   bool *ret_is_onset)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct locality *l = &r->v[i].l;
+		bool is_of_cell = false;
+
+		for (size_t j = 0; !is_of_cell && j < n; j++)
+			is_of_cell = probes[j].id == r->v[i].probe_id && report_has_y(&probes[j], probes, n);
+		if (!is_of_cell)
+			continue;
+		if (taken && strcmp(all[0].file, l->file) != 0) {
+			if (!is_larger(l, &all[0]))
+				continue;
+			taken = 0;
+		}
+		*ret_is_onset = r->v[i].is_onset;
+		all[taken++] = *l;
+	}
+	return taken;
+}
+
+static struct err *add_cell(struct store *store, struct report *r, const struct cell *cell,
+			    const struct reader *reader)
+{
+	cleanup_free struct locality *all = xcalloc(reader->n, sizeof(*all));
+	struct probe_record *probes;
+	bool is_onset = false;
+	size_t n, taken;
+	struct err *e = store_probes(store, cell->key, &probes, &n);
+
+	if (e)
+		return e;
+	taken = pick(reader, probes, n, all, &is_onset);
+	store_probes_free(probes, n);
+	if (taken)
+		r->localities[r->localities_n++] =
+			(struct report_locality){ .cell = cell,
+						  .mean = locality_mean(all, taken),
+						  .n = (unsigned)taken,
+						  .is_onset = is_onset };
+	return NULL;
+}
+
+struct err *report_locality_build(struct store *store, struct report *r)
+{
+	static const char *const names[] = { "smaps", "pagemap", NULL };
+	struct reader reader = { .n = 0 };
+	struct err *e = NULL;
+
+	r->localities = xcalloc(r->cells_n, sizeof(*r->localities));
+	/* What the workloads of a file are was found out for their costs. */
+	if (r->space_times_n)
+		e = store_each_content(store, STORE_JUDGED, names, on_content, &reader);
+	for (size_t i = 0; !e && i < r->space_times_n; i++)
+		e = add_cell(store, r, r->space_times[i].cell, &reader);
+	strbuf_deinit(&reader.smaps);
+	free(reader.v);
+	return e;
+}
+
+/* The same of the interpreter alone; NULL when there is none. */
+static const struct locality *find_bare(const struct report *r, const struct report_locality *c)
+{
+	const struct cell *bare = report_find_bare(r, c->cell);
+
+	for (size_t i = 0; i < r->localities_n; i++)
+		if (r->localities[i].cell == bare && strcmp(r->localities[i].mean.file, c->mean.file) == 0)
+			return &r->localities[i].mean;
+	return NULL;
+}
+
+static double percent(double x, double all)
+{
+	return all > 0 ? 100 * x / all : (double)NAN;
+}
+
+static void add_part(struct strbuf *out, const char *name, const struct locality_part *p,
+		     const struct locality_part *bare)
+{
+	strbuf_addf(out, "    %-9s", name);
+	table_mib(out, 8, p->mapped_kib);
+	table_mib(out, 9, p->touched_kib);
+	table_number(out, 9, percent(p->touched_kib, p->mapped_kib), "", " %");
+	table_mib(out, 10, p->least_kib);
+	table_mib(out, 9, p->dirtied_kib);
+	table_number(out, 8, p->runs, "", "");
+	table_number(out, 8, p->run_pages * 4, "", "");
+	table_mib(out, 10, bare ? bare->touched_kib : (double)NAN);
+	table_mib(out, 9, bare ? bare->dirtied_kib : (double)NAN);
+	table_end_line(out, "");
+}
+
+/* Does a large binary cost RAM? */
+static void add_answer(struct strbuf *out, const struct report_locality *c, const struct locality_part *all)
+{
+	strbuf_adds(out, "    Of ");
+	table_mib(out, 0, all->mapped_kib);
+	strbuf_adds(out, " MiB ");
+	table_mib(out, 0, all->mapped_kib - all->touched_kib);
+	strbuf_adds(out, !c->is_onset ? " are not touched and cost no RAM; "
+				      : " are not in RAM, or not any more; ");
+	table_mib(out, 0, all->dirtied_kib);
+	strbuf_adds(out, " cost it in each process,\n    ");
+	table_mib(out, 0, all->touched_kib - all->dirtied_kib);
+	strbuf_adds(out, !c->is_onset ? " once for all of them, until it is dropped; used for sure: "
+				      : " once for all of them; used for sure: ");
+	table_mib(out, 0, all->least_kib);
+	strbuf_adds(out, ".\n");
+}
+
+static void add_one(struct strbuf *out, const struct report *r, const struct report_locality *c)
+{
+	const struct locality *bare = find_bare(r, c);
+	struct locality_part all = locality_sum(&c->mean), bare_all = locality_sum(bare ? bare : &c->mean);
+
+	strbuf_adds(out, "\n  ");
+	format_cell(out, c->cell);
+	format_varying(out, c->cell, r->cells, r->cells_n);
+	strbuf_adds(out, "\n    ");
+	format_clean(out, c->mean.file);
+	strbuf_addf(out, ", %s, mean of %u process%s\n", c->is_onset ? "at onset" : "at rest", c->n,
+		    c->n == 1 ? "" : "es");
+	for (enum locality_part_name i = 0; i < LOCALITY_PARTS; i++)
+		add_part(out, locality_part_name(i), &c->mean.parts[i], bare ? &bare->parts[i] : NULL);
+	add_part(out, "all", &all, bare ? &bare_all : NULL);
+	add_answer(out, c, &all);
+}
+
+void report_locality_text(const struct report *r, struct strbuf *out)
+{
+	if (!r->localities_n)
+		return;
+	strbuf_adds(out,
+		    "\nStatic memory: what of an interpreter's binary is touched, in MiB\n\n"
+		    "                                       used at                   KiB of      of bare:\n"
+		    "               mapped  touched             least  written    runs    each   touched  "
+		    "written\n");
+	for (size_t i = 0; i < r->localities_n; i++)
+		add_one(out, r, &r->localities[i]);
+	strbuf_adds(
+		out,
+		"\ntouched: in the page table, or in swap. The kernel maps what the page cache has beside a\n"
+		"page that is asked for, up to 64 KiB. used at least: a page of each 64 KiB, and what is\n"
+		"written. runs: touched pages without a gap.\n");
+}
+
+static json_t *part_json(const struct locality_part *p)
+{
+	json_t *o = json_object();
+
+	report_set_mib(o, "mapped_mib", p->mapped_kib);
+	report_set_mib(o, "touched_mib", p->touched_kib);
+	json_object_set_new(o, "touched_pct", format_json_fixed(percent(p->touched_kib, p->mapped_kib), 1));
+	report_set_mib(o, "used_at_least_mib", p->least_kib);
+	report_set_mib(o, "written_mib", p->dirtied_kib);
+	report_set_mib(o, "referenced_mib", p->referenced_kib);
+	report_set_mib(o, "active_mib", p->active_kib);
+	json_object_set_new(o, "runs", format_json_fixed(p->runs, 1));
+	json_object_set_new(o, "run_kib", format_json_fixed(p->run_pages * 4, 1));
+	return o;
+}
+
+static json_t *one_json(const struct report_locality *c)
+{
+	json_t *o = json_object();
+
+	report_set_cell(o, c->cell);
+	json_object_set_new(o, "snapshot", json_string(c->is_onset ? "onset" : "load"));
+	json_object_set_new(o, "file", format_json_string(c->mean.file));
+	json_object_set_new(o, "n", json_integer(c->n));
+	for (enum locality_part_name i = 0; i < LOCALITY_PARTS; i++)
+		json_object_set_new(o, locality_part_name(i), part_json(&c->mean.parts[i]));
+	return o;
+}
+
+json_t *report_locality_json(const struct report *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < r->localities_n; i++)
+		json_array_append_new(array, one_json(&r->localities[i]));
+	return array;
+}

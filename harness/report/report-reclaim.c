@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/alloc.h"
+#include "harness/campaign/campaign.h"
+#include "harness/cell/cell-format.h"
+#include "harness/report/report.h"
+#include "harness/report/table.h"
+
+/*
+ * Which way reclaim went in each cell: calibrate/evidence/reclaim.h over its probes. What it says of one probe hangs
+ * on the moment at which the onset was seen, so a search of thousands tells no more than its first probes.
+ */
+#define PROBES_MAX 64
+
+/* Where the evidence of a probe is. */
+struct place {
+	int64_t probe_id;
+	const struct views *views;
+	size_t row; /* of the view snapshot */
+};
+
+struct places {
+	struct views *judged, *onset; /* the latter of probes judged before */
+	struct place *v;
+	size_t n, cap;
+};
+
+static int by_probe(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
+}
+
+/* The snapshots of one name; a probe has one of each. */
+static void add_places(struct places *p, const struct views *views, const char *name)
+{
+	int64_t text = views_text_find(views, name, strlen(name));
+	int probe = view_column_find(VIEW_SNAPSHOT, "probe_id");
+	int name_at = view_column_find(VIEW_SNAPSHOT, "name");
+
+	for (size_t i = 0; text != VIEW_NULL && i < views_rows(views, VIEW_SNAPSHOT); i++) {
+		const int64_t *row = views_row(views, VIEW_SNAPSHOT, i);
+
+		if (row[name_at] == text)
+			*array_push(p->v, p->n, p->cap) = (struct place){ row[probe], views, i };
+	}
+}
+
+static struct err *find_places(struct store *store, struct places *p)
+{
+	struct err *e = store_views_at(store, STORE_JUDGED, RECLAIM_VIEWS, &p->judged);
+
+	if (!e)
+		e = store_views_at(store, STORE_ONSET, RECLAIM_VIEWS, &p->onset);
+	if (e)
+		return e;
+	add_places(p, p->judged, "onset");
+	add_places(p, p->onset, "onset");
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_probe);
+	return NULL;
+}
+
+static void free_places(struct places *p)
+{
+	views_destroy(p->judged);
+	views_destroy(p->onset);
+	free(p->v);
+}
+
+static enum reclaim_owners owners_of(const struct cell *cell)
+{
+	if (cell_is(cell, METHOD_THRESHOLD))
+		return RECLAIM_ALL_BALLAST;
+	return cell_is(cell, METHOD_DISPLACEMENT) ? RECLAIM_BY_NAME : RECLAIM_ALL_LOAD;
+}
+
+static struct err *read_probe(struct store *store, const struct cell *cell, const struct probe_record *probe,
+			      const struct places *places, struct reclaim *ret)
+{
+	struct place key = { .probe_id = probe->id }, *place = NULL;
+	cleanup_free struct proto_sample *samples = NULL;
+	size_t n;
+	struct err *e = store_samples(store, probe->id, &samples, &n);
+
+	if (e)
+		return e;
+	if (places->n)
+		place = bsearch(&key, places->v, places->n, sizeof(key), by_probe);
+	*ret = reclaim_unknown();
+	reclaim_add_series(ret, samples, n, probe->onset_t_us);
+	if (place)
+		reclaim_add_evidence(ret, place->views, place->row, owners_of(cell));
+	return NULL;
+}
+
+/* As for Y: of the ballast the fixed probes alone, as a ramp is looked at while it grows. */
+static bool is_taken(const struct probe_record *probe)
+{
+	return probe->outcome == OUTCOME_ONSET && probe->kind != PROBE_RAMP;
+}
+
+static struct err *add_cell(struct store *store, struct report *r, const struct cell *cell,
+			    const struct places *places)
+{
+	struct reclaim all[PROBES_MAX];
+	struct probe_record *probes;
+	size_t n, taken = 0;
+	struct err *e = store_probes(store, cell->key, &probes, &n);
+
+	if (e)
+		return e;
+	for (size_t i = 0; !e && i < n && taken < PROBES_MAX; i++)
+		if (is_taken(&probes[i])) {
+			e = read_probe(store, cell, &probes[i], places, &all[taken]);
+			taken += !e;
+		}
+	store_probes_free(probes, n);
+	if (!e && taken)
+		r->reclaims[r->reclaims_n++] = (struct report_reclaim){ .cell = cell,
+									.mean = reclaim_mean(all, taken),
+									.n = (unsigned)taken };
+	return e;
+}
+
+static const struct report_reclaim *find_cell(const struct report *r, const char *key)
+{
+	for (size_t i = 0; i < r->reclaims_n; i++)
+		if (strcmp(r->reclaims[i].cell->key, key) == 0)
+			return &r->reclaims[i];
+	return NULL;
+}
+
+/* Each beside the ballast of its guest. */
+static void judge(struct report *r)
+{
+	for (size_t i = 0; i < r->reclaims_n; i++) {
+		const struct report_reclaim *ballast = find_cell(r, r->reclaims[i].cell->threshold_key);
+
+		r->reclaims[i].is_other_way =
+			ballast && reclaim_is_other_way(&r->reclaims[i].mean, &ballast->mean);
+	}
+	for (size_t i = 0; i < r->rows_n; i++) {
+		const struct report_reclaim *c = find_cell(r, r->rows[i].cell->key);
+
+		if (c && c->is_other_way)
+			report_add_flags(&r->rows[i].flags, "other-way");
+	}
+}
+
+struct err *report_reclaim_build(struct store *store, struct report *r)
+{
+	struct places places = { 0 };
+	struct err *e = find_places(store, &places);
+
+	r->reclaims = xcalloc(r->cells_n, sizeof(*r->reclaims));
+	for (size_t i = 0; !e && i < r->cells_n; i++)
+		e = add_cell(store, r, &r->cells[i], &places);
+	free_places(&places);
+	if (!e)
+		judge(r);
+	return e;
+}
+
+static void add_line(struct strbuf *out, const struct report *r, const struct report_reclaim *c)
+{
+	const struct reclaim *m = &c->mean;
+
+	table_cell(out, TABLE_LABEL, c->cell, r->cells, r->cells_n);
+	table_mib(out, 6, m->file_peak_kib);
+	table_number(out, 8, m->dropped_pct, "", " %");
+	table_mib(out, 8, m->dropped_kib);
+	table_mib(out, 6, m->refault_kib);
+	table_mib(out, 6, m->lazyfreed_kib);
+	table_mib(out, 8, m->swapped_kib);
+	table_mib(out, 6, m->load_swap_kib);
+	table_mib(out, 8, m->ballast_swap_kib);
+	table_mib(out, 6, m->rest_swap_kib);
+	strbuf_addf(out, "%3u", c->n);
+	table_end_line(out, c->is_other_way ? "other-way" : "");
+}
+
+void report_reclaim_text(const struct report *r, struct strbuf *out)
+{
+	bool has_other = false;
+
+	if (!r->reclaims_n)
+		return;
+	strbuf_addf(out,
+		    "\nWhich way reclaim went until onset, in MiB\n\n"
+		    "  %-*s  file pages               read  lazy            in swap, whose\n"
+		    "  %-*s  most    gone dropped again freed swapped  load ballast  rest  n\n",
+		    TABLE_LABEL, "", TABLE_LABEL, "");
+	for (size_t i = 0; i < r->reclaims_n; i++) {
+		add_line(out, r, &r->reclaims[i]);
+		has_other |= r->reclaims[i].is_other_way;
+	}
+	strbuf_adds(
+		out,
+		"\nmost: at the largest moment. gone: of these, dropped by the onset. read again: text and\n"
+		"data that were needed after all. swapped: written by the onset; whose: in the evidence, "
+		"some\n"
+		"ticks later.\n");
+	if (has_other)
+		strbuf_adds(
+			out,
+			"other-way: room was made by dropping what files or lazy freeing held, and not by\n"
+			"swapping as with the ballast: Y at onset lacks what was dropped before.\n");
+}
+
+static json_t *one_json(const struct report_reclaim *c)
+{
+	const struct reclaim *m = &c->mean;
+	json_t *o = json_object();
+
+	report_set_cell(o, c->cell);
+	json_object_set_new(o, "n", json_integer(c->n));
+#define X(name) report_set_mib(o, #name "_mib", m->name##_kib);
+	RECLAIM_SIZES(X)
+#undef X
+	json_object_set_new(o, "dropped_pct", format_json_fixed(m->dropped_pct, 1));
+	json_object_set_new(o, "given_up_pct", format_json_fixed(m->given_up_pct, 1));
+	json_object_set_new(o, "majfaults", format_json_fixed(m->majfaults, 1));
+	json_object_set_new(o, "allocstalls", format_json_fixed(m->allocstalls, 1));
+	json_object_set_new(o, "is_other_way", json_boolean(c->is_other_way));
+	return o;
+}
+
+json_t *report_reclaim_json(const struct report *r)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < r->reclaims_n; i++)
+		json_array_append_new(array, one_json(&r->reclaims[i]));
+	return array;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/report/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/campaign/campaign.h"
+#include "harness/cell/cell-format.h"
+
+/* The number with its sign; "" when it is not known. */
+static const char *signed_number(char buf[40], double v, const char *sign)
+{
+	char digits[32];
+
+	format_fixed(digits, v, TABLE_DECIMALS);
+	snprintf(buf, 40, "%s%s", *digits && *digits != '-' ? sign : "", digits);
+	return buf;
+}
+
+void table_number(struct strbuf *out, int width, double v, const char *sign, const char *unit)
+{
+	char number[40], all[64];
+
+	if (*signed_number(number, v, sign))
+		snprintf(all, sizeof(all), "%s%.20s", number, unit);
+	else
+		snprintf(all, sizeof(all), "-%*s", (int)strlen(unit), "");
+	strbuf_addf(out, "%*s", width, all);
+}
+
+void table_mib(struct strbuf *out, int width, double kib)
+{
+	table_number(out, width, kib / 1024, "", "");
+}
+
+void table_range(struct strbuf *out, int width, double lo, double hi, const char *sign)
+{
+	char lo_text[40], hi_text[40], all[100];
+
+	signed_number(lo_text, lo, sign);
+	signed_number(hi_text, hi, sign);
+	if (*lo_text || *hi_text)
+		snprintf(all, sizeof(all), "[%s, %s]", *lo_text ? lo_text : "?", *hi_text ? hi_text : "?");
+	else
+		snprintf(all, sizeof(all), "-");
+	strbuf_addf(out, "%-*s", width, all);
+}
+
+void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib)
+{
+	table_range(out, width, lo_kib / 1024, hi_kib / 1024, "");
+}
+
+void table_cell(struct strbuf *out, int width, const struct cell *cell, const struct cell *cells, size_t n)
+{
+	struct known_spec known;
+	size_t start;
+
+	strbuf_adds(out, "  ");
+	start = out->len;
+	if (cell_known(cell, &known))
+		strbuf_addf(out, "%u MiB: %s %.8s", cell_uint(cell, "x_mib"), known_kind_name(known.kind),
+			    cell_str(cell, "size"));
+	else
+		format_cell(out, cell);
+	format_varying(out, cell, cells, n);
+	if (out->len - start > (size_t)width) {
+		strbuf_adds(out, "\n  ");
+		start = out->len;
+	}
+	strbuf_addf(out, "%*s", width - (int)(out->len - start), "");
+}
+
+void table_end_line(struct strbuf *out, const char *flags)
+{
+	if (*flags) {
+		strbuf_adds(out, "  ");
+		format_clean(out, flags);
+	}
+	while (out->len && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+	strbuf_adds(out, "\n");
+}

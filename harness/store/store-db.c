@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/store/store-db.h"
+
+#include <string.h>
+
+#include "harness/base/alloc.h"
+
+struct err *store_damaged(struct store *store, const char *what)
+{
+	return err_new("results file '%s' is damaged: %s; take a copy of it from before, or "
+		       "start anew under another name",
+		       store->name, what);
+}
+
+struct err *store_error(struct store *store)
+{
+	const char *message = sqlite3_errmsg(store->db);
+
+	switch (sqlite3_errcode(store->db)) {
+	case SQLITE_NOTADB:
+		return err_new("'%s' is not a swapcal results file; give another name", store->name);
+	case SQLITE_CORRUPT:
+		return store_damaged(store, message);
+	case SQLITE_FULL:
+		return err_new("results file '%s': the disk is full; what was committed is safe, "
+			       "make room and run again",
+			       store->name);
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+		return err_new("results file '%s' cannot be opened (%s); after a run that was killed, "
+			       "reading needs a directory that can be written: copy '%s' and '%s-wal' to one",
+			       store->name, message, store->name, store->name);
+	default:
+		return err_new("results file '%s': %s", store->name, message);
+	}
+}
+
+struct err *store_prepare(struct store *store, const char *sql, sqlite3_stmt **ret)
+{
+	if (sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) != SQLITE_OK)
+		return store_error(store);
+	return NULL;
+}
+
+struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return store_error(store);
+	*ret_row = rc == SQLITE_ROW;
+	return NULL;
+}
+
+struct err *store_run(struct store *store, sqlite3_stmt *stmt)
+{
+	bool row;
+	struct err *e = store_step(store, stmt, &row);
+
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	return e;
+}
+
+struct err *store_exec(struct store *store, const char *sql)
+{
+	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return store_error(store);
+	return NULL;
+}
+
+struct err *store_query_int(struct store *store, const char *sql, int64_t *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	bool row = false;
+	struct err *e = store_prepare(store, sql, &stmt);
+
+	if (!e)
+		e = store_step(store, stmt, &row);
+	if (!e)
+		*ret = row ? sqlite3_column_int64(stmt, 0) : 0;
+	return e;
+}
+
+struct err *store_end_transaction(struct store *store, struct err *e)
+{
+	if (!e)
+		e = store_exec(store, "COMMIT");
+	/* A failed COMMIT may leave the transaction open, some errors have ended it already. */
+	if (e && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return e;
+}
+
+void store_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value)
+{
+	sqlite3_bind_int64(stmt, index, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
+void store_bind_text(sqlite3_stmt *stmt, int index, const char *text)
+{
+	sqlite3_bind_text(stmt, index, text ? text : "", -1, SQLITE_STATIC);
+}
+
+char *store_column_text(sqlite3_stmt *stmt, int column)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	return xstrdup(text ? (const char *)text : "");
+}
+
+bool store_column_key(sqlite3_stmt *stmt, int column, char key[65])
+{
+	cleanup_free char *text = store_column_text(stmt, column);
+
+	if (strlen(text) != 64 || strspn(text, "0123456789abcdef") != 64)
+		return false;
+	memcpy(key, text, 65);
+	return true;
+}

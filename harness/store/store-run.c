@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/clock.h"
+#include "harness/store/store-db.h"
+
+/* Far more than anybody has time for; a bound for those who count them one by one. */
+#define REPLICATES_MAX 100000
+
+static struct err *insert_run(struct store *store, const char *audit, const char *plan_name,
+			      const char *plan_text)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(
+		store,
+		"INSERT INTO run (started_s, status, tool_version, pid, audit, plan_name, plan_text)"
+		" VALUES (?, 'running', ?, ?, ?, ?, ?)",
+		&stmt);
+
+	if (e)
+		return e;
+	sqlite3_bind_double(stmt, 1, clock_unix_s());
+	store_bind_text(stmt, 2, SWAPCAL_VERSION);
+	sqlite3_bind_int64(stmt, 3, getpid());
+	store_bind_text(stmt, 4, audit);
+	store_bind_text(stmt, 5, plan_name);
+	store_bind_text(stmt, 6, plan_text);
+	return store_run(store, stmt);
+}
+
+struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name,
+			    const char *plan_text, int64_t *ret_run_id)
+{
+	cleanup_free char *text = json_dumps(audit, JSON_COMPACT | JSON_SORT_KEYS);
+
+	if (!text)
+		return err_new("the audit of this run is no JSON");
+
+	struct err *e = store_exec(store, "BEGIN IMMEDIATE");
+
+	if (e)
+		return e;
+	/* We hold the lock: whoever is still said to be running is not. */
+	e = store_exec(store, "UPDATE run SET status = 'died' WHERE status = 'running'");
+	if (!e)
+		e = insert_run(store, text, plan_name, plan_text);
+
+	int64_t id = sqlite3_last_insert_rowid(store->db);
+
+	e = store_end_transaction(store, e);
+	if (!e)
+		*ret_run_id = id;
+	return e;
+}
+
+struct err *store_end_run(struct store *store, int64_t run_id, const char *status)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(store, "UPDATE run SET status = ?, ended_s = ? WHERE id = ?", &stmt);
+
+	if (e)
+		return e;
+	store_bind_text(stmt, 1, status);
+	sqlite3_bind_double(stmt, 2, clock_unix_s());
+	sqlite3_bind_int64(stmt, 3, run_id);
+	return store_run(store, stmt);
+}
+
+struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
+			   char **ret_plan_text, char **ret_status)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	bool row;
+	long pid;
+	struct err *e = store_prepare(
+		store, "SELECT audit, plan_name, plan_text, status FROM run ORDER BY id DESC LIMIT 1", &stmt);
+
+	if (!e)
+		e = store_step(store, stmt, &row);
+	if (e)
+		return e;
+	if (!row) {
+		*ret_audit = NULL;
+		*ret_plan_name = *ret_plan_text = *ret_status = NULL;
+		return NULL;
+	}
+
+	cleanup_free char *text = store_column_text(stmt, 0);
+	json_t *audit = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	if (!json_is_object(audit)) {
+		json_decref(audit);
+		return store_damaged(store, "the audit of its last run is no JSON object");
+	}
+	*ret_audit = audit;
+	*ret_plan_name = store_column_text(stmt, 1);
+	*ret_plan_text = store_column_text(stmt, 2);
+	*ret_status = store_column_text(stmt, 3);
+	if (strcmp(*ret_status, "running") == 0 && !store_has_writer(store, &pid)) {
+		free(*ret_status);
+		*ret_status = xstrdup("died");
+	}
+	return NULL;
+}
+
+struct err *store_put_cell(struct store *store, const struct cell *cell)
+{
+	cleanup_free char *identity = json_dumps(cell->identity, JSON_COMPACT | JSON_SORT_KEYS);
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+	if (!identity)
+		return err_new("the identity of cell %s is no JSON", cell->key);
+
+	struct err *e = store_prepare(
+		store,
+		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
+		" VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
+		" threshold_key = excluded.threshold_key, position = excluded.position,"
+		" replicates = excluded.replicates, identity = excluded.identity, is_current = 1",
+		&stmt);
+
+	if (e)
+		return e;
+	store_bind_text(stmt, 1, cell->key);
+	store_bind_text(stmt, 2, cell->threshold_key);
+	sqlite3_bind_int64(stmt, 3, cell->position);
+	sqlite3_bind_int64(stmt, 4, cell->replicates);
+	store_bind_text(stmt, 5, identity);
+	return store_run(store, stmt);
+}
+
+static struct err *has_cell(struct store *store, const char *key, bool *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(store, "SELECT 1 FROM cell WHERE key = ?", &stmt);
+
+	if (e)
+		return e;
+	store_bind_text(stmt, 1, key);
+	return store_step(store, stmt, ret);
+}
+
+static struct err *set_cells(struct store *store, const struct cell *cells, size_t n,
+			     struct store_change *ret)
+{
+	int64_t still = 0;
+	struct err *e = NULL;
+
+	for (size_t i = 0; !e && i < n; i++) {
+		bool is_there = false;
+
+		e = has_cell(store, cells[i].key, &is_there);
+		ret->kept += is_there;
+	}
+	/* Of those that were current the plan's are marked, so that the rest can be counted. */
+	if (!e)
+		e = store_exec(store, "UPDATE cell SET is_current = 2 WHERE is_current");
+	for (size_t i = 0; !e && i < n; i++)
+		e = store_put_cell(store, &cells[i]);
+	if (!e)
+		e = store_query_int(store, "SELECT count(*) FROM cell WHERE is_current = 2", &still);
+	if (!e)
+		e = store_exec(store, "UPDATE cell SET is_current = 0 WHERE is_current = 2");
+	ret->dropped = (size_t)still;
+	return e;
+}
+
+struct err *store_set_cells(struct store *store, const struct cell *cells, size_t n, struct store_change *ret)
+{
+	struct store_change change = { 0 };
+	struct err *e = store_exec(store, "BEGIN IMMEDIATE");
+
+	if (!e)
+		e = store_end_transaction(store, set_cells(store, cells, n, &change));
+	if (!e)
+		*ret = change;
+	return e;
+}
+
+struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell *cell)
+{
+	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);
+
+	if (!store_column_key(stmt, 0, cell->key) || !store_column_key(stmt, 1, cell->threshold_key))
+		return store_damaged(store, "the key of a cell is no hash");
+	if (position < 0 || position > INT32_MAX || replicates < 0 || replicates > REPLICATES_MAX)
+		return store_damaged(store, "a cell has an impossible position or number of replicates");
+	cell->position = (unsigned)position;
+	cell->replicates = (unsigned)replicates;
+
+	cleanup_free char *identity = store_column_text(stmt, 4);
+
+	cell->identity = json_loads(identity, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(cell->identity))
+		return store_damaged(store, "the identity of a cell is no JSON object");
+	return NULL;
+}
+
+struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct cell *cells = NULL;
+	size_t n = 0, cap = 0;
+	struct err *e = store_prepare(store,
+				      "SELECT key, threshold_key, position, replicates, identity FROM cell"
+				      " WHERE is_current ORDER BY position, key",
+				      &stmt);
+
+	for (bool row = true; !e && row;) {
+		e = store_step(store, stmt, &row);
+		if (!e && row)
+			e = store_read_cell(store, stmt, array_push(cells, n, cap));
+	}
+	if (e) {
+		store_cells_free(cells, n);
+		return e;
+	}
+	*ret = cells;
+	*ret_n = n;
+	return NULL;
+}
+
+void store_cells_free(struct cell *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		cell_deinit(&cells[i]);
+	free(cells);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CHANNEL_H
+#define SWAPCAL_CHANNEL_H
+
+#include <jansson.h>
+
+#include "harness/base/err.h"
+#include "harness/vm/guest.h"
+
+/** Messages over a connected stream socket. */
+struct channel;
+
+/** fd is non-blocking, stays the caller's and must outlive the channel. */
+struct channel *channel_create(int fd);
+void channel_destroy(struct channel *ch);
+
+/**
+ * Sends one message, waiting at most 10 s for room. After an error the line is of no more use: half a message
+ * may be sent.
+ */
+struct err *channel_send(struct channel *ch, json_t *json) must_check;
+
+/**
+ * The next message; NULL in *ret when none came within timeout_ms. A closed line or a corrupt frame is an
+ * error; so is the user's wish to stop (ERR_INTERRUPTED).
+ */
+struct err *channel_recv(struct channel *ch, int timeout_ms, struct guest_msg **ret) must_check;
+
+#endif

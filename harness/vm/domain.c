@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/vm/agent-socket.h"
+#include "harness/base/alloc.h"
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/base/log.h"
+#include "harness/vm/console.h"
+#include "harness/vm/domain-internal.h"
+#include "harness/vm/domain-watch.h"
+#include "harness/vm/domain-xml.h"
+#include "harness/host/orphans.h"
+#include "harness/host/qemu-process.h"
+#include "harness/vm/save-image.h"
+
+/** How much of the console and of QEMU's log is kept. */
+#define TAIL_BYTES 16384
+
+/**
+ * QEMU has connected to the agent's socket before libvirt says that the guest was created; the rest is for
+ * luck.
+ */
+#define CONNECT_TIMEOUT_MS 5000
+
+/** SIGKILL takes effect at once unless QEMU hangs in the kernel. */
+#define END_TIMEOUT_MS 15000
+
+/** Creating a guest takes 0.3 s, on a busy machine a few; what takes so long hangs. */
+#define CREATE_LIMIT_MS 30000
+
+/** Also restoring. 100 MB take 1.4 s; gigabytes, on a slow disk, some minutes. */
+#define SAVE_LIMIT_MS 300000
+
+/** libvirt answers from memory, QEMU's monitor in milliseconds unless its main loop waits for a slow disk. */
+#define ASK_LIMIT_MS 15000
+
+/** libvirt kills, and gives QEMU 15 s to end before it says that it does not. */
+#define DESTROY_LIMIT_MS 40000
+
+/** A process that has closed its line has ended so soon, if it ends at all. */
+#define ENDING_WAIT_MS 500
+
+/** By then libvirt has seen the end of a process: it looks every 200 ms. */
+#define FORGET_AFTER_MS 1000
+
+struct domain {
+	struct domain_conn *conn;
+	struct domain *next;
+	virDomainPtr virt; /* NULL: creating it failed */
+	char *name;
+	char *socket_path;
+	char *console_path;
+	char *command_line;
+	struct agent_peer qemu;
+	int64_t ended_ms; /* when the process ended */
+};
+
+/** QEMU's log, where the driver keeps it. */
+static char *make_log_path(const struct domain *d)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (d->conn->is_embedded)
+		return xasprintf("%s/log/qemu/%s.log", workdir_root(d->conn->workdir), d->name);
+	if (!strstr(d->conn->uri, "/session"))
+		return xasprintf("/var/log/libvirt/qemu/%s.log", d->name);
+	if (cache && *cache)
+		return xasprintf("%s/libvirt/qemu/log/%s.log", cache, d->name);
+	return xasprintf("%s/.cache/libvirt/qemu/log/%s.log", home ? home : "", d->name);
+}
+
+/** A call to libvirt about d begins; virt is borrowed until domain_watch_end(). */
+static void watch_begin(struct domain_watch *w, const struct domain *d, virConnectPtr virt, const char *what,
+			int limit_ms)
+{
+	domain_watch_begin(w, virt, d->conn->is_embedded ? workdir_root(d->conn->workdir) : NULL, d->name,
+			   d->qemu.pidfd, what, limit_ms);
+}
+
+/**
+ * Has d->virt belong to a connection that lives; a guest outlives the daemon that started it. may_wait: a
+ * lost connection is opened again. False: there is none.
+ */
+static bool find_virt(struct domain *d, bool may_wait)
+{
+	virConnectPtr virt;
+	struct err *e = NULL;
+
+	if (!d->virt || virConnectIsAlive(virDomainGetConnect(d->virt)) == 1)
+		return d->virt;
+	if (may_wait)
+		e = domain_conn_ensure(d->conn, &virt);
+	else
+		virt = domain_conn_get(d->conn);
+	if (e || !virt) {
+		err_free(e);
+		return false;
+	}
+
+	struct domain_watch watch;
+
+	watch_begin(&watch, d, virt, "finding the guest", ASK_LIMIT_MS);
+
+	virDomainPtr found = virDomainLookupByName(virt, d->name);
+
+	err_free(domain_watch_end(&watch, NULL));
+	if (found) {
+		virDomainFree(d->virt);
+		d->virt = found;
+	}
+	virConnectClose(virt);
+	return found;
+}
+
+/** Has libvirt end the guest, which fails when libvirt is done with it. */
+static void destroy(struct domain *d, bool may_wait)
+{
+	struct domain_watch watch;
+
+	if (!find_virt(d, may_wait))
+		return;
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "ending the guest", DESTROY_LIMIT_MS);
+	virDomainDestroy(d->virt);
+	err_free(domain_watch_end(&watch, NULL));
+}
+
+/** Has libvirt end the guest, if it has not seen the end of its process yet, and frees d. */
+static void forget(struct domain *d)
+{
+	cleanup_free char *log = make_log_path(d);
+
+	if (d->virt) {
+		/* When the process has ended, nobody has to be waited for. */
+		destroy(d, !d->ended_ms);
+		virDomainFree(d->virt);
+	}
+	if (d->qemu.pidfd >= 0)
+		close(d->qemu.pidfd);
+	unlink(log);
+	free(d->command_line);
+	free(d->socket_path);
+	free(d->console_path);
+	free(d->name);
+	free(d);
+}
+
+/*
+ * libvirt looks at a process every 200 ms to see whether it has ended. Waiting for that in domain_stop()
+ * would be lost time: nothing of the guest is left by then but libvirt's notes.
+ */
+void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
+{
+	int64_t before_ms = clock_ms() - age_ms;
+	struct domain *list = NULL;
+
+	pthread_mutex_lock(&conn->lock);
+	for (struct domain **link = &conn->ended, *d; (d = *link);) {
+		if (d->ended_ms > before_ms && !(name && strcmp(d->name, name) == 0)) {
+			link = &d->next;
+			continue;
+		}
+		*link = d->next;
+		d->next = list;
+		list = d;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	for (struct domain *d; (d = list);) {
+		list = d->next;
+		forget(d);
+	}
+}
+
+static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
+{
+	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
+	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	return d->virt ? NULL : domain_virt_error();
+}
+
+/*
+ * libvirt does not restore a guest under another name, but goes by the definition in the file. A restored
+ * guest cannot be had destroyed with the connection: its agent powers it off when we are gone, and what is
+ * left of that is ended by the next run.
+ */
+static struct err *restore(struct domain *d, virConnectPtr virt, const char *saved, const char *xml)
+{
+	struct err *e = save_image_set_xml(saved, xml);
+
+	if (e)
+		return e;
+	if (virDomainRestoreFlags(virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		return domain_virt_error();
+	d->virt = virDomainLookupByName(virt, d->name);
+	return d->virt ? NULL : domain_virt_error();
+}
+
+/** Boots or restores the guest, within a limit. */
+static struct err *make(struct domain *d, const char *saved, const char *xml)
+{
+	struct domain_watch watch;
+	virConnectPtr virt;
+	struct err *e = domain_conn_ensure(d->conn, &virt);
+
+	if (e)
+		return e;
+	watch_begin(&watch, d, virt, saved ? "restoring the guest" : "creating the guest",
+		    saved ? SAVE_LIMIT_MS : CREATE_LIMIT_MS);
+	e = saved ? restore(d, virt, saved, xml) : boot(d, virt, xml);
+	e = domain_watch_end(&watch, e);
+	virConnectClose(virt);
+	return e;
+}
+
+static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
+{
+	cleanup_free char *owner = process_identity(getpid());
+	struct domain_xml_extra extra = {
+		.agent_socket = d->socket_path,
+		.console_path = d->console_path,
+		.description = owner,
+		.dac_label = d->conn->dac_label,
+	};
+	cleanup_free char *xml = NULL;
+	struct err *e = domain_xml_build(spec, &extra, &xml);
+
+	/* Ours from the start, so that we can read it whoever writes it. */
+	if (!e)
+		e = file_write_atomic(d->console_path, "", 0, 0600);
+	if (e)
+		return e;
+	e = make(d, spec->saved, xml);
+	if (e)
+		return e;
+	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
+	if (!e)
+		d->command_line = process_command_line(d->qemu.pid);
+	return e;
+}
+
+static void link_domain(struct domain_conn *conn, struct domain **list, struct domain *d)
+{
+	pthread_mutex_lock(&conn->lock);
+	d->next = *list;
+	*list = d;
+	pthread_mutex_unlock(&conn->lock);
+}
+
+static void unlink_domain(struct domain_conn *conn, struct domain **list, struct domain *d)
+{
+	pthread_mutex_lock(&conn->lock);
+	while (*list != d)
+		list = &(*list)->next;
+	*list = d->next;
+	pthread_mutex_unlock(&conn->lock);
+}
+
+struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret)
+{
+	struct domain *d = xcalloc(1, sizeof(*d));
+	cleanup_close int listen_fd = -1;
+	struct err *e;
+
+	d->conn = conn;
+	d->qemu = (struct agent_peer){ .fd = -1, .pidfd = -1 };
+	d->name = xstrdup(spec->name);
+	d->socket_path = xasprintf("%s/%s.agent", workdir_files(conn->workdir), d->name);
+	d->console_path = xasprintf("%s/%s.console", workdir_files(conn->workdir), d->name);
+	domain_forget_ended(conn, FORGET_AFTER_MS, d->name);
+	link_domain(conn, &conn->domains, d);
+	e = agent_socket_listen(d->socket_path, conn->user.uid, conn->user.gid, &listen_fd);
+	if (!e)
+		e = create(d, spec, listen_fd);
+	if (e) {
+		e = err_set_detail(e, domain_log(d));
+		/* A daemon that died while it was creating the guest may have left it. */
+		if (!d->virt && !conn->is_embedded)
+			process_kill_qemu(d->name, NULL);
+		domain_stop(d);
+		return err_wrap(e, "guest '%s'", spec->name);
+	}
+	*ret = d;
+	return NULL;
+}
+
+int domain_agent_fd(struct domain *d)
+{
+	return d->qemu.fd;
+}
+
+struct err *domain_save(struct domain *d, const char *path)
+{
+	struct domain_watch watch;
+	struct err *e = NULL;
+
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "saving the guest", SAVE_LIMIT_MS);
+	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+		e = domain_virt_error();
+	return err_wrap(domain_watch_end(&watch, e), "guest '%s' cannot be saved", d->name);
+}
+
+/** Has the QEMU process ended? */
+static bool has_ended(const struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
+
+	return d->qemu.pidfd >= 0 && poll(&pollfd, 1, 0) == 1;
+}
+
+/** What libvirt says. */
+static enum guest_state ask_state(struct domain *d)
+{
+	int state = VIR_DOMAIN_NOSTATE, reason = 0, rc;
+	struct domain_watch watch;
+
+	if (has_ended(d))
+		return GUEST_GONE;
+	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+		return GUEST_STOPPED;
+	/* Without a connection the process, if it can be seen, is all there is to go by. */
+	if (!find_virt(d, false))
+		return d->qemu.pidfd >= 0 ? GUEST_RUNNING : GUEST_GONE;
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking for the guest's state", ASK_LIMIT_MS);
+	rc = virDomainGetState(d->virt, &state, &reason, 0);
+	err_free(domain_watch_end(&watch, NULL));
+	if (rc < 0)
+		return d->qemu.pidfd >= 0 && !has_ended(d) && !find_virt(d, false) ? GUEST_RUNNING
+										   : GUEST_GONE;
+	switch (state) {
+	case VIR_DOMAIN_PAUSED:
+		return reason == VIR_DOMAIN_PAUSED_CRASHED   ? GUEST_PANICKED
+		       : reason == VIR_DOMAIN_PAUSED_IOERROR ? GUEST_DISK_ERROR
+							     : GUEST_PAUSED;
+	case VIR_DOMAIN_CRASHED:
+		return GUEST_PANICKED;
+	case VIR_DOMAIN_SHUTDOWN:
+	case VIR_DOMAIN_SHUTOFF:
+		return GUEST_GONE;
+	default:
+		return GUEST_RUNNING;
+	}
+}
+
+enum guest_state domain_state(struct domain *d)
+{
+	enum guest_state state = ask_state(d);
+	cleanup_free char *console = console_tail(d->console_path, TAIL_BYTES);
+
+	/* Before the guest has loaded the driver of the panic device the console is the only sign. */
+	return console_shows_panic(console) ? GUEST_PANICKED : state;
+}
+
+static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
+{
+	virDomainBlockStatsStruct stats = { .wr_bytes = -1 };
+	struct domain_watch watch;
+	struct err *e = NULL;
+
+	/* It would not answer, and the reason is plain. */
+	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+		return err_new("process %d of the guest is stopped", (int)d->qemu.pid);
+	if (!find_virt(d, true))
+		return err_new("libvirt does not know the guest any more");
+	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking QEMU", ASK_LIMIT_MS);
+	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
+		e = domain_virt_error();
+	e = domain_watch_end(&watch, e);
+	if (!e && stats.wr_bytes < 0)
+		e = err_new("none");
+	if (!e)
+		*ret_bytes = (uint64_t)stats.wr_bytes;
+	return e;
+}
+
+struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes)
+{
+	struct err *e = ask_swap_written(d, ret_bytes);
+
+	/* A daemon that was restarted just then knows the guest again. */
+	if (e && !has_ended(d) && d->virt && virConnectIsAlive(virDomainGetConnect(d->virt)) != 1) {
+		err_free(e);
+		e = ask_swap_written(d, ret_bytes);
+	}
+	return err_wrap(e, "counters of the swap disk");
+}
+
+char *domain_console(struct domain *d)
+{
+	return console_tail(d->console_path, TAIL_BYTES);
+}
+
+char *domain_log(struct domain *d)
+{
+	cleanup_free char *path = make_log_path(d);
+
+	return console_tail(path, TAIL_BYTES);
+}
+
+char *domain_ending(struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
+	siginfo_t info = { 0 };
+
+	if (d->qemu.pidfd < 0)
+		return xstrdup("cannot be seen from here");
+	/* Its line may break a moment before it has ended. */
+	poll(&pollfd, 1, ENDING_WAIT_MS);
+	if (!has_ended(d))
+		return xstrdup(process_is_stopped(d->qemu.pid) ? "stopped" : "running");
+	if (!orphans_find(d->qemu.pid, &info) &&
+	    (waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid))
+		return xstrdup("ended; only its parent, a daemon, knows how");
+	if (info.si_code == CLD_EXITED)
+		return xasprintf("exit status %d", info.si_status);
+	return xasprintf("signal %d (%s)", info.si_status, strsignal(info.si_status));
+}
+
+char *domain_command_line(struct domain *d)
+{
+	return xstrdup(d->command_line ? d->command_line : "");
+}
+
+/** Kills QEMU, waits, and reaps it. False: it must be left to libvirt. */
+static bool end_process(struct domain *d)
+{
+	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
+	siginfo_t info;
+
+	/* Not permitted for another user's QEMU (qemu:///system). */
+	if (d->qemu.pidfd < 0 || (pidfd_send_signal(d->qemu.pidfd, SIGKILL, NULL, 0) && errno != ESRCH))
+		return false;
+	if (poll(&pollfd, 1, END_TIMEOUT_MS) != 1) {
+		log_note("guest '%s': process %d does not end", d->name, (int)d->qemu.pid);
+		return false;
+	}
+	/* No child of ours when a daemon started it; already reaped when it had ended before. */
+	waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG);
+	return true;
+}
+
+void domain_stop(struct domain *d)
+{
+	struct domain_conn *conn = d->conn;
+	bool has_gone = end_process(d);
+
+	unlink_domain(conn, &conn->domains, d);
+	if (d->qemu.fd >= 0)
+		close(d->qemu.fd);
+	unlink(d->socket_path);
+	unlink(d->console_path);
+	if (!has_gone) {
+		forget(d);
+		return;
+	}
+	d->ended_ms = clock_ms();
+	link_domain(conn, &conn->ended, d);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/vm/state-cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
+#include "harness/base/file.h"
+#include "harness/base/log.h"
+
+#define TMP_PREFIX  ".tmp-"
+#define LOCK_SUFFIX ".lock"
+#define HEX_LEN     32
+#define NAME_LEN    (2 * HEX_LEN + 1)
+
+/** Others have a state for as long as a restore takes, some 0.3 s, or a boot. */
+#define LOCK_POLL_MS 10
+
+#define NS_PER_S 1000000000LL
+
+struct state {
+	int lock_fd;
+	char *dir, *tmp, *lock; /* paths */
+	bool is_there;
+};
+
+/** A state, or what is left of one, as trimming sees it. */
+struct found {
+	char name[NAME_LEN + 1];
+	uint64_t bytes;
+	int64_t used_ns; /* when it was last used */
+	bool is_whole;
+};
+
+struct found_list {
+	struct found *v;
+	size_t n, cap;
+};
+
+static struct err *states_dir(char **ret)
+{
+	cleanup_free char *cache = NULL;
+	struct err *e = file_cache_dir(&cache);
+
+	if (e)
+		return e;
+
+	cleanup_free char *dir = xasprintf("%s/states", cache);
+
+	/* A state is all of a guest's memory. */
+	e = file_mkdirs(dir, 0700);
+	if (e)
+		return e;
+	*ret = take_ptr(dir);
+	return NULL;
+}
+
+static bool is_hex(const char *text, size_t len)
+{
+	return strspn(text, "0123456789abcdef") >= len;
+}
+
+static struct state *state_new(const char *dir, const char *name)
+{
+	struct state *s = xcalloc(1, sizeof(*s));
+
+	s->lock_fd = -1;
+	s->dir = xasprintf("%s/%s", dir, name);
+	s->tmp = xasprintf("%s/" TMP_PREFIX "%s", dir, name);
+	s->lock = xasprintf("%s/%s" LOCK_SUFFIX, dir, name);
+	return s;
+}
+
+/** Is the locked file still the one of that name? Who removes a state removes its lock too. */
+static bool is_same_file(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/** Takes the lock if it is free; *ret says whether it was. */
+static struct err *try_lock(struct state *s, bool *ret)
+{
+	cleanup_close int fd = open(s->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	*ret = false;
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", s->lock);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_errno(errno, "cannot lock '%s'", s->lock);
+		return NULL;
+	}
+	if (!is_same_file(fd, s->lock))
+		return NULL;
+	s->lock_fd = take_fd(fd);
+	*ret = true;
+	return NULL;
+}
+
+struct err *state_take(const char *owner, const char *key, struct state **ret)
+{
+	cleanup_free char *dir = NULL;
+	struct err *e = states_dir(&dir);
+
+	if (e)
+		return e;
+	if (strlen(owner) != HEX_LEN || strlen(key) != HEX_LEN || !is_hex(owner, HEX_LEN) ||
+	    !is_hex(key, HEX_LEN))
+		return err_new("'%s-%s' is no name of a saved state", owner, key);
+
+	cleanup_free char *name = xasprintf("%s-%s", owner, key);
+	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
+
+	for (bool is_mine = false; !is_mine;) {
+		e = try_lock(s, &is_mine);
+		if (!e && cancel_requested())
+			e = cancel_error();
+		if (e)
+			return e;
+		if (!is_mine)
+			poll(NULL, 0, LOCK_POLL_MS);
+	}
+	s->is_there = file_exists(s->dir);
+	/* Its age is that of its last use. */
+	if (s->is_there && utimensat(AT_FDCWD, s->dir, NULL, 0))
+		return err_errno(errno, "cannot touch '%s'", s->dir);
+	*ret = take_ptr(s);
+	return NULL;
+}
+
+/** Removes all there is of a state that we have locked; the lock last. */
+static struct err *remove_all(struct state *s)
+{
+	struct err *e = file_remove_tree(s->tmp);
+
+	/* Out of sight at once: half of it must not be taken for a state. */
+	if (!e && rename(s->dir, s->tmp) && errno != ENOENT)
+		e = err_errno(errno, "cannot remove '%s'", s->dir);
+	if (!e) {
+		s->is_there = false;
+		e = file_remove_tree(s->tmp);
+	}
+	return e;
+}
+
+void state_release(struct state *s)
+{
+	if (s->lock_fd >= 0) {
+		if (!s->is_there) {
+			err_free(file_remove_tree(s->tmp));
+			unlink(s->lock);
+		}
+		close(s->lock_fd);
+	}
+	free(s->dir);
+	free(s->tmp);
+	free(s->lock);
+	free(s);
+}
+
+const char *state_dir(const struct state *s)
+{
+	return s->is_there ? s->dir : NULL;
+}
+
+struct err *state_begin(struct state *s, const char **ret)
+{
+	struct err *e = file_remove_tree(s->tmp);
+
+	if (e)
+		return e;
+	if (mkdir(s->tmp, 0700))
+		return err_errno(errno, "cannot make directory '%s'", s->tmp);
+	*ret = s->tmp;
+	return NULL;
+}
+
+struct err *state_finish(struct state *s)
+{
+	if (rename(s->tmp, s->dir))
+		return err_errno(errno, "cannot rename '%s'", s->tmp);
+	s->is_there = true;
+
+	struct err *e = state_cache_trim(STATE_CACHE_MAX_BYTES, STATE_CACHE_MAX_AGE_S);
+
+	/* It is there all the same. */
+	if (e)
+		log_note("%s", err_message(e));
+	err_free(e);
+	return NULL;
+}
+
+void state_drop(struct state *s)
+{
+	struct err *e = remove_all(s);
+
+	if (e)
+		log_note("a saved state stays behind: %s", err_message(e));
+	err_free(e);
+}
+
+/** Removes a state by its name, unless someone has it; *ret says whether it is gone. */
+static struct err *remove_free(const char *dir, const char *name, bool *ret)
+{
+	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
+	struct err *e = try_lock(s, ret);
+
+	return e || !*ret ? e : remove_all(s);
+}
+
+/** Bytes on the disk of what is in a directory. */
+static uint64_t disk_bytes(const char *path)
+{
+	cleanup(cleanup_dir_) DIR *dir = opendir(path);
+	uint64_t sum = 0;
+	struct stat st;
+
+	for (struct dirent *d; dir && (d = readdir(dir));)
+		if (fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			sum += (uint64_t)st.st_blocks * 512;
+	return sum;
+}
+
+/** The state that a file in the directory of states belongs to, in the list; NULL when it is none of ours. */
+static struct found *find_or_add(struct found_list *list, const char *file)
+{
+	const char *name = strncmp(file, TMP_PREFIX, strlen(TMP_PREFIX)) ? file : file + strlen(TMP_PREFIX);
+	const char *rest = name + NAME_LEN;
+
+	if (strlen(name) < NAME_LEN || !is_hex(name, HEX_LEN) || name[HEX_LEN] != '-' ||
+	    !is_hex(name + HEX_LEN + 1, HEX_LEN) || (*rest && strcmp(rest, LOCK_SUFFIX)))
+		return NULL;
+	for (size_t i = 0; i < list->n; i++)
+		if (strncmp(list->v[i].name, name, NAME_LEN) == 0)
+			return &list->v[i];
+
+	struct found *f = array_push(list->v, list->n, list->cap);
+
+	*f = (struct found){ .is_whole = false };
+	memcpy(f->name, name, NAME_LEN);
+	return f;
+}
+
+static struct err *list_states(const char *path, struct found_list *list)
+{
+	cleanup(cleanup_dir_) DIR *dir = opendir(path);
+	struct stat st;
+
+	if (!dir)
+		return err_errno(errno, "cannot read directory '%s'", path);
+	for (struct dirent *d; (d = readdir(dir));) {
+		struct found *f = find_or_add(list, d->d_name);
+
+		if (!f || strcmp(f->name, d->d_name) ||
+		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+
+		cleanup_free char *state = xasprintf("%s/%s", path, f->name);
+
+		f->is_whole = true;
+		f->used_ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+		f->bytes = disk_bytes(state);
+	}
+	return NULL;
+}
+
+/** What is not whole first. */
+static int oldest_first(const void *a, const void *b)
+{
+	const struct found *fa = a, *fb = b;
+
+	return fa->used_ns < fb->used_ns ? -1 : fa->used_ns > fb->used_ns;
+}
+
+struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s)
+{
+	cleanup_free char *dir = NULL;
+	struct found_list list = { 0 };
+	uint64_t total = 0;
+	struct err *e = states_dir(&dir);
+
+	if (!e)
+		e = list_states(dir, &list);
+	if (list.n)
+		qsort(list.v, list.n, sizeof(*list.v), oldest_first);
+	for (size_t i = 0; i < list.n; i++)
+		total += list.v[i].bytes;
+	for (size_t i = 0; !e && i < list.n; i++) {
+		const struct found *f = &list.v[i];
+		bool is_gone = false;
+
+		if (total > max_bytes || !f->is_whole || time(NULL) - f->used_ns / NS_PER_S > max_age_s)
+			e = remove_free(dir, f->name, &is_gone);
+		total -= is_gone ? f->bytes : 0;
+	}
+	free(list.v);
+	return err_wrap(e, "saved states");
+}
+
+void state_cache_forget(const char *owner)
+{
+	cleanup_free char *dir = NULL;
+	struct found_list list = { 0 };
+	struct err *e = states_dir(&dir);
+
+	if (!e)
+		e = list_states(dir, &list);
+	for (size_t i = 0; !e && i < list.n; i++) {
+		bool is_gone;
+
+		if (strncmp(list.v[i].name, owner, HEX_LEN) == 0)
+			e = remove_free(dir, list.v[i].name, &is_gone);
+	}
+	free(list.v);
+	if (e)
+		log_note("saved states stay behind: %s", err_message(e));
+	err_free(e);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `swapcal merge` makes of its command line, and of files that contradict each other. */
+#include <unistd.h>
+
+#include "harness/cmd/cmd.h"
+#include "tests/tap.h"
+#include "tests/unit/results.h"
+
+static char *dir;
+
+/* A file with an answer, at that second, to the one replicate of its cell. */
+static char *make_file(const char *name, double started_s)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct cell cell = test_cell(0, 128, "threshold", "ballast", "-", NULL);
+	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	struct store *store;
+
+	r.started_s = started_s;
+	must(store_open(path, STORE_WRITE, &store));
+	must(store_put_cell(store, &cell));
+	test_put(store, test_begin_run(store), r);
+	store_close(store);
+	cell_deinit(&cell);
+	return path;
+}
+
+static struct err *run(const char *a, const char *b, const char *c)
+{
+	char *argv[] = { (char *)"merge", (char *)a, (char *)b, (char *)c, NULL };
+
+	return cmd_merge(1 + !!a + !!b + !!c, argv);
+}
+
+static void fails(struct err *e, enum err_kind kind, const char *words, const char *what)
+{
+	ok(e && err_get_kind(e) == kind, what);
+	has_str(e ? err_message(e) : NULL, words, words);
+	err_free(e);
+}
+
+int main(void)
+{
+	dir = test_dir();
+
+	cleanup_free char *a = make_file("a", 100), *b = make_file("b", 200);
+	cleanup_free char *out = xasprintf("%s/out", dir);
+
+	fails(run(NULL, NULL, NULL), ERR_USAGE, "OUT is missing", "a name for the result is needed");
+	fails(run(out, NULL, NULL), ERR_USAGE, "FILE is missing", "and a file");
+	fails(run("--nonesuch", out, a), ERR_USAGE, "unknown option", "an option that there is not");
+	fails(run(a, b, NULL), ERR_USAGE, "there already", "a result that is there");
+	fails(run(out, a, b), ERR_FAILED, "1 conflict, so ", "two answers to one question");
+	ok(!file_exists(out), "make no file");
+	ok(!run(out, a, a), "one answer that is there twice");
+	ok(file_exists(out), "makes one");
+	must(file_remove_tree(dir));
+	free(dir);
+	return tap_done();
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How an agreement is told, as text and as JSON; the figures are made up. */
+#include <jansson.h>
+#include <math.h>
+
+#include "harness/compare/compare.h"
+#include "tests/tap.h"
+
+static const struct compare_subject subject = {
+	.name = "p\x1b.csv",
+	.params = { .margin_pct = 5, .confidence = 0.95 },
+};
+
+static struct agreement_limits make_limits(double bias)
+{
+	return (struct agreement_limits){
+		.bias = bias,
+		.bias_ci = { bias - 1, bias + 1 },
+		.sd = 2.5,
+		.sd_between = 2,
+		.sd_within = 1.5,
+		.loa = { bias - 4.9, bias + 4.9 },
+		.loa_lo_ci = { bias - 6, bias - 4 },
+		.loa_hi_ci = { bias + 4, bias + 6 },
+		.outer = { bias - 5.5, bias + 5.5 },
+		.inner = { bias - 4.5, bias + 4.5 },
+	};
+}
+
+/** Everything is defined, nothing is to be warned of. */
+static struct agreement make_good(void)
+{
+	return (struct agreement){
+		.n = 20,
+		.cells = 20,
+		.replicates_mean = 1,
+		.abs = make_limits(0.1),
+		.pct = make_limits(0.2),
+		.proportional_slope = 0.01,
+		.proportional_ci = { -0.02, 0.04 },
+		.error_ratio = 1,
+		.deming = { 1.01, -0.5, { 0.9, 1.1 }, { -2, 1 } },
+		.weighted_deming = { 1.02, -0.6, { 0.91, 1.11 }, { -2.1, 1.1 } },
+		.passing_bablok = { 1.03, -0.7, { 0.92, 1.12 }, { -2.2, 1.2 } },
+		.is_pb_enumerated = true,
+		.linearity_p = 0.5,
+		.ccc = 0.987654321,
+		.ccc_ci = { 0.9, 0.995 },
+		.tost_p = 1e-7,
+		.verdict = AGREEMENT_VALIDATED,
+		.verdict_reason = "",
+	};
+}
+
+#define NO_LIMITS                                                                                            \
+	{                                                                                                    \
+		NAN, INTERVAL_NONE, NAN, NAN, NAN, INTERVAL_NONE, INTERVAL_NONE, INTERVAL_NONE,              \
+			INTERVAL_NONE, INTERVAL_NONE                                                         \
+	}
+#define NO_LINE                                                                                              \
+	{                                                                                                    \
+		NAN, NAN, INTERVAL_NONE, INTERVAL_NONE                                                       \
+	}
+
+/** Nothing is defined. */
+static struct agreement make_nothing(void)
+{
+	return (struct agreement){
+		.n = 3,
+		.cells = 3,
+		.replicates_mean = 1,
+		.abs = NO_LIMITS,
+		.pct = NO_LIMITS,
+		.proportional_slope = NAN,
+		.proportional_ci = INTERVAL_NONE,
+		.error_ratio = NAN,
+		.deming = NO_LINE,
+		.weighted_deming = NO_LINE,
+		.passing_bablok = NO_LINE,
+		.linearity_p = NAN,
+		.ccc = NAN,
+		.ccc_ci = INTERVAL_NONE,
+		.tost_p = NAN,
+		.verdict = AGREEMENT_UNDECIDED,
+		.verdict_reason = "nothing is known",
+	};
+}
+
+static void is_number(double v, const char *want)
+{
+	char buf[32];
+
+	is_str(compare_number(buf, v), want, want);
+}
+
+static void test_numbers(void)
+{
+	is_number(NAN, "-");
+	is_number(0, "0");
+	is_number(-INFINITY, "-inf");
+	is_number(0.942742, "0.942742");
+	is_number(-73.86199, "-73.8620");
+	is_number(2.117647, "2.11765");
+	is_number(1, "1.00000");
+	is_number(100, "100.000");
+	is_number(123456.7, "123457");
+	is_number(1234567, "1234567");
+	is_number(1.5e12, "1.5e+12");
+	is_number(-1.234567e-5, "-1.23457e-05");
+	is_number(0.001, "0.00100000");
+}
+
+/** The longest line, but for the first, which has the file's name. */
+static size_t width(const char *text)
+{
+	size_t max = 0;
+
+	for (text = strchr(text, '\n'); text; text = strchr(text, '\n')) {
+		size_t len = strcspn(++text, "\n");
+
+		max = len > max ? len : max;
+	}
+	return max;
+}
+
+static void has_all(const struct agreement *a, const struct compare_subject *s, const char *const *parts)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	compare_text(a, s, &out);
+	for (; *parts; parts++)
+		has_str(out.data, *parts, *parts);
+	ok(width(out.data) <= 100, "no line is longer than 100 columns");
+}
+
+static void lacks(const struct agreement *a, const struct compare_subject *s, const char *part)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	compare_text(a, s, &out);
+	ok(!strstr(out.data, part), part);
+}
+
+static void test_text(void)
+{
+	struct agreement a = make_good();
+
+	has_all(&a, &subject,
+		(const char *const[]){
+			"p?.csv: 20 pairs. Does y agree with the reference z?\n",
+			"\n  bias                          0.100000  [-0.900000, 1.10000]          mean "
+			"difference\n",
+			"\n  lower limit of agreement      -4.80000  [-5.90000, -3.90000]          95 % of "
+			"differences lie",
+			"\n  upper limit of agreement       5.00000  [4.10000, 6.10000]            between "
+			"these two limits",
+			"\n  limits at their widest                  [-5.30000, 5.70000]           validated "
+			"when within 5 %",
+			"\n  Deming slope                   1.01000  [0.900000, 1.10000] ",
+			"\n  weighted Deming intercept    -0.600000  [-2.10000, 1.10000] ",
+			"\n  Passing-Bablok slope           1.03000  [0.920000, 1.12000] ",
+			"\n  error ratio (assumed)          1.00000 ",
+			"\n  Lin's concordance (CCC)       0.987654  [0.900000, 0.995000] ",
+			"\n  p of two t tests (TOST)          1e-07 ",
+			"note: Passing-Bablok looked at all slopes\n",
+			"note: each pair counts by itself; a column 'cell'",
+			"\n\nvalidated: 95 % of differences lie within 5 % of z (at 95 % confidence)\n",
+			NULL,
+		});
+	lacks(&a, &subject, "warning");
+	lacks(&a, &subject, "within cells");
+}
+
+static void test_warnings(void)
+{
+	struct agreement a = make_good();
+	struct compare_subject s = subject;
+
+	a.linearity_p = 0.049;
+	a.proportional_ci = (struct interval){ 0.001, 0.02 };
+	a.is_pb_enumerated = false;
+	a.cells = 5;
+	a.replicates_mean = 4;
+	a.has_error_ratio = true;
+	a.verdict = AGREEMENT_REJECTED;
+	s.has_cells = true;
+	s.params.margin_pct = 2.5;
+	has_all(&a, &s,
+		(const char *const[]){
+			": 20 pairs in 5 cells. ",
+			"\n    between cells                2.00000 ",
+			"\n    within cells                 1.50000 ",
+			"\n  error ratio (estimated)        1.00000 ",
+			"note: pairs of one cell are replicates, 4 in each on average; each cell counts "
+			"once\n",
+			"note: Passing-Bablok found slopes by counting their ranks\n",
+			"warning: y is no straight line over z",
+			"warning: the difference changes with the size",
+			"\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n",
+			NULL,
+		});
+	a.proportional_ci = (struct interval){ -0.02, -0.001 };
+	has_all(&a, &s, (const char *const[]){ "warning: the difference changes with the size", NULL });
+	a.cells = a.n;
+	has_all(&a, &s,
+		(const char *const[]){ "note: no cell has replicates; each pair counts by itself\n", NULL });
+}
+
+static void test_undecided(void)
+{
+	struct agreement a = make_good(), nothing = make_nothing();
+	struct compare_subject s = subject;
+
+	a.verdict = AGREEMENT_UNDECIDED;
+	a.cells_needed = 35;
+	has_all(&a, &s,
+		(const char *const[]){ "\nundecided: about 15 more pairs like these would decide\n", NULL });
+	s.has_cells = true;
+	has_all(&a, &s, (const char *const[]){ "about 15 more cells like these would decide\n", NULL });
+	a.cells_needed = 0;
+	lacks(&a, &s, "more cells");
+	has_all(&nothing, &subject,
+		(const char *const[]){
+			"\n  bias                                 -                                mean",
+			"\n  Lin's concordance (CCC)              - ", "\n\nundecided: nothing is known\n",
+			NULL });
+	lacks(&nothing, &subject, "nan");
+	lacks(&nothing, &subject, "warning");
+	lacks(&nothing, &subject, "percent of z");
+
+	a = make_good();
+	a.pct = nothing.pct;
+	has_all(&a, &subject, (const char *const[]){ "warning: some z is not above 0", NULL });
+}
+
+/** The widest numbers there are. */
+static void test_width(void)
+{
+	struct agreement a = make_good();
+	const struct interval wide = { -1.234567e-100, -1.234567e-100 };
+
+	a.cells = 5;
+	a.proportional_slope = a.ccc = a.linearity_p = a.tost_p = wide.lo;
+	a.pct.bias = a.abs.bias = wide.lo;
+	a.abs.outer = a.abs.inner = a.pct.inner = a.pct.outer =
+		(struct interval){ -1.234567e-5, -1.234567e-5 };
+	a.abs.bias_ci = a.pct.bias_ci = a.ccc_ci = a.deming.slope_ci = a.pct.outer;
+	has_all(&a, &subject, (const char *const[]){ "[-1.23457e-05, -1.23457e-05]", NULL });
+}
+
+static json_t *json_of(const struct agreement *a)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	compare_json(a, &subject, &out);
+	return json_loads(out.data, 0, NULL);
+}
+
+static double number(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+/** In the order in which they stand, too. */
+static const char *const keys[] = {
+	"tool_version",
+	"schema_version",
+	"file",
+	"margin_pct",
+	"confidence",
+	"n",
+	"cells",
+	"bias",
+	"bias_ci",
+	"sd",
+	"loa",
+	"loa_ci",
+	"sd_between",
+	"sd_within",
+	"bias_pct",
+	"bias_pct_ci",
+	"sd_pct",
+	"loa_pct",
+	"loa_pct_ci",
+	"loa_pct_outer",
+	"loa_pct_inner",
+	"proportional_slope",
+	"proportional_ci",
+	"slope_deming",
+	"slope_deming_ci",
+	"intercept_deming",
+	"intercept_deming_ci",
+	"error_ratio",
+	"error_ratio_estimated",
+	"slope_weighted_deming",
+	"slope_weighted_deming_ci",
+	"intercept_weighted_deming",
+	"intercept_weighted_deming_ci",
+	"slope_pb",
+	"slope_pb_ci",
+	"intercept_pb",
+	"intercept_pb_ci",
+	"pb_method",
+	"linearity_p",
+	"ccc",
+	"ccc_ci",
+	"tost_p",
+	"verdict",
+	"verdict_reason",
+	"cells_needed",
+};
+
+static void test_json(void)
+{
+	struct agreement a = make_good();
+	cleanup(cleanup_json_) json_t *o = NULL;
+	void *iter;
+	size_t i = 0;
+
+	/* No decimal that a person would write. */
+	a.ccc = 0.1 + 0.2;
+	o = json_of(&a);
+	if (!ok(o, "JSON"))
+		return;
+	for (iter = json_object_iter(o); iter; iter = json_object_iter_next(o, iter), i++)
+		is_str(json_object_iter_key(iter), i < sizeof(keys) / sizeof(*keys) ? keys[i] : "(no more)",
+		       "a key");
+	is_int(i, sizeof(keys) / sizeof(*keys), "all of them are there");
+	is_str(json_string_value(json_object_get(o, "file")), "p?.csv", "the file is cleaned");
+	ok(number(o, "ccc") == 0.1 + 0.2, "numbers have all their digits");
+	ok(number(o, "slope_pb") == 1.03 && number(o, "intercept_pb") == -0.7 &&
+		   number(o, "slope_deming") == 1.01 && number(o, "intercept_weighted_deming") == -0.6,
+	   "each line has its own");
+	ok(json_number_value(json_array_get(json_array_get(json_object_get(o, "loa_ci"), 1), 0)) == 0.1 + 4,
+	   "intervals of both limits");
+	is_str(json_string_value(json_object_get(o, "pb_method")), "all slopes",
+	       "the method of Passing-Bablok");
+	is_str(json_string_value(json_object_get(o, "verdict")), "validated", "the verdict");
+}
+
+static bool is_null(const json_t *v)
+{
+	return json_is_array(v) ? is_null(json_array_get(v, 0)) && is_null(json_array_get(v, 1))
+				: json_is_null(v);
+}
+
+static void test_json_nothing(void)
+{
+	static const char *const known[] = {
+		"tool_version", "schema_version", "file",           "n",
+		"cells",        "margin_pct",     "confidence",     "error_ratio_estimated",
+		"pb_method",    "verdict",        "verdict_reason", "cells_needed"
+	};
+	struct agreement a = make_nothing();
+	cleanup(cleanup_json_) json_t *o = NULL;
+	const char *key;
+	json_t *v;
+	size_t nulls = 0;
+
+	a.deming.slope_ci = (struct interval){ -INFINITY, INFINITY };
+	o = json_of(&a);
+	if (!ok(o, "JSON of what is not known"))
+		return;
+	json_object_foreach(o, key, v) nulls += is_null(v);
+	is_int(nulls, sizeof(keys) / sizeof(*keys) - sizeof(known) / sizeof(*known), "has null for it");
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		ok(!is_null(json_object_get(o, known[i])), known[i]);
+	is_str(json_string_value(json_object_get(o, "pb_method")), "ranks by counting", "the other method");
+}
+
+int main(void)
+{
+	test_numbers();
+	test_text();
+	test_warnings();
+	test_undecided();
+	test_width();
+	test_json();
+	test_json_nothing();
+	return tap_done();
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_TESTS_UNIT_VIEWS_H
+#define SWAPCAL_TESTS_UNIT_VIEWS_H
+
+#include <stdlib.h>
+
+#include "calibrate/evidence/views.h"
+#include "harness/base/alloc.h"
+#include "harness/base/file.h"
+#include "tests/tap.h"
+
+/* For the tests of views: cells by name, and texts of tests/data. */
+
+__attribute__((unused)) static int column(enum view view, const char *name)
+{
+	int i = view_column_find(view, name);
+
+	if (i < 0) {
+		printf("# no column '%s'\n", name);
+		abort();
+	}
+	return i;
+}
+
+__attribute__((unused)) static int64_t cell(const struct views *v, enum view view, size_t row,
+					    const char *name)
+{
+	return row < views_rows(v, view) ? views_row(v, view, row)[column(view, name)] : -77;
+}
+
+/* A text cell; "(none)" when it is NULL. */
+__attribute__((unused)) static const char *text_cell(const struct views *v, enum view view, size_t row,
+						     const char *name)
+{
+	int64_t value = row < views_rows(v, view) ? cell(v, view, row, name) : VIEW_NULL;
+
+	return value == VIEW_NULL ? "(none)" : (const char *)(intptr_t)value;
+}
+
+/* The sum of a column, NULLs left out. */
+__attribute__((unused)) static int64_t sum(const struct views *v, enum view view, const char *name)
+{
+	int64_t s = 0;
+
+	for (size_t i = 0; i < views_rows(v, view); i++)
+		if (cell(v, view, i, name) != VIEW_NULL)
+			s += cell(v, view, i, name);
+	return s;
+}
+
+/* The value of a key of guest or baseline in the whole, -1 when there is none. */
+__attribute__((unused)) static int64_t guest_value(const struct views *v, enum view view, const char *key)
+{
+	for (size_t i = 0; i < views_rows(v, view); i++)
+		if (strcmp(text_cell(v, view, i, "key"), key) == 0)
+			return cell(v, view, i, "value");
+	return -1;
+}
+
+__attribute__((unused)) static struct strbuf load(const char *kernel, const char *file)
+{
+	cleanup_free char *path = xasprintf("tests/data/linux-%s/%s", kernel, file);
+	struct strbuf sb = STRBUF_INIT;
+	struct err *e = file_read(path, 1 << 20, &sb);
+
+	if (e)
+		printf("# %s\n", err_message(e));
+	err_free(e);
+	return sb;
+}
+
+__attribute__((unused)) static void add_text(struct views *v, unsigned pid, const char *name,
+					     const char *text)
+{
+	views_add(v, pid, name, text, strlen(text));
+}
+
+/* A file of tests/data as a piece of evidence. */
+__attribute__((unused)) static void add_data(struct views *v, unsigned pid, const char *kernel,
+					     const char *file)
+{
+	cleanup_strbuf struct strbuf sb = load(kernel, file);
+
+	views_add(v, pid, file, strbuf_str(&sb), sb.len);
+}
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Runs of pages: expanded again they are exactly the pages that went in, and they are as long as may be. */
+
+#include <stdlib.h>
+
+#include "guest/agent/agent-pages.c"
+#include "tests/tap.h"
+
+#define N_MAX 200000
+#define RAM   PAGE_IS_IN_RAM
+#define SWAP  PAGE_IS_SWAP
+
+static struct {
+	uint64_t address, entry, flags;
+	uint32_t count;
+} expanded[N_MAX];
+static struct proto_page_run rows[N_MAX];
+static uint64_t entries[N_MAX], flags[N_MAX], counts[N_MAX];
+
+static uint64_t swap_entry(uint64_t type, uint64_t offset)
+{
+	return SWAP | offset << 5 | type;
+}
+
+/* As a reader of proto.h would do it. */
+static size_t expand(const struct proto_page_run *run, size_t n)
+{
+	for (int64_t i = 0; i < run->pages && n < N_MAX; i++, n++) {
+		uint64_t moved = (uint64_t)(i * run->step);
+		uint64_t pfn = (run->entry & PAGE_PFN_MASK) + moved;
+		uint64_t offset = (run->entry >> 5 & ((1ull << 50) - 1)) + moved;
+
+		expanded[n].address = run->address + (uint64_t)i * 4096;
+		expanded[n].flags = run->flags;
+		expanded[n].count = run->mapcount;
+		if (run->entry & RAM)
+			expanded[n].entry = (run->entry & ~PAGE_PFN_MASK) | pfn;
+		else
+			expanded[n].entry = (run->entry & ~(PAGE_PFN_MASK & ~31ull)) | offset << 5;
+	}
+	return n;
+}
+
+/* How many runs n pages at that address become, with room for all. */
+static size_t runs_of(size_t n)
+{
+	struct page_runs runs = { rows, 0, N_MAX };
+	const struct page_chunk c = { 0x400000, entries, flags, counts, n };
+
+	ok(page_runs_add(&runs, &c, 0) == n, "all pages are taken");
+	return runs.n;
+}
+
+static size_t pages_of(size_t n_runs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_runs; i++)
+		n = expand(&rows[i], n);
+	return n;
+}
+
+/* Are the expanded pages those of the arrays, from this address on? Counts pages that differ. */
+static size_t differing(uint64_t address, size_t n, size_t n_expanded)
+{
+	size_t bad = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool in_ram = entries[i] & RAM;
+		uint32_t count = counts[i] < UINT32_MAX ? (uint32_t)counts[i] : UINT32_MAX;
+
+		if (!(entries[i] & (RAM | SWAP)))
+			continue;
+		bad += at >= n_expanded || expanded[at].address != address + i * 4096 ||
+		       expanded[at].entry != entries[i] || expanded[at].flags != (in_ram ? flags[i] : 0) ||
+		       expanded[at].count != (in_ram ? count : 0);
+		at++;
+	}
+	return bad + (at != n_expanded);
+}
+
+static void set(size_t i, uint64_t entry, uint64_t flag, uint64_t count)
+{
+	entries[i] = entry;
+	flags[i] = flag;
+	counts[i] = count;
+}
+
+static void check_four(const char *what, size_t want, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	set(0, a, 1, 1);
+	set(1, b, 1, 1);
+	set(2, c, 1, 1);
+	set(3, d, 1, 1);
+
+	size_t n = runs_of(4);
+
+	is_int(n, want, what);
+	is_int(differing(0x400000, 4, pages_of(n)), 0, "and nothing is lost");
+}
+
+static void test_steps(void)
+{
+	check_four("frames one after the other are one run", 1, RAM | 7, RAM | 8, RAM | 9, RAM | 10);
+	is_int(rows[0].step, 1, "of step 1");
+	check_four("frames that go down are one run", 1, RAM | 10, RAM | 9, RAM | 8, RAM | 7);
+	is_int(rows[0].step, -1, "of step -1");
+	check_four("down to frame 0", 1, RAM | 3, RAM | 2, RAM | 1, RAM);
+	check_four("one frame again and again is one run", 1, RAM | 7, RAM | 7, RAM | 7, RAM | 7);
+	is_int(rows[0].step, 0, "of step 0");
+	check_four("frames two apart are no run", 4, RAM | 7, RAM | 9, RAM | 11, RAM | 13);
+	check_four("a step that changes ends the run", 2, RAM | 7, RAM | 8, RAM | 7, RAM | 6);
+	check_four("a step that stops ends the run", 2, RAM | 7, RAM | 8, RAM | 8, RAM | 8);
+	check_four("a hole ends the run", 2, RAM | 7, RAM | 8, 0, RAM | 10);
+	check_four("no pages are no run", 0, 0, 1ull << 55, 1ull << 56, 7);
+	check_four("the largest frame does not spill over", 2, RAM | (PAGE_PFN_MASK - 1), RAM | PAGE_PFN_MASK,
+		   RAM, RAM | 1);
+	set(0, RAM | 5, 1, 1);
+	is_int(runs_of(1), 1, "a lone page is a run");
+	is_int(rows[0].step, 0, "of step 0");
+}
+
+static void test_differences(void)
+{
+	const uint64_t soft = 1ull << 55, file = 1ull << 61;
+
+	check_four("another bit of the entry ends the run", 3, RAM | 7, RAM | soft | 8, RAM | soft | 9,
+		   RAM | file | 10);
+	for (size_t i = 0; i < 4; i++)
+		set(i, RAM | (7 + i), i < 2 ? 1 : 2, i < 3 ? 1 : 2);
+	is_int(runs_of(4), 3, "other flags, another mapcount end the run");
+	for (size_t i = 0; i < 4; i++)
+		set(i, RAM | (7 + i), 1, i < 2 ? UINT32_MAX : 1ull << 40);
+	is_int(runs_of(4), 1, "a mapcount beyond 32 bits is the largest of them");
+	is_int(rows[0].mapcount, UINT32_MAX, "which is told");
+}
+
+static void test_swap(void)
+{
+	check_four("slots one after the other are one run", 1, swap_entry(3, 100), swap_entry(3, 101),
+		   swap_entry(3, 102), swap_entry(3, 103));
+	ok(rows[0].step == 1 && rows[0].flags == 0 && rows[0].mapcount == 0, "without flags and mapcount");
+	check_four("slots that go down are one run", 1, swap_entry(0, 3), swap_entry(0, 2), swap_entry(0, 1),
+		   swap_entry(0, 0));
+	check_four("another swap device ends the run", 2, swap_entry(3, 100), swap_entry(3, 101),
+		   swap_entry(4, 102), swap_entry(4, 103));
+	check_four("a device's number is no step", 4, swap_entry(1, 100), swap_entry(2, 100),
+		   swap_entry(3, 100), swap_entry(4, 100));
+	check_four("swap and RAM are apart", 3, RAM | 7, swap_entry(0, 8), swap_entry(0, 9), RAM | 10);
+	check_four("the largest slot does not spill over", 2, swap_entry(0, (1ull << 50) - 2),
+		   swap_entry(0, (1ull << 50) - 1), swap_entry(0, 0), swap_entry(0, 1));
+}
+
+static void test_longest(void)
+{
+	for (size_t i = 0; i < 140000; i++)
+		set(i, RAM | (1000 + i), 1, 1);
+	is_int(runs_of(140000), 3, "a run has no more than 65535 pages");
+	ok(rows[0].pages == 65535 && rows[1].pages == 65535 && rows[2].pages == 140000 - 2 * 65535,
+	   "the next goes on from there");
+	is_int(differing(0x400000, 140000, pages_of(3)), 0, "and nothing is lost");
+	for (size_t i = 0; i < 140000; i++)
+		set(i, RAM | (200000 - i), 1, 1);
+	is_int(runs_of(140000), 3, "the same downwards");
+	is_int(differing(0x400000, 140000, pages_of(3)), 0, "and nothing is lost");
+}
+
+/* A few bits differ now and then; places go up, down, stay, jump. */
+static void make_pages(size_t n)
+{
+	uint64_t place = 1000, step = 1, kind = 0, flag = 0, count = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (random() % 8 == 0)
+			step = (uint64_t)(random() % 4) - 1;
+		if (random() % 16 == 0)
+			kind = (uint64_t)random() % 4;
+		if (random() % 16 == 0)
+			flag = (uint64_t)random() % 3;
+		if (random() % 16 == 0)
+			count = random() % 8 ? (uint64_t)random() % 3 : 1ull << 33;
+		place = random() % 32 ? (place + step) & (PAGE_PFN_MASK >> 5) : (uint64_t)random();
+		set(i,
+		    kind < 2    ? RAM | place | kind << 61
+		    : kind == 2 ? swap_entry(flag, place)
+				: 0,
+		    flag, count);
+	}
+}
+
+/* In pieces, with so little room that it fills up in the middle of them. */
+static void test_random(void)
+{
+	size_t bad = 0, together = 0, runs_total = 0, pages_total = 0;
+
+	srandom(5);
+	for (int round = 0; round < 300; round++) {
+		size_t n = 1 + (size_t)random() % 3000, n_expanded = 0;
+		size_t piece = 1 + (size_t)random() % 700;
+		struct page_runs runs = { rows, 0, 1 + (size_t)random() % 100 };
+
+		make_pages(n);
+		for (size_t at = 0; at < n; at += piece) {
+			const struct page_chunk c = { 0x1000 + at * 4096, entries + at, flags + at,
+						      counts + at, piece < n - at ? piece : n - at };
+
+			for (size_t i = page_runs_add(&runs, &c, 0); i < c.n;
+			     i = page_runs_add(&runs, &c, i)) {
+				together += runs.n != runs.max;
+				for (size_t k = 0; k < runs.n; k++)
+					n_expanded = expand(&rows[k], n_expanded);
+				runs_total += runs.n;
+				runs.n = 0;
+			}
+		}
+		for (size_t k = 0; k < runs.n; k++)
+			n_expanded = expand(&rows[k], n_expanded);
+		runs_total += runs.n;
+		pages_total += n_expanded;
+		bad += differing(0x1000, n, n_expanded);
+	}
+	is_int(bad, 0, "runs of pages at random expand to those pages");
+	is_int(together, 0, "it stops only when there is no room");
+	ok(runs_total * 2 < pages_total, "and runs are shorter than the pages");
+}
+
+int main(void)
+{
+	test_steps();
+	test_differences();
+	test_swap();
+	test_longest();
+	test_random();
+	return tap_done();
+}

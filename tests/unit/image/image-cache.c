@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared
+ * away. */
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "harness/image/image-cache.h"
+#include "tests/tap.h"
+
+static char cache[] = "/tmp/swapcal-test-cache-XXXXXX";
+
+/* Keys of 64 digits that differ in the first 12. */
+#define KEY_TAIL "0123456789012345678901234567890123456789012345678901"
+#define KEY_A    "aaaaaaaaaaaa" KEY_TAIL
+#define KEY_B    "bbbbbbbbbbbb" KEY_TAIL
+
+static bool succeeds(struct err *e)
+{
+	if (e)
+		printf("# %s\n", err_message(e));
+
+	bool success = !e;
+
+	err_free(e);
+	return success;
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	cleanup_free char *path = xasprintf("%s/%s", dir, name);
+
+	if (!succeeds(file_write_atomic(path, text, strlen(text), 0644)))
+		abort();
+}
+
+/** Fills dir as a finished build would. */
+static void fill(const char *dir, const char *name, const char *key, int bytes)
+{
+	cleanup_free char *manifest = xasprintf(
+		"{\"format\": 1, \"name\": \"%s\", \"key\": \"%s\", \"suite\": \"s\", \"recipe\": "
+		"\"r\", \"built_at\": \"t\","
+		" \"tools\": {\"mmdebstrap\": \"1\", \"libguestfs\": \"2\"}, \"kernel\": {\"release\": "
+		"\"6\", \"config\": {}},"
+		" \"modules\": [], \"workloads\": [], \"interpreters\": {}, \"packages\": {},"
+		" \"files\": {\"vmlinuz\": {\"bytes\": %d, \"sha256\": \"\"}}}",
+		name, key, bytes);
+
+	put(dir, "vmlinuz", "12345");
+	put(dir, "manifest.json", manifest);
+}
+
+static void publish(const char *name, const char *key, int bytes)
+{
+	cleanup_free char *work = NULL;
+
+	if (!succeeds(image_cache_workdir(&work)))
+		abort();
+	fill(work, name, key, bytes);
+	ok(succeeds(image_cache_publish(work, name, key)), "an image is published");
+	ok(!file_exists(work), "... and its work directory is gone");
+}
+
+static size_t count(void)
+{
+	struct image **images;
+	size_t n = 0;
+
+	if (!succeeds(image_list(&images, &n)))
+		return 999;
+	for (size_t i = 0; i < n; i++)
+		image_destroy(images[i]);
+	free(images);
+	return n;
+}
+
+/** The first digit of the key of the image that image_find() gives, or '-'. */
+static char found(const char *name)
+{
+	struct image *image = NULL;
+	struct err *e = image_find(name, &image);
+	char digit = e ? '-' : image->key[0];
+
+	err_free(e);
+	image_destroy(image);
+	return digit;
+}
+
+static void test_empty(void)
+{
+	struct image *image = NULL;
+	struct err *e = image_find("a", &image);
+
+	is_int(count(), 0, "an empty cache has no images");
+	has_str(e ? err_message(e) : "", "swapcal image build a",
+		"the error for a missing image says what to run");
+	err_free(e);
+	e = image_remove("a");
+	ok(e, "removing what is not there is an error");
+	err_free(e);
+}
+
+static void test_unfinished(void)
+{
+	cleanup_free char *work = NULL, *next = NULL, *dir = NULL;
+
+	if (!succeeds(image_cache_workdir(&work)))
+		abort();
+	dir = xasprintf("%s/image", work);
+	if (mkdir(dir, 0755))
+		abort();
+	fill(dir, "a", KEY_A, 5);
+	is_int(count(), 0, "an unpublished image is not listed");
+	is_int(found("a"), '-', "... nor found");
+	ok(succeeds(image_cache_workdir(&next)), "a next build begins");
+	ok(!file_exists(work), "... and removes what the dead one left");
+	ok(file_exists(next), "... but not its own");
+}
+
+static void test_newest(void)
+{
+	struct image *image = NULL;
+
+	publish("a", KEY_A, 5);
+	usleep(20000);
+	publish("a", KEY_B, 5);
+	is_int(count(), 2, "two images of one name");
+	is_int(found("a"), 'b', "the newest is found");
+	ok(succeeds(image_cache_get("a", KEY_A, &image)) && image, "the older is there too");
+	usleep(20000);
+	ok(image && succeeds(image_cache_touch(image)), "it is found up to date again");
+	is_int(found("a"), 'a', "... and is the newest now");
+	image_destroy(image);
+}
+
+static void test_other_names(void)
+{
+	struct image *image = NULL;
+	const char *tail = "a-cccccccccccc";
+
+	publish(tail, KEY_A, 5);
+	is_int(found("a"), 'a', "a longer name is another image");
+	is_int(count(), 3, "three images");
+	ok(succeeds(image_remove("a")), "all of one name are removed");
+	is_int(count(), 1, "... and only those");
+	is_int(found(tail), 'a', "... the longer name is still there");
+	ok(succeeds(image_cache_get("a", KEY_A, &image)) && !image, "a removed image is not in the cache");
+	ok(succeeds(image_remove(tail)), "it is removed too");
+}
+
+static void test_again(void)
+{
+	struct image *image = NULL;
+
+	publish("a", KEY_A, 5);
+	publish("a", KEY_A, 5);
+	is_int(count(), 1, "the same key again takes the old one's place");
+	ok(succeeds(image_cache_get("a", KEY_A, &image)) && image, "... and is whole");
+	image_destroy(image);
+	ok(succeeds(image_remove("a")), "it is removed");
+}
+
+static void test_damaged(void)
+{
+	struct image *image = NULL;
+
+	publish("a", KEY_A, 6);
+	is_int(count(), 0, "an image with a file of another size is not listed");
+	is_int(found("a"), '-', "... nor found");
+	ok(succeeds(image_cache_get("a", KEY_A, &image)) && !image, "... so that it is built anew");
+	ok(succeeds(image_remove("a")), "... and can be removed");
+
+	publish("a", KEY_B, 5);
+	cleanup_free char *dir = xasprintf("%s/swapcal/images/a-bbbbbbbbbbbb", cache);
+
+	put(dir, "manifest.json", "{\"format\": 1, \"name\": \"a\"");
+	is_int(count(), 0, "a manifest that is cut short is no image");
+	put(dir, "manifest.json", "{\"format\": 1, \"name\": \"a\"}");
+	is_int(count(), 0, "nor is one without the rest");
+	put(dir, "manifest.json", "{\"format\": 2}");
+	is_int(count(), 0, "nor one of another format");
+	fill(dir, "a", KEY_A, 5);
+	is_int(count(), 0, "nor one whose manifest is of another image");
+	ok(succeeds(image_remove("a")), "it is removed");
+}
+
+static bool is_impatient(void)
+{
+	return true;
+}
+
+static void note_waiting(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/** In a child, since a process can always take its own lock again through another descriptor of a forked
+ * parent. */
+static int try_lock(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		bool waited = false;
+		int fd;
+		struct err *e = image_cache_lock(is_impatient, note_waiting, &waited, &fd);
+
+		_exit(!e ? 1 : waited && err_get_kind(e) == ERR_INTERRUPTED ? 2 : 3);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void test_lock(void)
+{
+	bool waited = false;
+	int fd = -1;
+
+	ok(succeeds(image_cache_lock(NULL, note_waiting, &waited, &fd)) && !waited,
+	   "a free lock is taken at once");
+	is_int(try_lock(), 2, "another build waits, says so, and can be interrupted");
+	close(fd);
+	is_int(try_lock(), 1, "the lock is free when its owner ends");
+}
+
+static void key_of(const char *recipe, const char *name, const char *text, bool executable, char key[65])
+{
+	struct image_recipe r = { .text = (char *)recipe };
+	struct workload_file file = { .name = (char *)name, .executable = executable };
+	struct workloads w = { .files = &file, .n = name ? 1 : 0 };
+
+	strbuf_adds(&file.text, text);
+	image_cache_key(&r, &w, key);
+	strbuf_deinit(&file.text);
+}
+
+static void test_key(void)
+{
+	char base[65], other[65];
+
+	key_of("recipe", "w.py", "text", false, base);
+	is_int(strlen(base), 64, "a key has 64 digits");
+	key_of("recipe", "w.py", "text", false, other);
+	is_str(other, base, "the same input has the same key");
+	key_of("recipe2", "w.py", "text", false, other);
+	ok(strcmp(base, other), "another recipe, another key");
+	key_of("recipe", "v.py", "text", false, other);
+	ok(strcmp(base, other), "another name of a workload, another key");
+	key_of("recipe", "w.py", "texts", false, other);
+	ok(strcmp(base, other), "another text of a workload, another key");
+	key_of("recipe", "w.py", "text", true, other);
+	ok(strcmp(base, other), "an executable workload, another key");
+	key_of("recipe", NULL, "", false, other);
+	ok(strcmp(base, other), "no workload, another key");
+	key_of("recipeworkload w.py 0 4\ntext", NULL, "", false, other);
+	ok(strcmp(base, other), "a recipe that looks like recipe and workload has another key");
+}
+
+int main(void)
+{
+	if (!mkdtemp(cache) || setenv("XDG_CACHE_HOME", cache, 1))
+		return 1;
+	test_empty();
+	test_unfinished();
+	test_newest();
+	test_other_names();
+	test_again();
+	test_damaged();
+	test_lock();
+	test_key();
+	err_free(file_remove_tree(cache));
+	return tap_done();
+}

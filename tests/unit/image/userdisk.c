@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/image/userdisk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "tests/tap.h"
+
+/*
+ * What of a user's directory becomes a disk, and which disk: reading, the key, the cache. The disk itself is
+ * made by a stand-in here; that guests mount the real one is shown in tests/system.
+ */
+
+static char base[] = "/tmp/swapcal-test-userdisk-XXXXXX";
+static char *tree; /* the user's directory */
+
+static bool succeeds(struct err *e)
+{
+	if (e)
+		printf("# %s\n", err_message(e));
+
+	bool success = !e;
+
+	err_free(e);
+	return success;
+}
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	cleanup_free char *path = xasprintf("%s/%s", tree, name);
+	cleanup_free char *dir = xasprintf("%s", path);
+
+	*strrchr(dir, '/') = '\0';
+	if (!succeeds(file_mkdirs(dir, 0755)) ||
+	    !succeeds(file_write_atomic(path, text, strlen(text), mode)) || chmod(path, mode))
+		abort();
+}
+
+static void drop(const char *name)
+{
+	cleanup_free char *path = xasprintf("%s/%s", tree, name);
+
+	if (!succeeds(file_remove_tree(path)))
+		abort();
+}
+
+/** The key of what the directory holds now. */
+static char *key(void)
+{
+	struct workloads w = { 0 };
+	char *text = xcalloc(1, 65);
+
+	if (succeeds(workloads_load_tree(tree, &w)))
+		userdisk_key(&w, text);
+	workloads_deinit(&w);
+	return text;
+}
+
+static void test_content(void)
+{
+	struct workloads w = { 0 };
+
+	put("grow.py", "print()\n", 0644);
+	put("run", "#!/bin/sh\n", 0755);
+	put("lib/deep/data.bin", "", 0600);
+	put("lib-x", "x", 0644);
+	put(".hidden", "x", 0644);
+	put(".git/config", "x", 0644);
+	put("grow.py~", "x", 0644);
+	put("__pycache__/grow.pyc", "x", 0644);
+	ok(succeeds(workloads_load_tree(tree, &w)), "a directory is read");
+	is_int(w.n, 4, "without hidden files, an editor's backups, and what Python keeps");
+	if (w.n == 4) {
+		is_str(w.files[0].name, "grow.py", "in the order of their bytes");
+		is_str(w.files[1].name, "lib-x", "which is none of directories");
+		is_str(w.files[2].name, "lib/deep/data.bin", "with paths");
+		is_str(w.files[3].name, "run", "to the end");
+	}
+	ok(workloads_find(&w, "run") && workloads_find(&w, "run")->executable, "one is executable");
+	ok(workloads_find(&w, "grow.py") && !workloads_find(&w, "grow.py")->executable, "another is not");
+	ok(!workloads_find(&w, "grow"), "one is not there");
+	workloads_deinit(&w);
+}
+
+static void refuses(const char *words, const char *what)
+{
+	struct workloads w = { 0 };
+	struct err *e = workloads_load_tree(tree, &w);
+
+	has_str(e ? err_message(e) : NULL, words, what);
+	ok(!e || err_get_kind(e) == ERR_USAGE || err_get_kind(e) == ERR_FAILED, "... and says so");
+	is_int(w.n, 0, "... and gives nothing");
+	err_free(e);
+	workloads_deinit(&w);
+}
+
+static void test_refused(void)
+{
+	cleanup_free char *link = xasprintf("%s/link.py", tree);
+	cleanup_free char *fifo = xasprintf("%s/fifo", tree);
+	cleanup_free char *large = xasprintf("%s/large", tree);
+	cleanup_free char *deep = xasprintf("%s/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d", tree);
+	char *whole = tree;
+
+	if (symlink("grow.py", link))
+		abort();
+	refuses("link.py' is a symbolic link", "symbolic links are refused");
+	drop("link.py");
+	if (mkfifo(fifo, 0600))
+		abort();
+	refuses("fifo' is a FIFO", "a FIFO is refused, and not waited for");
+	drop("fifo");
+	put("large", "", 0644);
+	if (truncate(large, (64 << 20) + 1))
+		abort();
+	refuses("more than 64 MiB; 'large'", "too much is refused");
+	if (truncate(large, 64 << 20))
+		abort();
+	refuses("more than 64 MiB", "also together with others");
+	drop("large");
+	if (!succeeds(file_mkdirs(deep, 0755)))
+		abort();
+	refuses("directories deep", "a tree without end is refused");
+	drop("d");
+	tree = xasprintf("%s/nonexistent", base);
+	refuses("nonexistent", "a directory that is not there");
+	free(tree);
+	tree = xasprintf("%s/empty", base);
+	put("sub/.hidden", "", 0644);
+	refuses("no file is in it", "one without a file");
+	free(tree);
+	tree = whole;
+}
+
+static void test_key(void)
+{
+	cleanup_free char *first = key(), *same = NULL, *other = NULL;
+
+	put("grow.py", "print()\n", 0600);
+	same = key();
+	is_str(same, first, "the key is the same whoever may read the file");
+	free(take_ptr(same));
+	put("grow.py", "print()\n", 0755);
+	other = key();
+	ok(strcmp(other, first) != 0, "another one when it is executable");
+	free(take_ptr(other));
+	put("grow.py", "print(1)", 0644);
+	other = key();
+	ok(strcmp(other, first) != 0, "or has other bytes");
+	free(take_ptr(other));
+	put("grow.py", "print()\n", 0644);
+	put("lib/deep/more", "", 0644);
+	other = key();
+	ok(strcmp(other, first) != 0, "or there is one more");
+	drop("lib/deep/more");
+	same = key();
+	is_str(same, first, "and the first one again when all is as it was");
+}
+
+/* The stand-in for the appliance. */
+
+static unsigned made;
+static bool must_fail, must_cancel;
+
+static struct err *make_copy(const struct rootdisk_job *job)
+{
+	made++;
+	if (must_fail)
+		return err_new("no appliance today");
+	return file_copy(job->tar, job->disk, 0600);
+}
+
+static bool is_cancelled(void)
+{
+	return must_cancel;
+}
+
+static const struct userdisk_options options = { .cancelled = is_cancelled, .make = make_copy };
+
+/** Asks for the disk of what the directory holds now. */
+static struct err *get(char **ret)
+{
+	struct workloads w = { 0 };
+	struct err *e = workloads_load_tree(tree, &w);
+
+	if (!e)
+		e = userdisk_find_or_build(&w, &options, ret);
+	workloads_deinit(&w);
+	return e;
+}
+
+/** How many files and directories the cache's part has, except its lock. */
+static int entries(void)
+{
+	cleanup_free char *command =
+		xasprintf("exit $(ls -A %s/cache/swapcal/workloads | grep -vc .lock)", base);
+	int status = system(command);
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/** What tar says of the stand-in, which is the tar. */
+static void test_tar(const char *path)
+{
+	cleanup_free char *command =
+		xasprintf("tar tvf %s | awk '{ printf \"%%s %%s %%s;\", $1, $2, $NF }'", path);
+	FILE *f = popen(command, "r");
+	char text[400] = "";
+
+	if (!f || !fgets(text, sizeof(text), f))
+		printf("# nothing from: %s\n", command);
+	if (f)
+		pclose(f);
+	is_str(text,
+	       "-rw-r--r-- 0/0 ./grow.py;-rw-r--r-- 0/0 ./lib-x;drwxr-xr-x 0/0 ./lib/;"
+	       "drwxr-xr-x 0/0 ./lib/deep/;-rw-r--r-- 0/0 ./lib/deep/data.bin;-rwxr-xr-x 0/0 ./run;",
+	       "it has the files, each directory once, root's and for all to read");
+}
+
+static void test_cache(void)
+{
+	cleanup_free char *first = NULL, *again = NULL, *other = NULL, *k = key();
+	struct stat st;
+
+	ok(succeeds(get(&first)), "a disk is made");
+	has_str(first, k, "under its key");
+	is_int(stat(first, &st), 0, "it is there");
+	is_int(st.st_mode & 0777, 0600, "it is for its owner alone: QEMU's user is shown a copy");
+	test_tar(first);
+	ok(succeeds(get(&again)), "asked for again,");
+	is_str(again, first, "it is the same");
+	is_int(made, 1, "and was made once");
+	put("grow.py", "print(2)", 0644);
+	ok(succeeds(get(&other)), "another content");
+	ok(strcmp(other, first) != 0, "makes another disk");
+	is_int(entries(), 2, "both are there and nothing else");
+}
+
+static void test_failures(void)
+{
+	char *path = NULL;
+	struct err *e;
+
+	put("grow.py", "print(3)", 0644);
+	must_fail = true;
+	e = get(&path);
+	has_str(e ? err_message(e) : NULL, "disk of workloads: no appliance today",
+		"a build that fails says so");
+	err_free(e);
+	must_fail = false;
+	must_cancel = true;
+	e = get(&path);
+	ok(e && err_get_kind(e) == ERR_INTERRUPTED, "one can be interrupted");
+	err_free(e);
+	must_cancel = false;
+	ok(!path, "neither gives a disk");
+	is_int(entries(), 2, "or leaves anything");
+}
+
+/** A build that is killed half way. */
+static struct err *die(const struct rootdisk_job *job)
+{
+	(void)job;
+	_exit(3);
+}
+
+static void test_killed(void)
+{
+	cleanup_free char *path = NULL;
+	struct userdisk_options deadly = options;
+	struct workloads w = { 0 };
+	int status;
+	pid_t pid;
+
+	if (!succeeds(workloads_load_tree(tree, &w)))
+		abort();
+	deadly.make = die;
+	pid = fork();
+	if (pid == 0) {
+		err_free(userdisk_find_or_build(&w, &deadly, &path));
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(entries(), 3, "a killed build leaves its work");
+	ok(succeeds(userdisk_find_or_build(&w, &options, &path)), "the next one is not held up");
+	is_int(entries(), 3, "and has cleared it away");
+	workloads_deinit(&w);
+}
+
+/** Two ask for the same disk at once. */
+static struct err *make_slowly(const struct rootdisk_job *job)
+{
+	usleep(300000);
+	return make_copy(job);
+}
+
+static void test_two_at_once(void)
+{
+	cleanup_free char *path = NULL;
+	struct userdisk_options slow = options;
+	struct workloads w = { 0 };
+	int status;
+	pid_t pid;
+
+	put("grow.py", "print(4)", 0644);
+	if (!succeeds(workloads_load_tree(tree, &w)))
+		abort();
+	slow.make = make_slowly;
+	made = 0;
+	pid = fork();
+	if (pid == 0) {
+		struct err *e = userdisk_find_or_build(&w, &slow, &path);
+
+		_exit(e || made != 1);
+	}
+	usleep(100000);
+	ok(succeeds(userdisk_find_or_build(&w, &slow, &path)), "one waits for the other's disk");
+	is_int(made, 0, "and does not make it again");
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "which the other one did");
+	workloads_deinit(&w);
+}
+
+static void test_old(void)
+{
+	cleanup_free char *old = NULL, *used = NULL, *other = NULL;
+	struct timespec days[2] = { { .tv_sec = time(NULL) - 31l * 24 * 3600 }, { 0 } };
+
+	days[1] = days[0];
+	put("grow.py", "print(5)", 0644);
+	if (!succeeds(get(&old)))
+		abort();
+	put("grow.py", "print(6)", 0644);
+	if (!succeeds(get(&used)) || utimensat(AT_FDCWD, old, days, 0) || utimensat(AT_FDCWD, used, days, 0))
+		abort();
+	free(take_ptr(used));
+	ok(succeeds(get(&used)), "a disk is asked for after a month");
+	put("grow.py", "print(7)", 0644);
+	ok(succeeds(get(&other)), "then another one is made");
+	ok(file_exists(used), "the one that was used stays");
+	ok(!file_exists(old), "one that nobody has asked for in a month is removed");
+}
+
+int main(void)
+{
+	if (!mkdtemp(base))
+		abort();
+
+	cleanup_free char *cache = xasprintf("%s/cache", base);
+
+	setenv("XDG_CACHE_HOME", cache, 1);
+	tree = xasprintf("%s/tree", base);
+	test_content();
+	test_refused();
+	test_key();
+	test_cache();
+	test_failures();
+	test_killed();
+	test_two_at_once();
+	test_old();
+	free(tree);
+	if (!succeeds(file_remove_tree(base)))
+		abort();
+	return tap_done();
+}

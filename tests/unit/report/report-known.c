@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/report/report.h"
+
+/*
+ * Displacement and known-answer loads in a report: Zeq, its range, what metrics must say, and the tables,
+ * over made-up probes whose every number is known. Runs in the root of the source tree.
+ */
+
+/* A load of 48 MiB, measured on a ballast that grows by 1.25 MiB a tick. */
+static struct cell known_cell(unsigned position, const char *kind, const struct cell *threshold)
+{
+	struct cell cell = test_cell(position, 256, "displacement", kind, "ballast", threshold);
+	bool is_forked = strcmp(kind, "forked-cow") == 0;
+
+	json_object_set_new(cell.identity, "kib", json_integer(48 * 1024));
+	json_object_set_new(cell.identity, "children", json_integer(is_forked ? 4 : 0));
+	json_object_set_new(cell.identity, "dirty_pct", json_integer(is_forked ? 25 : 0));
+	json_object_set_new(cell.identity, "size", json_string("48M"));
+	json_object_set_new(cell.identity, "ramp_kib_s", json_integer(64000));
+	json_object_set_new(cell.identity, "tick_ms", json_integer(20));
+	return cell;
+}
+
+static void put_ramp(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
+		     double mib)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	r.load_pages = (uint64_t)(mib * 256);
+	test_put(store, run, r);
+}
+
+/* The load alone has load_kib; at onset, where it is not looked at, other numbers. */
+static void put_fill(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
+		     double mib, unsigned long load_kib)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
+
+	r.load_pages = (uint64_t)(mib * 256);
+	test_heap(test_snapshot(&r, "load"), 7, load_kib, 0);
+	test_heap(test_snapshot(&r, "onset"), 7, 200000, 5000);
+	test_put(store, run, r);
+}
+
+static const struct report_row *row_of_load(const struct report *r, const char *workload, const char *metric)
+{
+	for (size_t i = 0; i < r->rows_n; i++)
+		if (strcmp(cell_str(r->rows[i].cell, "workload"), workload) == 0 &&
+		    strcmp(r->rows[i].metric, metric) == 0)
+			return &r->rows[i];
+	must(err_new("no row %s %s", workload, metric));
+	return NULL;
+}
+
+static void check_numbers(const struct report *r)
+{
+	const struct report_row *row = row_of_load(r, "private-dirty", "rss");
+
+	is_near(row->z_kib / 1024, 48.25, 1e-9,
+		"Zeq is the mean ramp alone less the mean ramp beside the load");
+	is_near(row->z_lo_kib / 1024, 180 - 132.5 - 1.25, 1e-9, "its range has the replicates and a step");
+	is_near(row->z_hi_kib / 1024, 181 - 132 + 1.25, 1e-9, "on both sides");
+	is_near(row->y_kib, 49252, 1e-9, "Y is of the load alone");
+	is_int(row->n, 2, "of both replicates");
+	is_near(row->expected_kib, 49152, 1e-9, "and it must be the load's size");
+	is_near(row->diff_pct, 100 * (49252.0 / (48.25 * 1024) - 1), 1e-9, "compared with Zeq");
+
+	row = row_of_load(r, "zero-read", "rss");
+	is_near(row->z_kib / 1024, -0.5, 1e-9, "a load of nothing may weigh less than that");
+	ok(isnan(row->diff_pct), "and nothing is told in percent of it");
+	is_near(row->expected_kib, 0, 0, "no metric of residence must see it");
+
+	row = row_of_load(r, "forked-cow", "rss");
+	is_near(row->expected_kib, 4 * 49152, 1e-9, "rss must count shared memory once for each process");
+	ok(isnan(row->z_kib) && isnan(row->y_kib), "what was not measured has neither Y nor Zeq");
+	has_str(row->flags, "no-onset", "and says why");
+
+	row = row_of_load(r, "ballast", "rss");
+	ok(isnan(row->expected_kib), "of other loads nothing is expected");
+}
+
+static void check_text(const struct report *r)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT, csv = STRBUF_INIT;
+	size_t widest = 0;
+
+	report_text(r, &text);
+	for (const char *p = strbuf_str(&text); *p; p += strcspn(p, "\n") + 1)
+		widest = strcspn(p, "\n") > widest ? strcspn(p, "\n") : widest;
+	ok(widest <= 110, "the text fits 110 columns");
+	has_str(strbuf_str(&text), "Known answers at X = 256 MiB", "known answers have tables of their own");
+	has_str(strbuf_str(&text), "private-dirty 48M      48.0    48.3  [46.3, 50.3]",
+		"with weight and Zeq");
+	has_str(strbuf_str(&text), "rss                       +0.1=  +8.0      -",
+		"a metric is right, or wrong by so much, or unknown");
+	ok(!strstr(strbuf_str(&text), "private-dirty on ballast"), "and no group like others");
+	ok(!strstr(strbuf_str(&text), "All workloads together"), "they do not choose the best metric");
+	report_json(r, &json);
+	has_str(strbuf_str(&json), "\"expected_mib\": 48.0", "JSON has what a metric must say");
+	report_csv(r, &csv);
+	has_str(strbuf_str(&csv),
+		"displacement,private-dirty,ballast,1,independent,48M,rss,48.098,48.098,48.098,"
+		"48.250,46.250,50.250,-0.152,-0.32,2,",
+		"CSV has Zeq and its range as z");
+}
+
+static void test_known(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell cells[] = { known_cell(1, "private-dirty", &z), known_cell(2, "zero-read", &z),
+				known_cell(3, "forked-cow", &z) };
+	struct store *store = begin(&run);
+
+	z.replicates = cells[0].replicates = 2;
+	must(store_put_cell(store, &z));
+	for (size_t i = 0; i < 3; i++)
+		must(store_put_cell(store, &cells[i]));
+	put_ramp(store, run, &z, 0, 180);
+	put_ramp(store, run, &z, 1, 181);
+	put_fill(store, run, &cells[0], 0, 132, 49252);
+	put_fill(store, run, &cells[0], 1, 132.5, 49252);
+	put_fill(store, run, &cells[1], 0, 181, 8192);
+
+	struct report *r = finish(store, run);
+
+	check_numbers(r);
+	check_text(r);
+	report_destroy(r);
+	cell_deinit(&z);
+	for (size_t i = 0; i < 3; i++)
+		cell_deinit(&cells[i]);
+}
+
+static void test_no_ramp(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell cell = known_cell(1, "shmem", &z);
+	struct store *store = begin(&run);
+
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &cell));
+	put_fill(store, run, &cell, 0, 132, 100);
+
+	struct report *r = finish(store, run);
+	const struct report_row *row = row_of_load(r, "shmem", "rss");
+
+	ok(isnan(row->z_kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
+	has_str(row->flags, "z-missing", "and the row says so");
+	is_near(row->y_kib, 100, 0, "Y is there all the same");
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&cell);
+}
+
+static void test_all(void)
+{
+	test_known();
+	test_no_ramp();
+}
+
+int main(void)
+{
+	return run_reports(test_all);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/report/report.h"
+
+/*
+ * The thresholds of a report: what comes of several searches, of answers that contradict each other, and of
+ * searches that have found nothing, or not all, yet.
+ */
+
+static void test_two_searches(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+
+	z.replicates = 3;
+	must(store_put_cell(store, &z));
+	test_search(store, run, &z, 0, 180);
+	test_search(store, run, &z, 1, 184);
+	test_put(store, run, test_probe(&z, 0, 20, PROBE_FIXED, 150 * 1024, OUTCOME_AGENT_LOST));
+
+	struct report *r = finish(store, run);
+	const struct report_threshold *t = &r->thresholds[0];
+
+	is_int(r->thresholds_n, 1, "one guest");
+	is_int(t->n, 2, "two searches");
+	ok(t->z_kib > 179 * 1024 && t->z_kib < 185 * 1024, "Z* is between them, or one of them");
+	ok(t->z_hi_kib - t->z_lo_kib > 3 * 1024, "and less certain than either");
+	is_int(t->lost, 1, "a probe without an answer is counted");
+	is_str(t->flags, "searches-disagree", "and makes no doubt, but that the two differ does");
+	is_int(r->gaps_n, 2, "two things are missing");
+	is_str(r->gaps[0].what, "agent-lost", "the lost probe");
+	is_str(r->gaps[0].reason, "fixed at 150 MiB: it did not work", "with its reason");
+	is_str(r->gaps[1].what, "not-started", "and the third replicate");
+	is_str(r->gaps[1].reason, "1 of 3 replicates", "of three");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* A guest that answers by the toss of a coin: told with its number and with what to do. */
+static void test_unstable(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	unsigned coin = 12345;
+
+	must(store_put_cell(store, &z));
+	must(store_put_cell(store, &g));
+	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	for (unsigned seq = 1; seq <= 40; seq++) {
+		/* The generator of C's standard; its upper bits are the better ones. */
+		coin = coin * 1103515245 + 12345;
+		test_put(store, run,
+			 test_probe(&z, 0, seq, PROBE_FIXED, (175 + seq % 11) * 1024,
+				    coin >> 30 & 1 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+	}
+
+	struct report *r = finish(store, run);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	report_text(r, &text);
+	is_str(r->thresholds[0].flags, "unstable-threshold",
+	       "40 answers that contradict each other: unstable");
+	ok(isnan(r->thresholds[0].z_kib), "there is no Z*: most answers are yes, however small the ballast");
+	has_str(strbuf_str(&text), "warning: 256 MiB: ballast: Z* is known within ", "there is a warning");
+	has_str(strbuf_str(&text), " MiB, wanted 0.5, after 40 probes, ", "with the numbers");
+	has_str(strbuf_str(&text), "`swapcal run PLAN -o FILE`", "and the command to try next");
+	has_str(r->gaps[0].reason, "more replicates ask again", "it is among what was not measured, too");
+	report_destroy(r);
+	cell_deinit(&z);
+	cell_deinit(&g);
+}
+
+static void put_fixed(struct store *store, int64_t run, const struct cell *z, unsigned *seq, double z_mib,
+		      unsigned n, enum outcome outcome)
+{
+	for (unsigned i = 0; i < n; i++)
+		test_put(store, run,
+			 test_probe(z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
+}
+
+/* Far above the onset, where a share of wrong answers is all that explains them, others see a curve that
+ * rises slowly. */
+static void test_estimators(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	unsigned seq = 0;
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	put_fixed(store, run, &z, &seq, 179.5, 8, OUTCOME_NO_ONSET);
+	put_fixed(store, run, &z, &seq, 180.5, 8, OUTCOME_ONSET);
+	put_fixed(store, run, &z, &seq, 300, 5, OUTCOME_NO_ONSET);
+
+	struct report *r = finish(store, run);
+
+	is_str(r->thresholds[0].flags, "estimators-disagree",
+	       "answers that only the search's model explains: a doubt");
+	ok(fabs(r->thresholds[0].z_kib / 1024 - 180) < 0.5, "Z* is that of the model");
+	ok(r->thresholds[0].check.isotonic.ed50 > 190 * 1024, "which the isotonic estimate is far from");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* A guest that swaps whatever it holds: the lower side of its bracket is nothing, which needs no question. */
+static void test_always_swaps(void)
+{
+	int64_t run;
+	struct store *store = begin(&run);
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+
+	must(store_put_cell(store, &z));
+	test_search(store, run, &z, 0, 0);
+
+	struct report *r = finish(store, run);
+
+	is_str(r->thresholds[0].flags, "", "a guest that swaps whatever it holds: no doubt");
+	ok(r->thresholds[0].z_kib >= 0 && r->thresholds[0].z_hi_kib <= 1024, "but a Z* of next to nothing");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* A guest whose threshold says nothing, or not yet. */
+static struct report *report_with_growth(struct store *store, int64_t run, const struct cell *z)
+{
+	struct cell g = test_cell(1, 256, "growth", "strings", "python3", z);
+
+	must(store_put_cell(store, &g));
+	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
+	cell_deinit(&g);
+	return finish(store, run);
+}
+
+static void check_no_z(const struct report *r, const char *flags, const char *what)
+{
+	const struct report_row *row = row_of(r, "python3", "rss");
+	cleanup_strbuf struct strbuf text = STRBUF_INIT, csv = STRBUF_INIT;
+	cleanup_free char *tail = xasprintf("rss,177.000,177.000,177.000,,,,,,1,%s\n", flags);
+
+	is_str(row->flags, flags, what);
+	ok(!row->is_best, "without Z* nothing is best");
+	report_csv(r, &csv);
+	has_str(strbuf_str(&csv), tail, "what is not known is empty in CSV");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "No workload could be compared",
+		"the text says that nothing was compared");
+	ok(!strstr(strbuf_str(&text), "nan") && !strstr(strbuf_str(&text), "inf"), "and has no NaN in it");
+}
+
+static void test_missing_thresholds(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct report *r = report_with_growth(store, run, &z);
+
+	check_no_z(r, "z-missing", "no threshold cell in the file");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "z-missing", "a threshold cell without a probe");
+	is_str(r->gaps[0].what, "not-started", "is not measured");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	test_put(store, run, test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_BOOT_FAIL));
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "z-missing", "a threshold cell with a failed probe");
+	is_str(r->gaps[0].what, "boot-fail", "which is said");
+	report_destroy(r);
+
+	store = begin(&run);
+	must(store_put_cell(store, &z));
+	test_search(store, run, &z, 0, 100000);
+	r = report_with_growth(store, run, &z);
+	check_no_z(r, "no-threshold", "a guest that does not swap");
+	is_str(r->gaps[0].reason, "nothing swapped up to 512 MiB", "with the range that was tried");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+static void test_open_bracket(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 180 * 256;
+	test_put(store, run, ramp);
+	test_put(store, run, test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET));
+
+	struct report *r = report_with_growth(store, run, &z);
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+	is_str(row_of(r, "python3", "rss")->flags, "z-open", "only one side is known");
+	is_near(r->thresholds[0].z_hi_kib / 1024, 180, 0, "that side is told");
+	ok(isnan(r->thresholds[0].z_kib) && isnan(r->thresholds[0].z_lo_kib), "the other and Z* are not");
+	report_text(r, &text);
+	has_str(strbuf_str(&text), "[?, 180.0]", "the text shows the side that is open");
+	is_str(r->gaps[0].what, "unfinished", "the search is not at its end");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+/* Most of the answers at the largest ballasts are no. */
+static void test_no_upper_end(void)
+{
+	int64_t run;
+	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct store *store = begin(&run);
+	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	must(store_put_cell(store, &z));
+	ramp.load_pages = 511 * 256;
+	test_put(store, run, ramp);
+	for (unsigned seq = 1; seq <= 40; seq++)
+		test_put(store, run,
+			 test_probe(&z, 0, seq, PROBE_FIXED, (512 - seq % 7) * 1024,
+				    seq % 5 < 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+
+	struct report *r = report_with_growth(store, run, &z);
+	const struct report_gap *gap = &r->gaps[0];
+
+	is_str(gap->what, "unstable", "an interval without an upper end is unstable");
+	has_str(gap->reason, "may be beyond the largest ballast", "and has no width to tell");
+	report_destroy(r);
+	cell_deinit(&z);
+}
+
+static void test_all(void)
+{
+	test_two_searches();
+	test_unstable();
+	test_estimators();
+	test_always_swaps();
+	test_missing_thresholds();
+	test_open_bracket();
+	test_no_upper_end();
+}
+
+int main(void)
+{
+	return run_reports(test_all);
+}

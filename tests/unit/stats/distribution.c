@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Quantiles: known values, that they invert the tails, and what is outside of their domain. The tails
+ * themselves are GSL's and are taken for right.
+ */
+#include <time.h>
+
+#include "calibrate/stats/distribution.h"
+#include "tests/tap.h"
+
+static void test_known(void)
+{
+	/* From the usual tables. */
+	is_near(dist_normal_quantile(0.975), 1.959964, 5e-7, "normal, 97.5 %");
+	is_near(dist_t_quantile(0.975, 10), 2.228, 5e-4, "t with 10 degrees of freedom, 97.5 %");
+	is_near(dist_chi2_quantile(0.95, 1), 3.841, 5e-4, "chi-squared with 1 degree of freedom, 95 %");
+	is_near(dist_chi2_quantile(0.05, 10), 3.940, 5e-4, "with 10, 5 %");
+	is_near(dist_chi2_quantile(0.95, 100), 124.342, 5e-4, "with 100, 95 %");
+	is_near(dist_chi2_quantile(0.5, 2), 2 * log(2), 1e-14, "with 2 it is exponential: the median");
+	is_near(dist_chi2_quantile(1e-9, 2), -2 * log1p(-1e-9), 1e-22, "and a small quantile");
+}
+
+/* GSL's inverse of chi-squared ends the program for some of these. */
+static void test_inverse(void)
+{
+	static const double shares[] = { 1e-12, 1e-6,  0.0017,  0.004,  0.025,  0.05,     0.5,
+					 0.95,  0.975, 0.99613, 0.9983, 0.9999, 1 - 1e-6, 1 - 1e-12 };
+	double worst_chi2 = 0, worst_t = 0;
+	unsigned n = 0;
+	clock_t start = clock();
+
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		for (double df = 0.5; df < 1e6; df *= 1.37, n++) {
+			double p = shares[i], tail = p < 0.5 ? p : 1 - p;
+			double chi2 = 1 - dist_chi2_upper(dist_chi2_quantile(p, df), df);
+			double t = dist_t_upper(dist_t_quantile(1 - tail, df), df);
+
+			/* The lower tail is known to the digits of 1 only. */
+			worst_chi2 = fmax(worst_chi2, fabs(chi2 - p));
+			worst_t = fmax(worst_t, fabs(t / tail - 1));
+		}
+	}
+	printf("# %u quantiles of each, %.1f us\n", n, 1e6 * (double)(clock() - start) / CLOCKS_PER_SEC / n);
+	printf("# worst %g, %g\n", worst_chi2, worst_t);
+	ok(worst_chi2 < 1e-10, "chi-squared quantiles have the tails asked for");
+	ok(worst_t < 1e-3, "and so have those of t");
+}
+
+static void test_domain(void)
+{
+	ok(isnan(dist_normal_quantile(0)) && isnan(dist_normal_quantile(1)),
+	   "there is no quantile of 0 or 1");
+	ok(isnan(dist_t_quantile(NAN, 3)) && isnan(dist_chi2_quantile(NAN, 3)), "nor of NAN");
+	ok(isnan(dist_t_quantile(0.5, 0)) && isnan(dist_chi2_quantile(0.5, 0)),
+	   "nor without degrees of freedom");
+	ok(isnan(dist_chi2_quantile(0.5, INFINITY)), "nor with infinitely many");
+	ok(isnan(dist_t_upper(NAN, 3)) && isnan(dist_chi2_upper(NAN, 3)), "nor a tail of NAN");
+	is_near(dist_normal_upper(INFINITY), 0, 0, "nothing is above infinity");
+	is_near(dist_t_upper(-INFINITY, 3), 1, 0, "and all above its opposite");
+	/* The median is df - 2/3, and a little more. */
+	is_near(dist_chi2_upper(1e7 - 2. / 3, 1e7), 0.5, 1e-6, "very many degrees of freedom");
+	is_near(dist_chi2_upper(dist_chi2_quantile(0.95, 1e7), 1e7), 0.05, 1e-7, "and a quantile of them");
+	is_near(dist_chi2_upper(-1, 3), 1, 0, "chi-squared is never below 0");
+}
+
+int main(void)
+{
+	test_known();
+	test_inverse();
+	test_domain();
+	return tap_done();
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/vm/console.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/base/cleanup.h"
+#include "harness/base/file.h"
+#include "tests/tap.h"
+
+static const char *path;
+
+/** What a console file of these bytes is shown as. */
+static char *show(const char *bytes, size_t len, size_t max_bytes)
+{
+	struct err *e = file_write_atomic(path, bytes, len, 0600);
+
+	err_free(e);
+	return console_tail(path, max_bytes);
+}
+
+static void test_tail(void)
+{
+	cleanup_free char *plain = show("\x1b[2J\x1b[1;1Hone\r\n\ttwo\n", 20, 100);
+	cleanup_free char *odd = show("a\0b\x07\x80\xff", 6, 100);
+	cleanup_free char *cut = show("0123456789", 10, 4);
+	cleanup_free char *ends = show("x\x1b[", 3, 100);
+	cleanup_free char *ends_in_number = show("x\x1b[12", 5, 100);
+	cleanup_free char *none = console_tail("/nonexistent", 100);
+
+	is_str(plain, "one\n\ttwo\n", "escapes and carriage returns are dropped");
+	is_str(odd, "a?b???", "other bytes cannot reach a terminal");
+	is_str(cut, "6789", "only the end is kept");
+	is_str(ends, "x", "an escape that is cut off ends the text");
+	is_str(ends_in_number, "x", "also within its number");
+	is_str(none, "", "a file that is not there is empty");
+}
+
+static void test_signs(void)
+{
+	static const char panic[] =
+		"[    2.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n";
+
+	ok(console_shows_panic(panic), "a panic is seen");
+	ok(!console_shows_panic("[    1.0] Kernel command line: panic=-1\n"), "a word about panics is none");
+	ok(console_shows_kernel("[    0.000000] Linux version 6.1.0-56-cloud-amd64\n"), "a kernel is seen");
+	ok(!console_shows_kernel("SeaBIOS (version 1.16)\n"), "firmware is none");
+}
+
+static void test_qemu_lines(void)
+{
+	static const char log[] = "2026-01-01 06:53:54.534+0000: starting up libvirt version: 9.0.0\n"
+				  "LC_ALL=C \\\n"
+				  "/usr/bin/qemu-system-x86_64 \\\n"
+				  "-name guest=swapcal-1,debug-threads=on \\\n"
+				  "2026-01-01T06:53:57.881381Z qemu-system-x86_64: terminating on signal 15\n"
+				  "qemu-kvm: ../hw/x.c:1: f: Assertion failed.\n"
+				  "2026-01-01 06:53:59.084+0000: shutting down, reason=destroyed\nqemu-x:";
+	cleanup_free char *said = console_qemu_lines(log);
+	cleanup_free char *none = console_qemu_lines("");
+
+	is_str(said,
+	       "2026-01-01T06:53:57.881381Z qemu-system-x86_64: terminating on signal 15\n"
+	       "qemu-kvm: ../hw/x.c:1: f: Assertion failed.\n",
+	       "what QEMU said is kept, what libvirt noted is not");
+	is_str(none, "", "an empty log says nothing");
+}
+
+int main(void)
+{
+	char file[] = "/tmp/console-XXXXXX";
+	int fd = mkstemp(file);
+
+	if (fd < 0)
+		return 1;
+	close(fd);
+	path = file;
+	test_tail();
+	test_signs();
+	test_qemu_lines();
+	unlink(file);
+	return tap_done();
+}
