@@ -8,6 +8,7 @@
 #include "harness/base/hash.h"
 #include "harness/base/strbuf.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/vm/domain.h"
 #include "harness/vm/guest-vm.h"
 #include "harness/image/image-query.h"
@@ -18,9 +19,6 @@
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define TICK_MS 20
 
-/* What known-answer loads have in the place of an interpreter. */
-#define KNOWN_INTERPRETER "ballast"
-
 /*
  * A fixed ballast must stay this long without the rule holding: the rule's window, and kswapd's own delays,
  * fit several times.
@@ -28,58 +26,6 @@
 #define SETTLE_MS 3000
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-const char *cell_str(const struct cell *cell, const char *key)
-{
-	const char *s = json_string_value(json_object_get(cell->identity, key));
-
-	return s ? s : "";
-}
-
-unsigned cell_uint(const struct cell *cell, const char *key)
-{
-	json_int_t v = json_integer_value(json_object_get(cell->identity, key));
-
-	return v > 0 && v <= UINT32_MAX ? (unsigned)v : 0;
-}
-
-bool cell_bool(const struct cell *cell, const char *key)
-{
-	return json_is_true(json_object_get(cell->identity, key));
-}
-
-bool cell_is(const struct cell *cell, enum method method)
-{
-	return strcmp(cell_str(cell, "method"), method_name(method)) == 0;
-}
-
-bool cell_is_restored(const struct cell *cell)
-{
-	return strcmp(cell_str(cell, "start"), "restore") == 0;
-}
-
-bool cell_is_forked(const struct cell *cell)
-{
-	return strcmp(cell_str(cell, "launch"), "forked") == 0;
-}
-
-bool cell_known(const struct cell *cell, struct known_spec *ret)
-{
-	struct known_spec spec = {
-		.kib = cell_uint(cell, "kib"),
-		.children = cell_uint(cell, "children"),
-		.dirty_pct = cell_uint(cell, "dirty_pct"),
-	};
-
-	if (strcmp(cell_str(cell, "interpreter"), KNOWN_INTERPRETER) != 0 ||
-	    !known_kind_parse(cell_str(cell, "workload"), &spec.kind))
-		return false;
-	if (!spec.kib || spec.kib % 2048 || spec.dirty_pct > 100 || spec.children > 64 ||
-	    (spec.kind == KNOWN_FORKED_COW) != (spec.children > 0))
-		return false;
-	*ret = spec;
-	return true;
-}
 
 /** sha256 of the programs that run in the guest. */
 static void guest_programs_hash(char hex[65])
@@ -288,8 +234,8 @@ static void add_known(struct cell_list *list, const struct plan_load *load, cons
 		unsigned children = is_forked ? load->children : 0;
 		cleanup_free char *size = xasprintf("%uM", load->mib);
 
-		set_load(identity, METHOD_DISPLACEMENT, known_kind_name(load->kinds[i]), KNOWN_INTERPRETER,
-			 children + 1, is_forked ? "forked" : "independent", size);
+		set_load(identity, METHOD_DISPLACEMENT, known_kind_name(load->kinds[i]),
+			 CELL_KNOWN_INTERPRETER, children + 1, is_forked ? "forked" : "independent", size);
 		json_object_set_new(identity, "kib", json_integer((json_int_t)load->mib * 1024));
 		json_object_set_new(identity, "children", json_integer(children));
 		json_object_set_new(identity, "dirty_pct", json_integer(is_forked ? load->dirty_pct : 0));

@@ -10,6 +10,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/hash.h"
+#include "harness/cell/cell.h"
 #include "harness/host/cpus.h"
 
 /**

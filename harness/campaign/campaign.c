@@ -12,6 +12,7 @@
 #include "harness/base/log.h"
 #include "harness/campaign/campaign-internal.h"
 #include "harness/campaign/schedule.h"
+#include "harness/store/live.h"
 
 /*
  * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
@@ -31,7 +32,7 @@ struct run {
 	size_t n;
 	struct schedule *schedule;
 	struct life_bell bell;
-	struct life lives[CAMPAIGN_JOBS_MAX]; /**< one a slot */
+	struct life lives[LIVE_JOBS_MAX]; /**< one a slot */
 	int64_t start_ms;
 	unsigned guests;         /**< started, or known to be of no use, so far */
 	unsigned probes_run;     /**< recorded */

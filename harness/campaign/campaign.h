@@ -10,6 +10,7 @@
 #include "calibrate/evidence/known.h"
 #include "calibrate/stats/search.h"
 #include "harness/base/err.h"
+#include "harness/store/live.h"
 #include "harness/vm/guest.h"
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"
@@ -29,46 +30,6 @@
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);
-
-/** A member of a cell's identity; "" or 0 when absent, which only happens in a file made by someone else. */
-const char *cell_str(const struct cell *cell, const char *key);
-unsigned cell_uint(const struct cell *cell, const char *key);
-bool cell_bool(const struct cell *cell, const char *key);
-
-/** Is it a cell of that method? */
-bool cell_is(const struct cell *cell, enum method method);
-
-/** Do its guests go on from saved boots? */
-bool cell_is_restored(const struct cell *cell);
-
-/** Are the processes of its load forked from the first one? */
-bool cell_is_forked(const struct cell *cell);
-
-/** The known-answer load of a cell; false when it has none, or when its numbers make no sense. */
-bool cell_known(const struct cell *cell, struct known_spec *ret);
-
-/**
- * The search for a threshold cell's Z*; for a cell of method ram, for the guest: the search is over how much
- * less RAM than campaign_ram_max_kib() the guest has, so that it swaps above the threshold.
- */
-struct search_params campaign_search_params(const struct cell *cell);
-
-/** From the RAM of a guest of a ram cell to what the search calls z, and back. */
-uint64_t campaign_ram_max_kib(const struct cell *cell);
-
-/** Stands for all replicates together. */
-#define CAMPAIGN_EVERY_REPLICATE UINT_MAX
-
-/**
- * The answers to the search of one replicate of a cell of method threshold or ram, or of every replicate,
- * among its n probes; freed with free(). Probes that are no answers are left out.
- */
-struct search_probe *campaign_search_probes(const struct cell *cell, unsigned replicate,
-					    const struct probe_record *probes, size_t n, size_t *ret_n);
-
-/** What these answers say; of every replicate together only the estimate makes sense. */
-struct search_next campaign_search(const struct cell *cell, unsigned replicate,
-				   const struct probe_record *probes, size_t n);
 
 /** What is known about a cell, and what to ask next. */
 struct cell_state {
@@ -128,9 +89,6 @@ struct campaign_image {
 	void *ops_ctx;
 };
 
-/** Largest number of guests side by side. */
-#define CAMPAIGN_JOBS_MAX 64
-
 /** Where a campaign's guests come from and its results go. */
 struct campaign {
 	struct store *store;
@@ -141,7 +99,7 @@ struct campaign {
 	const struct guest_ops *ops;
 	uint64_t seed;
 	bool retry_failed;
-	unsigned jobs;       /**< guests side by side, from 1 to CAMPAIGN_JOBS_MAX */
+	unsigned jobs;       /**< guests side by side, from 1 to LIVE_JOBS_MAX */
 	double time_limit_s; /**< for the whole run; INFINITY: none */
 	/** When several guests in a row could not be started: the wait before the next, times their number.
 	 */

@@ -12,6 +12,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
+#include "harness/cell/cell.h"
 #include "harness/store/live.h"
 #include "harness/cell/probe-time.h"
 
@@ -31,7 +32,7 @@ struct run_progress {
 	bool has_live_error;
 	struct campaign_progress last;
 	pthread_mutex_t lock; /* of the slots: guests tell of themselves in threads of their own */
-	struct slot slots[CAMPAIGN_JOBS_MAX];
+	struct slot slots[LIVE_JOBS_MAX];
 };
 
 /** What a probe does, in a few words, to be freed. */

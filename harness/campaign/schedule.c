@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "harness/base/alloc.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/probe-time.h"
 
 /** How long probes took; those without a guest do not count. */

@@ -5,24 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "harness/base/err.h"
 #include "harness/cell/record.h"
+#include "harness/cell/shard-spec.h"
 
 /*
  * One of N shards of a plan, for N machines. Each computes all shards by itself, from the plan alone, and
  * they agree: what differs between machines (images, accelerator, speed) has no part in it.
  */
-
-/** Far more machines than anybody lets work for one plan. */
-#define SHARDS_MAX 10000
-
-/** Shard k of n, counted from 1; n = 0: the whole plan. */
-struct shard {
-	unsigned k, n;
-};
-
-/** The value of --shard: "K/N" with K from 1 to N. ERR_USAGE for anything else. */
-struct err *shard_parse(const char *text, struct shard *ret) must_check;
 
 /**
  * The shard, from 0, of each of n_cells cells of which probes are expected to take so many milliseconds:

@@ -7,6 +7,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/host/qemu-process.h"
 #include "harness/cell/cell-format.h"

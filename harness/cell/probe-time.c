@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "harness/base/alloc.h"
-#include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 
 /*
  * What a probe takes on the machine the project was measured on (2 cores, TCG), only for

@@ -57,7 +57,8 @@ bool probe_kind_parse(const char *name, enum probe_kind *ret);
  *
  *   the load:
  *   - method: "threshold", "growth", "population", "displacement", "ram"
- *   - workload: "ballast" for threshold cells; for a known-answer load its kind, see calibrate/evidence/known.h
+ *   - workload: "ballast" for threshold cells; for a known-answer load its kind, see
+ * calibrate/evidence/known.h
  *   - interpreter: "-" for the ballast, "ballast" for a known-answer load
  *   - processes (number, 0 for a population), launch, size ("24M" for a known-answer load)
  *   - of a workload only: size_kib (number; payload of one process), command and env (arrays of strings) and

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/base/log.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cell/cell.h"
+#include "harness/store/live.h"
 #include "harness/vm/accel.h"
 #include "harness/campaign/audit.h"
 #include "harness/base/alloc.h"
@@ -127,7 +129,7 @@ static struct err *parse_options(int argc, char **argv, struct options *ret)
 	while (!e && (c = cli_next_option(argc, argv, ":o:j:nc:h", long_options)) != -1)
 		switch (c) {
 		case 'j':
-			e = cli_parse_count("--jobs", optarg, 1, CAMPAIGN_JOBS_MAX, &o.jobs);
+			e = cli_parse_count("--jobs", optarg, 1, LIVE_JOBS_MAX, &o.jobs);
 			break;
 		case OPT_TIME_LIMIT:
 			e = cli_parse_duration("--time-limit", optarg, &o.time_limit_s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
 
+#include "harness/base/format.h"
 #include "harness/compare/compare.h"
 #include "harness/cell/cell-format.h"
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 
 /* Significant digits: more than any measurement has, and enough to compare with what was published. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/base/format.h"
 #include "harness/compare/pairs-internal.h"
 
 #include <math.h>

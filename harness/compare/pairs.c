@@ -8,6 +8,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
+#include "harness/base/format.h"
 #include "harness/base/strbuf.h"
 #include "harness/compare/pairs-internal.h"
 #include "harness/cell/cell-format.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "harness/base/format.h"
 #include "harness/export/export.h"
 #include "harness/probe/probe.h"
 #include "harness/cell/cell-format.h"

@@ -7,8 +7,9 @@
 
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
-#include "harness/campaign/campaign.h"
+#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 
 struct err *export_open(struct store *store, struct export **ret)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "harness/base/format.h"
 #include "harness/measure/measure.h"
 #include "harness/host/qemu-process.h"
 #include "harness/cell/cell-format.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/cell/method.h"
 #include "harness/plan/plan-internal.h"
 
 /* Of a known-answer load: what guest/loads/known.c can map, and the largest guest can hold. */

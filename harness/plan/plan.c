@@ -20,23 +20,12 @@
 #define BALLAST_MIB_S_MAX 4096
 #define MIN_FREE_MAX_KIB  1048576
 
-static const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
-					    [METHOD_GROWTH] = "growth",
-					    [METHOD_POPULATION] = "population",
-					    [METHOD_DISPLACEMENT] = "displacement",
-					    [METHOD_RAM] = "ram",
-					    NULL };
 static const char *const thp_names[] = { "never", "madvise", "always", NULL };
 static const char *const swap_names[] = { "disk", "zram", NULL };
 static const char *const start_names[] = { "boot", "restore", NULL };
 static const char *const fill_names[] = { "random", "half", "zero", NULL };
 static const char *const touch_names[] = { "none", "sweep", "random", NULL };
 static const char *const determinism_names[] = { "none", "icount", NULL };
-
-const char *method_name(enum method method)
-{
-	return method_names[method];
-}
 
 bool plan_is_restored(const struct plan *plan)
 {

@@ -8,6 +8,7 @@
 #include "calibrate/evidence/known.h"
 #include "calibrate/evidence/onset.h"
 #include "harness/base/err.h"
+#include "harness/cell/method.h"
 #include "harness/image/image.h"
 #include "harness/image/interpreters.h"
 #include "harness/image/workloads.h"
@@ -20,9 +21,6 @@
 #define PLAN_RAM_MIN_MIB 32
 #define PLAN_RAM_MAX_MIB 65536
 
-/** Largest number of processes of a workload: each has a line of its own to the agent. */
-#define PLAN_PROCESSES_MAX 32
-
 struct plan_uints {
 	unsigned v[PLAN_LIST_MAX];
 	size_t n;
@@ -32,20 +30,6 @@ struct plan_strings {
 	const char *v[PLAN_LIST_MAX];
 	size_t n;
 };
-
-/** How a load meets a guest. */
-enum method {
-	METHOD_THRESHOLD,
-	METHOD_GROWTH,
-	METHOD_POPULATION,
-	METHOD_DISPLACEMENT,
-	METHOD_RAM,
-};
-
-const char *method_name(enum method method);
-
-/** Largest number of methods, for arrays. */
-#define METHOD_COUNT (METHOD_RAM + 1)
 
 /** One entry of `loads`: its lists multiply. Either a workload or, when kinds_n > 0, known-answer loads. */
 struct plan_load {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/cell/method.h"
 #include "harness/probe/probe-internal.h"
 
 /*

@@ -3,6 +3,7 @@
 #define SWAPCAL_PROBE_INTERNAL_H
 
 #include "harness/base/strbuf.h"
+#include "harness/cell/method.h"
 #include "harness/plan/plan.h"
 #include "harness/probe/probe.h"
 
@@ -20,8 +21,8 @@ struct probe_process {
 
 /*
  * Shared by probe.c (a guest life), probe-talk.c (phases, talk, early ends), probe-judge.c (its answer),
- * probe-method.c (its course under each method), probe-message.c (what the agent says), probe-request.c (what is
- * asked of it) and probe-barrier.c (checkpoints of the load).
+ * probe-method.c (its course under each method), probe-message.c (what the agent says), probe-request.c (what
+ * is asked of it) and probe-barrier.c (checkpoints of the load).
  */
 struct probe {
 	const struct guest_ops *ops;

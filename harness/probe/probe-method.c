@@ -4,6 +4,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/cell/method.h"
 #include "harness/cell/probe-course.h"
 #include "harness/probe/probe-internal.h"
 

@@ -8,6 +8,7 @@
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/cell/method.h"
 #include "harness/probe/probe-internal.h"
 
 static json_t *message(const char *type)
@@ -344,7 +345,8 @@ bool probe_touch_is_behind(const struct probe *p)
 {
 	bool is_touching = p->spec->touch && strcmp(p->spec->touch, "none") != 0;
 
-	/* While it grows, four for each page (guest/loads/ballast.c): less than half of that is another pattern. */
+	/* While it grows, four for each page (guest/loads/ballast.c): less than half of that is another
+	 * pattern. */
 	return is_touching && p->is_verified && p->touched_pages < 2 * p->ballast_pages;
 }
 

@@ -2,8 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell-search.h"
 #include "harness/report/report.h"
 #include "harness/report/table.h"
 
@@ -90,7 +92,7 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 static void add_warning(struct strbuf *out, const struct report *r, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
-	struct search_params params = campaign_search_params(t->cell);
+	struct search_params params = cell_search_params(t->cell);
 	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2;
 
 	strbuf_adds(out, "  warning: ");

@@ -2,8 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 
 static struct report_field text_field(const char *name, const char *text)

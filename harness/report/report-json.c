@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "harness/base/cleanup.h"
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/compare/compare.h"
 #include "harness/cell/cell-format.h"
 #include "harness/report/report.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/report/report.h"

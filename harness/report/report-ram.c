@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell-search.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 
 /*
@@ -28,8 +30,8 @@ bool report_ram_is_beyond(const struct cell *cell, const struct search_estimate 
 void report_ram_compute(const struct report *r, struct report_row *row, const struct probe_record *probes,
 			size_t n)
 {
-	struct search_estimate e = campaign_search(row->cell, CAMPAIGN_EVERY_REPLICATE, probes, n).estimate;
-	double max_kib = (double)campaign_ram_max_kib(row->cell);
+	struct search_estimate e = cell_search(row->cell, CELL_EVERY_REPLICATE, probes, n).estimate;
+	double max_kib = (double)cell_ram_max_kib(row->cell);
 	const struct report_curve *c = find_curve(r, row->cell);
 
 	row->x_mib = row->z_kib = row->z_lo_kib = row->z_hi_kib = NAN;

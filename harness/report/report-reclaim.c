@@ -4,14 +4,17 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 #include "harness/report/table.h"
 
 /*
- * Which way reclaim went in each cell: calibrate/evidence/reclaim.h over its probes. What it says of one probe hangs
- * on the moment at which the onset was seen, so a search of thousands tells no more than its first probes.
+ * Which way reclaim went in each cell: calibrate/evidence/reclaim.h over its probes. What it says of one
+ * probe hangs on the moment at which the onset was seen, so a search of thousands tells no more than its
+ * first probes.
  */
 #define PROBES_MAX 64
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/report/report.h"

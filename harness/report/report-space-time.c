@@ -6,6 +6,7 @@
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 
 /*

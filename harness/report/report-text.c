@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 #include "harness/report/table.h"
 

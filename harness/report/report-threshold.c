@@ -6,6 +6,8 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell-search.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 
 static bool has_flag(const char *flags, const char *name, size_t len)
@@ -76,7 +78,7 @@ static void judge_searches(const struct cell *cell, const struct probe_record *p
 		if (!has_answer(i, probes, n))
 			continue;
 
-		struct search_next s = campaign_search(cell, i, probes, n);
+		struct search_next s = cell_search(cell, i, probes, n);
 
 		report_add_flags(&t->flags, flags_of(&s));
 		/* A guest that always swaps has no lower side, and a Z* all the same. */
@@ -95,7 +97,7 @@ static void check(const struct probe_record *probes, size_t n, struct report_thr
 {
 	size_t answers_n;
 	cleanup_free struct search_probe *answers =
-		campaign_search_probes(t->cell, CAMPAIGN_EVERY_REPLICATE, probes, n, &answers_n);
+		cell_search_probes(t->cell, CELL_EVERY_REPLICATE, probes, n, &answers_n);
 
 	threshold_check(answers, answers_n, &t->estimate, REPORT_SEED, &t->check);
 	if (t->check.is_contrary)
@@ -117,7 +119,7 @@ void report_threshold_compute(const struct cell *cell, const struct probe_record
 	for (size_t i = 0; i < n; i++)
 		*(outcome_is_answer(probes[i].outcome) ? &t->answers : &t->lost) += 1;
 	judge_searches(cell, probes, n, t);
-	t->estimate = campaign_search(cell, CAMPAIGN_EVERY_REPLICATE, probes, n).estimate;
+	t->estimate = cell_search(cell, CELL_EVERY_REPLICATE, probes, n).estimate;
 	if (t->n) {
 		t->z_kib = t->estimate.z_kib;
 		t->z_lo_kib = t->estimate.ci_kib.lo;
@@ -161,13 +163,13 @@ static char *no_threshold_reason(const struct cell *cell)
 	if (cell_is(cell, METHOD_RAM))
 		return xasprintf("no guest swapped down to %u MiB", cell_uint(cell, "x_lo_mib"));
 	return xasprintf("nothing swapped up to %llu MiB",
-			 (unsigned long long)campaign_search_params(cell).hi_kib / 1024);
+			 (unsigned long long)cell_search_params(cell).hi_kib / 1024);
 }
 
 static void find_search_gap(struct report *r, const struct cell *cell, unsigned replicate,
 			    const struct probe_record *probes, size_t n)
 {
-	struct search_next s = campaign_search(cell, replicate, probes, n);
+	struct search_next s = cell_search(cell, replicate, probes, n);
 
 	switch (s.step) {
 	case SEARCH_DONE:

@@ -8,6 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/plan/plan.h"
 
 /* The values of one metric over the whole file, by probe. */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 
 /* The number with its sign; "" when it is not known. */
 static const char *signed_number(char buf[40], double v, const char *sign)

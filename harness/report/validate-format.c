@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/cleanup.h"
+#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/report/table.h"
 #include "harness/report/validate.h"

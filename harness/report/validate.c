@@ -7,6 +7,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 
 /* How far Y is from the interval of Z, in KiB; 0 inside, NAN when one of them is not known. */
 static double distance_kib(const struct report_row *row)

@@ -14,7 +14,7 @@
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 
-/* Many times what live_write() makes for CAMPAIGN_JOBS_MAX guests. */
+/* Many times what live_write() makes for LIVE_JOBS_MAX guests. */
 #define LIVE_BYTES_MAX (1 << 20)
 
 static json_t *guest_json(const struct live_guest *g)
@@ -71,7 +71,7 @@ static bool read_guest(json_t *json, struct live_guest *g)
 	if (json_unpack(json, "{s:I, s:s, s:s, s:s, s:F, s:I}", "slot", &slot, "cell", &cell, "what", &what,
 			"phase", &phase, "start_s", &g->start_s, "memory_kib", &memory_kib))
 		return false;
-	if (slot < 0 || slot >= CAMPAIGN_JOBS_MAX || memory_kib < 0 || strlen(cell) >= sizeof(g->cell) ||
+	if (slot < 0 || slot >= LIVE_JOBS_MAX || memory_kib < 0 || strlen(cell) >= sizeof(g->cell) ||
 	    strlen(phase) >= sizeof(g->phase))
 		return false;
 	g->slot = (unsigned)slot;
@@ -90,8 +90,8 @@ static bool read_all(json_t *root, struct live *live)
 
 	if (json_unpack(root, "{s:I, s:I, s:o, s:F, s:o}", "pid", &pid, "jobs", &jobs, "eta_s", &eta_s,
 			"updated_s", &live->updated_s, "guests", &guests) ||
-	    pid <= 0 || pid > INT32_MAX || jobs < 1 || jobs > CAMPAIGN_JOBS_MAX ||
-	    json_array_size(guests) > CAMPAIGN_JOBS_MAX)
+	    pid <= 0 || pid > INT32_MAX || jobs < 1 || jobs > LIVE_JOBS_MAX ||
+	    json_array_size(guests) > LIVE_JOBS_MAX)
 		return false;
 	live->pid = (long)pid;
 	live->jobs = (unsigned)jobs;

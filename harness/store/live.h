@@ -7,12 +7,14 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
-#include "harness/campaign/campaign.h"
 
 /*
  * What a campaign does just now, for whoever watches it from another process: a small JSON file beside the
  * results file, made anew each second. It is worth nothing without the process that wrote it.
  */
+
+/** Largest number of guests side by side. */
+#define LIVE_JOBS_MAX 64
 
 /** A guest that runs. */
 struct live_guest {
@@ -29,7 +31,7 @@ struct live {
 	unsigned jobs;
 	double eta_s;     /**< seconds from `updated_s` until the end; NAN: not known */
 	double updated_s; /**< Unix time */
-	struct live_guest guests[CAMPAIGN_JOBS_MAX];
+	struct live_guest guests[LIVE_JOBS_MAX];
 	size_t n;
 };
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/campaign/shard.h"
+#include "harness/cell/shard-spec.h"
 #include "harness/store/store-merge-internal.h"
 
 /* When everything is in the result: its order, what contradicts itself, and what is missing. */

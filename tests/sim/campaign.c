@@ -12,7 +12,10 @@
 
 #include "harness/base/cancel.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell-search.h"
+#include "harness/cell/cell.h"
 #include "harness/plan/load-command.h"
+#include "harness/store/live.h"
 #include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"
@@ -182,7 +185,7 @@ static void test_threshold(void)
 			continue;
 		must(store_probes(store, cells[i].key, &probes, &probes_n));
 		for (unsigned r = 0; r < 2; r++) {
-			struct search_next next = campaign_search(&cells[i], r, probes, probes_n);
+			struct search_next next = cell_search(&cells[i], r, probes, probes_n);
 
 			right += next.step == SEARCH_DONE && next.estimate.bracket_lo_kib == 188 * 1024 &&
 				 next.estimate.bracket_hi_kib == 188 * 1024 + 512;
@@ -266,7 +269,7 @@ static void test_jobs(void)
 	cleanup_free char *resumed = answers("jobs-resume");
 
 	is_str(resumed, want, "it does so too");
-	jobs = CAMPAIGN_JOBS_MAX;
+	jobs = LIVE_JOBS_MAX;
 	s.most = 0;
 	s.wait_ms = 5;
 	is_int(run("jobs-many", &s, false), -1, "more guests than questions");
@@ -474,8 +477,8 @@ static void check_ram(const char *file)
 			continue;
 		must(store_probes(store, cells[i].key, &probes, &probes_n));
 
-		struct search_next next = campaign_search(&cells[i], 0, probes, probes_n);
-		double x_kib = (double)campaign_ram_max_kib(&cells[i]) - next.estimate.z_kib;
+		struct search_next next = cell_search(&cells[i], 0, probes, probes_n);
+		double x_kib = (double)cell_ram_max_kib(&cells[i]) - next.estimate.z_kib;
 		/* One process, or two independent ones; the simulated guest counts forked ones as one. */
 		bool is_two = cell_uint(&cells[i], "processes") == 2 &&
 			      strcmp(cell_str(&cells[i], "launch"), "independent") == 0;
@@ -620,7 +623,7 @@ static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_
 	is_int(outside, 0, "by guests of whole MiB in the range");
 	ok(probes_n > 0 && probes_n < 40, "and not by many");
 
-	struct search_next next = campaign_search(&cells[2], 0, probes, probes_n);
+	struct search_next next = cell_search(&cells[2], 0, probes, probes_n);
 
 	is_int(next.estimate.answers, (long long)probes_n, "each of which counts");
 	is_int(next.step, want, "with the right end");
@@ -655,7 +658,7 @@ static struct search_estimate estimate_of(const char *file)
 	must(store_open(path, STORE_READ, &store));
 	must(store_cells(store, &cells, &n));
 	must(store_probes(store, cells[0].key, &probes, &probes_n));
-	ret = campaign_search(&cells[0], 0, probes, probes_n).estimate;
+	ret = cell_search(&cells[0], 0, probes, probes_n).estimate;
 	store_probes_free(probes, probes_n);
 	store_cells_free(cells, n);
 	store_close(store);

@@ -10,6 +10,7 @@
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell-search.h"
 #include "harness/store/store.h"
 
 /*
@@ -156,7 +157,7 @@ __attribute__((unused)) static void test_search(struct store *store, int64_t run
 
 		must(store_probes(store, cell->key, &probes, &n));
 
-		struct search_next next = campaign_search(cell, replicate, probes, n);
+		struct search_next next = cell_search(cell, replicate, probes, n);
 
 		store_probes_free(probes, n);
 		if (next.step != SEARCH_PROBE)

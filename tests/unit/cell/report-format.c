@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/report/report.h"
 #include "tests/tap.h"

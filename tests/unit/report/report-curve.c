@@ -5,6 +5,7 @@
  */
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
 #include "harness/report/report.h"
 #include "tests/tap.h"

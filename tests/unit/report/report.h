@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/report/report.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
