@@ -201,7 +201,7 @@ fuzz: fuzz-programs ## hostile input, FUZZ_SECONDS (30) for each reader of any
 	@tests/fuzz/run.sh $(FUZZ_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: check-layers
-check-layers: ## base <- calibrate <- harness, one file per library
+check-layers: ## includes go to lower floors only, each library to its rooms (tests/layers.list)
 	@tests/check-layers.sh
 
 .PHONY: check-all
