@@ -33,6 +33,7 @@ SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidenc
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)
+STRUCTURE_TESTS := $(wildcard tests/structure/*.t) $(wildcard tests/golden/*.t)
 WORKLOAD_TESTS := $(wildcard tests/workloads/*.t)
 MEASURE_TESTS := $(wildcard tests/measure/*.t)
 SYSTEM_TESTS := $(wildcard tests/system/*.t)
@@ -173,8 +174,8 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 PROVE := prove --exec ''
 
 .PHONY: check
-check: swapcal $(UNIT_TESTS) $(SIM_TESTS) check-layers ## unit, simulation, workload, measure and docs tests: no root, no image, under a minute
-	$(PROVE) --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS)
+check: swapcal $(UNIT_TESTS) $(SIM_TESTS) ## unit, simulation, workload, measure and docs tests: no root, no image, under a minute
+	$(PROVE) --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS)
 	$(PROVE) $(MEASURE_TESTS)
 
 .PHONY: check-system
@@ -201,15 +202,19 @@ fuzz: fuzz-programs ## hostile input, FUZZ_SECONDS (30) for each reader of any
 	@tests/fuzz/run.sh $(FUZZ_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: check-layers
-check-layers: ## includes go to lower floors only, each library to its rooms (tests/layers.list)
-	@tests/check-layers.sh
+check-layers: ## includes go to lower floors only, each library to its rooms (tests/structure/layers.list)
+	@sh tests/structure/layers.sh
+
+.PHONY: check-cycles
+check-cycles: $B/libswapcal.a ## no files need one another in a circle, as the linker sees it
+	@perl tests/structure/cycles.pl $(LIB_OBJ)
 
 .PHONY: check-all
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS) check-layers
+	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS)
 	$(PROVE) --timer $(MEASURE_TESTS)
-	$(PROVE) --timer --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	$(PROVE) --timer --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe costs (boot, restore, bare QEMU), a second job brings, a snapshot and judging again cost

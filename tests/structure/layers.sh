@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Every include of the source tree goes to a lower floor of tests/layers.list or stays in its room, and every library is
+# Every include of the source tree goes to a lower floor of tests/structure/layers.list or stays in its room, and every library is
 # included by the rooms that list it. Pure rooms do no I/O, and only harness/cmd prints.
 set -u
 status=0
@@ -15,12 +15,12 @@ complain() {
 	status=1
 }
 
-find harness calibrate guest -name '*.[ch]' | sort | xargs grep -nE '^#[[:space:]]*include' | awk '
+find harness calibrate guest -name '*.[ch]' | sort | xargs grep -HnE '^#[[:space:]]*include' | awk '
 	function room_of(path) {
 		sub(/\/[^\/]*$/, "", path)
 		return path
 	}
-	FILENAME == "tests/layers.list" {
+	FILENAME == "tests/structure/layers.list" {
 		first = 3
 		if ($1 == "*")
 			first = 2
@@ -51,8 +51,8 @@ find harness calibrate guest -name '*.[ch]' | sort | xargs grep -nE '^#[[:space:
 		else if (room_of(header) != room && floor[room_of(header)] >= floor[room])
 			print place room " (floor " floor[room] ") may not include " header " (floor " floor[room_of(header)] ")"
 	}
-	END { print "check-layers: " count + 0 " includes looked at" > "/dev/stderr"; exit !count }' tests/layers.list - > "$tmp" || status=1
-complain 'what tests/layers.list does not allow'
+	END { print "check-layers: " count + 0 " includes looked at" > "/dev/stderr"; exit !count }' tests/structure/layers.list - > "$tmp" || status=1
+complain 'what tests/structure/layers.list does not allow'
 
 grep -rnE '\b(fopen|open|read|write|printf|clock_gettime|time|getenv)\(' --include='*.c' calibrate > "$tmp"
 complain 'calibrate/ does no I/O and has no clock'
