@@ -4,7 +4,7 @@
 
 /*
  * What the host and the agent in the guest say to each other over one
- * virtio-serial port. The only header of guest/ that the host may include.
+ * virtio-serial port.
  *
  * A frame is 16 bytes of little-endian header, then a JSON object, then raw bytes:
  *

@@ -8,8 +8,8 @@
 
 #include "guest/agent/agent.h"
 #include "guest/agent/agent-spawn.h"
+#include "guest/checkpoint-line.h"
 
-#define LINE_MAX_BYTES   200
 #define OUTPUT_MAX_BYTES 16384
 
 /* What one load may make the agent do in one turn of its loop: a flood must not delay the next tick. */
@@ -28,12 +28,10 @@ struct load {
 	int64_t start_id;
 	struct spawn_pipes pipes;
 	size_t out_bytes;
-	size_t line_len;
-	bool line_cut; /* the rest of a line that was too long is being skipped */
-	bool dead;     /* reaped; its pipes are being read to their end */
+	struct checkpoint_reader lines;
+	bool dead; /* reaped; its pipes are being read to their end */
 	int wait_status;
 	unsigned last_turns;
-	char line[LINE_MAX_BYTES + 1];
 	char name[64];
 };
 
@@ -112,8 +110,9 @@ const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t 
 	if (error)
 		return error;
 	l->start_id = id;
-	l->out_bytes = l->line_len = 0;
-	l->line_cut = l->dead = false;
+	l->out_bytes = 0;
+	l->lines = (struct checkpoint_reader){ 0 };
+	l->dead = false;
 	snprintf(l->name, sizeof(l->name), "%s", argv[0]);
 	return NULL;
 }
@@ -121,13 +120,13 @@ const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t 
 const char *load_resume(pid_t pid, const char *line)
 {
 	struct load *l = pid > 0 ? find_load(pid) : NULL;
-	char text[LINE_MAX_BYTES + 2];
+	char text[CHECKPOINT_LINE_MAX + 2];
 	int len = snprintf(text, sizeof(text), "%s\n", line);
 
 	if (!l)
 		return fail("no process of the load has pid %d", (int)pid);
 	if ((size_t)len >= sizeof(text))
-		return fail("the line is longer than %d bytes", LINE_MAX_BYTES);
+		return fail("the line is longer than %d bytes", CHECKPOINT_LINE_MAX);
 	if (write(l->pipes.resume, text, (size_t)len) != len)
 		return fail("cannot resume process %d: %s", (int)pid, strerror(errno));
 	return NULL;
@@ -184,60 +183,29 @@ static bool serve_output(struct load *l)
 	return true;
 }
 
-static void send_line(struct load *l, size_t len, bool cut)
+static void send_line(const struct load *l, const struct checkpoint_line *line)
 {
-	static const char prefix[] = "checkpoint ";
-	const size_t prefix_len = sizeof(prefix) - 1;
-	bool good = !cut && len > prefix_len && memcmp(l->line, prefix, prefix_len) == 0;
-	size_t skip = good ? prefix_len : 0;
-
 	/* What was sampled before the checkpoint goes out before it. */
 	sample_ship(true);
 	msg_begin("checkpoint");
 	msg_int("pid", l->pid);
-	msg_text("line", l->line + skip, len - skip);
-	if (!good)
+	msg_text("line", line->text, line->len);
+	if (line->is_bad)
 		msg_bool("bad", true);
 	msg_send(0);
-}
-
-/* Sends the first line of the buffer, if it has one or is full. */
-static bool take_line(struct load *l)
-{
-	char *end = memchr(l->line, '\n', l->line_len);
-	size_t len = end ? (size_t)(end - l->line) : l->line_len;
-	size_t used = len + (end != NULL);
-
-	if (!end && l->line_len < sizeof(l->line))
-		return false;
-	if (!l->line_cut)
-		send_line(l, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES, !end);
-	l->line_cut = !end;
-	l->line_len -= used;
-	memmove(l->line, l->line + used, l->line_len);
-	return true;
-}
-
-static bool has_line(const struct load *l)
-{
-	return memchr(l->line, '\n', l->line_len) || l->line_len == sizeof(l->line);
 }
 
 /* False when there is no more to come for now. */
 static bool serve_checkpoint(struct load *l)
 {
-	ssize_t n = 1;
+	struct checkpoint_line line;
+	ssize_t n = checkpoint_read(&l->lines, l->pipes.checkpoint);
 
-	if (l->line_len < sizeof(l->line)) {
-		n = read(l->pipes.checkpoint, l->line + l->line_len, sizeof(l->line) - l->line_len);
-		if (n == 0)
-			close_fd(&l->pipes.checkpoint);
-		if (n > 0)
-			l->line_len += (size_t)n;
-	}
-	for (int i = 0; i < LINES_PER_TURN && take_line(l); i++)
-		;
-	return n > 0 || has_line(l);
+	if (n == 0)
+		close_fd(&l->pipes.checkpoint);
+	for (int i = 0; i < LINES_PER_TURN && checkpoint_take(&l->lines, &line); i++)
+		send_line(l, &line);
+	return n > 0 || checkpoint_has_line(&l->lines);
 }
 
 /* True when the load has more to say at once. */
@@ -252,7 +220,7 @@ static bool serve_load(struct load *l, const struct pollfd *fds)
 		return false;
 	if (fds[1].revents || l->dead)
 		more |= serve_output(l);
-	if (fds[2].revents || l->dead || has_line(l))
+	if (fds[2].revents || l->dead || checkpoint_has_line(&l->lines))
 		more |= serve_checkpoint(l);
 	return more;
 }
@@ -295,7 +263,7 @@ bool load_poll_serve(const struct pollfd *fds)
 
 		if (l->pid && l->dead && (!has_more || ++l->last_turns == LAST_TURNS))
 			report_exit(l);
-		more |= l->pid && (l->dead || has_line(l));
+		more |= l->pid && (l->dead || checkpoint_has_line(&l->lines));
 	}
 	return more;
 }

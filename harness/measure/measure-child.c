@@ -264,41 +264,23 @@ struct err *child_check_exec(struct child *c, const char *name, enum child_event
 	return NULL;
 }
 
-/* Takes the first line out of the buffer; is it a checkpoint? A line that is too long is none. */
-static bool take_line(struct child *c, bool *ret_is_checkpoint)
-{
-	static const char prefix[] = "checkpoint ";
-	char *end = memchr(c->line, '\n', c->line_len);
-	size_t len = end ? (size_t)(end - c->line) : c->line_len;
-
-	if (!end && len < sizeof(c->line))
-		return false;
-	*ret_is_checkpoint = end && !c->is_line_cut && len >= sizeof(prefix) &&
-			     memcmp(c->line, prefix, sizeof(prefix) - 1) == 0;
-	c->is_line_cut = !end;
-	c->line_len -= len + (end != NULL);
-	memmove(c->line, c->line + len + (end != NULL), c->line_len);
-	return true;
-}
-
 bool child_read_checkpoint(struct child *c)
 {
-	for (;;) {
-		bool is_checkpoint;
+	struct checkpoint_line line;
 
-		while (take_line(c, &is_checkpoint))
-			if (is_checkpoint)
+	for (;;) {
+		while (checkpoint_take(&c->lines, &line))
+			if (!line.is_bad)
 				return true;
 		if (c->checkpoint < 0)
 			return false;
 
-		ssize_t n = read(c->checkpoint, c->line + c->line_len, sizeof(c->line) - c->line_len);
+		ssize_t n = checkpoint_read(&c->lines, c->checkpoint);
 
 		if (n == 0)
 			close_fd(&c->checkpoint);
 		if (n <= 0)
 			return false;
-		c->line_len += (size_t)n;
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "calibrate/evidence/views.h"
+#include "guest/checkpoint-line.h"
 #include "harness/measure/measure.h"
 #include "harness/measure/procfs.h"
 #include "harness/measure/proctree.h"
@@ -115,9 +116,7 @@ struct child {
 	bool is_let_go; /* once it has started */
 	bool has_started, has_ended;
 	int wait_status;
-	char line[256];
-	size_t line_len;
-	bool is_line_cut;
+	struct checkpoint_reader lines;
 };
 
 /** Starts a command, which waits for child_go(). mask: the signals it is to have blocked. */

@@ -71,6 +71,17 @@ within "$1" 20480 40000 'what was there before and after them does not count'
 # 20 MiB and the one page that the allocator adds; the interpreter itself touches some more while it goes on.
 within "$2" 20480 20992 'the average is their mean'
 
+timeout 60 ./swapcal measure --output "$dir/text" -- $python -c '
+import os
+fd = int(os.environ["SWAPCAL_CHECKPOINT_FD"])
+os.write(fd, b"checkpoint " + 209 * b"x" + b"\n" + b"checkpoint end\n")
+with open(int(os.environ["SWAPCAL_RESUME_FD"])) as answers:
+    answers.readline()
+    os.set_blocking(answers.fileno(), False)
+    print(answers.read(1) or None)
+' > "$dir/out" 2> "$dir/err"
+is "$?:$(cat "$dir/out")" '0:None' 'a line of 220 bytes is no checkpoint, as in a guest'
+
 measure -- true
 is $? 0 'the shortest command has a sample'
 
