@@ -6,18 +6,11 @@
 #include <string.h>
 
 #include "calibrate/evidence/text.h"
-#include "guest/proto.h"
+#include "guest/pages.h"
 #include "harness/base/alloc.h"
-
-#define PAGE_BYTES 4096
-#define PAGE_KIB   4
 
 /* fault_around_bytes of every kernel whose administrator did not choose another. */
 #define BLOCK_BYTES 65536
-
-/* See views-pages.c. */
-#define ENTRY_PRESENT (1ull << 63)
-#define FLAG_ACTIVE   (1ull << 6)
 
 struct mapping {
 	uint64_t start, end;
@@ -163,7 +156,7 @@ static void add_pages(struct walk *w, enum locality_part_name part, uint64_t sta
 	w->run_end = end;
 	/* Sums first, to become the mean at the end. */
 	p->run_pages += (double)pages;
-	if ((r->entry & ENTRY_PRESENT) && (r->flags & FLAG_ACTIVE))
+	if ((r->entry & PAGE_IN_RAM) && (r->flags & FRAME_ACTIVE))
 		p->active_kib += PAGE_KIB * (double)pages;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "calibrate/evidence/views-internal.h"
-#include "guest/proto.h"
+#include "guest/pages.h"
 #include "harness/base/alloc.h"
 
 /*
@@ -19,44 +19,15 @@
  * looks at it. A page that is in RAM for one process and in swap for another (in the swap cache) has both.
  */
 
-/* Bits of /proc/PID/pagemap. */
-#define ENTRY_PRESENT     (1ull << 63)
-#define ENTRY_SWAPPED     (1ull << 62)
-#define ENTRY_PFN_MASK    ((1ull << 55) - 1)
-#define ENTRY_TYPE_BITS   5
-#define ENTRY_TYPE_MASK   ((1u << ENTRY_TYPE_BITS) - 1)
-#define ENTRY_SLOT(entry) (((entry)&ENTRY_PFN_MASK) >> ENTRY_TYPE_BITS)
-
 /*
  * Types from here on are not of swap areas: the kernel marks pages that are being moved, are broken, or
  * belong to a device with them. With every such feature 23 remain for swap areas.
  */
-#define ENTRY_TYPES_SWAP 23
-
-/*
- * Bits of /proc/kpageflags: linux/kernel-page-flags.h up to 26. The two from 32 on are for kernel hackers and
- * in no header for programs, but have stood there since 2.6.31.
- */
-#define FLAG_DIRTY       (1ull << 4)
-#define FLAG_ANON        (1ull << 12)
-#define FLAG_SWAPBACKED  (1ull << 14)
-#define FLAG_HEAD        (1ull << 15)
-#define FLAG_TAIL        (1ull << 16)
-#define FLAG_HUGETLB     (1ull << 17)
-#define FLAG_UNEVICTABLE (1ull << 18)
-#define FLAG_NOPAGE      (1ull << 20)
-#define FLAG_KSM         (1ull << 21)
-#define FLAG_THP         (1ull << 22)
-#define FLAG_ZERO_PAGE   (1ull << 24)
-#define FLAG_RESERVED    (1ull << 32)
-#define FLAG_MLOCKED     (1ull << 33)
+#define SWAP_AREA_TYPES 23
 
 /* Flags that older kernels give for the first page of a compound page only, though all its pages share them.
  */
-#define FLAGS_OF_HEAD (FLAG_DIRTY | FLAG_SWAPBACKED | FLAG_UNEVICTABLE | FLAG_MLOCKED)
-
-#define PAGE_BYTES 4096
-#define PAGE_KIB   4
+#define FLAGS_OF_HEAD (FRAME_DIRTY | FRAME_SWAPBACKED | FRAME_UNEVICTABLE | FRAME_MLOCKED)
 
 /* Addresses of processes end below this, also with five levels of page tables. */
 #define ADDRESS_END (1ull << 56)
@@ -118,7 +89,7 @@ struct sum {
 #define SUM_CACHE 256
 
 struct pages {
-	struct space spaces[1 + ENTRY_TYPES_SWAP]; /* RAM first */
+	struct space spaces[1 + SWAP_AREA_TYPES]; /* RAM first */
 	size_t chunks_used;
 	uint32_t serial, first_serial; /* of the process at hand, and of the snapshot's first */
 	uint64_t mapped;               /* pages of the snapshot so far */
@@ -165,27 +136,27 @@ void pages_set_missing(struct pages *p)
 
 static unsigned backing_of(uint64_t flags)
 {
-	if (flags & FLAG_ZERO_PAGE)
+	if (flags & FRAME_ZERO_PAGE)
 		return BACKING_ZERO;
-	if (flags & FLAG_ANON)
+	if (flags & FRAME_ANON)
 		return BACKING_ANON;
 	/* Shared hugetlb pages are of no file that they could be read from again. */
-	return flags & (FLAG_SWAPBACKED | FLAG_HUGETLB) ? BACKING_SHMEM : BACKING_FILE;
+	return flags & (FRAME_SWAPBACKED | FRAME_HUGETLB) ? BACKING_SHMEM : BACKING_FILE;
 }
 
 static unsigned sort_of(uint64_t flags)
 {
 	unsigned backing = backing_of(flags), sort = backing;
 
-	if (flags & FLAG_DIRTY)
+	if (flags & FRAME_DIRTY)
 		sort |= SORT_DIRTY;
-	else if (backing == BACKING_ANON && !(flags & (FLAG_SWAPBACKED | FLAG_HUGETLB)))
+	else if (backing == BACKING_ANON && !(flags & (FRAME_SWAPBACKED | FRAME_HUGETLB)))
 		sort |= SORT_LAZYFREE;
-	if (flags & FLAG_KSM)
+	if (flags & FRAME_KSM)
 		sort |= SORT_KSM;
-	if (flags & (FLAG_THP | FLAG_HUGETLB))
+	if (flags & (FRAME_THP | FRAME_HUGETLB))
 		sort |= SORT_HUGE;
-	if (flags & (FLAG_MLOCKED | FLAG_UNEVICTABLE))
+	if (flags & (FRAME_MLOCKED | FRAME_UNEVICTABLE))
 		sort |= SORT_MLOCKED;
 	return sort;
 }
@@ -195,19 +166,19 @@ static uint64_t whole_flags(struct pages *p, const struct proto_page_run *r, uin
 {
 	bool is_rising = r->step == 1 || r->pages == 1;
 
-	if (r->flags & FLAG_HEAD) {
+	if (r->flags & FRAME_HEAD) {
 		p->compound_flags = r->flags & FLAGS_OF_HEAD;
 		p->compound_next = first + r->pages;
 		return r->flags;
 	}
-	if (!(r->flags & FLAG_TAIL))
+	if (!(r->flags & FRAME_TAIL))
 		return r->flags;
 	if (is_rising && first == p->compound_next) {
 		p->compound_next += r->pages;
 		return r->flags | p->compound_flags;
 	}
 	/* Nothing is known of it. Most anonymous pages can be swapped only. */
-	return r->flags & FLAG_ANON ? r->flags | FLAG_SWAPBACKED : r->flags;
+	return r->flags & FRAME_ANON ? r->flags | FRAME_SWAPBACKED : r->flags;
 }
 
 /* The page and those after it in its chunk, *ret_n of them; NULL when there is no room for it. */
@@ -282,23 +253,23 @@ static bool add_present(struct pages *p, const struct proto_page_run *r)
 	uint64_t flags;
 
 	/* The kernel shows 0 to those who may not know. */
-	if (!run_range(r, r->entry & ENTRY_PFN_MASK, &range) || range.first == 0)
+	if (!run_range(r, r->entry & PAGE_FRAME, &range) || range.first == 0)
 		return false;
 	flags = whole_flags(p, r, range.first);
 	/* Memory of a device, or the kernel's own data: of no page that could be swapped or dropped. */
-	if ((r->flags & FLAG_NOPAGE) || (r->flags & ~FLAG_RESERVED) == 0)
+	if ((r->flags & FRAME_NOPAGE) || (r->flags & ~FRAME_RESERVED) == 0)
 		return true;
 	return map_range(p, range, sort_of(flags), r->mapcount, r->step ? 1 : r->pages);
 }
 
 static bool add_swapped(struct pages *p, const struct proto_page_run *r)
 {
-	unsigned type = r->entry & ENTRY_TYPE_MASK;
+	unsigned type = r->entry & PAGE_SWAP_TYPE;
 	struct range range = { .space = 1 + type };
 
-	if (!run_range(r, ENTRY_SLOT(r->entry), &range))
+	if (!run_range(r, (r->entry & PAGE_FRAME) >> PAGE_SWAP_TYPE_BITS, &range))
 		return false;
-	if (type >= ENTRY_TYPES_SWAP)
+	if (type >= SWAP_AREA_TYPES)
 		return true;
 	return map_range(p, range, SORT_SWAPPED | BACKING_ANON, 0, r->step ? 1 : r->pages);
 }
@@ -321,7 +292,7 @@ static bool add_runs(struct pages *p, const char *data, size_t len)
 			return false;
 		address = r.address + (uint64_t)r.pages * PAGE_BYTES;
 
-		bool is_present = r.entry & ENTRY_PRESENT, is_swapped = r.entry & ENTRY_SWAPPED;
+		bool is_present = r.entry & PAGE_IN_RAM, is_swapped = r.entry & PAGE_IN_SWAP;
 
 		if (is_present == is_swapped || !(is_present ? add_present(p, &r) : add_swapped(p, &r)))
 			return false;

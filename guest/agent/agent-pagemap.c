@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "guest/agent/agent.h"
-#include "guest/agent/agent-pages.h"
 #include "guest/agent/agent-spawn.h"
+#include "guest/pages.h"
 
 /* The pages of a process, as runs. What the kernel says of each is read; what it means is the host's part. */
 
@@ -41,7 +41,7 @@ static struct {
 } kinds[KINDS_MAX];
 static size_t n_kinds;
 
-static uint64_t entries[CHUNK_PAGES], flags[CHUNK_PAGES], counts[CHUNK_PAGES];
+static uint64_t entries[CHUNK_PAGES];
 
 /* The mappings of a process, in order of address. */
 struct maps {
@@ -131,23 +131,15 @@ static void fill_window(size_t slot, uint64_t number)
 	windows[slot].number = (uint32_t)number + 1;
 }
 
-static void look_up_frames(size_t n)
+/* The number of a frame's kind, good until the next question. */
+static uint8_t kind_of_frame(uint64_t frame)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!(entries[i] & PAGE_IS_IN_RAM))
-			continue;
+	uint64_t number = frame / WINDOW_FRAMES;
+	size_t slot = number % WINDOWS;
 
-		uint64_t pfn = entries[i] & PAGE_PFN_MASK, number = pfn / WINDOW_FRAMES;
-		size_t slot = number % WINDOWS;
-
-		if (windows[slot].number != (uint32_t)number + 1)
-			fill_window(slot, number);
-
-		uint8_t kind = windows[slot].kinds[pfn % WINDOW_FRAMES];
-
-		flags[i] = kinds[kind].flags;
-		counts[i] = kinds[kind].count;
-	}
+	if (windows[slot].number != (uint32_t)number + 1)
+		fill_window(slot, number);
+	return windows[slot].kinds[frame % WINDOW_FRAMES];
 }
 
 static void send_runs(struct page_runs *runs, int64_t id, pid_t pid, bool more)
@@ -160,11 +152,13 @@ static void send_runs(struct page_runs *runs, int64_t id, pid_t pid, bool more)
 
 static void add_chunk(struct page_runs *runs, int64_t id, pid_t pid, uint64_t address, size_t n)
 {
-	const struct page_chunk c = { address, entries, flags, counts, n };
+	for (size_t i = 0; i < n; i++, address += PAGE_BYTES) {
+		bool is_in_ram = entries[i] & PAGE_IN_RAM;
+		uint8_t kind = is_in_ram ? kind_of_frame(entries[i] & PAGE_FRAME) : 0;
 
-	look_up_frames(n);
-	for (size_t i = page_runs_add(runs, &c, 0); i < n; i = page_runs_add(runs, &c, i))
-		send_runs(runs, id, pid, true);
+		while (!page_runs_add(runs, address, entries[i], kinds[kind].flags, kinds[kind].count))
+			send_runs(runs, id, pid, true);
+	}
 }
 
 static bool is_empty(size_t n)
@@ -173,7 +167,7 @@ static bool is_empty(size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		any |= entries[i];
-	return !(any & (PAGE_IS_IN_RAM | PAGE_IS_SWAP));
+	return !(any & (PAGE_IN_RAM | PAGE_IN_SWAP));
 }
 
 static const char *walk_mapping(int fd, struct page_runs *runs, int64_t id, pid_t pid, uint64_t start,

@@ -7,12 +7,10 @@
 #include <unistd.h>
 
 #include "calibrate/evidence/text.h"
-#include "guest/proto.h"
+#include "guest/pages.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/measure/procfs.h"
-
-#define PAGE_BYTES 4096
 
 /* As in the guest: 512 MiB of pagemap to read, some seconds. */
 #define MAPPINGS_BYTES_MAX (256ull << 30)
@@ -27,19 +25,14 @@
 #define RANGE_FRAMES_MAX 4096
 #define RANGE_GAP_MAX    32
 
-#define ENTRY_PRESENT    (1ull << 63)
-#define ENTRY_SWAPPED    (1ull << 62)
-#define ENTRY_FRAME      ((1ull << 55) - 1)
-#define SWAP_TYPE        31ull
-#define SWAP_OFFSET_UNIT 32ull
-
-/* As the kernel marks a frame that is no memory of its own; also for a frame beyond the end of kpageflags. */
-#define KPF_NOPAGE (1ull << 20)
+/* Runs that are kept until there are so many. */
+#define ROWS 1024
 
 struct reader {
 	int pagemap, flags_fd, count_fd;
 	struct strbuf *out;
-	struct proto_page_run run; /* the one that may still grow; pages 0: none */
+	struct page_runs runs; /* in rows */
+	struct proto_page_run rows[ROWS];
 	uint64_t entries[CHUNK_PAGES];
 	uint64_t range_flags[RANGE_FRAMES_MAX], range_counts[RANGE_FRAMES_MAX];
 };
@@ -71,6 +64,7 @@ static struct reader *open_reader(const char *proc, pid_t pid)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%d/pagemap", (int)pid);
+	r->runs = (struct page_runs){ r->rows, 0, ROWS };
 	r->pagemap = open_in(proc, name);
 	r->flags_fd = r->pagemap < 0 ? -1 : open_in(proc, "kpageflags");
 	r->count_fd = r->flags_fd < 0 ? -1 : open_in(proc, "kpagecount");
@@ -97,56 +91,10 @@ static ssize_t read_words(int fd, uint64_t *words, size_t n, uint64_t first)
 	return (ssize_t)(got / sizeof(*words));
 }
 
-static void flush_run(struct reader *r)
+static void flush_runs(struct reader *r)
 {
-	if (r->run.pages)
-		strbuf_add(r->out, &r->run, sizeof(r->run));
-	r->run.pages = 0;
-}
-
-/* By how much the frame or slot of next is further than that of the run's first page; false if all else
- * differs. */
-static bool distance(const struct proto_page_run *run, uint64_t entry, uint64_t flags, uint32_t count,
-		     int64_t *ret)
-{
-	bool is_present = entry & ENTRY_PRESENT;
-	uint64_t number = is_present ? ENTRY_FRAME : ENTRY_FRAME & ~SWAP_TYPE;
-
-	if ((run->entry & ~number) != (entry & ~number) || run->flags != flags || run->mapcount != count)
-		return false;
-	*ret = (int64_t)(entry & number) - (int64_t)(run->entry & number);
-	if (!is_present)
-		*ret /= (int64_t)SWAP_OFFSET_UNIT;
-	return true;
-}
-
-static bool extend_run(struct proto_page_run *run, uint64_t address, uint64_t entry, uint64_t flags,
-		       uint32_t count)
-{
-	int64_t d;
-
-	if (!run->pages || run->pages == UINT16_MAX ||
-	    address != run->address + (uint64_t)run->pages * PAGE_BYTES ||
-	    !distance(run, entry, flags, count, &d))
-		return false;
-	if (run->pages == 1 && d >= -1 && d <= 1)
-		run->step = (int16_t)d;
-	if (d != (int64_t)run->step * run->pages)
-		return false;
-	run->pages++;
-	return true;
-}
-
-static void add_page(struct reader *r, uint64_t address, uint64_t entry, uint64_t flags, uint64_t count)
-{
-	uint32_t mapcount = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-
-	if (extend_run(&r->run, address, entry, flags, mapcount))
-		return;
-	flush_run(r);
-	r->run = (struct proto_page_run){
-		.address = address, .entry = entry, .flags = flags, .mapcount = mapcount, .pages = 1
-	};
+	strbuf_add(r->out, r->rows, r->runs.n * sizeof(r->rows[0]));
+	r->runs.n = 0;
 }
 
 /* Flags and counts of the frames [first, end), into the range's buffers. */
@@ -159,7 +107,7 @@ static int read_range(struct reader *r, uint64_t first, uint64_t end)
 	if (flags < 0 || counts < 0)
 		return errno;
 	for (size_t i = (size_t)flags; i < n; i++)
-		r->range_flags[i] = KPF_NOPAGE;
+		r->range_flags[i] = FRAME_NOPAGE;
 	for (size_t i = (size_t)counts; i < n; i++)
 		r->range_counts[i] = 0;
 	return 0;
@@ -171,9 +119,9 @@ static size_t range_end(const struct reader *r, size_t i, size_t n, uint64_t *fi
 {
 	*first = *end = 0;
 	for (; i < n; i++) {
-		uint64_t frame = r->entries[i] & ENTRY_FRAME;
+		uint64_t frame = r->entries[i] & PAGE_FRAME;
 
-		if (!(r->entries[i] & ENTRY_PRESENT))
+		if (!(r->entries[i] & PAGE_IN_RAM))
 			continue;
 		if (*end == *first) {
 			*first = frame;
@@ -202,12 +150,10 @@ static int add_chunk(struct reader *r, uint64_t address, size_t n)
 			return error;
 		for (; i < next; i++) {
 			uint64_t e = r->entries[i], at = address + i * PAGE_BYTES;
-			uint64_t frame = (e & ENTRY_FRAME) - first;
+			uint64_t frame = e & PAGE_IN_RAM ? (e & PAGE_FRAME) - first : 0;
 
-			if (e & ENTRY_PRESENT)
-				add_page(r, at, e, r->range_flags[frame], r->range_counts[frame]);
-			else if (e & ENTRY_SWAPPED)
-				add_page(r, at, e, 0, 0);
+			while (!page_runs_add(&r->runs, at, e, r->range_flags[frame], r->range_counts[frame]))
+				flush_runs(r);
 		}
 	}
 	return 0;
@@ -285,7 +231,7 @@ int procfs_pagemap(const char *proc, pid_t pid, const char *smaps, size_t smaps_
 
 	for (size_t i = 0; !error && i < all.n; i += 2)
 		error = add_mapping(r, ends[i], ends[i + 1]);
-	flush_run(r);
+	flush_runs(r);
 	return error;
 }
 
@@ -299,7 +245,7 @@ const char *procfs_pages_missing(const char *proc)
 	if (r->pagemap >= 0 && r->flags_fd < 0 && errno == ENOENT)
 		return "this kernel has no kpageflags";
 	if (r->count_fd < 0 || read_words(r->pagemap, &entry, 1, (uintptr_t)&entry / PAGE_BYTES) != 1 ||
-	    !(entry & ENTRY_FRAME) || read_words(r->flags_fd, &flags, 1, entry & ENTRY_FRAME) != 1)
+	    !(entry & PAGE_FRAME) || read_words(r->flags_fd, &flags, 1, entry & PAGE_FRAME) != 1)
 		return "needs CAP_SYS_ADMIN";
 	return NULL;
 }

@@ -4,12 +4,12 @@
 
 #include <stdlib.h>
 
-#include "guest/agent/agent-pages.c"
+#include "guest/pages.h"
 #include "tests/tap.h"
 
 #define N_MAX 200000
-#define RAM   PAGE_IS_IN_RAM
-#define SWAP  PAGE_IS_SWAP
+#define RAM   PAGE_IN_RAM
+#define SWAP  PAGE_IN_SWAP
 
 static struct {
 	uint64_t address, entry, flags;
@@ -28,27 +28,34 @@ static size_t expand(const struct proto_page_run *run, size_t n)
 {
 	for (int64_t i = 0; i < run->pages && n < N_MAX; i++, n++) {
 		uint64_t moved = (uint64_t)(i * run->step);
-		uint64_t pfn = (run->entry & PAGE_PFN_MASK) + moved;
+		uint64_t pfn = (run->entry & PAGE_FRAME) + moved;
 		uint64_t offset = (run->entry >> 5 & ((1ull << 50) - 1)) + moved;
 
 		expanded[n].address = run->address + (uint64_t)i * 4096;
 		expanded[n].flags = run->flags;
 		expanded[n].count = run->mapcount;
 		if (run->entry & RAM)
-			expanded[n].entry = (run->entry & ~PAGE_PFN_MASK) | pfn;
+			expanded[n].entry = (run->entry & ~PAGE_FRAME) | pfn;
 		else
-			expanded[n].entry = (run->entry & ~(PAGE_PFN_MASK & ~31ull)) | offset << 5;
+			expanded[n].entry = (run->entry & ~(PAGE_FRAME & ~31ull)) | offset << 5;
 	}
 	return n;
+}
+
+static bool add_page(struct page_runs *runs, uint64_t address, size_t i)
+{
+	return page_runs_add(runs, address + i * 4096, entries[i], flags[i], counts[i]);
 }
 
 /* How many runs n pages at that address become, with room for all. */
 static size_t runs_of(size_t n)
 {
 	struct page_runs runs = { rows, 0, N_MAX };
-	const struct page_chunk c = { 0x400000, entries, flags, counts, n };
+	size_t taken = 0;
 
-	ok(page_runs_add(&runs, &c, 0) == n, "all pages are taken");
+	for (size_t i = 0; i < n; i++)
+		taken += add_page(&runs, 0x400000, i);
+	ok(taken == n, "all pages are taken");
 	return runs.n;
 }
 
@@ -114,8 +121,8 @@ static void test_steps(void)
 	check_four("a step that stops ends the run", 2, RAM | 7, RAM | 8, RAM | 8, RAM | 8);
 	check_four("a hole ends the run", 2, RAM | 7, RAM | 8, 0, RAM | 10);
 	check_four("no pages are no run", 0, 0, 1ull << 55, 1ull << 56, 7);
-	check_four("the largest frame does not spill over", 2, RAM | (PAGE_PFN_MASK - 1), RAM | PAGE_PFN_MASK,
-		   RAM, RAM | 1);
+	check_four("the largest frame does not spill over", 2, RAM | (PAGE_FRAME - 1), RAM | PAGE_FRAME, RAM,
+		   RAM | 1);
 	set(0, RAM | 5, 1, 1);
 	is_int(runs_of(1), 1, "a lone page is a run");
 	is_int(rows[0].step, 0, "of step 0");
@@ -180,7 +187,7 @@ static void make_pages(size_t n)
 			flag = (uint64_t)random() % 3;
 		if (random() % 16 == 0)
 			count = random() % 8 ? (uint64_t)random() % 3 : 1ull << 33;
-		place = random() % 32 ? (place + step) & (PAGE_PFN_MASK >> 5) : (uint64_t)random();
+		place = random() % 32 ? (place + step) & (PAGE_FRAME >> 5) : (uint64_t)random();
 		set(i,
 		    kind < 2    ? RAM | place | kind << 61
 		    : kind == 2 ? swap_entry(flag, place)
@@ -189,7 +196,7 @@ static void make_pages(size_t n)
 	}
 }
 
-/* In pieces, with so little room that it fills up in the middle of them. */
+/* With so little room that it fills up now and then. */
 static void test_random(void)
 {
 	size_t bad = 0, together = 0, runs_total = 0, pages_total = 0;
@@ -197,23 +204,17 @@ static void test_random(void)
 	srandom(5);
 	for (int round = 0; round < 300; round++) {
 		size_t n = 1 + (size_t)random() % 3000, n_expanded = 0;
-		size_t piece = 1 + (size_t)random() % 700;
 		struct page_runs runs = { rows, 0, 1 + (size_t)random() % 100 };
 
 		make_pages(n);
-		for (size_t at = 0; at < n; at += piece) {
-			const struct page_chunk c = { 0x1000 + at * 4096, entries + at, flags + at,
-						      counts + at, piece < n - at ? piece : n - at };
-
-			for (size_t i = page_runs_add(&runs, &c, 0); i < c.n;
-			     i = page_runs_add(&runs, &c, i)) {
+		for (size_t i = 0; i < n; i++)
+			while (!add_page(&runs, 0x1000, i)) {
 				together += runs.n != runs.max;
 				for (size_t k = 0; k < runs.n; k++)
 					n_expanded = expand(&rows[k], n_expanded);
 				runs_total += runs.n;
 				runs.n = 0;
 			}
-		}
 		for (size_t k = 0; k < runs.n; k++)
 			n_expanded = expand(&rows[k], n_expanded);
 		runs_total += runs.n;
