@@ -2,6 +2,7 @@
 #include "harness/compare/pairs.h"
 
 #include <csv.h>
+#include <math.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,173 @@
 #include "harness/base/file.h"
 #include "harness/base/format.h"
 #include "harness/base/strbuf.h"
-#include "harness/compare/pairs-internal.h"
-#include "harness/cell/cell-format.h"
+
+/* Of a field, in bytes, and of names: enough to find it again, and no screenful of somebody's binary file. */
+#define QUOTE_MAX 40
+#define NAMES_MAX 12
+
+/* Appends the text in quotation marks, cleaned and not too long. */
+static void add_quoted(struct strbuf *out, const char *text)
+{
+	size_t len = strnlen(text, QUOTE_MAX + 1);
+	bool is_cut = len > QUOTE_MAX;
+
+	/* Not in the middle of a character. */
+	for (len -= is_cut; is_cut && len && ((unsigned char)text[len] & 0xc0) == 0x80;)
+		len--;
+
+	cleanup_free char *part = xmemdup0(text, len);
+
+	strbuf_adds(out, "'");
+	format_clean(out, part);
+	strbuf_adds(out, is_cut ? "...'" : "'");
+}
+
+/* Is the whole text a number as strtod() takes it: also "nan", "inf" and hexadecimal? */
+static bool parse(const char *text, double *ret)
+{
+	char *end;
+
+	*ret = strtod(text, &end);
+	return end != text && !*end;
+}
+
+/* Why a text is no number, and what to do about it. */
+static const char *why_no_number(const char *text)
+{
+	double v;
+
+	if (parse(text, &v))
+		return isfinite(v) ? "is hexadecimal; write it in decimal"
+				   : "is not finite; leave the row out";
+	if (strchr(text, ','))
+		return "is no number; the decimal sign is a point, as in 1.5";
+	return "is no number; write it as in 12.5 or 1e3, or leave the row out";
+}
+
+static struct err *parse_number(const char *column, const char *text, double *ret)
+{
+	double v;
+
+	if (!*text)
+		return err_new("%s: the value is missing; give it, or leave the row out", column);
+
+	cleanup_strbuf struct strbuf what = STRBUF_INIT;
+
+	add_quoted(&what, text);
+	if (text[strspn(text, "0123456789+-.eE")] || !parse(text, &v))
+		return err_new("%s: %s %s", column, what.data, why_no_number(text));
+	if (fabs(v) > PAIRS_NUMBER_MAX)
+		return err_new("%s: %s is out of range; use a larger unit", column, what.data);
+	/* What strtod() makes 0 has a digit before its exponent that is not. */
+	if (fabs(v) < PAIRS_NUMBER_MIN && strcspn(text, "123456789") < strcspn(text, "eE"))
+		return err_new("%s: %s is out of range; use a smaller unit", column, what.data);
+	*ret = v;
+	return NULL;
+}
+
+/* What to do about a separator that makes one field of what should be several; NULL when there is none. */
+static const char *separator_hint(const char *const *fields, size_t n)
+{
+	static const struct {
+		char separator;
+		const char *hint;
+	} hints[] = {
+		{ ';', "the separator seems to be ';', and has to be a comma" },
+		{ '\t', "the separator seems to be a tab, and has to be a comma" },
+		{ '|', "the separator seems to be '|', and has to be a comma" },
+	};
+
+	for (size_t i = 0; n == 1 && i < sizeof(hints) / sizeof(*hints); i++)
+		if (strchr(fields[0], hints[i].separator))
+			return hints[i].hint;
+	return NULL;
+}
+
+static struct err *count_error(const char *const *fields, size_t n, size_t columns)
+{
+	const char *hint = separator_hint(fields, n);
+
+	if (n > columns)
+		hint = "decimal signs have to be points, and text with a comma needs quotation marks around "
+		       "it";
+	return err_new("too %s fields: %zu where the header has %zu; %s", n > columns ? "many" : "few", n,
+		       columns, hint ? hint : "give what is missing, or leave the row out");
+}
+
+static void add_names(struct strbuf *out, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n && i < NAMES_MAX; i++) {
+		strbuf_adds(out, i ? ", " : "");
+		add_quoted(out, names[i]);
+	}
+	if (n > NAMES_MAX)
+		strbuf_addf(out, " and %zu more", n - NAMES_MAX);
+}
+
+/* Do all names look like numbers? Then it is a row of data. */
+static bool are_numbers(const char *const *names, size_t n)
+{
+	double v;
+
+	for (size_t i = 0; i < n; i++)
+		if (!parse(names[i], &v))
+			return false;
+	return true;
+}
+
+static struct err *missing_error(const char *column, const char *const *names, size_t n)
+{
+	cleanup_strbuf struct strbuf list = STRBUF_INIT;
+	const char *hint = separator_hint(names, n);
+
+	add_names(&list, names, n);
+	for (size_t i = 0; !hint && i < n; i++)
+		if (strcasecmp(names[i], column) == 0)
+			return err_new("no column '%s' but %s: write '%s', small", column, list.data, column);
+	if (!hint)
+		hint = are_numbers(names, n) ? "a line of names such as z,y has to come first"
+					     : "rename the one that is meant";
+	return err_new("no column '%s' but %s: %s", column, list.data, hint);
+}
+
+/* Where the columns are in each row. */
+struct columns {
+	size_t n; /* of the header; a row must have as many fields */
+	size_t z, y, cell;
+};
+
+#define NO_COLUMN ((size_t)-1)
+
+static struct err *find(const char *column, const char *const *names, size_t n, size_t *ret)
+{
+	*ret = NO_COLUMN;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], column) != 0)
+			continue;
+		if (*ret != NO_COLUMN)
+			return err_new("column '%s' is there twice; rename one", column);
+		*ret = i;
+	}
+	return NULL;
+}
+
+/* The columns of a header with these names. */
+static struct err *find_columns(const char *const *names, size_t n, struct columns *ret)
+{
+	struct err *e = find("z", names, n, &ret->z);
+
+	ret->n = n;
+	if (!e)
+		e = find("y", names, n, &ret->y);
+	if (!e)
+		e = find("cell", names, n, &ret->cell);
+	if (!e && ret->z == NO_COLUMN)
+		e = missing_error("z", names, n);
+	if (!e && ret->y == NO_COLUMN)
+		e = missing_error("y", names, n);
+	return e;
+}
 
 /* At a time into libcsv: a field that is too long must not be taken in whole before that is seen. */
 #define FEED_MAX 4096
@@ -44,7 +210,7 @@ struct reader {
 	struct csv_parser csv;
 	struct row row;
 	bool has_header;
-	struct pairs_columns columns;
+	struct columns columns;
 	void *cells; /* tree of struct cell_node */
 	struct pairs pairs;
 	size_t cap;
@@ -82,22 +248,21 @@ static size_t cell_index(struct reader *r, const char *name)
 /* A row of data, with as many fields as there are columns. */
 static struct err *take_pair(struct reader *r)
 {
-	const struct pairs_columns *c = &r->columns;
+	const struct columns *c = &r->columns;
 	const struct row *row = &r->row;
 	struct agreement_pair pair = { .cell = r->pairs.n };
-	struct err *e = at(r, row->fields[c->z].line, pairs_number("z", row->list[c->z], &pair.z));
+	struct err *e = at(r, row->fields[c->z].line, parse_number("z", row->list[c->z], &pair.z));
 
 	if (!e)
-		e = at(r, row->fields[c->y].line, pairs_number("y", row->list[c->y], &pair.y));
+		e = at(r, row->fields[c->y].line, parse_number("y", row->list[c->y], &pair.y));
 	if (e)
 		return e;
 	if (r->pairs.has_cells && !*row->list[c->cell])
-		return err_new_kind(ERR_USAGE,
-				    "%s:%zu: cell: the value is missing; give it, or leave the row out",
-				    r->name, row->fields[c->cell].line);
+		return at(r, row->fields[c->cell].line,
+			  err_new("cell: the value is missing; give it, or leave the row out"));
 	if (r->pairs.n == PAIRS_ROWS_MAX)
-		return err_new_kind(ERR_USAGE, "%s:%zu: too many rows: more than %d; compare a part of them",
-				    r->name, row->fields[0].line, PAIRS_ROWS_MAX);
+		return at(r, row->fields[0].line,
+			  err_new("too many rows: more than %d; compare a part of them", PAIRS_ROWS_MAX));
 	if (r->pairs.has_cells)
 		pair.cell = cell_index(r, row->list[c->cell]);
 	*array_push(r->pairs.pairs, r->pairs.n, r->cap) = pair;
@@ -122,12 +287,12 @@ static struct err *take_row(struct reader *r)
 
 	make_list(row);
 	if (r->has_header && row->n != r->columns.n)
-		return at(r, row->fields[0].line, pairs_count_error(row->list, row->n, r->columns.n));
+		return at(r, row->fields[0].line, count_error(row->list, row->n, r->columns.n));
 	if (r->has_header)
 		return take_pair(r);
-	e = at(r, row->fields[0].line, pairs_find_columns(row->list, row->n, &r->columns));
+	e = at(r, row->fields[0].line, find_columns(row->list, row->n, &r->columns));
 	r->has_header = !e;
-	r->pairs.has_cells = !e && r->columns.cell != PAIRS_NO_COLUMN;
+	r->pairs.has_cells = !e && r->columns.cell != NO_COLUMN;
 	return e;
 }
 
@@ -139,9 +304,9 @@ static void on_field(void *data, size_t len, void *arg)
 	if (r->e)
 		return;
 	if (r->row.n == PAIRS_COLUMNS_MAX) {
-		r->e = err_new_kind(ERR_USAGE,
-				    "%s:%zu: more than %d columns; leave out those that are not needed",
-				    r->name, r->line, PAIRS_COLUMNS_MAX);
+		r->e = at(r, r->line,
+			  err_new("more than %d columns; leave out those that are not needed",
+				  PAIRS_COLUMNS_MAX));
 		return;
 	}
 	*array_push(r->row.fields, r->row.n, r->row.cap) =
@@ -174,16 +339,14 @@ static struct err *feed(struct reader *r, const char *data, size_t len)
 {
 	/* Strict, so this is all that it can complain of: it never runs out of memory. */
 	if (csv_parse(&r->csv, data, len, on_field, on_row, r) != len && !r->e)
-		return err_new_kind(
-			ERR_USAGE,
-			"%s:%zu: a quotation mark in the middle of a field; put the field in quotation "
-			"marks, and write those in it twice",
-			r->name, r->line);
+		return at(r, r->line,
+			  err_new("a quotation mark in the middle of a field; put the field in quotation "
+				  "marks, "
+				  "and write those in it twice"));
 	if (!r->e && csv_get_buffer_size(&r->csv) > PAIRS_FIELD_MAX)
-		return err_new_kind(
-			ERR_USAGE,
-			"%s:%zu: a field of more than %d bytes; is a quotation mark missing at its end?",
-			r->name, r->field_line, PAIRS_FIELD_MAX);
+		return at(r, r->field_line,
+			  err_new("a field of more than %d bytes; is a quotation mark missing at its end?",
+				  PAIRS_FIELD_MAX));
 	return take_ptr(r->e);
 }
 
@@ -224,9 +387,8 @@ static struct err *read_lines(struct reader *r, const char *data, size_t len)
 
 		r->line++;
 		if (memchr(data, '\0', n))
-			return err_new_kind(ERR_USAGE,
-					    "%s:%zu: a NUL byte: this is no text; save it as CSV in UTF-8",
-					    r->name, r->line);
+			return at(r, r->line,
+				  err_new("a NUL byte: this is no text; save it as CSV in UTF-8"));
 		e = read_line(r, data, n);
 		data += n;
 		len -= n;
@@ -235,24 +397,21 @@ static struct err *read_lines(struct reader *r, const char *data, size_t len)
 		return e;
 	/* The last line may have no end. */
 	if (csv_fini(&r->csv, on_field, on_row, r) && !r->e)
-		return err_new_kind(ERR_USAGE,
-				    "%s:%zu: a quotation mark that is never closed; add the other one",
-				    r->name, r->field_line);
+		return at(r, r->field_line,
+			  err_new("a quotation mark that is never closed; add the other one"));
 	return take_ptr(r->e);
 }
 
 static struct err *check_rows(const struct reader *r)
 {
 	if (!r->line)
-		return err_new_kind(ERR_USAGE, "%s:1: the file is empty; its first line has to be z,y",
-				    r->name);
+		return at(r, 1, err_new("the file is empty; its first line has to be z,y"));
 	if (!r->has_header)
-		return err_new_kind(ERR_USAGE,
-				    "%s:%zu: no columns but blank lines and comments; add a line z,y",
-				    r->name, r->line);
+		return at(r, r->line, err_new("no columns but blank lines and comments; add a line z,y"));
 	if (r->pairs.n < PAIRS_ROWS_MIN)
-		return err_new_kind(ERR_USAGE, "%s:%zu: too few rows: %zu of data; at least %d are needed",
-				    r->name, r->line, r->pairs.n, PAIRS_ROWS_MIN);
+		return at(r, r->line,
+			  err_new("too few rows: %zu of data; at least %d are needed", r->pairs.n,
+				  PAIRS_ROWS_MIN));
 	return NULL;
 }
 
@@ -280,30 +439,22 @@ const char *pairs_name(const char *path)
 	return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
-/* What cannot be read is the wrong file; that the user wants to stop is no mistake. */
-static struct err *read_file(const char *path, struct strbuf *text)
-{
-	struct err *e = strcmp(path, "-") == 0
-				? file_read_fd(STDIN_FILENO, pairs_name(path), PAIRS_FILE_MAX, text)
-				: file_read(path, PAIRS_FILE_MAX, text);
-
-	return e && err_get_kind(e) == ERR_INTERRUPTED ? e : err_set_kind(e, ERR_USAGE);
-}
-
 struct err *pairs_load(const char *path, struct pairs *ret)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT, name = STRBUF_INIT;
 	struct reader r = { 0 };
-	struct err *e = read_file(path, &text);
+	struct err *e = strcmp(path, "-") == 0
+				? file_read_fd(STDIN_FILENO, pairs_name(path), PAIRS_FILE_MAX, &text)
+				: file_read(path, PAIRS_FILE_MAX, &text);
 
-	if (e)
-		return e;
 	format_clean(&name, pairs_name(path));
 	r.name = strbuf_str(&name);
-	e = read_text(&r, strbuf_str(&text), text.len);
+	if (!e)
+		e = read_text(&r, strbuf_str(&text), text.len);
 	if (e) {
 		pairs_deinit(&r.pairs);
-		return e;
+		/* What cannot be read is the wrong file; that the user wants to stop is no mistake. */
+		return err_get_kind(e) == ERR_INTERRUPTED ? e : err_set_kind(e, ERR_USAGE);
 	}
 	if (!r.pairs.has_cells)
 		r.pairs.cells = r.pairs.n;

@@ -12,9 +12,9 @@
  * Does one metric predict swapping? Z is what swapping says: Z* where a load grew until the guest swapped,
  * its weight Zeq where it was displaced. The ballast's own cells are no part of it: Z* is made of them.
  *
- * Over the workloads the verdict is that of the agreement (calibrate/stats/agreement.h): `validated` when 95 % of
- * the errors that cells like these would show lie within the margin, and `rejected` when a limit of these
- * lies beyond it, each at 95 % confidence; else `undecided`. Two things reject a metric whatever its
+ * Over the workloads the verdict is that of the agreement (calibrate/stats/agreement.h): `validated` when 95
+ * % of the errors that cells like these would show lie within the margin, and `rejected` when a limit of
+ * these lies beyond it, each at 95 % confidence; else `undecided`. Two things reject a metric whatever its
  * agreement: a known-answer load in whose cell Y lies outside of Z's interval, widened by the margin, for
  * such a load is a counterexample and no sample; and a cell where it has no value. Where known-answer loads
  * are all there is, their cells decide alone.
