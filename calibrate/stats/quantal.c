@@ -2,12 +2,23 @@
 #include "calibrate/stats/quantal.h"
 
 #include <assert.h>
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_sort_double.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "calibrate/stats/quantal-internal.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+
+/* Answers in order: doses rise strictly, each n > 0. */
+struct quantal_data {
+	struct quantal_point *points;
+	size_t n;
+	double n_sum;
+	/* Where responses and non-responses begin and end; NAN where there are none. */
+	double yes_lo, yes_hi, no_lo, no_hi;
+};
 
 static int by_dose(const void *a, const void *b)
 {
@@ -39,7 +50,8 @@ static void find_extent(struct quantal_data *d)
 	}
 }
 
-void quantal_data_init(struct quantal_data *d, const struct quantal_point *points, size_t n)
+/* Sorts, adds up what was answered at equal doses, leaves out points with nothing asked. */
+static void data_init(struct quantal_data *d, const struct quantal_point *points, size_t n)
 {
 	size_t kept = 0, merged = 0;
 
@@ -66,13 +78,12 @@ void quantal_data_init(struct quantal_data *d, const struct quantal_point *point
 	find_extent(d);
 }
 
-void quantal_data_deinit(struct quantal_data *d)
+static void data_deinit(struct quantal_data *d)
 {
 	free(d->points);
-	d->points = NULL;
 }
 
-enum quantal_separation quantal_data_separation(const struct quantal_data *d)
+static enum quantal_separation data_separation(const struct quantal_data *d)
 {
 	if (isnan(d->yes_lo) || isnan(d->no_lo))
 		return QUANTAL_ONE_SIDED;
@@ -81,8 +92,679 @@ enum quantal_separation quantal_data_separation(const struct quantal_data *d)
 
 enum quantal_separation quantal_separation(const struct quantal_point *points, size_t n)
 {
-	struct quantal_data d cleanup_quantal_data;
+	struct quantal_data d cleanup(data_deinit);
 
-	quantal_data_init(&d, points, n);
-	return quantal_data_separation(&d);
+	data_init(&d, points, n);
+	return data_separation(&d);
+}
+
+/* --- The logistic curve */
+
+/*
+ * The logistic curve, by maximum likelihood or with Firth's penalty (Biometrika 80, 1993, 27-38; for logistic
+ * regression: Heinze & Schemper, Statistics in Medicine 21, 2002, 2409-2419).
+ *
+ * What it cannot show: that the curve is logistic. The deviance says so only with many answers a dose, and
+ * intervals by Fieller's theorem and by the delta method are right only for many answers. Firth's penalty
+ * likes curves that are so flat that doses far from ED50 still carry information: of a dozen answers, of
+ * which some are far away, it makes wide intervals rather than wrong ones.
+ */
+
+/* Answers whose doses have mean 0 and standard deviation 1, for logit P(yes) = a + b dose. */
+struct logit_data {
+	const struct quantal_point *points;
+	size_t n;
+	bool is_penalised;
+};
+
+/*
+ * The likelihood at one (a, b), about the mean dose weighted with the information: where a steep curve lets
+ * only doses close to each other count, sums about 0 would lose what distinguishes them.
+ */
+struct logit_terms {
+	double objective;        /* log likelihood, penalised if it is to be; may be -INFINITY */
+	double x_mean;           /* that mean */
+	double i_aa, i_bb;       /* Fisher's information of the curve's height at x_mean, and of its slope */
+	double score_a, score_b; /* the derivatives by them */
+	double c_aa, c_ab, c_bb; /* how fast the scores fall; with a penalty that is not the information */
+};
+
+/* log P(yes) of a logit, without overflow. */
+static double log_share(double logit)
+{
+	return logit < 0 ? logit - log1p(exp(logit)) : -log1p(exp(-logit));
+}
+
+static double share(double logit)
+{
+	return 1 / (1 + exp(-logit));
+}
+
+/* The likelihood, its scores, and the mean dose. */
+static void sum_answers(const struct logit_data *d, double a, double b, struct logit_terms *t)
+{
+	double mean_residual = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct quantal_point *p = &d->points[i];
+		double logit = a + b * p->dose;
+		/* The weight of a dose in the information. 1 - p is exact also where p is nearly 1. */
+		double w = p->n * share(logit) * share(-logit);
+		/* Without a difference of numbers near 1. */
+		double residual = p->yes * share(-logit) - (p->n - p->yes) * share(logit);
+
+		t->objective += p->yes * log_share(logit) + (p->n - p->yes) * log_share(-logit);
+		t->score_a += residual;
+		mean_residual += residual * p->dose;
+		t->i_aa += w;
+		t->x_mean += w * p->dose;
+	}
+	/* So steep that all shares are 0 or 1 in a double: any mean will do. */
+	t->x_mean = t->i_aa > 0 ? t->x_mean / t->i_aa : 0;
+	t->score_b = mean_residual - t->x_mean * t->score_a;
+}
+
+/* Sums over doses of their weights' derivatives by the logit, times powers of the distance from the mean
+ * dose. */
+struct moments {
+	double w[5], w1[5], w2[5];
+};
+
+static void sum_moments(const struct logit_data *d, double a, double b, double x_mean, struct moments *m)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		double dx = d->points[i].dose - x_mean, logit = a + b * d->points[i].dose;
+		double p = share(logit), q = share(-logit), power = d->points[i].n * p * q;
+
+		for (int k = 0; k < 5; k++) {
+			m->w[k] += power;
+			m->w1[k] += power * (q - p);
+			m->w2[k] += power * (1 - 6 * p * q);
+			power *= dx;
+		}
+	}
+}
+
+/*
+ * Adds Firth's penalty, (log D) / 2 with D the determinant of the information, and its derivatives. About
+ * x_mean the information has no element off the diagonal, so D = S0 S2 with Sk the sum of w dx^k; its
+ * derivatives have other elements too.
+ */
+static void add_penalty(const struct moments *m, struct logit_terms *t)
+{
+	double s0 = m->w[0], s2 = m->w[2], s02 = s0 * s2;
+	const double *w1 = m->w1, *w2 = m->w2;
+	double by_a = w1[0] / s0 + w1[2] / s2, by_b = w1[1] / s0 + w1[3] / s2;
+	double by_aa = w2[0] / s0 + w2[2] / s2 + 2 * (w1[0] * w1[2] - w1[1] * w1[1]) / s02;
+	double by_ab = w2[1] / s0 + w2[3] / s2 + (w1[0] * w1[3] - w1[1] * w1[2]) / s02;
+	double by_bb = w2[2] / s0 + w2[4] / s2 + 2 * (w1[1] * w1[3] - w1[2] * w1[2]) / s02;
+
+	t->objective += (log(s0) + log(s2)) / 2;
+	t->score_a += by_a / 2;
+	t->score_b += by_b / 2;
+	t->c_aa -= (by_aa - by_a * by_a) / 2;
+	t->c_ab -= (by_ab - by_a * by_b) / 2;
+	t->c_bb -= (by_bb - by_b * by_b) / 2;
+}
+
+static void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret)
+{
+	struct logit_terms t = { 0 };
+	struct moments m = { 0 };
+
+	sum_answers(d, a, b, &t);
+	sum_moments(d, a, b, t.x_mean, &m);
+	t.i_bb = m.w[2];
+	t.c_aa = t.i_aa;
+	t.c_bb = t.i_bb;
+	if (d->is_penalised && t.i_aa * t.i_bb > 0)
+		add_penalty(&m, &t);
+	else if (d->is_penalised)
+		t.objective = -(double)INFINITY;
+	*ret = t;
+}
+
+static double deviance_part(double seen, double log_expected_share, double n)
+{
+	return seen > 0 ? 2 * seen * (log(seen / n) - log_expected_share) : 0;
+}
+
+/* Twice what the unpenalised log likelihood is below that of one share for each dose. */
+static double logit_deviance(const struct logit_data *d, double a, double b)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct quantal_point *p = &d->points[i];
+		double logit = a + b * p->dose;
+
+		sum += deviance_part(p->yes, log_share(logit), p->n) +
+		       deviance_part(p->n - p->yes, log_share(-logit), p->n);
+	}
+	return sum;
+}
+
+/* Some 10 steps are usual. */
+#define NEWTON_STEPS 500
+#define MAX_HALVINGS 50
+
+/*
+ * What a step promises, in units of the log likelihood; its root is about the way to the top in standard
+ * errors. Done when that is 1e-10, or 1e-6 when rounding allows no more. Below NEAR, the likelihood's own
+ * digits cannot tell higher from lower, but scores can.
+ */
+#define PROMISE_DONE   1e-20
+#define PROMISE_ENOUGH 1e-12
+#define PROMISE_NEAR   1e-9
+
+/* A step must keep this share of its promise; one to the top of a parabola keeps a half. */
+#define KEPT 0.1
+
+/* A maximum found, in units of the standardised dose. */
+struct logit_fit {
+	double a, b;
+	double var_a, var_b, cov;
+};
+
+struct step {
+	double a, b;
+	double promise;
+};
+
+/*
+ * Newton's. Where the penalised likelihood is not concave, which it need not be away from its top, Fisher's,
+ * which always leads upwards.
+ */
+static struct step find_step(const struct logit_terms *t)
+{
+	bool is_concave = t->c_aa > 0 && t->c_aa * t->c_bb > t->c_ab * t->c_ab;
+	double c_aa = is_concave ? t->c_aa : t->i_aa, c_bb = is_concave ? t->c_bb : t->i_bb;
+	double c_ab = is_concave ? t->c_ab : 0, det = c_aa * c_bb - c_ab * c_ab;
+	double mean = (c_bb * t->score_a - c_ab * t->score_b) / det;
+	double b = (c_aa * t->score_b - c_ab * t->score_a) / det;
+
+	return (struct step){ mean - b * t->x_mean, b, mean * t->score_a + b * t->score_b };
+}
+
+/* The size of the scores by a measure that does not depend on the unit of the dose. */
+static double score_size(const struct logit_terms *t, const struct logit_terms *unit)
+{
+	return t->score_a * t->score_a / unit->i_aa + t->score_b * t->score_b / unit->i_bb;
+}
+
+static bool is_better(const struct logit_terms *t, const struct logit_terms *next, double promise)
+{
+	if (promise > PROMISE_NEAR)
+		return next->objective >= t->objective + KEPT * promise;
+	return score_size(next, t) < score_size(t, t);
+}
+
+/* Takes the step, halved until it is one upwards. */
+static bool climb(const struct logit_data *d, struct step step, double *a, double *b, struct logit_terms *t)
+{
+	for (int i = 0; i < MAX_HALVINGS; i++) {
+		struct logit_terms next;
+
+		logit_evaluate(d, *a + step.a, *b + step.b, &next);
+		if (is_better(t, &next, step.promise)) {
+			*a += step.a;
+			*b += step.b;
+			*t = next;
+			return true;
+		}
+		step = (struct step){ step.a / 2, step.b / 2, step.promise / 2 };
+	}
+	return false;
+}
+
+static struct logit_fit describe(double a, double b, const struct logit_terms *t)
+{
+	return (struct logit_fit){
+		.a = a,
+		.b = b,
+		.var_a = 1 / t->i_aa + t->x_mean * t->x_mean / t->i_bb,
+		.var_b = 1 / t->i_bb,
+		.cov = -t->x_mean / t->i_bb,
+	};
+}
+
+static bool maximize(const struct logit_data *d, struct logit_fit *ret)
+{
+	double a = 0, b = 0;
+	struct logit_terms t;
+
+	logit_evaluate(d, a, b, &t);
+	for (int i = 0; i < NEWTON_STEPS && t.i_bb > 0; i++) {
+		struct step step = find_step(&t);
+
+		if (step.promise >= PROMISE_DONE && climb(d, step, &a, &b, &t))
+			continue;
+		if (!(step.promise < PROMISE_ENOUGH))
+			return false;
+		*ret = describe(a, b, &t);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Fieller (J. R. Stat. Soc. B 16, 1954, 175-185): all x for which a + b x differs from 0 by no more than
+ * chance, the roots of a quadratic equation. When b itself may be 0 the set is open: then it is the part that
+ * b > 0 gives, which is the one that holds the estimate.
+ */
+static struct interval fieller(const struct logit_fit *f)
+{
+	double z = dist_normal_quantile(0.975), z2 = z * z;
+	double qa = f->b * f->b - z2 * f->var_b;
+	double qb = f->a * f->b - z2 * f->cov;
+	double qc = f->a * f->a - z2 * f->var_a;
+	double discriminant = qb * qb - qa * qc;
+
+	if (qa > 0) {
+		/* The estimate is between the roots, so below 0 is rounding. */
+		double root = sqrt(discriminant > 0 ? discriminant : 0);
+
+		return (struct interval){ (-qb - root) / qa, (-qb + root) / qa };
+	}
+	if (qa >= 0 || discriminant <= 0)
+		return (struct interval){ -(double)INFINITY, (double)INFINITY };
+
+	double root = sqrt(discriminant), lo = (-qb + root) / qa, hi = (-qb - root) / qa;
+
+	return -f->a / f->b >= hi ? (struct interval){ hi, (double)INFINITY }
+				  : (struct interval){ -(double)INFINITY, lo };
+}
+
+/*
+ * The interval of ED50 by its profile likelihood. With logit P(yes) = b (dose - e) the likelihood is a
+ * function of ED50 = e and of b; for each e it is maximised over b > 0, and e is in the interval when twice
+ * the loss against the maximum is below the 95 % quantile of chi2 with one degree of freedom. Heinze &
+ * Schemper (Statistics in Medicine 21, 2002, 2409-2419) do the same to a likelihood with Firth's penalty.
+ *
+ * The unpenalised likelihood is log-concave, so what is not rejected is one interval, and the profile can be
+ * walked outward from its top. With the penalty nobody has proven that; an interval then ends where the
+ * profile is first rejected.
+ */
+
+/* Standardised doses are within some units of 0; an ED50 out there is as good as none. */
+#define FARTHEST 1e6
+
+/* The walk outward begins where the logit differs by this: less than any interval worth having. */
+#define FIRST_LOGIT 0.1
+
+/* Of a root; some 10 steps are usual. */
+#define ROOT_TOLERANCE 1e-10
+#define ROOT_STEPS     100
+
+struct context {
+	const struct logit_data *d;
+	double ed50;         /* of the top */
+	double direction;    /* 1 or -1: the end looked for */
+	double target;       /* the lowest likelihood that is not rejected */
+	double slope;        /* of the top, where to look for others */
+	double e, objective; /* the ED50 of a profile, and the likelihood at the slope asked last */
+};
+
+typedef double function(struct context *c, double x);
+
+/*
+ * The root of f between lo, where f is above 0, and hi, where it is not: regula falsi in its Illinois variant
+ * (Dowell & Jarratt, BIT 11, 1971, 168-174), which halves the value of an end that stays. Each third step is
+ * a bisection, so that no shape of f takes many.
+ */
+static double find_root(struct context *c, function *f, double lo, double f_lo, double hi, double f_hi)
+{
+	double x = lo;
+	int stayed = 0;
+
+	for (int i = 1; i <= ROOT_STEPS && hi - lo > ROOT_TOLERANCE * hi; i++) {
+		x = i % 3 ? (lo * f_hi - hi * f_lo) / (f_hi - f_lo) : lo + (hi - lo) / 2;
+
+		double f_x = f(c, x);
+
+		/* Not a number either: there is nothing to find. */
+		if (!(fabs(f_x) > 0))
+			break;
+		if (f_x > 0) {
+			f_hi /= stayed == 1 ? 2 : 1;
+			stayed = 1;
+			lo = x;
+			f_lo = f_x;
+		} else {
+			f_lo /= stayed == -1 ? 2 : 1;
+			stayed = -1;
+			hi = x;
+			f_hi = f_x;
+		}
+	}
+	return x;
+}
+
+/* The derivative of the likelihood by the slope b, with ED50 = e. */
+static double slope_score(struct context *c, double b)
+{
+	struct logit_terms t;
+
+	logit_evaluate(c->d, -b * c->e, b, &t);
+	c->objective = t.objective;
+	return t.score_b + (t.x_mean - c->e) * t.score_a;
+}
+
+/* How far the profile at that distance from its top is above the target. */
+static double excess(struct context *c, double distance)
+{
+	/* Of an ED50 far away, b is so small that logits among the doses are some units. */
+	double lo = 0, hi = fmin(c->slope, 1 / distance), f_lo, f_hi;
+
+	c->e = c->ed50 + c->direction * distance;
+	f_lo = slope_score(c, 0);
+	/* Falls from b = 0 on: with this ED50, a half everywhere is likeliest. */
+	if (f_lo <= 0)
+		return c->objective - c->target;
+	while ((f_hi = slope_score(c, hi)) > 0) {
+		lo = hi;
+		f_lo = f_hi;
+		hi *= 2;
+	}
+	find_root(c, slope_score, lo, f_lo, hi, f_hi);
+	return c->objective - c->target;
+}
+
+static double find_end(struct context *c, double direction)
+{
+	double near = 0, far = FIRST_LOGIT / c->slope, f_near = dist_chi2_quantile(0.95, 1) / 2, f_far;
+
+	c->direction = direction;
+	while ((f_far = excess(c, far)) > 0) {
+		near = far;
+		f_near = f_far;
+		far *= 2;
+		if (far > FARTHEST)
+			return direction * (double)INFINITY;
+	}
+	return c->ed50 + direction * find_root(c, excess, near, f_near, far, f_far);
+}
+
+/* a and b are where the likelihood is highest; b > 0. */
+static struct interval profile_interval(const struct logit_data *d, double a, double b)
+{
+	struct context c = { .d = d, .ed50 = -a / b, .slope = b };
+	struct logit_terms top;
+
+	logit_evaluate(d, a, b, &top);
+	c.target = top.objective - dist_chi2_quantile(0.95, 1) / 2;
+	return (struct interval){ find_end(&c, -1), find_end(&c, 1) };
+}
+
+/* Doses become (dose - mean) / sd; false when there is but one dose. */
+static bool standardize(struct quantal_data *d, double *ret_mean, double *ret_sd)
+{
+	double mean = 0, square = 0;
+
+	if (d->n < 2)
+		return false;
+	/* From the first dose on: doses are large, their differences small. */
+	for (size_t i = 0; i < d->n; i++)
+		mean += d->points[i].n / d->n_sum * (d->points[i].dose - d->points[0].dose);
+	mean += d->points[0].dose;
+	for (size_t i = 0; i < d->n; i++)
+		square += d->points[i].n / d->n_sum * pow(d->points[i].dose - mean, 2);
+	*ret_mean = mean;
+	*ret_sd = sqrt(square);
+	for (size_t i = 0; i < d->n; i++)
+		d->points[i].dose = (d->points[i].dose - mean) / *ret_sd;
+	return *ret_sd > 0 && isfinite(*ret_sd);
+}
+
+/*
+ * Without a penalty there is a maximum only when a yes is below a no, and a no below a yes (Albert &
+ * Anderson, Biometrika 71, 1984, 1-10): otherwise a steeper curve is always likelier.
+ */
+static bool has_maximum(const struct quantal_data *d, bool is_penalised)
+{
+	if (isnan(d->yes_lo) || isnan(d->no_lo))
+		return false;
+	return is_penalised || (d->yes_lo < d->no_hi && d->no_lo < d->yes_hi);
+}
+
+static struct interval scaled(struct interval i, double mean, double sd)
+{
+	return (struct interval){ mean + sd * i.lo, mean + sd * i.hi };
+}
+
+static const struct quantal_logistic none = {
+	.intercept = NAN,
+	.slope = NAN,
+	.intercept_se = NAN,
+	.slope_se = NAN,
+	.covariance = NAN,
+	.deviance = NAN,
+	.ed50 = NAN,
+	.ed50_se = NAN,
+	.fieller = { NAN, NAN },
+	.profile = { NAN, NAN },
+};
+
+void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_penalised,
+			  struct quantal_logistic *ret)
+{
+	struct quantal_data d cleanup(data_deinit);
+	double mean, sd;
+	struct logit_fit f;
+
+	*ret = none;
+	data_init(&d, points, n);
+	if (!has_maximum(&d, is_penalised) || !standardize(&d, &mean, &sd))
+		return;
+
+	struct logit_data l = { d.points, d.n, is_penalised };
+	double m = mean / sd;
+
+	if (!maximize(&l, &f))
+		return;
+	ret->is_converged = true;
+	ret->slope = f.b / sd;
+	ret->intercept = f.a - f.b * m;
+	ret->slope_se = sqrt(f.var_b) / sd;
+	ret->intercept_se = sqrt(f.var_a - 2 * m * f.cov + m * m * f.var_b);
+	ret->covariance = (f.cov - m * f.var_b) / sd;
+	ret->deviance = logit_deviance(&l, f.a, f.b);
+
+	/* Of a curve that falls, half is not where swapping begins. */
+	if (f.b <= 0)
+		return;
+
+	double e = -f.a / f.b;
+
+	ret->ed50 = mean + sd * e;
+	ret->ed50_se = sd * sqrt(f.var_a + 2 * e * f.cov + e * e * f.var_b) / f.b;
+	ret->fieller = scaled(fieller(&f), mean, sd);
+	ret->profile = scaled(profile_interval(&l, f.a, f.b), mean, sd);
+}
+
+/* --- Isotonic regression */
+
+/*
+ * ED50 without a curve's form: centred isotonic regression (Oron & Flournoy, Statistics in Biopharmaceutical
+ * Research 9, 2017, 258-267). Shares of yes that fall from a dose to the next are pooled; a pool lies at the
+ * mean of its doses, weighted with n, and straight lines join the pools. Equal shares are pooled too, so that
+ * the curve rises strictly, but not shares of 0 and 1: there nothing says that the response rises.
+ *
+ * What it cannot show: anything between two doses but that the response does not fall there. The gap between
+ * separated answers does not know how few they are. Elsewhere the interval is rather too wide, since
+ * resampling smooths a jagged curve.
+ */
+
+/* The 2.5 % point is the 25th of them: its own chance error is then some 20 % of 2.5 %. */
+#define RESAMPLES 1000
+
+static bool is_violation(const struct quantal_point *low, const struct quantal_point *high)
+{
+	double left = low->yes * high->n, right = high->yes * low->n;
+
+	/* Of equal shares, those of 0 and 1 stay. */
+	return left > right || (left >= right && low->yes > 0 && low->yes < low->n);
+}
+
+static struct quantal_point merged(const struct quantal_point *a, const struct quantal_point *b)
+{
+	double n = a->n + b->n;
+
+	return (struct quantal_point){ a->dose + (b->dose - a->dose) * (b->n / n), n, a->yes + b->yes };
+}
+
+/* Pools adjacent violators of n points in order; ret has room for n and may be the points themselves. */
+static size_t pool(const struct quantal_point *points, size_t n, struct quantal_point *ret)
+{
+	size_t pools = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ret[pools++] = points[i];
+		while (pools > 1 && is_violation(&ret[pools - 2], &ret[pools - 1])) {
+			ret[pools - 2] = merged(&ret[pools - 2], &ret[pools - 1]);
+			pools--;
+		}
+	}
+	return pools;
+}
+
+static double share_of(const struct quantal_point *p)
+{
+	return p->yes / p->n;
+}
+
+/* Where the line through two pools has the height y. */
+static double interpolate(const struct quantal_point *low, const struct quantal_point *high, double y)
+{
+	return low->dose + (high->dose - low->dose) * (y - share_of(low)) / (share_of(high) - share_of(low));
+}
+
+/* The dose of a half; -INFINITY when even the lowest share is above it, INFINITY when all are below. */
+static double find_half(const struct quantal_point *pools, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (share_of(&pools[i]) < 0.5)
+			continue;
+		if (share_of(&pools[i]) <= 0.5)
+			return pools[i].dose;
+		return i > 0 ? interpolate(&pools[i - 1], &pools[i], 0.5) : -(double)INFINITY;
+	}
+	return (double)INFINITY;
+}
+
+/*
+ * What is seen always may be only nearly always: k of k become (k + 1/2) of (k + 1), by all doses of that end
+ * together, but a curve that rises goes on rising.
+ */
+static void shrink_ends(struct quantal_point *pools, size_t n)
+{
+	size_t first = 0, last = n;
+	double n_zeros = 0, n_ones = 0;
+
+	for (; first < n && pools[first].yes <= 0; first++)
+		n_zeros += pools[first].n;
+	for (; last > first && pools[last - 1].yes >= pools[last - 1].n; last--)
+		n_ones += pools[last - 1].n;
+
+	double zero = 0.5 / (n_zeros + 1), one = (n_ones + 0.5) / (n_ones + 1);
+
+	if (first < last) {
+		zero = fmin(zero, share_of(&pools[first]));
+		one = fmax(one, share_of(&pools[last - 1]));
+	}
+	for (size_t i = 0; i < first; i++)
+		pools[i].yes = zero * pools[i].n;
+	for (size_t i = last; i < n; i++)
+		pools[i].yes = one * pools[i].n;
+}
+
+/* The curve at a dose: straight between pools, level outside of them. */
+static double curve_at(const struct quantal_point *pools, size_t n, double dose)
+{
+	size_t i = 0;
+
+	while (i < n && pools[i].dose < dose)
+		i++;
+	if (i == 0)
+		return share_of(&pools[0]);
+	if (i == n)
+		return share_of(&pools[n - 1]);
+
+	const struct quantal_point *low = &pools[i - 1], *high = &pools[i];
+
+	return share_of(low) +
+	       (share_of(high) - share_of(low)) * (dose - low->dose) / (high->dose - low->dose);
+}
+
+/* The part of n below 1 is a subject that counts less. */
+static double draw_yes(const gsl_rng *rng, double n, double p)
+{
+	double whole = floor(n);
+	double yes = whole > 0 ? gsl_ran_binomial(rng, p, (unsigned)whole) : 0;
+
+	if (n > whole && gsl_rng_uniform(rng) < p)
+		yes += n - whole;
+	return yes;
+}
+
+static struct interval bootstrap(const struct quantal_data *d, struct quantal_point *pools, size_t n_pools,
+				 const gsl_rng *rng)
+{
+	struct quantal_point *again cleanup_free = xcalloc(d->n, sizeof(*again));
+	double *p cleanup_free = xcalloc(d->n, sizeof(*p));
+	double halves[RESAMPLES];
+
+	shrink_ends(pools, n_pools);
+	for (size_t i = 0; i < d->n; i++)
+		p[i] = curve_at(pools, n_pools, d->points[i].dose);
+	for (size_t k = 0; k < RESAMPLES; k++) {
+		for (size_t i = 0; i < d->n; i++) {
+			again[i] = d->points[i];
+			again[i].yes = draw_yes(rng, again[i].n, p[i]);
+		}
+		/* Without a half, it is beyond the doses: count it at their end. */
+		halves[k] = fmin(fmax(find_half(again, pool(again, d->n, again)), d->points[0].dose),
+				 d->points[d->n - 1].dose);
+	}
+	gsl_sort(halves, 1, RESAMPLES);
+	return (struct interval){ gsl_stats_quantile_from_sorted_data(halves, 1, RESAMPLES, 0.025),
+				  gsl_stats_quantile_from_sorted_data(halves, 1, RESAMPLES, 0.975) };
+}
+
+/*
+ * An interval with no dose in it is narrower than anything that was asked: only the straight line makes it
+ * so. It becomes the gap between the doses around it, as it is when answers are separated.
+ */
+static struct interval widened(const struct quantal_data *d, struct interval ci)
+{
+	size_t i = 0;
+
+	while (i < d->n && d->points[i].dose < ci.lo)
+		i++;
+	if (i == 0 || i == d->n || d->points[i].dose <= ci.hi)
+		return ci;
+	return (struct interval){ d->points[i - 1].dose, d->points[i].dose };
+}
+
+void quantal_fit_isotonic(const struct quantal_point *points, size_t n, gsl_rng *rng,
+			  struct quantal_isotonic *ret)
+{
+	struct quantal_data d cleanup(data_deinit);
+
+	*ret = (struct quantal_isotonic){ (double)NAN, INTERVAL_NONE };
+	data_init(&d, points, n);
+	if (data_separation(&d) == QUANTAL_COMPLETE) {
+		ret->ci = (struct interval){ d.no_hi, d.yes_lo };
+		ret->ed50 = d.no_hi + (d.yes_lo - d.no_hi) / 2;
+		return;
+	}
+
+	struct quantal_point *pools cleanup_free = xcalloc(d.n + 1, sizeof(*pools));
+	size_t n_pools = pool(d.points, d.n, pools);
+	double half = find_half(pools, n_pools);
+
+	if (!isfinite(half))
+		return;
+	ret->ed50 = half;
+	ret->ci = widened(&d, bootstrap(&d, pools, n_pools, rng));
 }
