@@ -11,9 +11,11 @@
  * What it cannot show: differences are taken for normal. Limits are quantiles far out, and of a skewed or
  * heavy-tailed distribution they are others.
  */
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement-limits.h"
 
 #include <math.h>
+
+#include "calibrate/stats/moments.h"
 
 static double square(double x)
 {
@@ -24,7 +26,7 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 			 double uncertainty)
 {
 	double inverse_sizes = 0, squares_within = 0, squares_cells = 0;
-	double first = k ? agreement_mean(d, start[1]) : 0, sum = 0;
+	double first = k ? mean_of(d, start[1]) : 0, sum = 0;
 
 	*m = (struct limits_moments){ .bias = NAN, .variance_cells = NAN, .variance_within = NAN };
 	m->uncertainty = uncertainty;
@@ -33,7 +35,7 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 	m->k = (double)k;
 	m->n = (double)start[k];
 	for (size_t c = 0; c < k; c++) {
-		double mean = agreement_mean(d + start[c], start[c + 1] - start[c]);
+		double mean = mean_of(d + start[c], start[c + 1] - start[c]);
 
 		sum += mean - first;
 		inverse_sizes += 1 / (double)(start[c + 1] - start[c]);
@@ -42,7 +44,7 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 	}
 	m->bias = first + sum / m->k;
 	for (size_t c = 0; c < k; c++)
-		squares_cells += square(agreement_mean(d + start[c], start[c + 1] - start[c]) - m->bias);
+		squares_cells += square(mean_of(d + start[c], start[c + 1] - start[c]) - m->bias);
 	m->within_share = 1 - inverse_sizes / m->k;
 	if (k > 1)
 		m->variance_cells = squares_cells / (m->k - 1);
@@ -50,7 +52,8 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 		m->variance_within = squares_within / (m->n - m->k);
 }
 
-double limits_bias_se(const struct limits_moments *m)
+/* Standard error of the bias, with the uncertainty that is shared. */
+static double bias_se(const struct limits_moments *m)
 {
 	return sqrt(m->variance_cells / m->k + square(m->uncertainty));
 }
@@ -72,7 +75,7 @@ static double limit_se(const struct limits_moments *m, double sd)
 
 	if (within > 0)
 		spread += square(within) / (m->n - m->k);
-	return sqrt(square(limits_bias_se(m)) + (sd > 0 ? 2 / square(sd) * spread : 0));
+	return sqrt(square(bias_se(m)) + (sd > 0 ? 2 / square(sd) * spread : 0));
 }
 
 /* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 5 and 6). */
@@ -92,7 +95,7 @@ static struct interval sd_bounds(const struct limits_moments *m, double confiden
 
 static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
 {
-	double bias = dist_t_quantile(confidence, m->k - 1) * limits_bias_se(m);
+	double bias = dist_t_quantile(confidence, m->k - 1) * bias_se(m);
 	struct interval sd = sd_bounds(m, confidence);
 	double outwards = hypot(bias, LIMITS_SD * (sd.hi - ret->sd));
 	double inwards = hypot(bias, LIMITS_SD * (ret->sd - sd.lo));
@@ -125,7 +128,7 @@ void limits_compute(const struct limits_moments *m, double confidence, struct ag
 
 	double t = dist_t_quantile(0.975, m->k - 1), shared = 0;
 
-	ret->bias_ci = around(m->bias, t * limits_bias_se(m));
+	ret->bias_ci = around(m->bias, t * bias_se(m));
 	ret->sd = sqrt(m->variance_cells + added_within(m));
 	if (!isnan(m->variance_within))
 		shared = (1 - m->within_share) * m->variance_within;
@@ -134,4 +137,71 @@ void limits_compute(const struct limits_moments *m, double confidence, struct ag
 	ret->loa_lo_ci = around(ret->loa.lo, t * limit_se(m, ret->sd));
 	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd));
 	compute_bounds(m, confidence, ret);
+}
+
+/* More cells than anyone will measure. */
+#define CELLS_MAX 100000
+
+const char *agreement_verdict_name(enum agreement_verdict verdict)
+{
+	static const char *const names[] = {
+		[AGREEMENT_VALIDATED] = "validated",
+		[AGREEMENT_REJECTED] = "rejected",
+		[AGREEMENT_UNDECIDED] = "undecided",
+	};
+
+	return names[verdict];
+}
+
+enum agreement_verdict limits_verdict(const struct agreement_limits *pct, double margin_pct)
+{
+	if (-margin_pct < pct->outer.lo && pct->outer.hi < margin_pct)
+		return AGREEMENT_VALIDATED;
+	if (pct->inner.lo < -margin_pct || pct->inner.hi > margin_pct)
+		return AGREEMENT_REJECTED;
+	return AGREEMENT_UNDECIDED;
+}
+
+double limits_tost_p(const struct limits_moments *pct, double margin_pct)
+{
+	double se = bias_se(pct), distance = margin_pct - fabs(pct->bias);
+
+	if (!(se > 0))
+		return isnan(se) ? (double)NAN : distance > 0 ? 0 : 1;
+	/* The test against the nearer margin has the larger p. */
+	return dist_t_upper(distance / se, pct->k - 1);
+}
+
+static bool is_decided_with(const struct limits_moments *pct, double margin_pct, double confidence, size_t k)
+{
+	struct limits_moments more = *pct;
+	struct agreement_limits limits;
+
+	more.k = (double)k;
+	more.n = pct->n / pct->k * more.k;
+	limits_compute(&more, confidence, &limits);
+	return limits_verdict(&limits, margin_pct) != AGREEMENT_UNDECIDED;
+}
+
+/*
+ * As all moments stay, bounds only come nearer to their limit of agreement when cells are added: what is
+ * decided stays decided, and bisection is right.
+ */
+size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, double confidence)
+{
+	size_t undecided = (size_t)pct->k, decided = CELLS_MAX;
+
+	if (undecided < 2 || undecided >= decided || !is_decided_with(pct, margin_pct, confidence, decided))
+		return 0;
+	/* Doubling first, until something is decided: most need few. */
+	while (decided - undecided > 1) {
+		size_t middle = undecided + (decided - undecided) / 2;
+		size_t k = middle < 2 * undecided ? middle : 2 * undecided;
+
+		if (is_decided_with(pct, margin_pct, confidence, k))
+			decided = k;
+		else
+			undecided = k;
+	}
+	return decided;
 }

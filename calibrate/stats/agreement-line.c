@@ -3,10 +3,11 @@
  * Lines through points with errors in both coordinates: Deming's, plain and weighted, with intervals by the
  * jackknife (Linnet 1993, Clin. Chem. 39:424); and the slope of differences over means.
  */
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement-line.h"
 
 #include <math.h>
 
+#include "calibrate/stats/moments.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
@@ -201,22 +202,4 @@ void proportional_fit(const double *z, const double *y, size_t k, double *slope,
 	double df = (double)k - 2, half = dist_t_quantile(0.975, df) * sqrt(squares / df / m.zz);
 
 	*ci = (struct interval){ *slope - half, *slope + half };
-}
-
-double error_ratio_estimate(const struct agreement_data *d)
-{
-	double zz = 0, yy = 0;
-
-	for (size_t c = 0; c < d->k; c++) {
-		size_t first = d->start[c], n = d->start[c + 1] - first;
-		struct line_moments m = line_moments_of(d->z + first, d->y + first, n);
-
-		zz += m.zz;
-		yy += m.yy;
-	}
-
-	double ratio = zz / yy;
-
-	/* One of them may be too small to divide by. */
-	return ratio > 0 && isfinite(ratio) && isfinite(1 / ratio) ? ratio : (double)NAN;
 }

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "calibrate/stats/moments.h"
+#include "calibrate/stats/passing-bablok.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+
+/*
+ * Pairs in an order that depends on nothing but their values. Values are divided by a power of two so that
+ * none is above 1: this is exact, and neither squares nor their products overflow.
+ */
+struct data {
+	size_t n, k;             /* pairs; cells */
+	double *z, *y;           /* of n pairs, by cell */
+	size_t *start;           /* k + 1: cell c has the pairs start[c] to start[c + 1] - 1 */
+	double *cell_z, *cell_y; /* means of k cells */
+	int exponent;            /* of the power of two */
+};
 
 static int compare_numbers(double a, double b)
 {
@@ -35,21 +49,21 @@ static int largest_exponent(const struct agreement_pair *pairs, size_t n)
 	return exponent;
 }
 
-static void average_cells(struct agreement_data *d)
+static void average_cells(struct data *d)
 {
 	for (size_t c = 0; c < d->k; c++) {
 		size_t first = d->start[c], n = d->start[c + 1] - first;
 
-		d->cell_z[c] = agreement_mean(d->z + first, n);
-		d->cell_y[c] = agreement_mean(d->y + first, n);
+		d->cell_z[c] = mean_of(d->z + first, n);
+		d->cell_y[c] = mean_of(d->y + first, n);
 	}
 }
 
-void agreement_data_init(struct agreement_data *d, const struct agreement_pair *pairs, size_t n)
+static void data_init(struct data *d, const struct agreement_pair *pairs, size_t n)
 {
 	cleanup_free struct agreement_pair *sorted = xcalloc(n + 1, sizeof(*sorted));
 
-	*d = (struct agreement_data){ .n = n };
+	*d = (struct data){ .n = n };
 	d->z = xcalloc(n + 1, sizeof(*d->z));
 	d->y = xcalloc(n + 1, sizeof(*d->y));
 	d->start = xcalloc(n + 1, sizeof(*d->start));
@@ -70,7 +84,7 @@ void agreement_data_init(struct agreement_data *d, const struct agreement_pair *
 	average_cells(d);
 }
 
-void agreement_data_deinit(struct agreement_data *d)
+static void data_deinit(struct data *d)
 {
 	free(d->z);
 	free(d->y);
@@ -79,39 +93,21 @@ void agreement_data_deinit(struct agreement_data *d)
 	free(d->cell_y);
 }
 
-static void scale(double *x, int exponent)
+/* Back to the unit of the pairs: n numbers. */
+static void scale(double *x, size_t n, int exponent)
 {
-	*x = ldexp(*x, exponent);
-}
-
-static void scale_interval(struct interval *i, int exponent)
-{
-	scale(&i->lo, exponent);
-	scale(&i->hi, exponent);
-}
-
-/* Back to the unit of the pairs. */
-static void scale_limits(struct agreement_limits *l, int exponent)
-{
-	scale(&l->bias, exponent);
-	scale_interval(&l->bias_ci, exponent);
-	scale(&l->sd, exponent);
-	scale(&l->sd_between, exponent);
-	scale(&l->sd_within, exponent);
-	scale_interval(&l->loa, exponent);
-	scale_interval(&l->loa_lo_ci, exponent);
-	scale_interval(&l->loa_hi_ci, exponent);
-	scale_interval(&l->outer, exponent);
-	scale_interval(&l->inner, exponent);
+	for (size_t i = 0; i < n; i++)
+		x[i] = ldexp(x[i], exponent);
 }
 
 static void scale_line(struct agreement_line *l, int exponent)
 {
-	scale(&l->intercept, exponent);
-	scale_interval(&l->intercept_ci, exponent);
+	scale(&l->intercept, 1, exponent);
+	scale(&l->intercept_ci.lo, 1, exponent);
+	scale(&l->intercept_ci.hi, 1, exponent);
 }
 
-static void compare_absolute(const struct agreement_data *d, const struct agreement_params *params,
+static void compare_absolute(const struct data *d, const struct agreement_params *params,
 			     struct agreement *ret)
 {
 	cleanup_free double *diff = xcalloc(d->n + 1, sizeof(*diff));
@@ -121,11 +117,12 @@ static void compare_absolute(const struct agreement_data *d, const struct agreem
 		diff[i] = d->y[i] - d->z[i];
 	limits_moments_init(&m, diff, d->start, d->k, 0);
 	limits_compute(&m, params->confidence, &ret->abs);
-	scale_limits(&ret->abs, d->exponent);
+	/* There is nothing but numbers in it. */
+	scale((double *)&ret->abs, sizeof(ret->abs) / sizeof(double), d->exponent);
 }
 
 /* NULL, or why there are no percents. */
-static const char *percents(const struct agreement_data *d, double *pct)
+static const char *percents(const struct data *d, double *pct)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		if (!(d->z[i] > 0))
@@ -138,7 +135,7 @@ static const char *percents(const struct agreement_data *d, double *pct)
 	return NULL;
 }
 
-static void compare_percents(const struct agreement_data *d, const struct agreement_params *params,
+static void compare_percents(const struct data *d, const struct agreement_params *params,
 			     struct agreement *ret)
 {
 	cleanup_free double *pct = xcalloc(d->n + 1, sizeof(*pct));
@@ -158,13 +155,38 @@ static void compare_percents(const struct agreement_data *d, const struct agreem
 	ret->verdict_reason = "";
 	if (ret->verdict != AGREEMENT_UNDECIDED)
 		return;
-	ret->cells_needed = limits_cells_needed(&m, params);
+	ret->cells_needed = limits_cells_needed(&m, params->margin_pct, params->confidence);
 	ret->verdict_reason = ret->cells_needed ? "more cells would tell" : "no number of cells would tell";
 }
 
-static void compare_lines(const struct agreement_data *d, struct agreement *ret)
+static struct line_moments cell_moments(const struct data *d, size_t c)
 {
-	double ratio = error_ratio_estimate(d);
+	size_t first = d->start[c];
+
+	return line_moments_of(d->z + first, d->y + first, d->start[c + 1] - first);
+}
+
+/* Var(error of z) / Var(error of y) by replicates; NAN without, or when one of them has no errors. */
+static double error_ratio(const struct data *d)
+{
+	double zz = 0, yy = 0;
+
+	for (size_t c = 0; c < d->k; c++) {
+		struct line_moments m = cell_moments(d, c);
+
+		zz += m.zz;
+		yy += m.yy;
+	}
+
+	double ratio = zz / yy;
+
+	/* One of them may be too small to divide by. */
+	return ratio > 0 && isfinite(ratio) && isfinite(1 / ratio) ? ratio : (double)NAN;
+}
+
+static void compare_lines(const struct data *d, struct agreement *ret)
+{
+	double ratio = error_ratio(d);
 	struct passing_bablok pb;
 
 	proportional_fit(d->cell_z, d->cell_y, d->k, &ret->proportional_slope, &ret->proportional_ci);
@@ -181,19 +203,119 @@ static void compare_lines(const struct agreement_data *d, struct agreement *ret)
 	scale_line(&ret->passing_bablok, d->exponent);
 }
 
+/* --- Lin's concordance */
+
+/*
+ * Lin 1989, Biometrics 45:255, and the correction of its variance, 2000, Biometrics 56:324. Denominators are
+ * n, as in R's epiR. How near it is to 1 depends on how wide the values are spread: two of them compare only
+ * on the same cells.
+ */
+
+static double ccc_of(const struct line_moments *m)
+{
+	double shift = m->mean_z - m->mean_y, spread = m->zz + m->yy + m->n * shift * shift;
+
+	/* Rounding may lead beyond 1. */
+	return spread > 0 ? fmax(-1, fmin(1, 2 * m->zy / spread)) : (double)NAN;
+}
+
+/* half is on Fisher's scale. */
+static struct interval around(double ccc, double half)
+{
+	struct interval i = { tanh(atanh(ccc) - half), tanh(atanh(ccc) + half) };
+
+	return isnan(half) ? INTERVAL_NONE : i;
+}
+
+/*
+ * Lin's variance of Fisher's z, written with C_b = ccc / r and u^2 C_b, which are defined where r is 0. n - 2
+ * as in Lin's paper.
+ */
+static struct interval transform_interval(const struct line_moments *m, double ccc)
+{
+	double sz = sqrt(m->zz / m->n), sy = sqrt(m->yy / m->n), shift = m->mean_z - m->mean_y;
+	double spread = sz * sz + sy * sy + shift * shift;
+	double r = m->zy / sqrt(m->zz) / sqrt(m->yy), cb = 2 * sz * sy / spread;
+
+	/* Of a constant z or y there is no correlation, and what is not known is no interval of width 0. */
+	if (isnan(r))
+		return INTERVAL_NONE;
+
+	double u2 = shift * shift / (sz * sy), u2_cb = 2 * shift * shift / spread, p2 = ccc * ccc;
+
+	double variance =
+		(1 - r * r) * cb * cb * (1 - p2) + 2 * p2 * (1 - ccc) * u2_cb - p2 * u2_cb * u2 * cb / 2;
+	double half = dist_normal_quantile(0.975) * sqrt(fmax(0, variance) / (m->n - 2)) / (1 - p2);
+
+	return around(ccc, half);
+}
+
+/*
+ * The jackknife over cells, on Fisher's scale, where the distribution is nearer to normal. Percentiles of
+ * resampled cells, which are more usual, hold the truth far too seldom with few cells (79 to 92 % instead of
+ * 95 % for 8 to 20), as they do not know that a few cells show too little of the spread; BCa is not much
+ * better, and Student's bootstrap no better than this.
+ */
+static struct interval jackknife_interval(const struct data *d, double ccc)
+{
+	cleanup_free struct line_moments *before = xcalloc(d->k + 1, sizeof(*before));
+	cleanup_free double *without = xcalloc(d->k, sizeof(*without));
+	struct line_moments after = { 0 };
+	double k = (double)d->k, squares = 0;
+
+	for (size_t c = 0; c < d->k; c++) {
+		struct line_moments cell = cell_moments(d, c);
+
+		before[c + 1] = line_moments_merge(&before[c], &cell);
+	}
+	for (size_t c = d->k; c-- > 0;) {
+		struct line_moments cell = cell_moments(d, c), rest = line_moments_merge(&before[c], &after);
+
+		without[c] = atanh(ccc_of(&rest));
+		after = line_moments_merge(&after, &cell);
+	}
+
+	double mean = mean_of(without, d->k);
+
+	for (size_t c = 0; c < d->k; c++)
+		squares += (without[c] - mean) * (without[c] - mean);
+
+	return around(ccc, dist_t_quantile(0.975, k - 1) * sqrt((k - 1) / k * squares));
+}
+
+/*
+ * Lin's coefficient of all pairs, and its 95 % interval: by Fisher's z transform, or with replicates by the
+ * jackknife over cells. NAN for fewer than 3.
+ */
+static void compute_ccc(const struct data *d, double *ccc, struct interval *ci)
+{
+	struct line_moments m = line_moments_of(d->z, d->y, d->n);
+
+	*ccc = ccc_of(&m);
+	*ci = INTERVAL_NONE;
+	if (d->k < 3)
+		return;
+	if (fabs(*ccc) >= 1)
+		*ci = (struct interval){ *ccc, *ccc };
+	else if (d->n > d->k)
+		*ci = jackknife_interval(d, *ccc);
+	else
+		*ci = transform_interval(&m, *ccc);
+}
+
 void agreement_compare(const struct agreement_pair *pairs, size_t n, const struct agreement_params *params,
 		       struct agreement *ret)
 {
-	cleanup(agreement_data_deinit) struct agreement_data d;
+	cleanup(data_deinit) struct data d;
 
 	assert(params->margin_pct > 0 && params->z_uncertainty_pct >= 0);
 	assert(params->confidence > 0.5 && params->confidence < 1);
-	agreement_data_init(&d, pairs, n);
+	data_init(&d, pairs, n);
 	*ret = (struct agreement){ .n = d.n, .cells = d.k, .replicates_mean = NAN };
 	if (d.k)
 		ret->replicates_mean = (double)d.n / (double)d.k;
 	compare_absolute(&d, params, ret);
 	compare_percents(&d, params, ret);
 	compare_lines(&d, ret);
-	ccc_compute(&d, &ret->ccc, &ret->ccc_ci);
+	compute_ccc(&d, &ret->ccc, &ret->ccc_ci);
 }

@@ -2,9 +2,11 @@
 #ifndef SWAPCAL_CALIBRATE_AGREEMENT_H
 #define SWAPCAL_CALIBRATE_AGREEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "calibrate/stats/distribution.h"
+#include "calibrate/stats/agreement-limits.h"
+#include "calibrate/stats/agreement-line.h"
 
 /*
  * Do two methods of measurement agree? z is the reference (here: the ballast), y the method on trial, and
@@ -21,43 +23,8 @@ struct agreement_pair {
 	size_t cell; /**< pairs with the same number are replicates; any numbers */
 };
 
-/** Bias and limits of agreement of the differences, in their unit. NAN where there are too few cells. */
-struct agreement_limits {
-	double bias; /**< mean over the cells' mean differences */
-	struct interval bias_ci;
-	double sd;           /**< of one difference: sqrt(between^2 + within^2) */
-	double sd_between;   /**< of cells' true differences; without replicates the same as sd */
-	double sd_within;    /**< of replicates; NAN without any */
-	struct interval loa; /**< bias -+ 1.96 sd: 95 % of differences lie here */
-	/**
-	 * Of each limit, as in Bland & Altman 1999. A little too short for few cells (92 % with 8), unlike
-	 * the bounds below.
-	 */
-	struct interval loa_lo_ci, loa_hi_ci;
-	/**
-	 * Tolerance bounds for the verdict, each one-sided at the confidence asked for: the limits are not
-	 * further out than `outer`, and not further in than `inner` (MOVER, Zou 2013).
-	 */
-	struct interval outer, inner;
-};
-
 /** The margin that people ask about first, in percent; reports say which was used. */
 #define AGREEMENT_MARGIN_PCT 5
-
-/** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
-struct agreement_line {
-	double slope, intercept;
-	struct interval slope_ci, intercept_ci;
-};
-
-enum agreement_verdict {
-	AGREEMENT_VALIDATED, /**< 95 % of differences lie within the margin, at the confidence asked for */
-	AGREEMENT_REJECTED,  /**< they do not, at that confidence */
-	AGREEMENT_UNDECIDED,
-};
-
-/** "validated", "rejected", "undecided" */
-const char *agreement_verdict_name(enum agreement_verdict verdict);
 
 struct agreement_params {
 	double margin_pct; /**< largest difference that does not matter, percent of z; > 0 */
@@ -104,11 +71,7 @@ struct agreement {
 	double tost_p; /**< two one-sided t tests: p that |bias| in percent reaches the margin */
 	enum agreement_verdict verdict;
 	const char *verdict_reason; /**< a static sentence part why it is undecided or not judged; else "" */
-	/**
-	 * Of an undecided one: cells like these that would decide it, if what was seen stays; 0: no number up
-	 * to 100,000 would.
-	 */
-	size_t cells_needed;
+	size_t cells_needed;        /**< of an undecided one: see limits_cells_needed() */
 };
 
 /**

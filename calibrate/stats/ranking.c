@@ -10,7 +10,7 @@
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement-limits.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 

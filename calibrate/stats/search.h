@@ -14,8 +14,8 @@
  * answers count as a set, their order does not matter; of several ramps the last counts.
  *
  * 1. A ramp gives the first guess: the Z it held at onset, or hi when it saw none.
- * 2. From all answers follows the posterior of the threshold (calibrate/stats/posterior.h). The next Z asked is the
- * one whose answer is expected to tell most about it, of the multiples of the precision.
+ * 2. From all answers follows the posterior of the threshold (calibrate/stats/posterior.h). The next Z asked
+ * is the one whose answer is expected to tell most about it, of the multiples of the precision.
  * 3. The search ends when the middle 95 % of the posterior are within the precision of their middle.
  *
  * Near its end a search so asks both sides of the threshold again, until the answers outweigh the chance that

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement-limits.h"
 #include "tests/tap.h"
 #include "tests/unit/stats/agreement.h"
 

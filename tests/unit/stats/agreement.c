@@ -6,7 +6,7 @@
  */
 #include <math.h>
 
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/agreement-line.h"
 #include "tests/tap.h"
 #include "tests/unit/stats/agreement.h"
 

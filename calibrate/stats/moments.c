@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "calibrate/stats/agreement-internal.h"
+#include "calibrate/stats/moments.h"
 
-#include <gsl/gsl_statistics_double.h>
-
-double agreement_mean(const double *x, size_t n)
+double mean_of(const double *x, size_t n)
 {
 	double sum = 0;
 
@@ -11,11 +9,6 @@ double agreement_mean(const double *x, size_t n)
 	for (size_t i = 1; i < n; i++)
 		sum += x[i] - x[0];
 	return x[0] + sum / (double)n;
-}
-
-double agreement_median(double *x, size_t n)
-{
-	return gsl_stats_median(x, 1, n);
 }
 
 void line_moments_add(struct line_moments *m, double z, double y)
@@ -52,8 +45,8 @@ struct line_moments line_moments_of(const double *z, const double *y, size_t n)
 
 	if (n == 0)
 		return m;
-	m.mean_z = agreement_mean(z, n);
-	m.mean_y = agreement_mean(y, n);
+	m.mean_z = mean_of(z, n);
+	m.mean_y = mean_of(y, n);
 	for (size_t i = 0; i < n; i++) {
 		double dz = z[i] - m.mean_z, dy = y[i] - m.mean_y;
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_CALIBRATE_AGREEMENT_LINE_H
+#define SWAPCAL_CALIBRATE_AGREEMENT_LINE_H
+
+#include <stddef.h>
+
+#include "calibrate/stats/distribution.h"
+
+/* Lines through points with errors in both coordinates. */
+
+/** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
+struct agreement_line {
+	double slope, intercept;
+	struct interval slope_ci, intercept_ci;
+};
+
+/**
+ * Deming's line with error ratio Var(error of z) / Var(error of y). Maximum likelihood for normal errors
+ * (Fuller 1987, Measurement error models, 1.3). NAN when z is constant or no line is better than another.
+ */
+void deming_fit(const double *z, const double *y, size_t k, double ratio, struct agreement_line *ret);
+
+/** As deming_fit() with errors that grow with the value (Linnet 1993). NAN when some value is not above 0. */
+void deming_fit_weighted(const double *z, const double *y, size_t k, double ratio,
+			 struct agreement_line *ret);
+
+/** Least squares of y - z on (y + z) / 2. */
+void proportional_fit(const double *z, const double *y, size_t k, double *slope, struct interval *ci);
+
+#endif
