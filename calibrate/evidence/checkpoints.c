@@ -44,11 +44,12 @@ const char *gc_kind_name(enum gc_kind kind)
 /* What stands before the first such character, which is taken too; all when there is none. */
 static struct text_span take_part(struct text_span *s, char end)
 {
-	const char *at = s->len ? memchr(s->ptr, end, s->len) : NULL;
-	struct text_span part = { s->ptr, at ? (size_t)(at - s->ptr) : s->len };
+	struct text_span part;
 
-	s->ptr += part.len + (at != NULL);
-	s->len -= part.len + (at != NULL);
+	if (!text_take_until(s, end, &part)) {
+		part = *s;
+		*s = (struct text_span){ s->ptr + s->len, 0 };
+	}
 	return part;
 }
 

@@ -214,7 +214,7 @@ bool locality_read(const char *smaps, size_t smaps_len, const char *runs, size_t
 	struct locality l = { .file = "" };
 	const struct mapping *text;
 
-	text_each_smaps(smaps, smaps_len, on_mapping, on_field, &all);
+	text_each_smaps(smaps, smaps_len, on_mapping, on_field, NULL, &all);
 	text = all.is_disordered ? NULL : find_text(&all);
 	if (!text) {
 		free(all.v);

@@ -8,6 +8,11 @@ bool text_span_is(struct text_span span, const char *s)
 	return span.len == strlen(s) && memcmp(span.ptr, s, span.len) == 0;
 }
 
+bool text_starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 static void skip(struct text_span *s, size_t n)
 {
 	s->ptr += n;
@@ -28,8 +33,7 @@ static bool skip_char(struct text_span *s, char c)
 	return true;
 }
 
-/* Takes the part before the first c away from s, and c itself. False and unchanged when there is no c. */
-static bool take_until(struct text_span *s, char c, struct text_span *ret)
+bool text_take_until(struct text_span *s, char c, struct text_span *ret)
 {
 	const char *p = s->len > 0 ? memchr(s->ptr, c, s->len) : NULL;
 
@@ -38,6 +42,24 @@ static bool take_until(struct text_span *s, char c, struct text_span *ret)
 	*ret = (struct text_span){ s->ptr, (size_t)(p - s->ptr) };
 	skip(s, ret->len + 1);
 	return true;
+}
+
+bool text_take_line(struct text_span *rest, struct text_span *ret)
+{
+	return text_take_until(rest, '\n', ret);
+}
+
+bool text_take_word(struct text_span *line, struct text_span *ret)
+{
+	size_t len = 0;
+
+	while (skip_char(line, ' '))
+		continue;
+	while (len < line->len && line->ptr[len] != ' ')
+		len++;
+	*ret = (struct text_span){ line->ptr, len };
+	skip(line, len);
+	return len > 0;
 }
 
 static int digit_value(char c)
@@ -94,12 +116,6 @@ static enum line_kind parse_value(struct text_span s, uint64_t *value, bool *has
 	return taken == TAKE_OVERFLOW ? LINE_BAD : LINE_NUMBER;
 }
 
-/* The next whole line without its newline; false at the end and for a cut last line, which stays in rest. */
-static bool next_line(struct text_span *rest, struct text_span *line)
-{
-	return take_until(rest, '\n', line);
-}
-
 static bool has_nul(struct text_span line)
 {
 	return line.len > 0 && memchr(line.ptr, '\0', line.len);
@@ -110,7 +126,7 @@ static enum line_kind parse_number(struct text_span line, struct text_span *key,
 {
 	if (has_nul(line))
 		return LINE_BAD;
-	if (!take_until(&line, ':', key) && !take_until(&line, ' ', key))
+	if (!text_take_until(&line, ':', key) && !text_take_until(&line, ' ', key))
 		return LINE_BAD;
 	if (key->len == 0)
 		return LINE_BAD;
@@ -124,7 +140,7 @@ size_t text_each_number(const char *text, size_t len, text_number_fn *f, void *a
 	uint64_t value;
 	bool has_kib;
 
-	while (next_line(&rest, &line)) {
+	while (text_take_line(&rest, &line)) {
 		enum line_kind kind = parse_number(line, &key, &value, &has_kib);
 
 		if (kind == LINE_BAD)
@@ -166,8 +182,8 @@ bool text_get_string(const char *text, size_t len, const char *key, struct text_
 {
 	struct text_span rest = { text, len }, line, name;
 
-	while (next_line(&rest, &line)) {
-		if (has_nul(line) || !take_until(&line, ':', &name) || !text_span_is(name, key))
+	while (text_take_line(&rest, &line)) {
+		if (has_nul(line) || !text_take_until(&line, ':', &name) || !text_span_is(name, key))
 			continue;
 		if (!skip_char(&line, '\t'))
 			skip_char(&line, ' ');
@@ -197,7 +213,7 @@ static bool parse_header(struct text_span s, struct text_mapping *m)
 	if (!take_number(&s, 16, &m->start) || !skip_char(&s, '-') || !take_number(&s, 16, &m->end) ||
 	    !skip_char(&s, ' ') || m->start >= m->end)
 		return false;
-	if (!take_until(&s, ' ', &m->perms) || !are_perms(m->perms))
+	if (!text_take_until(&s, ' ', &m->perms) || !are_perms(m->perms))
 		return false;
 	if (!take_number(&s, 16, &m->offset) || !skip_char(&s, ' '))
 		return false;
@@ -228,7 +244,7 @@ static bool is_name(struct text_span s)
 /* Does the line look like "Name: ..."? Takes the name away. */
 static bool take_name(struct text_span *line, struct text_span *ret)
 {
-	return take_until(line, ':', ret) && is_name(*ret);
+	return text_take_until(line, ':', ret) && is_name(*ret);
 }
 
 /* More fields than any kernel gives a mapping. */
@@ -307,8 +323,8 @@ static struct text_span trim(struct text_span s)
 	return s;
 }
 
-size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
-			    text_string_fn *string, void *arg)
+size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+		       text_string_fn *string, void *arg)
 {
 	struct text_span rest = { text, len }, line, key;
 	struct names names = { .n = 0 };
@@ -325,7 +341,7 @@ size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mappi
 			field(arg, key, value, has_kib);
 			continue;
 		}
-		if (!next_line(&rest, &line))
+		if (!text_take_line(&rest, &line))
 			break;
 		if (!has_nul(line) && parse_header(line, &m)) {
 			in_mapping = true;
@@ -348,10 +364,4 @@ size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mappi
 			learn_name(&names, key);
 	}
 	return bad + (rest.len > 0);
-}
-
-size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
-		       void *arg)
-{
-	return text_each_smaps_line(text, len, mapping, field, NULL, arg);
 }

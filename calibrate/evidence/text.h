@@ -28,6 +28,18 @@ struct text_span {
 /** Is the span exactly this string? */
 bool text_span_is(struct text_span span, const char *s);
 
+/** Does a string begin with another one? */
+bool text_starts_with(const char *text, const char *prefix);
+
+/** Takes the part before the first c away from s, and c itself. False and unchanged when there is no c. */
+bool text_take_until(struct text_span *s, char c, struct text_span *ret);
+
+/** Takes the next whole line, without its newline; a cut last line stays. */
+bool text_take_line(struct text_span *rest, struct text_span *ret);
+
+/** Takes the next word and the blanks before it; false at the end of the line. */
+bool text_take_word(struct text_span *line, struct text_span *ret);
+
 /** The value of a span that is decimal digits and nothing else, at most 2^64 - 1. */
 bool text_span_number(struct text_span span, uint64_t *ret);
 
@@ -63,20 +75,17 @@ struct text_mapping {
 
 typedef void text_mapping_fn(void *arg, const struct text_mapping *m);
 
-/**
- * /proc/PID/smaps, in order: calls `mapping` for each header line, then `field` for each number below it
- * ("Rss: 4 kB", "THPeligible: 1"; VmFlags are none). A line is bad when it is no header and its key is not
- * made of letters, digits and underscores. It may be a damaged header: the fields that follow it, and fields
- * before the first header, belong to no mapping and are bad too.
- */
-size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
-		       void *arg);
-
 /** A field of smaps that is no number: "VmFlags: rd mr mw me ", without the blanks around the value. */
 typedef void text_string_fn(void *arg, struct text_span key, struct text_span value);
 
-/** The same, and calls `string` for each line below a header whose value is no number. */
-size_t text_each_smaps_line(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
-			    text_string_fn *string, void *arg);
+/**
+ * /proc/PID/smaps, in order: calls `mapping` for each header line, then `field` for each number below it
+ * ("Rss: 4 kB", "THPeligible: 1"), and `string`, unless it is NULL, for each line whose value is no number. A
+ * line is bad when it is no header and its key is not made of letters, digits and underscores. It may be a
+ * damaged header: the fields that follow it, and fields before the first header, belong to no mapping and are
+ * bad too.
+ */
+size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
+		       text_string_fn *string, void *arg);
 
 #endif

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "calibrate/evidence/views-kind.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "calibrate/evidence/text.h"
+#include "harness/base/alloc.h"
 
 static const char *const names[MAPPING_KIND_COUNT] = {
 	[MAPPING_HEAP] = "heap",           [MAPPING_STACK] = "stack",
@@ -14,11 +18,6 @@ static const char *const names[MAPPING_KIND_COUNT] = {
 const char *mapping_kind_name(enum mapping_kind kind)
 {
 	return names[kind];
-}
-
-static bool starts_with(const char *s, const char *prefix)
-{
-	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
 /* Flags are words of two letters with a blank between. */
@@ -39,12 +38,12 @@ static enum mapping_kind named_kind(const char *path)
 	if (strcmp(path, "[heap]") == 0)
 		return MAPPING_HEAP;
 	/* [stack:TID] from 3.4 to 4.4, [threadstack:SIZE] in 2.6.32 */
-	if (strcmp(path, "[stack]") == 0 || starts_with(path, "[stack:") ||
-	    starts_with(path, "[threadstack:"))
+	if (strcmp(path, "[stack]") == 0 || text_starts_with(path, "[stack:") ||
+	    text_starts_with(path, "[threadstack:"))
 		return MAPPING_STACK;
-	if (starts_with(path, "[anon:"))
+	if (text_starts_with(path, "[anon:"))
 		return MAPPING_ANON;
-	if (starts_with(path, "[anon_shmem:"))
+	if (text_starts_with(path, "[anon_shmem:"))
 		return MAPPING_SHMEM;
 	return MAPPING_SPECIAL;
 }
@@ -56,8 +55,8 @@ static enum mapping_kind named_kind(const char *path)
 static bool is_shmem(const struct mapping_facts *f)
 {
 	return f->is_tmpfs || strcmp(f->dev, "00:01") == 0 || strcmp(f->path, "/dev/zero (deleted)") == 0 ||
-	       starts_with(f->path, "/memfd:") || starts_with(f->path, "/SYSV") ||
-	       starts_with(f->path, "/dev/shm/");
+	       text_starts_with(f->path, "/memfd:") || text_starts_with(f->path, "/SYSV") ||
+	       text_starts_with(f->path, "/dev/shm/");
 }
 
 static enum mapping_kind file_kind(const char *perms)
@@ -75,7 +74,7 @@ enum mapping_kind mapping_kind(const struct mapping_facts *f)
 {
 	const char *path = f->path;
 
-	if (has_flag(f->vm_flags, "ht") || starts_with(path, "/anon_hugepage"))
+	if (has_flag(f->vm_flags, "ht") || text_starts_with(path, "/anon_hugepage"))
 		return MAPPING_HUGETLB;
 	if (!*path)
 		return MAPPING_ANON;
@@ -85,7 +84,101 @@ enum mapping_kind mapping_kind(const struct mapping_facts *f)
 	 * for. */
 	if (strcmp(path, "/dev/zero") == 0)
 		return MAPPING_ANON;
-	if (starts_with(path, "anon_inode:") || starts_with(path, "socket:"))
+	if (text_starts_with(path, "anon_inode:") || text_starts_with(path, "socket:"))
 		return MAPPING_SPECIAL;
 	return is_shmem(f) ? MAPPING_SHMEM : file_kind(f->perms);
+}
+
+void mounts_deinit(struct mounts *m)
+{
+	free(m->devices);
+}
+
+void mounts_clear(struct mounts *m)
+{
+	m->n = 0;
+}
+
+/* "MAJOR:MINOR" of exactly this base; both have at most 32 bits in any kernel. */
+static bool parse_device(struct text_span s, unsigned base, uint64_t *ret)
+{
+	uint64_t part[2] = { 0, 0 };
+	unsigned at = 0, digits = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+			     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+						    : 16;
+
+		if (c == ':' && at == 0 && digits) {
+			at = 1;
+			digits = 0;
+			continue;
+		}
+		if (d >= base || ++digits > 9)
+			return false;
+		part[at] = part[at] * base + d;
+	}
+	*ret = part[0] << 32 | part[1];
+	return at == 1 && digits > 0;
+}
+
+/* A first root file system is a tmpfs when it has a size, else a ramfs, which never swaps. */
+static bool is_memory(struct text_span type, struct text_span options)
+{
+	if (text_span_is(type, "tmpfs") || text_span_is(type, "devtmpfs"))
+		return true;
+	return text_span_is(type, "rootfs") && memmem(options.ptr, options.len, "size=", 5);
+}
+
+/*
+ * A line of mountinfo:
+ *
+ *     25 24 0:23 / /dev/shm rw,relatime shared:3 - tmpfs tmpfs rw,size=24684084k
+ *
+ * Blanks within a word are escaped. Device numbers are decimal here and hexadecimal in smaps.
+ */
+static void add_line(struct mounts *m, struct text_span line)
+{
+	struct text_span id, parent, dev, word, type, source, options;
+	uint64_t device;
+
+	if (!text_take_word(&line, &id) || !text_take_word(&line, &parent) || !text_take_word(&line, &dev))
+		return;
+	while (text_take_word(&line, &word) && !text_span_is(word, "-"))
+		continue;
+	if (!text_take_word(&line, &type) || !text_take_word(&line, &source) ||
+	    !text_take_word(&line, &options))
+		return;
+	if (is_memory(type, options) && parse_device(dev, 10, &device))
+		*array_push(m->devices, m->n, m->cap) = device;
+}
+
+void mounts_add(struct mounts *m, const char *data, size_t len)
+{
+	struct text_span rest = { data, len }, line;
+
+	while (text_take_line(&rest, &line))
+		add_line(m, line);
+	m->is_sorted = false;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool mounts_is_tmpfs(struct mounts *m, const char *dev)
+{
+	uint64_t device;
+
+	if (!m->n || !parse_device((struct text_span){ dev, strlen(dev) }, 16, &device))
+		return false;
+	if (!m->is_sorted)
+		qsort(m->devices, m->n, sizeof(*m->devices), compare);
+	m->is_sorted = true;
+	return bsearch(&device, m->devices, m->n, sizeof(*m->devices), compare);
 }

@@ -3,6 +3,8 @@
 #define SWAPCAL_CALIBRATE_VIEWS_KIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /** What a mapping is for, as far as its line in smaps tells. */
 enum mapping_kind {
@@ -33,5 +35,23 @@ enum mapping_kind mapping_kind(const struct mapping_facts *f);
 
 /** "heap", "stack", "file_text", ... */
 const char *mapping_kind_name(enum mapping_kind kind);
+
+/** Which devices are file systems in memory, as mountinfo tells. */
+struct mounts {
+	uint64_t *devices;
+	size_t n, cap;
+	bool is_sorted;
+};
+
+void mounts_deinit(struct mounts *m);
+
+/** Forgets what it knows. */
+void mounts_clear(struct mounts *m);
+
+/** Takes in the text of /proc/PID/mountinfo. */
+void mounts_add(struct mounts *m, const char *data, size_t len);
+
+/** Is the device, as smaps writes it, a tmpfs? */
+bool mounts_is_tmpfs(struct mounts *m, const char *dev);
 
 #endif

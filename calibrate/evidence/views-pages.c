@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "calibrate/evidence/views-pages.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/evidence/views-internal.h"
+#include "calibrate/evidence/views.h"
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
 
@@ -365,11 +367,6 @@ static void count_range(struct pages *p, const struct range *range, uint32_t don
 	}
 }
 
-static int64_t text(struct views *v, const char *s)
-{
-	return views_text(v, s, strlen(s));
-}
-
 /* Fewer than these may all be merged. */
 #define KSM_PAGES_MIN 64
 
@@ -393,28 +390,26 @@ static bool tells_ksm(const struct pages *p)
 	return flagged < KSM_PAGES_MIN;
 }
 
-static void add_row(struct views *v, const struct sum *s, bool has_ksm)
+static void tell(const struct sum *s, bool has_ksm, pages_row_fn *f, void *arg)
 {
 	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
-	int64_t *row = views_add_row(v, VIEW_PAGES);
 	bool is_swapped = s->key & SORT_SWAPPED;
+	const int64_t cells[PAGES_COLUMNS] = {
+		[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY),
+		[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE),
+		[PAGES_IS_KSM] = has_ksm ? !!(s->key & SORT_KSM) : VIEW_NULL,
+		[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE),
+		[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED),
+		[PAGES_IS_SHARED_OUTSIDE] = is_swapped ? VIEW_NULL : !!(s->key & SORT_OUTSIDE),
+		[PAGES_MAPPERS] = (int64_t)(s->key >> 9),
+		[PAGES_KIB] = (int64_t)(s->pages * PAGE_KIB),
+		[PAGES_MAPPED_KIB] = (int64_t)(s->mapped * PAGE_KIB),
+	};
 
-	row[PAGES_STATE] = text(v, is_swapped ? "swapped" : "resident");
-	row[PAGES_BACKING] = text(v, backings[s->key & SORT_BACKING]);
-	row[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY);
-	row[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE);
-	if (has_ksm)
-		row[PAGES_IS_KSM] = !!(s->key & SORT_KSM);
-	row[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE);
-	row[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED);
-	if (!is_swapped)
-		row[PAGES_IS_SHARED_OUTSIDE] = !!(s->key & SORT_OUTSIDE);
-	row[PAGES_MAPPERS] = (int64_t)(s->key >> 9);
-	row[PAGES_KIB] = (int64_t)(s->pages * PAGE_KIB);
-	row[PAGES_MAPPED_KIB] = (int64_t)(s->mapped * PAGE_KIB);
+	f(arg, is_swapped ? "swapped" : "resident", backings[s->key & SORT_BACKING], cells);
 }
 
-void pages_end(struct pages *p, struct views *v)
+void pages_end(struct pages *p, pages_row_fn *f, void *arg)
 {
 	/* Pages that were counted are marked as of a process that comes after all. */
 	uint32_t done = ++p->serial;
@@ -428,5 +423,5 @@ void pages_end(struct pages *p, struct views *v)
 	bool has_ksm = tells_ksm(p);
 
 	for (size_t i = 0; i < p->sums_n; i++)
-		add_row(v, &p->sums[i], has_ksm);
+		tell(&p->sums[i], has_ksm, f, arg);
 }

@@ -4,22 +4,63 @@
 #include <assert.h>
 #include <string.h>
 
-#include "calibrate/evidence/views-internal.h"
+#include "calibrate/evidence/guest-file.h"
+#include "calibrate/evidence/text.h"
+#include "calibrate/evidence/views-columns.h"
+#include "calibrate/evidence/views-kind.h"
+#include "calibrate/evidence/views-pages.h"
+#include "calibrate/evidence/views-texts.h"
 #include "harness/base/alloc.h"
 
-/* What is made of which file of a process. statm tells a process that has no memory, as a zombie has none. */
-static const struct {
-	const char *name;
+/* Rows of one view, one after the other. */
+struct view_table {
+	int64_t *cells;
+	size_t columns, rows, cap; /* cap in rows */
+	size_t first;              /* row of the snapshot under way */
+};
+
+/* The process whose pieces come just now. */
+struct process_state {
+	bool is_open;
+	unsigned pid;
+	bool has_row;     /* the last row of process is its */
+	bool has_any;     /* something of it could be read */
+	bool has_smaps;   /* all of it could be read */
+	bool has_pagemap; /* and it was good */
+	bool has_no_memory;
+	bool is_rollup_failed;
+	int64_t mappings;          /* so far */
+	int64_t sums[COLUMNS_MAX]; /* of smaps, by column of process */
+};
+
+struct views {
 	unsigned set;
-} process_files[] = {
-	{ "smaps", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_MAPPING) | VIEW_BIT(VIEW_UNKNOWN) },
-	{ "smaps_rollup", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_UNKNOWN) },
-	{ "status", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_UNKNOWN) },
-	{ "pagemap", VIEW_BIT(VIEW_PAGES) },
-	{ "statm", VIEW_BIT(VIEW_PAGES) },
+	struct view_table tables[VIEW_COUNT];
+	struct texts texts;
+	int64_t scratch[COLUMNS_MAX]; /* the row of a view that is not asked for */
+
+	bool is_begun;
+	int64_t snapshot_id;
+	struct process_state process;
+	struct mounts mounts;
+	struct pages *pages;
+
+	int64_t kinds[MAPPING_KIND_COUNT]; /* texts */
+	int sum_columns[COLUMNS_MAX];      /* of process, by field of smaps; -1: none */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool has(const struct views *v, unsigned set)
+{
+	return v->set & set;
+}
+
+/* A number as a cell: none is negative or taken for NULL. */
+static int64_t number_cell(uint64_t value)
+{
+	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
 
 /* The columns of process that are the sums of fields of smaps. */
 static void find_sum_columns(struct views *v)
@@ -38,7 +79,6 @@ struct views *views_create(unsigned set)
 	for (enum mapping_kind i = 0; i < MAPPING_KIND_COUNT; i++)
 		v->kinds[i] = views_text(v, mapping_kind_name(i), strlen(mapping_kind_name(i)));
 	find_sum_columns(v);
-	v->mounts = mounts_create();
 	v->pages = pages_create();
 	return v;
 }
@@ -50,7 +90,7 @@ void views_destroy(struct views *v)
 	for (size_t i = 0; i < VIEW_COUNT; i++)
 		free(v->tables[i].cells);
 	texts_deinit(&v->texts);
-	mounts_destroy(v->mounts);
+	mounts_deinit(&v->mounts);
 	pages_destroy(v->pages);
 	free(v);
 }
@@ -79,7 +119,7 @@ static int64_t *add_row(struct view_table *t)
 int64_t *views_add_row(struct views *v, enum view view)
 {
 	struct view_table *t = &v->tables[view];
-	int64_t *row = views_has(v, VIEW_BIT(view)) ? add_row(t) : v->scratch;
+	int64_t *row = has(v, VIEW_BIT(view)) ? add_row(t) : v->scratch;
 
 	assert(v->is_begun);
 	row[0] = v->snapshot_id;
@@ -127,37 +167,291 @@ bool views_range(const struct views *v, enum view view, int64_t snapshot_id, siz
 	return true;
 }
 
-bool views_is_one_of(const char *name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-bool views_want_baseline(const struct views *v, const char *name)
-{
-	return views_has(v, VIEW_BIT(VIEW_BASELINE)) && views_is_guest_file(name);
-}
-
-bool views_want(const struct views *v, unsigned pid, const char *name)
-{
-	if (!pid && strcmp(name, "mountinfo") == 0)
-		return views_has(v, VIEW_BIT(VIEW_MAPPING));
-	if (!pid)
-		return views_has(v, VIEW_BIT(VIEW_GUEST)) && views_is_guest_file(name);
-	for (size_t i = 0; i < COUNT(process_files); i++)
-		if (strcmp(name, process_files[i].name) == 0)
-			return views_has(v, process_files[i].set);
-	return false;
-}
-
-void views_set_incomplete(struct views *v)
+static void set_incomplete(struct views *v)
 {
 	struct view_table *t = &v->tables[VIEW_SNAPSHOT];
 
 	if (t->rows > t->first)
 		t->cells[t->first * t->columns + SNAPSHOT_IS_INCOMPLETE] = 1;
+}
+
+/* --- The files of one process, to the rows of process, mapping and unknown */
+
+static int64_t *process_row(struct views *v)
+{
+	struct process_state *p = &v->process;
+	struct view_table *t = &v->tables[VIEW_PROCESS];
+
+	if (p->has_row)
+		return has(v, VIEW_BIT(VIEW_PROCESS)) ? &t->cells[(t->rows - 1) * t->columns] : v->scratch;
+
+	int64_t *row = views_add_row(v, VIEW_PROCESS);
+
+	p->has_row = true;
+	row[PROCESS_PID] = p->pid;
+	return row;
+}
+
+static void add_unknown(struct views *v, int64_t n, struct text_span key, uint64_t value)
+{
+	if (!has(v, VIEW_BIT(VIEW_UNKNOWN)))
+		return;
+
+	int64_t *row = views_add_row(v, VIEW_UNKNOWN);
+
+	row[UNKNOWN_PID] = v->process.pid;
+	row[UNKNOWN_N] = n;
+	row[UNKNOWN_KEY] = views_text(v, key.ptr, key.len);
+	row[UNKNOWN_VALUE] = number_cell(value);
+}
+
+/* Reading one smaps. */
+struct smaps {
+	struct views *v;
+	int64_t *row;    /* of the mapping at hand; NULL when mapping is not asked for */
+	bool is_counted; /* is it one of the process's, not the kernel's [vsyscall]? */
+	size_t next;     /* see field_find() */
+};
+
+static int64_t text_cell(struct views *v, struct text_span s)
+{
+	return views_text(v, s.ptr, s.len);
+}
+
+static void on_mapping(void *arg, const struct text_mapping *m)
+{
+	struct smaps *s = arg;
+	struct views *v = s->v;
+	int64_t n = v->process.mappings++;
+
+	s->is_counted = !text_span_is(m->path, "[vsyscall]");
+	s->next = 0;
+	if (!has(v, VIEW_BIT(VIEW_MAPPING)))
+		return;
+
+	int64_t *row = views_add_row(v, VIEW_MAPPING);
+
+	row[MAPPING_PID] = v->process.pid;
+	row[MAPPING_N] = n;
+	/* Addresses above 2^63 (vsyscall) come out negative. */
+	row[MAPPING_START] = (int64_t)m->start;
+	row[MAPPING_END] = (int64_t)m->end;
+	row[MAPPING_PERMS] = text_cell(v, m->perms);
+	row[MAPPING_OFFSET] = (int64_t)m->offset;
+	row[MAPPING_INODE] = (int64_t)m->inode;
+	row[MAPPING_PATH] = text_cell(v, m->path);
+	row[MAPPING_DEV] = text_cell(v, m->dev);
+	s->row = row;
+}
+
+/* Sums of real sizes come nowhere near; a damaged text's stop at the largest number. */
+static void add_to_sum(int64_t *sum, int64_t value)
+{
+	if (*sum == VIEW_NULL)
+		*sum = value;
+	else if (__builtin_add_overflow(*sum, value, sum))
+		*sum = INT64_MAX;
+}
+
+static void on_smaps_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct smaps *s = arg;
+	struct process_state *p = &s->v->process;
+	int i = field_find(&smaps_field_table, &s->next, key, has_kib);
+
+	if (i < 0) {
+		add_unknown(s->v, p->mappings - 1, key, value);
+		return;
+	}
+	if (s->row)
+		s->row[MAPPING_FIELDS + i] = number_cell(value);
+	if (s->is_counted && s->v->sum_columns[i] >= 0)
+		add_to_sum(&p->sums[s->v->sum_columns[i]], number_cell(value));
+}
+
+static void on_smaps_string(void *arg, struct text_span key, struct text_span value)
+{
+	struct smaps *s = arg;
+
+	if (s->row && text_span_is(key, "VmFlags"))
+		s->row[MAPPING_VM_FLAGS] = text_cell(s->v, value);
+}
+
+static bool add_smaps(struct views *v, const char *data, size_t len)
+{
+	struct smaps s = { .v = v };
+
+	process_row(v);
+
+	size_t bad = text_each_smaps(data, len, on_mapping, on_smaps_number, on_smaps_string, &s);
+
+	v->process.has_smaps = bad == 0;
+	return bad == 0;
+}
+
+static void fold_sums(struct views *v)
+{
+	struct process_state *p = &v->process;
+
+	if (!p->has_row)
+		return;
+
+	int64_t *row = process_row(v);
+
+	for (size_t i = 0; i < v->tables[VIEW_PROCESS].columns; i++)
+		if (row[i] == VIEW_NULL)
+			row[i] = p->sums[i];
+}
+
+/* Reading status or smaps_rollup. */
+struct numbers {
+	struct views *v;
+	const struct field_table *fields;
+	int64_t *row;
+	size_t next;
+};
+
+static void ignore_mapping(void *arg, const struct text_mapping *m)
+{
+	(void)arg;
+	(void)m;
+}
+
+static void on_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct numbers *n = arg;
+	int i = field_find(n->fields, &n->next, key, has_kib);
+
+	if (i < 0)
+		add_unknown(n->v, VIEW_NULL, key, value);
+	else
+		n->row[n->fields->first_column + i] = number_cell(value);
+}
+
+static bool add_rollup(struct views *v, const char *data, size_t len)
+{
+	struct numbers n = { .v = v, .fields = &rollup_field_table, .row = process_row(v) };
+
+	return text_each_smaps(data, len, ignore_mapping, on_number, NULL, &n) == 0;
+}
+
+static bool add_status(struct views *v, const char *data, size_t len)
+{
+	struct numbers n = { .v = v, .fields = &status_field_table, .row = process_row(v) };
+	struct text_span name;
+
+	if (text_get_string(data, len, "Name", &name))
+		n.row[PROCESS_NAME] = text_cell(v, name);
+	return text_each_number(data, len, on_number, &n) == 0;
+}
+
+static const char *as_text(int64_t cell, const char *otherwise)
+{
+	return cell == VIEW_NULL ? otherwise : (const char *)(intptr_t)cell;
+}
+
+static void set_kinds(struct views *v)
+{
+	struct view_table *t = &v->tables[VIEW_MAPPING];
+	int64_t dev = VIEW_NULL;
+	bool is_tmpfs = false;
+
+	for (size_t i = t->first; i < t->rows; i++) {
+		int64_t *row = &t->cells[i * t->columns];
+
+		/* A row that was made from a model has its kind already. */
+		if (row[MAPPING_KIND] != VIEW_NULL || row[MAPPING_PATH] == VIEW_NULL)
+			continue;
+		/* Neighbours are often of one device, and equal texts are one. */
+		if (row[MAPPING_DEV] != dev) {
+			dev = row[MAPPING_DEV];
+			is_tmpfs = mounts_is_tmpfs(&v->mounts, as_text(dev, ""));
+		}
+
+		struct mapping_facts f = {
+			.path = as_text(row[MAPPING_PATH], ""),
+			.perms = as_text(row[MAPPING_PERMS], ""),
+			.dev = as_text(dev, ""),
+			.vm_flags = as_text(row[MAPPING_VM_FLAGS], NULL),
+			.is_tmpfs = is_tmpfs,
+		};
+
+		row[MAPPING_KIND] = v->kinds[mapping_kind(&f)];
+	}
+}
+
+static bool add_statm(struct views *v, const char *data, size_t len)
+{
+	/* A process without memory, as a zombie is: its first number, the size, is 0. */
+	v->process.has_no_memory = len >= 2 && data[0] == '0' && data[1] == ' ';
+	return true;
+}
+
+static bool add_pagemap(struct views *v, const char *data, size_t len)
+{
+	return v->process.has_pagemap = pages_add(v->pages, data, len);
+}
+
+/* What is made of which file of a process, and how. The last returns whether the piece was whole. */
+static const struct process_file {
+	const char *name;
+	unsigned set;
+	bool (*add)(struct views *v, const char *data, size_t len);
+} process_files[] = {
+	{ "smaps", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_MAPPING) | VIEW_BIT(VIEW_UNKNOWN), add_smaps },
+	{ "smaps_rollup", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_UNKNOWN), add_rollup },
+	{ "status", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_UNKNOWN), add_status },
+	{ "pagemap", VIEW_BIT(VIEW_PAGES), add_pagemap },
+	{ "statm", VIEW_BIT(VIEW_PAGES), add_statm },
+};
+
+/* NULL when the file is of no use for the set. */
+static const struct process_file *find_process_file(const struct views *v, const char *name)
+{
+	for (size_t i = 0; i < COUNT(process_files); i++)
+		if (strcmp(name, process_files[i].name) == 0 && has(v, process_files[i].set))
+			return &process_files[i];
+	return NULL;
+}
+
+/* --- The files of the guest */
+
+struct guest_rows {
+	struct views *v;
+	enum view view;
+};
+
+static void on_guest_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct guest_rows *g = arg;
+	int64_t *row = views_add_row(g->v, g->view);
+
+	(void)has_kib;
+	row[GUEST_KEY] = text_cell(g->v, key);
+	row[GUEST_VALUE] = number_cell(value);
+}
+
+static void add_guest(struct views *v, enum view view, const char *name, const char *data, size_t len)
+{
+	struct guest_rows rows = { v, view };
+
+	guest_file_each_number(name, data, len, on_guest_number, &rows);
+}
+
+/* --- Snapshots */
+
+bool views_want_baseline(const struct views *v, const char *name)
+{
+	return has(v, VIEW_BIT(VIEW_BASELINE)) && guest_file_is_one(name);
+}
+
+bool views_want(const struct views *v, unsigned pid, const char *name)
+{
+	if (!pid && strcmp(name, "mountinfo") == 0)
+		return has(v, VIEW_BIT(VIEW_MAPPING));
+	if (!pid)
+		return has(v, VIEW_BIT(VIEW_GUEST)) && guest_file_is_one(name);
+	return find_process_file(v, name);
 }
 
 static void end_process(struct views *v)
@@ -166,10 +460,10 @@ static void end_process(struct views *v)
 
 	if (!p->is_open)
 		return;
-	views_fold_sums(v);
+	fold_sums(v);
 	/* smaps says nearly all that smaps_rollup says, and older kernels have only that. */
-	if (p->is_rollup_failed && !p->has_smaps && views_want(v, p->pid, "smaps"))
-		views_set_incomplete(v);
+	if (p->is_rollup_failed && !p->has_smaps && find_process_file(v, "smaps"))
+		set_incomplete(v);
 	/* A process that vanished while others were read has no pages any more. */
 	if (p->has_any && !p->has_pagemap && !p->has_no_memory)
 		pages_set_missing(v->pages);
@@ -196,7 +490,7 @@ void views_begin(struct views *v, int64_t snapshot_id, int64_t probe_id, const c
 	v->snapshot_id = snapshot_id;
 	for (size_t i = 0; i < VIEW_COUNT; i++)
 		v->tables[i].first = v->tables[i].rows;
-	mounts_clear(v->mounts);
+	mounts_clear(&v->mounts);
 	pages_begin(v->pages);
 
 	int64_t *row = views_add_row(v, VIEW_SNAPSHOT);
@@ -206,63 +500,50 @@ void views_begin(struct views *v, int64_t snapshot_id, int64_t probe_id, const c
 	row[SNAPSHOT_IS_INCOMPLETE] = 0;
 }
 
+static void on_pages_row(void *arg, const char *state, const char *backing, const int64_t *cells)
+{
+	struct views *v = arg;
+	int64_t *row = views_add_row(v, VIEW_PAGES);
+
+	memcpy(row + PAGES_IS_DIRTY, cells + PAGES_IS_DIRTY, (PAGES_COLUMNS - PAGES_IS_DIRTY) * sizeof(*row));
+	row[PAGES_STATE] = views_text(v, state, strlen(state));
+	row[PAGES_BACKING] = views_text(v, backing, strlen(backing));
+}
+
 void views_end(struct views *v)
 {
 	if (!v->is_begun)
 		return;
 	end_process(v);
-	if (views_has(v, VIEW_BIT(VIEW_MAPPING)))
-		views_set_kinds(v);
-	pages_end(v->pages, v);
+	if (has(v, VIEW_BIT(VIEW_MAPPING)))
+		set_kinds(v);
+	pages_end(v->pages, on_pages_row, v);
 	v->is_begun = false;
-}
-
-/* A process without memory: its first number, the size, is 0. */
-static bool is_empty_statm(const char *data, size_t len)
-{
-	return len >= 2 && data[0] == '0' && data[1] == ' ';
-}
-
-static bool add_process_piece(struct views *v, const char *name, const char *data, size_t len)
-{
-	struct process_state *p = &v->process;
-
-	if (strcmp(name, "smaps") == 0)
-		return views_add_smaps(v, data, len);
-	if (strcmp(name, "smaps_rollup") == 0)
-		return views_add_rollup(v, data, len);
-	if (strcmp(name, "status") == 0)
-		return views_add_status(v, data, len);
-	if (strcmp(name, "statm") == 0) {
-		p->has_no_memory = is_empty_statm(data, len);
-		return true;
-	}
-	p->has_pagemap = pages_add(v->pages, data, len);
-	return p->has_pagemap;
 }
 
 void views_add(struct views *v, unsigned pid, const char *name, const char *data, size_t len)
 {
 	assert(v->is_begun);
 	if (pid) {
+		const struct process_file *file = find_process_file(v, name);
+
 		enter_process(v, pid);
 		v->process.has_any = true;
+		if (file && !file->add(v, data, len))
+			set_incomplete(v);
+	} else if (views_want(v, pid, name)) {
+		if (strcmp(name, "mountinfo") == 0)
+			mounts_add(&v->mounts, data, len);
+		else
+			add_guest(v, VIEW_GUEST, name, data, len);
 	}
-	if (!views_want(v, pid, name))
-		return;
-	if (pid && !add_process_piece(v, name, data, len))
-		views_set_incomplete(v);
-	else if (!pid && strcmp(name, "mountinfo") == 0)
-		mounts_add(v->mounts, data, len);
-	else if (!pid)
-		views_add_guest(v, VIEW_GUEST, name, data, len);
 }
 
 void views_add_baseline(struct views *v, const char *name, const char *data, size_t len)
 {
 	assert(v->is_begun);
 	if (views_want_baseline(v, name))
-		views_add_guest(v, VIEW_BASELINE, name, data, len);
+		add_guest(v, VIEW_BASELINE, name, data, len);
 }
 
 void views_add_failed(struct views *v, unsigned pid, const char *name)
@@ -275,5 +556,5 @@ void views_add_failed(struct views *v, unsigned pid, const char *name)
 	if (strcmp(name, "smaps_rollup") == 0)
 		v->process.is_rollup_failed = true;
 	else if (strcmp(name, "pagemap") != 0)
-		views_set_incomplete(v);
+		set_incomplete(v);
 }

@@ -224,7 +224,7 @@ int procfs_pagemap(const char *proc, pid_t pid, const char *smaps, size_t smaps_
 	if (r->count_fd < 0)
 		return errno;
 	r->out = sb;
-	text_each_smaps(smaps, smaps_len, on_mapping, on_field, &all);
+	text_each_smaps(smaps, smaps_len, on_mapping, on_field, NULL, &all);
 
 	cleanup_free uint64_t *ends = all.ends;
 	int error = all.bytes > MAPPINGS_BYTES_MAX ? E2BIG : 0;

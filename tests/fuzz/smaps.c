@@ -61,7 +61,7 @@ static void check_views(const char *text, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct seen s = { .text = (const char *)data, .len = size };
-	size_t bad = text_each_smaps(s.text, size, on_mapping, on_field, &s);
+	size_t bad = text_each_smaps(s.text, size, on_mapping, on_field, NULL, &s);
 
 	/* Each line is one item, or bad, or neither. */
 	must_hold(s.items + bad <= count_lines(s.text, size));

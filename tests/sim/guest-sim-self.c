@@ -282,7 +282,7 @@ static void test_fixed(void)
 	has_str(strbuf_str(&e.lines), "full pages=48128 rss_kib=1024 pte_kib=", "it gets full");
 	ok(e.n > 450, "and is sampled on");
 	ask(&e, json_pack("{s:s, s:s}", "type", "snapshot", "name", "end"));
-	is_int(text_each_smaps(strbuf_str(&e.smaps), e.smaps.len, count_mapping, add_field, &sum), 0,
+	is_int(text_each_smaps(strbuf_str(&e.smaps), e.smaps.len, count_mapping, add_field, NULL, &sum), 0,
 	       "its smaps are clean");
 	is_int(sum.mappings, 2, "two mappings");
 	is_int(sum.rss, p.threshold_kib + 1024, "Rss");

@@ -49,7 +49,7 @@ static void add_field(void *arg, struct text_span key, uint64_t value, bool has_
 static void parse(struct smaps *s, const char *text, size_t len)
 {
 	s->n = s->orphans = 0;
-	s->bad = text_each_smaps(text, len, add_mapping, add_field, s);
+	s->bad = text_each_smaps(text, len, add_mapping, add_field, NULL, s);
 }
 
 static const struct field *find(const struct mapping *m, const char *key)
@@ -378,7 +378,7 @@ static void check_lines(const char *text, size_t want_bad, const char *want, con
 {
 	struct lines l = { .text = STRBUF_INIT };
 
-	is_int(text_each_smaps_line(text, strlen(text), write_mapping, write_number, write_string, &l),
+	is_int(text_each_smaps(text, strlen(text), write_mapping, write_number, write_string, &l),
 	       want_bad, what);
 	is_str(strbuf_str(&l.text), want, what);
 	strbuf_deinit(&l.text);

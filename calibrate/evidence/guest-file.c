@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "calibrate/evidence/guest-file.h"
+
 #include <string.h>
 
-#include "calibrate/evidence/text.h"
-#include "calibrate/evidence/views-internal.h"
-
-/*
- * From the guest's files to the rows of guest and baseline. The key of a number is the file's name, a dot,
- * and what the file calls it.
- */
+#include "guest/pages.h"
 
 /* Longer than any name that a kernel gives a number; a key that does not fit is left out. */
 #define KEY_MAX 256
-
-/* What a page weighs. */
-#define PAGE_KIB 4
 
 /* Of a zone's pages: below "low" reclaim begins, up to "high" it goes on. */
 #define WATERMARKS 3
 
 struct guest {
-	struct views *v;
-	enum view view;
+	text_number_fn *f;
+	void *arg;
 	size_t file_len;   /* of the key's first part, with the dot */
 	char key[KEY_MAX]; /* "meminfo.MemTotal" */
 	uint64_t watermark_pages[WATERMARKS];
@@ -29,26 +22,20 @@ struct guest {
 
 static const char *const watermark_names[WATERMARKS] = { "min", "low", "high" };
 
-static bool starts_with(const char *s, const char *prefix)
-{
-	return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-bool views_is_guest_file(const char *name)
+bool guest_file_is_one(const char *name)
 {
 	static const char *const names[] = { "meminfo",  "vmstat", "slabinfo", "buddyinfo",
 					     "zoneinfo", "agent",  "cpu.stat" };
 
-	return views_is_one_of(name, names, sizeof(names) / sizeof(names[0])) ||
-	       starts_with(name, "memory.") || starts_with(name, "pressure/");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return text_starts_with(name, "memory.") || text_starts_with(name, "pressure/");
 }
 
 static void put(struct guest *g, size_t key_len, uint64_t value)
 {
-	int64_t *row = views_add_row(g->v, g->view);
-
-	row[GUEST_KEY] = views_text(g->v, g->key, key_len);
-	row[GUEST_VALUE] = views_number(value);
+	g->f(g->arg, (struct text_span){ g->key, key_len }, value, false);
 }
 
 static bool append(struct guest *g, size_t *at, struct text_span s)
@@ -72,25 +59,6 @@ static void on_number(void *arg, struct text_span key, uint64_t value, bool has_
 
 /* No line of these files has more words; those after it are left out. */
 #define WORDS_MAX 64
-
-static size_t split(struct text_span line, struct text_span words[WORDS_MAX])
-{
-	size_t n = 0;
-	const char *p = line.ptr, *end = p + line.len;
-
-	while (n < WORDS_MAX) {
-		while (p < end && *p == ' ')
-			p++;
-		if (p == end)
-			break;
-		words[n].ptr = p;
-		while (p < end && *p != ' ')
-			p++;
-		words[n].len = (size_t)(p - words[n].ptr);
-		n++;
-	}
-	return n;
-}
 
 /* A file that is one number and a newline, as memory.current is. */
 static bool is_lone_number(const char *text, size_t len, uint64_t *ret)
@@ -189,13 +157,16 @@ typedef void line_fn(struct guest *g, struct text_span words[], size_t n);
 static void each_line(struct guest *g, const char *data, size_t len, line_fn *f)
 {
 	struct text_span words[WORDS_MAX] = { { NULL, 0 } };
-	const char *end = data + len, *newline;
+	struct text_span rest = { data, len }, line;
 
-	for (; data < end && (newline = memchr(data, '\n', (size_t)(end - data))); data = newline + 1) {
-		size_t line_len = (size_t)(newline - data);
+	while (text_take_line(&rest, &line)) {
+		size_t n = 0;
 
-		if (!memchr(data, '\0', line_len))
-			f(g, words, split((struct text_span){ data, line_len }, words));
+		if (line.len && memchr(line.ptr, '\0', line.len))
+			continue;
+		while (n < WORDS_MAX && text_take_word(&line, &words[n]))
+			n++;
+		f(g, words, n);
 	}
 }
 
@@ -205,15 +176,15 @@ static void add_watermarks(struct guest *g, const char *data, size_t len)
 	put_watermarks(g);
 }
 
-void views_add_guest(struct views *v, enum view view, const char *name, const char *data, size_t len)
+void guest_file_each_number(const char *name, const char *data, size_t len, text_number_fn *f, void *arg)
 {
-	struct guest g = { .v = v, .view = view };
+	struct guest g = { .f = f, .arg = arg };
 	struct text_span dot = { ".", 1 }, file = { name, strlen(name) };
 	uint64_t value;
 
 	if (!append(&g, &g.file_len, file) || !append(&g, &g.file_len, dot))
 		return;
-	if (starts_with(name, "pressure/") || strcmp(name, "memory.pressure") == 0)
+	if (text_starts_with(name, "pressure/") || strcmp(name, "memory.pressure") == 0)
 		each_line(&g, data, len, add_pressure);
 	else if (strcmp(name, "slabinfo") == 0)
 		each_line(&g, data, len, add_slab);
@@ -221,7 +192,7 @@ void views_add_guest(struct views *v, enum view view, const char *name, const ch
 		each_line(&g, data, len, add_buddies);
 	else if (strcmp(name, "zoneinfo") == 0)
 		add_watermarks(&g, data, len);
-	else if (starts_with(name, "memory.") && is_lone_number(data, len, &value))
+	else if (text_starts_with(name, "memory.") && is_lone_number(data, len, &value))
 		put(&g, file.len, value);
 	else
 		text_each_number(data, len, on_number, &g);
