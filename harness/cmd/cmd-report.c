@@ -128,7 +128,7 @@ static struct err *build_report(const struct options *o, struct metric *metrics,
 		e = report_build(store, metrics, n, o->margin_pct, ret);
 	/* The CSV has rows only. */
 	if (!e && o->format != CLI_CSV)
-		e = report_add_costs(*ret, store, metrics, n);
+		e = report_add_costs(*ret, store);
 	return e;
 }
 

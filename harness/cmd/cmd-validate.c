@@ -69,13 +69,12 @@ static struct err *parse_options(int argc, char **argv, struct options *o)
 	return cli_one_argument(argc, argv, "FILE", &o->file);
 }
 
-static struct err *print_verdict(const struct options *o, const struct report *r,
-				 const struct metric *metrics, size_t n)
+static struct err *print_verdict(const struct options *o, const struct report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	cleanup(validation_deinit) struct validation v = { 0 };
 
-	validate_judge(r, metrics, n, &v);
+	validate_judge(r, &v);
 	if (o->is_json)
 		validate_json(r, &v, &out);
 	else
@@ -95,7 +94,7 @@ static struct err *validate(const struct options *o, const struct metric *metric
 
 	if (!e)
 		e = report_build(store, metrics, n, o->margin_pct, &r);
-	return e ? e : print_verdict(o, r, metrics, n);
+	return e ? e : print_verdict(o, r);
 }
 
 struct err *cmd_validate(int argc, char **argv)

@@ -7,11 +7,12 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/compare/compare.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -51,13 +52,13 @@ static double shared_se_kib(const struct report_row *row)
  * What the mean difference is uncertain by, in percent, as cells of a guest share the error of their Z: of
  * each guest and method by its share of the cells.
  */
-static double z_uncertainty_pct(const struct report *r, size_t metrics_n)
+static double z_uncertainty_pct(const struct report *r)
 {
 	cleanup_free double(*shifts_pct)[2] = xcalloc(r->thresholds_n, sizeof(*shifts_pct));
 	double variance = 0;
 	size_t cells = 0;
 
-	for (size_t i = 0; i < r->rows_n; i += metrics_n) {
+	for (size_t i = 0; i < r->rows_n; i += r->metrics_n) {
 		const struct report_row *row = &r->rows[i];
 
 		if (!report_is_compared(row))
@@ -73,12 +74,12 @@ static double z_uncertainty_pct(const struct report *r, size_t metrics_n)
 }
 
 /* All values of a metric with their Z, in MiB; the number of the row is that of the cell. */
-static struct agreement_pair *collect(const struct report *r, size_t metric, size_t metrics_n, size_t *ret_n)
+static struct agreement_pair *collect(const struct report *r, size_t metric, size_t *ret_n)
 {
 	struct agreement_pair *pairs = NULL;
 	size_t n = 0, cap = 0;
 
-	for (size_t i = metric; i < r->rows_n; i += metrics_n)
+	for (size_t i = metric; i < r->rows_n; i += r->metrics_n)
 		for (unsigned k = 0; report_is_compared(&r->rows[i]) && k < r->rows[i].n; k++)
 			*array_push(pairs, n, cap) = (struct agreement_pair){
 				.z = r->rows[i].z_kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
@@ -87,11 +88,11 @@ static struct agreement_pair *collect(const struct report *r, size_t metric, siz
 	return pairs;
 }
 
-static void judge(const struct report *r, size_t metric, size_t metrics_n,
-		  const struct agreement_params *params, struct agreement *ret)
+static void judge(const struct report *r, size_t metric, const struct agreement_params *params,
+		  struct agreement *ret)
 {
 	size_t n;
-	cleanup_free struct agreement_pair *pairs = collect(r, metric, metrics_n, &n);
+	cleanup_free struct agreement_pair *pairs = collect(r, metric, &n);
 
 	agreement_compare(pairs, n, params, ret);
 }
@@ -103,11 +104,11 @@ static double error_of(const struct agreement *a)
 	return fmax(fabs(a->pct.loa.lo), fabs(a->pct.loa.hi));
 }
 
-static size_t count_no_value(const struct report *r, size_t metric, size_t metrics_n)
+static size_t count_no_value(const struct report *r, size_t metric)
 {
 	size_t count = 0;
 
-	for (size_t i = metric; i < r->rows_n; i += metrics_n)
+	for (size_t i = metric; i < r->rows_n; i += r->metrics_n)
 		count += report_is_compared(&r->rows[i]) && !r->rows[i].n;
 	return count;
 }
@@ -135,17 +136,16 @@ static struct ranking_cell cell_of(const struct report_row *row)
 }
 
 /* Every metric that has a value everywhere, in each cell: one metric after another. */
-static struct ranking_cell *collect_cells(const struct report *r, size_t metrics_n, size_t *ret_metrics,
-					  size_t *ret_cells)
+static struct ranking_cell *collect_cells(const struct report *r, size_t *ret_metrics, size_t *ret_cells)
 {
 	struct ranking_cell *data = xcalloc(r->rows_n, sizeof(*data));
 	size_t n = 0;
 
 	*ret_metrics = *ret_cells = 0;
-	for (size_t m = 0; m < metrics_n; m++) {
-		if (count_no_value(r, m, metrics_n))
+	for (size_t m = 0; m < r->metrics_n; m++) {
+		if (count_no_value(r, m))
 			continue;
-		for (size_t i = m; i < r->rows_n; i += metrics_n)
+		for (size_t i = m; i < r->rows_n; i += r->metrics_n)
 			if (report_is_compared(&r->rows[i]))
 				data[n++] = cell_of(&r->rows[i]);
 		++*ret_metrics;
@@ -155,30 +155,30 @@ static struct ranking_cell *collect_cells(const struct report *r, size_t metrics
 }
 
 /* By the name's address: two metrics may have the same name. */
-static size_t index_of(const struct report *r, const char *metric, size_t metrics_n)
+static size_t index_of(const struct report *r, const char *metric)
 {
 	size_t i = 0;
 
-	while (i + 1 < metrics_n && r->rows[i].metric != metric)
+	while (i + 1 < r->metrics_n && r->rows[i].metric != metric)
 		i++;
 	return i;
 }
 
-static void judge_picked(struct report *r, size_t metrics_n, struct agreement_params params)
+static void judge_picked(struct report *r, struct agreement_params params)
 {
-	size_t metrics, cells, picked = index_of(r, r->agreements[0].metric, metrics_n), place = 0;
-	cleanup_free struct ranking_cell *data = collect_cells(r, metrics_n, &metrics, &cells);
+	size_t metrics, cells, picked = index_of(r, r->agreements[0].metric), place = 0;
+	cleanup_free struct ranking_cell *data = collect_cells(r, &metrics, &cells);
 
 	for (size_t m = 0; m < picked; m++)
-		place += !count_no_value(r, m, metrics_n);
+		place += !count_no_value(r, m);
 	r->picked_confidence = ranking_confidence(data, metrics, cells, CONFIDENCE, REPORT_SEED);
 	/* The first one has no value in some cell only when that is so of all. */
 	r->picked_share = metrics ? ranking_first(data, metrics, cells, place, REPORT_SEED) : (double)NAN;
 	params.confidence = r->picked_confidence;
-	judge(r, picked, metrics_n, &params, &r->picked);
+	judge(r, picked, &params, &r->picked);
 }
 
-void report_agree(struct report *r, size_t metrics_n)
+void report_agree(struct report *r)
 {
 	bool is_any = false;
 
@@ -189,22 +189,22 @@ void report_agree(struct report *r, size_t metrics_n)
 
 	struct agreement_params params = {
 		.margin_pct = r->margin_pct,
-		.z_uncertainty_pct = z_uncertainty_pct(r, metrics_n),
+		.z_uncertainty_pct = z_uncertainty_pct(r),
 		.confidence = CONFIDENCE,
 	};
 
-	r->agreements = xcalloc(metrics_n, sizeof(*r->agreements));
-	r->agreements_n = metrics_n;
-	for (size_t m = 0; m < metrics_n; m++) {
+	r->agreements = xcalloc(r->metrics_n, sizeof(*r->agreements));
+	r->agreements_n = r->metrics_n;
+	for (size_t m = 0; m < r->metrics_n; m++) {
 		struct report_agreement *a = &r->agreements[m];
 
 		a->metric = r->rows[m].metric;
-		a->no_value = count_no_value(r, m, metrics_n);
-		judge(r, m, metrics_n, &params, &a->agreement);
+		a->no_value = count_no_value(r, m);
+		judge(r, m, &params, &a->agreement);
 		a->error_pct = error_of(&a->agreement);
 	}
-	qsort(r->agreements, metrics_n, sizeof(*r->agreements), by_error);
-	judge_picked(r, metrics_n, params);
+	qsort(r->agreements, r->metrics_n, sizeof(*r->agreements), by_error);
+	judge_picked(r, params);
 }
 
 /* The end of a text report: which metric, how good, how sure, and what to do where that is not enough. */
@@ -294,8 +294,7 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 	double half_kib = (e->ci_kib.hi - e->ci_kib.lo) / 2;
 
 	strbuf_adds(out, "  warning: ");
-	format_cell(out, t->cell);
-	format_varying(out, t->cell, r->cells, r->cells_n);
+	table_name(out, r, t->cell);
 	if (isfinite(half_kib)) {
 		strbuf_adds(out, ": Z* is known within ");
 		table_mib(out, 0, half_kib);
@@ -328,4 +327,42 @@ void report_agreement_text(const struct report *r, struct strbuf *out)
 			strbuf_adds(out, "\n");
 		add_warning(out, r, t);
 	}
+}
+
+json_t *report_picked_json(const struct report *r)
+{
+	json_t *object = r->agreements_n ? json_object() : json_null();
+
+	if (!r->agreements_n)
+		return object;
+
+	json_object_set_new(object, "metric", format_json_string(r->agreements[0].metric));
+	json_object_set_new(object, "confidence", format_json_fixed(r->picked_confidence, 3));
+	json_object_set_new(object, "first_pct", format_json_fixed(100 * r->picked_share, 1));
+	json_object_set_new(object, "outer_pct",
+			    json_pack("[o, o]", format_json_number(r->picked.pct.outer.lo),
+				      format_json_number(r->picked.pct.outer.hi)));
+	json_object_set_new(object, "verdict", json_string(agreement_verdict_name(r->picked.verdict)));
+	return object;
+}
+
+json_t *report_agreement_json(const struct report_agreement *a)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "metric", format_json_string(a->metric));
+	json_object_set_new(object, "error_pct", format_json_fixed(a->error_pct, 3));
+	json_object_set_new(object, "no_value", json_integer((json_int_t)a->no_value));
+	compare_json_members(&a->agreement, object);
+	return object;
+}
+
+static json_t *one_json(const struct report *r, size_t n)
+{
+	return report_agreement_json(&r->agreements[n]);
+}
+
+json_t *report_agreements_json(const struct report *r)
+{
+	return members_array(r, r->agreements_n, one_json);
 }

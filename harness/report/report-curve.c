@@ -7,10 +7,10 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -111,7 +111,8 @@ void report_curves_free(struct report *r)
 	free(r->curves);
 }
 
-double report_curve_residual_kib(const struct report_curve *c, size_t i)
+/* Z* of the point less that of the line. */
+static double residual_kib(const struct report_curve *c, size_t i)
 {
 	const struct report_threshold *t = c->points[i];
 
@@ -198,7 +199,7 @@ static void add_points(struct strbuf *out, const struct report_curve *c)
 	for (size_t i = 0; i < c->n; i++) {
 		strbuf_addf(out, "%7u", cell_uint(c->points[i]->cell, "x_mib"));
 		table_mib(out, 9, c->points[i]->z_kib);
-		table_number(out, 11, report_curve_residual_kib(c, i) / 1024, "+", "");
+		table_number(out, 11, residual_kib(c, i) / 1024, "+", "");
 		strbuf_adds(out, "\n");
 	}
 }
@@ -241,4 +242,67 @@ void report_curves_text(const struct report *r, struct strbuf *out)
 		add_points(out, c);
 		add_predictions(out, c);
 	}
+}
+
+/* What distinguishes the guests of a curve from those of others. */
+static json_t *varying_json(const struct report *r, const struct cell *cell)
+{
+	json_t *object = json_object();
+
+	for (const char *const *key = format_settings; *key; key++)
+		if (!format_is_shared(r->cells, r->cells_n, *key))
+			json_object_set(object, *key, json_object_get(cell->identity, *key));
+	return object;
+}
+
+static json_t *point_json(const struct report_curve *c, size_t i)
+{
+	const struct report_threshold *t = c->points[i];
+	json_t *object = json_object();
+
+	json_object_set_new(object, "cell", members_cell_id(t->cell));
+	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
+	members_set_mib(object, "z_mib", t->z_kib);
+	members_set_mib(object, "residual_mib", residual_kib(c, i));
+	return object;
+}
+
+static json_t *prediction_json(const struct report_prediction *p)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "x_mib", json_integer(p->x_mib));
+	members_set_mib(object, "z_mib", p->at.z_kib);
+	members_set_mib(object, "z_pi_lo_mib", p->at.z_pi_kib.lo);
+	members_set_mib(object, "z_pi_hi_mib", p->at.z_pi_kib.hi);
+	json_object_set_new(object, "is_extrapolated", json_boolean(p->is_extrapolated));
+	return object;
+}
+
+static json_t *curve_json(const struct report *r, size_t n)
+{
+	const struct report_curve *c = &r->curves[n];
+	json_t *object = json_object(), *points = json_array(), *predictions = json_array();
+
+	for (size_t i = 0; i < c->n; i++)
+		json_array_append_new(points, point_json(c, i));
+	for (size_t i = 0; i < c->predictions_n; i++)
+		json_array_append_new(predictions, prediction_json(&c->predictions[i]));
+	json_object_set_new(object, "settings", varying_json(r, c->points[0]->cell));
+	json_object_set_new(object, "n", json_integer((json_int_t)c->fit.n));
+	/* Times an X, three decimals would be MiB. */
+	json_object_set_new(object, "slope", format_json_number(c->fit.slope_kib_per_mib / 1024));
+	members_set_mib(object, "intercept_mib", c->fit.intercept_kib);
+	members_set_mib(object, "scatter_mib", c->fit.scatter_kib);
+	json_object_set_new(object, "x_lo_mib", format_json_fixed(c->fit.x_lo_mib, 0));
+	json_object_set_new(object, "x_hi_mib", format_json_fixed(c->fit.x_hi_mib, 0));
+	json_object_set_new(object, "available_ratio", format_json_fixed(c->fit.available_ratio, 3));
+	json_object_set_new(object, "points", points);
+	json_object_set_new(object, "predictions", predictions);
+	return object;
+}
+
+json_t *report_curves_json(const struct report *r)
+{
+	return members_array(r, r->curves_n, curve_json);
 }

@@ -5,10 +5,10 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -82,11 +82,11 @@ static void add_matrix_head(struct strbuf *out, const struct column *columns, si
 	}
 }
 
-static void add_matrix(struct strbuf *out, const struct column *columns, size_t n, size_t metrics_n,
+static void add_matrix(struct strbuf *out, const struct report *r, const struct column *columns, size_t n,
 		       bool is_expected)
 {
 	add_matrix_head(out, columns, n);
-	for (size_t m = 0; m < metrics_n; m++) {
+	for (size_t m = 0; m < r->metrics_n; m++) {
 		strbuf_addf(out, "  %-*s", NAME_WIDTH, columns[0].rows[m].metric);
 		for (size_t i = 0; i < n; i++) {
 			const struct report_row *row = &columns[i].rows[m];
@@ -125,12 +125,11 @@ static void add_weights(struct strbuf *out, const struct column *columns, size_t
 }
 
 /* The known-answer cells of a threshold's guest. */
-static size_t find_columns(const struct report *r, const struct report_threshold *t, size_t metrics_n,
-			   struct column *columns)
+static size_t find_columns(const struct report *r, const struct report_threshold *t, struct column *columns)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i + metrics_n <= r->rows_n; i += metrics_n) {
+	for (size_t i = 0; i < r->rows_n; i += r->metrics_n) {
 		struct column column = { .rows = &r->rows[i] };
 
 		if (r->rows[i].threshold == t && cell_known(r->rows[i].cell, &column.spec))
@@ -140,7 +139,7 @@ static size_t find_columns(const struct report *r, const struct report_threshold
 }
 
 static void add_guest(struct strbuf *out, const struct report *r, const struct report_threshold *t,
-		      const struct column *columns, size_t n, size_t metrics_n)
+		      const struct column *columns, size_t n)
 {
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
@@ -152,9 +151,9 @@ static void add_guest(struct strbuf *out, const struct report *r, const struct r
 		size_t some = n - i < COLUMNS_MAX ? n - i : COLUMNS_MAX;
 
 		strbuf_adds(out, "\n  Y - what the metric must say of the load\n");
-		add_matrix(out, &columns[i], some, metrics_n, true);
+		add_matrix(out, r, &columns[i], some, true);
 		strbuf_adds(out, "\n  Y - Zeq\n");
-		add_matrix(out, &columns[i], some, metrics_n, false);
+		add_matrix(out, r, &columns[i], some, false);
 	}
 }
 
@@ -176,17 +175,16 @@ bool report_has_known(const struct report *r)
 
 void report_known_text(const struct report *r, struct strbuf *out)
 {
-	size_t metrics_n = r->cells_n ? r->rows_n / r->cells_n : 0;
 	cleanup_free struct column *columns = xcalloc(r->cells_n, sizeof(*columns));
 	char step[32];
 
-	if (!report_has_known(r) || !metrics_n)
+	if (!report_has_known(r) || !r->rows_n)
 		return;
 	for (size_t i = 0; i < r->thresholds_n; i++) {
-		size_t n = find_columns(r, &r->thresholds[i], metrics_n, columns);
+		size_t n = find_columns(r, &r->thresholds[i], columns);
 
 		if (n)
-			add_guest(out, r, &r->thresholds[i], columns, n, metrics_n);
+			add_guest(out, r, &r->thresholds[i], columns, n);
 	}
 	format_fixed(step, (RIGHT_KIB + report_ramp_step_kib(find_known(r))) / 1024, 1);
 	strbuf_addf(
@@ -212,8 +210,7 @@ static struct views *ideal_views(const struct report *r)
 }
 
 /* What one metric must say, into the rows of its place among each cell's. */
-static struct err *expect(struct report *r, struct query *q, const struct metric *metric, size_t m,
-			  size_t metrics_n)
+static struct err *expect(struct report *r, struct query *q, const struct metric *metric, size_t m)
 {
 	struct query_text text = metric_query(metric);
 	struct metric_value *values;
@@ -224,13 +221,13 @@ static struct err *expect(struct report *r, struct query *q, const struct metric
 		return e;
 	for (size_t i = 0; i < n; i++)
 		if (values[i].snapshot_id >= 1 && (uint64_t)values[i].snapshot_id <= r->cells_n)
-			r->rows[(size_t)(values[i].snapshot_id - 1) * metrics_n + m].expected_kib =
+			report_rows_of(r, &r->cells[values[i].snapshot_id - 1])[m].expected_kib =
 				values[i].y_kib;
 	free(values);
 	return NULL;
 }
 
-struct err *report_known_expect(struct report *r, const struct metric *metrics, size_t metrics_n)
+struct err *report_known_expect(struct report *r)
 {
 	if (!report_has_known(r))
 		return NULL;
@@ -239,7 +236,7 @@ struct err *report_known_expect(struct report *r, const struct metric *metrics, 
 	cleanup(cleanup_query_) struct query *q = NULL;
 	struct err *e = query_open(views, &q);
 
-	for (size_t i = 0; !e && i < metrics_n; i++)
-		e = expect(r, q, &metrics[i], i, metrics_n);
+	for (size_t i = 0; !e && i < r->metrics_n; i++)
+		e = expect(r, q, &r->metrics[i], i);
 	return e;
 }

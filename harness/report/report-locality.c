@@ -5,9 +5,9 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
-#include "harness/report/report.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -68,51 +68,38 @@ static bool is_larger(const struct locality *a, const struct locality *b)
 	return a->parts[LOCALITY_TEXT].mapped_kib > b->parts[LOCALITY_TEXT].mapped_kib;
 }
 
-/* Processes of the n probes that run what has the most text; a shell that started them is none. */
-static size_t pick(const struct reader *r, const struct probe_record *probes, size_t n, struct locality *all,
-		   bool *ret_is_onset)
+/* Does the process say something of that cell? */
+static bool is_of(const struct report *r, const struct report_probes *p, const struct found *found)
 {
-	size_t taken = 0;
+	size_t number;
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct locality *l = &r->v[i].l;
-		bool is_of_cell = false;
-
-		for (size_t j = 0; !is_of_cell && j < n; j++)
-			is_of_cell = probes[j].id == r->v[i].probe_id && report_has_y(&probes[j], probes, n);
-		if (!is_of_cell)
-			continue;
-		if (taken && strcmp(all[0].file, l->file) != 0) {
-			if (!is_larger(l, &all[0]))
-				continue;
-			taken = 0;
-		}
-		*ret_is_onset = r->v[i].is_onset;
-		all[taken++] = *l;
-	}
-	return taken;
+	return report_probe_number(r, found->probe_id, &number) && number >= p->first &&
+	       number < p->first + p->n && p->has_y[number - p->first];
 }
 
-static struct err *add_cell(struct store *store, struct report *r, const struct cell *cell,
-			    const struct reader *reader)
+/* Processes of a cell that run what has the most text; a shell that started them is none. */
+static void add_cell(struct report *r, const struct cell *cell, const struct reader *reader)
 {
 	cleanup_free struct locality *all = xcalloc(reader->n, sizeof(*all));
-	struct probe_record *probes;
-	bool is_onset = false;
-	size_t n, taken;
-	struct err *e = store_probes(store, cell->key, &probes, &n);
+	struct report_locality c = { .cell = cell };
 
-	if (e)
-		return e;
-	taken = pick(reader, probes, n, all, &is_onset);
-	store_probes_free(probes, n);
-	if (taken)
-		r->localities[r->localities_n++] =
-			(struct report_locality){ .cell = cell,
-						  .mean = locality_mean(all, taken),
-						  .n = (unsigned)taken,
-						  .is_onset = is_onset };
-	return NULL;
+	for (size_t i = 0; i < reader->n; i++) {
+		const struct found *found = &reader->v[i];
+
+		if (!is_of(r, &r->probes[cell - r->cells], found))
+			continue;
+		if (c.n && strcmp(all[0].file, found->l.file) != 0) {
+			if (!is_larger(&found->l, &all[0]))
+				continue;
+			c.n = 0;
+		}
+		c.is_onset = found->is_onset;
+		all[c.n++] = found->l;
+	}
+	if (!c.n)
+		return;
+	c.mean = locality_mean(all, c.n);
+	r->localities[r->localities_n++] = c;
 }
 
 struct err *report_locality_build(struct store *store, struct report *r)
@@ -126,7 +113,7 @@ struct err *report_locality_build(struct store *store, struct report *r)
 	if (r->space_times_n)
 		e = store_each_content(store, STORE_JUDGED, names, on_content, &reader);
 	for (size_t i = 0; !e && i < r->space_times_n; i++)
-		e = add_cell(store, r, r->space_times[i].cell, &reader);
+		add_cell(r, r->space_times[i].cell, &reader);
 	strbuf_deinit(&reader.smaps);
 	free(reader.v);
 	return e;
@@ -188,8 +175,7 @@ static void add_one(struct strbuf *out, const struct report *r, const struct rep
 	struct locality_part all = locality_sum(&c->mean), bare_all = locality_sum(bare ? bare : &c->mean);
 
 	strbuf_adds(out, "\n  ");
-	format_cell(out, c->cell);
-	format_varying(out, c->cell, r->cells, r->cells_n);
+	table_name(out, r, c->cell);
 	strbuf_adds(out, "\n    ");
 	format_clean(out, c->mean.file);
 	strbuf_addf(out, ", %s, mean of %u process%s\n", c->is_onset ? "at onset" : "at rest", c->n,
@@ -222,23 +208,24 @@ static json_t *part_json(const struct locality_part *p)
 {
 	json_t *o = json_object();
 
-	report_set_mib(o, "mapped_mib", p->mapped_kib);
-	report_set_mib(o, "touched_mib", p->touched_kib);
+	members_set_mib(o, "mapped_mib", p->mapped_kib);
+	members_set_mib(o, "touched_mib", p->touched_kib);
 	json_object_set_new(o, "touched_pct", format_json_fixed(percent(p->touched_kib, p->mapped_kib), 1));
-	report_set_mib(o, "used_at_least_mib", p->least_kib);
-	report_set_mib(o, "written_mib", p->dirtied_kib);
-	report_set_mib(o, "referenced_mib", p->referenced_kib);
-	report_set_mib(o, "active_mib", p->active_kib);
+	members_set_mib(o, "used_at_least_mib", p->least_kib);
+	members_set_mib(o, "written_mib", p->dirtied_kib);
+	members_set_mib(o, "referenced_mib", p->referenced_kib);
+	members_set_mib(o, "active_mib", p->active_kib);
 	json_object_set_new(o, "runs", format_json_fixed(p->runs, 1));
 	json_object_set_new(o, "run_kib", format_json_fixed(p->run_pages * 4, 1));
 	return o;
 }
 
-static json_t *one_json(const struct report_locality *c)
+static json_t *one_json(const struct report *r, size_t n)
 {
+	const struct report_locality *c = &r->localities[n];
 	json_t *o = json_object();
 
-	report_set_cell(o, c->cell);
+	members_set_cell(o, c->cell);
 	json_object_set_new(o, "snapshot", json_string(c->is_onset ? "onset" : "load"));
 	json_object_set_new(o, "file", format_json_string(c->mean.file));
 	json_object_set_new(o, "n", json_integer(c->n));
@@ -249,9 +236,5 @@ static json_t *one_json(const struct report_locality *c)
 
 json_t *report_locality_json(const struct report *r)
 {
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < r->localities_n; i++)
-		json_array_append_new(array, one_json(&r->localities[i]));
-	return array;
+	return members_array(r, r->localities_n, one_json);
 }

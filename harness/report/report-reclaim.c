@@ -5,10 +5,11 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/cell/flags.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -20,59 +21,24 @@
 
 /* Where the evidence of a probe is. */
 struct place {
-	int64_t probe_id;
-	const struct views *views;
-	size_t row; /* of the view snapshot */
+	const struct views *views; /* NULL: there is none */
+	size_t row;                /* of the view snapshot */
 };
 
-struct places {
-	struct views *judged, *onset; /* the latter of probes judged before */
-	struct place *v;
-	size_t n, cap;
-};
-
-static int by_probe(const void *a, const void *b)
+/* Sets the places of the snapshots "onset", of which a probe has one, by the numbers of the probes. */
+static void find_places(const struct report *r, const struct views *views, struct place *places)
 {
-	const struct place *x = a, *y = b;
-
-	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
-}
-
-/* The snapshots of one name; a probe has one of each. */
-static void add_places(struct places *p, const struct views *views, const char *name)
-{
-	int64_t text = views_text_find(views, name, strlen(name));
+	int64_t text = views_text_find(views, "onset", strlen("onset"));
 	int probe = view_column_find(VIEW_SNAPSHOT, "probe_id");
-	int name_at = view_column_find(VIEW_SNAPSHOT, "name");
+	int name = view_column_find(VIEW_SNAPSHOT, "name");
 
 	for (size_t i = 0; text != VIEW_NULL && i < views_rows(views, VIEW_SNAPSHOT); i++) {
 		const int64_t *row = views_row(views, VIEW_SNAPSHOT, i);
+		size_t number;
 
-		if (row[name_at] == text)
-			*array_push(p->v, p->n, p->cap) = (struct place){ row[probe], views, i };
+		if (row[name] == text && report_probe_number(r, row[probe], &number))
+			places[number] = (struct place){ views, i };
 	}
-}
-
-static struct err *find_places(struct store *store, struct places *p)
-{
-	struct err *e = store_views_at(store, STORE_JUDGED, RECLAIM_VIEWS, &p->judged);
-
-	if (!e)
-		e = store_views_at(store, STORE_ONSET, RECLAIM_VIEWS, &p->onset);
-	if (e)
-		return e;
-	add_places(p, p->judged, "onset");
-	add_places(p, p->onset, "onset");
-	if (p->n)
-		qsort(p->v, p->n, sizeof(*p->v), by_probe);
-	return NULL;
-}
-
-static void free_places(struct places *p)
-{
-	views_destroy(p->judged);
-	views_destroy(p->onset);
-	free(p->v);
 }
 
 static enum reclaim_owners owners_of(const struct cell *cell)
@@ -83,20 +49,17 @@ static enum reclaim_owners owners_of(const struct cell *cell)
 }
 
 static struct err *read_probe(struct store *store, const struct cell *cell, const struct probe_record *probe,
-			      const struct places *places, struct reclaim *ret)
+			      const struct place *place, struct reclaim *ret)
 {
-	struct place key = { .probe_id = probe->id }, *place = NULL;
 	cleanup_free struct proto_sample *samples = NULL;
 	size_t n;
 	struct err *e = store_samples(store, probe->id, &samples, &n);
 
 	if (e)
 		return e;
-	if (places->n)
-		place = bsearch(&key, places->v, places->n, sizeof(key), by_probe);
 	*ret = reclaim_unknown();
 	reclaim_add_series(ret, samples, n, probe->onset_t_us);
-	if (place)
+	if (place->views)
 		reclaim_add_evidence(ret, place->views, place->row, owners_of(cell));
 	return NULL;
 }
@@ -107,24 +70,19 @@ static bool is_taken(const struct probe_record *probe)
 	return probe->outcome == OUTCOME_ONSET && probe->kind != PROBE_RAMP;
 }
 
-static struct err *add_cell(struct store *store, struct report *r, const struct cell *cell,
-			    const struct places *places)
+static struct err *add_cell(struct store *store, struct report *r, size_t cell, const struct place *places)
 {
+	const struct report_probes *p = &r->probes[cell];
 	struct reclaim all[PROBES_MAX];
-	struct probe_record *probes;
-	size_t n, taken = 0;
-	struct err *e = store_probes(store, cell->key, &probes, &n);
+	size_t taken = 0;
+	struct err *e = NULL;
 
-	if (e)
-		return e;
-	for (size_t i = 0; !e && i < n && taken < PROBES_MAX; i++)
-		if (is_taken(&probes[i])) {
-			e = read_probe(store, cell, &probes[i], places, &all[taken]);
-			taken += !e;
-		}
-	store_probes_free(probes, n);
+	for (size_t i = 0; !e && i < p->n && taken < PROBES_MAX; i++)
+		if (is_taken(&p->v[i]))
+			e = read_probe(store, &r->cells[cell], &p->v[i], &places[p->first + i],
+				       &all[taken++]);
 	if (!e && taken)
-		r->reclaims[r->reclaims_n++] = (struct report_reclaim){ .cell = cell,
+		r->reclaims[r->reclaims_n++] = (struct report_reclaim){ .cell = &r->cells[cell],
 									.mean = reclaim_mean(all, taken),
 									.n = (unsigned)taken };
 	return e;
@@ -151,19 +109,26 @@ static void judge(struct report *r)
 		const struct report_reclaim *c = find_cell(r, r->rows[i].cell->key);
 
 		if (c && c->is_other_way)
-			report_add_flags(&r->rows[i].flags, "other-way");
+			flags_add(&r->rows[i].flags, "other-way");
 	}
 }
 
 struct err *report_reclaim_build(struct store *store, struct report *r)
 {
-	struct places places = { 0 };
-	struct err *e = find_places(store, &places);
+	cleanup(cleanup_views_) struct views *judged = NULL, *onset = NULL;
+	cleanup_free struct place *places = xcalloc(r->probes_n, sizeof(*places));
+	struct err *e = store_views_at(store, STORE_JUDGED, RECLAIM_VIEWS, &judged);
 
+	if (!e)
+		e = store_views_at(store, STORE_ONSET, RECLAIM_VIEWS, &onset);
+	if (e)
+		return e;
+	find_places(r, judged, places);
+	/* Those of probes judged before. */
+	find_places(r, onset, places);
 	r->reclaims = xcalloc(r->cells_n, sizeof(*r->reclaims));
 	for (size_t i = 0; !e && i < r->cells_n; i++)
-		e = add_cell(store, r, &r->cells[i], &places);
-	free_places(&places);
+		e = add_cell(store, r, i, places);
 	if (!e)
 		judge(r);
 	return e;
@@ -173,7 +138,7 @@ static void add_line(struct strbuf *out, const struct report *r, const struct re
 {
 	const struct reclaim *m = &c->mean;
 
-	table_cell(out, TABLE_LABEL, c->cell, r->cells, r->cells_n);
+	table_cell(out, TABLE_LABEL, r, c->cell);
 	table_mib(out, 6, m->file_peak_kib);
 	table_number(out, 8, m->dropped_pct, "", " %");
 	table_mib(out, 8, m->dropped_kib);
@@ -215,14 +180,15 @@ void report_reclaim_text(const struct report *r, struct strbuf *out)
 			"swapping as with the ballast: Y at onset lacks what was dropped before.\n");
 }
 
-static json_t *one_json(const struct report_reclaim *c)
+static json_t *one_json(const struct report *r, size_t n)
 {
+	const struct report_reclaim *c = &r->reclaims[n];
 	const struct reclaim *m = &c->mean;
 	json_t *o = json_object();
 
-	report_set_cell(o, c->cell);
+	members_set_cell(o, c->cell);
 	json_object_set_new(o, "n", json_integer(c->n));
-#define X(name) report_set_mib(o, #name "_mib", m->name##_kib);
+#define X(name) members_set_mib(o, #name "_mib", m->name##_kib);
 	RECLAIM_SIZES(X)
 #undef X
 	json_object_set_new(o, "dropped_pct", format_json_fixed(m->dropped_pct, 1));
@@ -235,9 +201,5 @@ static json_t *one_json(const struct report_reclaim *c)
 
 json_t *report_reclaim_json(const struct report *r)
 {
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < r->reclaims_n; i++)
-		json_array_append_new(array, one_json(&r->reclaims[i]));
-	return array;
+	return members_array(r, r->reclaims_n, one_json);
 }

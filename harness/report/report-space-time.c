@@ -6,10 +6,10 @@
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/report/members.h"
+#include "harness/report/report-parts.h"
 #include "harness/report/table.h"
 
 /*
@@ -20,59 +20,39 @@
 
 /* What the texts of a probe told. */
 struct told {
-	int64_t probe_id;
 	struct checkpoints checkpoints;
 	double cpu_ms; /* of the cgroup; NAN without */
 };
 
-struct tolds {
-	struct told *v; /* by probe */
-	size_t n, cap;
+struct reader {
+	const struct report *r;
+	struct told *told; /* by the numbers of the probes */
 };
-
-/* Texts of a probe come one after the other. */
-static struct told *told_of(struct tolds *t, int64_t probe_id)
-{
-	if (t->n && t->v[t->n - 1].probe_id == probe_id)
-		return &t->v[t->n - 1];
-
-	struct told *told = array_push(t->v, t->n, t->cap);
-
-	told->probe_id = probe_id;
-	told->cpu_ms = NAN;
-	checkpoints_read("", 0, &told->checkpoints);
-	return told;
-}
 
 static void on_content(void *arg, const struct store_content *c)
 {
-	struct told *told;
+	const struct reader *reader = arg;
 	uint64_t usage_us;
+	size_t number;
 
-	if (c->pid)
+	if (c->pid || !report_probe_number(reader->r, c->probe_id, &number))
 		return;
-	told = told_of(arg, c->probe_id);
 	if (strcmp(c->name, "checkpoints") == 0)
-		checkpoints_read(c->data, c->len, &told->checkpoints);
+		checkpoints_read(c->data, c->len, &reader->told[number].checkpoints);
 	else if (text_get_number(c->data, c->len, "usage_usec", &usage_us))
-		told->cpu_ms = (double)usage_us / 1000;
+		reader->told[number].cpu_ms = (double)usage_us / 1000;
 }
 
-static int by_probe(const void *a, const void *b)
-{
-	const struct told *x = a, *y = b;
-
-	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
-}
-
-static struct err *read_told(struct store *store, struct tolds *ret)
+static struct err *read_told(struct store *store, const struct report *r, struct told *ret)
 {
 	static const char *const names[] = { "checkpoints", "cpu.stat", NULL };
-	struct err *e = store_each_content(store, STORE_JUDGED, names, on_content, ret);
+	struct reader reader = { r, ret };
 
-	if (!e && ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_probe);
-	return e;
+	for (size_t i = 0; i < r->probes_n; i++) {
+		ret[i].cpu_ms = NAN;
+		checkpoints_read("", 0, &ret[i].checkpoints);
+	}
+	return store_each_content(store, STORE_JUDGED, names, on_content, &reader);
 }
 
 /* A mean that comes about bit by bit; values that are not known take no part. */
@@ -119,20 +99,15 @@ static void add_told(struct sums *sums, struct report_space_time *ret, const str
 	}
 }
 
-static struct err *add_probe(struct store *store, const struct probe_record *probe, const struct tolds *tolds,
+static struct err *add_probe(struct store *store, const struct probe_record *probe, const struct told *told,
 			     struct sums *sums, struct report_space_time *ret)
 {
-	struct told key = { .probe_id = probe->id };
-	const struct told *told = tolds->n ? bsearch(&key, tolds->v, tolds->n, sizeof(key), by_probe) : NULL;
 	cleanup_free struct proto_sample *samples = NULL;
 	size_t n;
 	struct err *e = store_samples(store, probe->id, &samples, &n);
 
 	if (e)
 		return e;
-	checkpoints_read("", 0, &key.checkpoints);
-	key.cpu_ms = NAN;
-	told = told ? told : &key;
 
 	uint64_t end_us = end_of(probe, &told->checkpoints, samples, n);
 	struct footprint f = footprint_of(samples, n, end_us);
@@ -163,24 +138,19 @@ static void set_means(const struct sums *sums, struct report_space_time *ret)
 	}
 }
 
-static struct err *add_cell(struct store *store, struct report *r, const struct cell *cell,
-			    const struct tolds *tolds)
+static struct err *add_cell(struct store *store, struct report *r, size_t cell, const struct told *told)
 {
+	const struct report_probes *p = &r->probes[cell];
 	struct report_space_time *c = &r->space_times[r->space_times_n];
-	struct probe_record *probes;
 	struct sums sums = { .max_kib = { 0 } };
-	size_t n;
-	struct err *e = store_probes(store, cell->key, &probes, &n);
+	struct err *e = NULL;
 
-	if (e)
-		return e;
-	*c = (struct report_space_time){ .cell = cell, .zeq_over_bare_kib = NAN };
+	*c = (struct report_space_time){ .cell = &r->cells[cell], .zeq_over_bare_kib = NAN };
 	for (size_t i = 0; i < GC_KINDS; i++)
 		c->gc[i].max_us = NAN;
-	for (size_t i = 0; !e && i < n; i++)
-		if (report_has_y(&probes[i], probes, n))
-			e = add_probe(store, &probes[i], tolds, &sums, c);
-	store_probes_free(probes, n);
+	for (size_t i = 0; !e && i < p->n; i++)
+		if (p->has_y[i])
+			e = add_probe(store, &p->v[i], &told[p->first + i], &sums, c);
 	set_means(&sums, c);
 	r->space_times_n += c->n > 0;
 	return e;
@@ -218,47 +188,93 @@ const struct cell *report_find_bare(const struct report *r, const struct cell *c
 	return NULL;
 }
 
-/* The first of a cell's rows, of which there is one for each metric. */
-static const struct report_row *rows_of(const struct report *r, const struct cell *cell, size_t metrics_n)
-{
-	return &r->rows[(size_t)(cell - r->cells) * metrics_n];
-}
-
 static void set_over_bare(const struct report *r, struct report_space_time *c)
 {
 	const struct cell *bare = report_find_bare(r, c->cell);
-	const struct report_row *y = rows_of(r, c->cell, c->metrics_n), *y0;
+	const struct report_row *y = report_rows_of(r, c->cell), *y0 = bare ? report_rows_of(r, bare) : NULL;
 
-	for (size_t i = 0; i < c->metrics_n; i++) {
-		c->metrics[i].name = y[i].metric;
-		c->metrics[i].at_checkpoints = FOOTPRINT_NO_VALUES;
-		c->metrics[i].over_bare_kib = NAN;
-	}
-	if (!bare)
-		return;
-	y0 = rows_of(r, bare, c->metrics_n);
+	c->metrics = xcalloc(r->metrics_n, sizeof(*c->metrics));
+	c->metrics_n = r->metrics_n;
 	for (size_t i = 0; i < c->metrics_n; i++)
-		c->metrics[i].over_bare_kib = y[i].y_kib - y0[i].y_kib;
-	if (c->metrics_n && cell_is(c->cell, METHOD_DISPLACEMENT))
-		c->zeq_over_bare_kib = y[0].z_kib - y0[0].z_kib;
+		c->metrics[i] = (struct report_over_time){
+			.name = y[i].metric,
+			.at_checkpoints = FOOTPRINT_NO_VALUES,
+			.over_bare_kib = y0 ? y[i].y_kib - y0[i].y_kib : (double)NAN,
+		};
+	if (y0 && c->metrics_n && cell_is(c->cell, METHOD_DISPLACEMENT))
+		c->zeq_over_bare_kib = y->z_kib - y0->z_kib;
 }
 
-struct err *report_space_time_build(struct store *store, struct report *r, size_t metrics_n)
+/*
+ * What a metric says of a workload on its way: the largest and the mean over its checkpoints, "load" among
+ * them; of each probe, and of a cell the mean over its probes.
+ */
+static struct footprint_values fold(const struct report_probes *p, const struct footprint_values *values)
 {
-	struct tolds tolds = { .n = 0 };
-	struct err *e = read_told(store, &tolds);
+	struct footprint_values all = FOOTPRINT_NO_VALUES, max = FOOTPRINT_NO_VALUES;
+
+	for (size_t i = p->first; i < p->first + p->n; i++) {
+		if (!p->has_y[i - p->first] || !values[i].n)
+			continue;
+		footprint_add(&all, values[i].mean_kib);
+		footprint_add(&max, values[i].max_kib);
+	}
+	all.max_kib = max.mean_kib;
+	return all;
+}
+
+/* values: of each probe, by its number. */
+static struct err *run_metric(struct report *r, struct query *q, size_t m, struct footprint_values *values)
+{
+	struct query_text text = metric_query(&r->metrics[m]);
+	struct metric_value *found;
+	size_t n;
+	struct err *e = query_metric(q, &text, &found, &n);
+
+	if (e)
+		return e;
+	for (size_t i = 0; i < r->probes_n; i++)
+		values[i] = FOOTPRINT_NO_VALUES;
+	for (size_t i = 0, number; i < n; i++)
+		if (report_probe_number(r, found[i].probe_id, &number))
+			footprint_add(&values[number], found[i].y_kib);
+	free(found);
+	for (size_t i = 0; i < r->space_times_n; i++) {
+		struct report_space_time *c = &r->space_times[i];
+
+		c->metrics[m].at_checkpoints = fold(&r->probes[c->cell - r->cells], values);
+	}
+	return NULL;
+}
+
+static struct err *add_checkpoints(struct store *store, struct report *r)
+{
+	cleanup(cleanup_views_) struct views *views = NULL;
+	cleanup(cleanup_query_) struct query *q = NULL;
+	cleanup_free struct footprint_values *values = xcalloc(r->probes_n, sizeof(*values));
+	struct err *e = store_views_at(store, STORE_CHECKPOINTS, VIEWS_ALL, &views);
+
+	if (!e && !views_rows(views, VIEW_SNAPSHOT))
+		return NULL;
+	if (!e)
+		e = query_open(views, &q);
+	for (size_t i = 0; !e && i < r->metrics_n; i++)
+		e = run_metric(r, q, i, values);
+	return e;
+}
+
+struct err *report_space_time_build(struct store *store, struct report *r)
+{
+	cleanup_free struct told *told = xcalloc(r->probes_n, sizeof(*told));
+	struct err *e = read_told(store, r, told);
 
 	r->space_times = xcalloc(r->cells_n, sizeof(*r->space_times));
 	for (size_t i = 0; !e && i < r->cells_n; i++)
 		if (is_workload(&r->cells[i]))
-			e = add_cell(store, r, &r->cells[i], &tolds);
-	free(tolds.v);
-	for (size_t i = 0; !e && i < r->space_times_n; i++) {
-		r->space_times[i].metrics = xcalloc(metrics_n, sizeof(*r->space_times[i].metrics));
-		r->space_times[i].metrics_n = metrics_n;
+			e = add_cell(store, r, i, told);
+	for (size_t i = 0; !e && i < r->space_times_n; i++)
 		set_over_bare(r, &r->space_times[i]);
-	}
-	return e;
+	return !e && r->space_times_n ? add_checkpoints(store, r) : e;
 }
 
 void report_space_time_free(struct report *r)
@@ -266,114 +282,6 @@ void report_space_time_free(struct report *r)
 	for (size_t i = 0; i < r->space_times_n; i++)
 		free(r->space_times[i].metrics);
 	free(r->space_times);
-}
-
-/*
- * What each metric says of a workload on its way: the largest and the mean over its checkpoints, "load" among
- * them; of each probe, and of a cell the mean over its probes.
- */
-
-/* Whose a probe is. */
-struct owner {
-	int64_t probe_id;
-	size_t cell; /* number among r->space_times */
-};
-
-struct owners {
-	struct owner *v; /* by probe */
-	size_t n, cap;
-	struct footprint_values *values; /* of each, of the metric at hand */
-};
-
-static int by_owner(const void *a, const void *b)
-{
-	const struct owner *x = a, *y = b;
-
-	return (x->probe_id > y->probe_id) - (x->probe_id < y->probe_id);
-}
-
-static struct err *find_owners(struct store *store, const struct report *r, struct owners *ret)
-{
-	for (size_t i = 0; i < r->space_times_n; i++) {
-		struct probe_record *probes;
-		size_t n;
-		struct err *e = store_probes(store, r->space_times[i].cell->key, &probes, &n);
-
-		if (e)
-			return e;
-		for (size_t j = 0; j < n; j++)
-			if (report_has_y(&probes[j], probes, n))
-				*array_push(ret->v, ret->n, ret->cap) = (struct owner){ probes[j].id, i };
-		store_probes_free(probes, n);
-	}
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_owner);
-	ret->values = xcalloc(ret->n, sizeof(*ret->values));
-	return NULL;
-}
-
-/* The values of the probes of one cell, each as one. */
-static struct footprint_values fold(const struct owners *o, size_t cell)
-{
-	struct footprint_values all = FOOTPRINT_NO_VALUES, max = FOOTPRINT_NO_VALUES;
-
-	for (size_t i = 0; i < o->n; i++) {
-		if (o->v[i].cell != cell || !o->values[i].n)
-			continue;
-		footprint_add(&all, o->values[i].mean_kib);
-		footprint_add(&max, o->values[i].max_kib);
-	}
-	all.max_kib = max.mean_kib;
-	return all;
-}
-
-static struct err *run_metric(struct report *r, struct query *q, const struct metric *metric, size_t m,
-			      struct owners *o)
-{
-	struct query_text text = metric_query(metric);
-	struct metric_value *values;
-	size_t n;
-	struct err *e = query_metric(q, &text, &values, &n);
-
-	if (e)
-		return e;
-	for (size_t i = 0; i < o->n; i++)
-		o->values[i] = FOOTPRINT_NO_VALUES;
-	for (size_t i = 0; i < n; i++) {
-		struct owner key = { .probe_id = values[i].probe_id };
-		struct owner *owner = o->n ? bsearch(&key, o->v, o->n, sizeof(key), by_owner) : NULL;
-
-		if (owner)
-			footprint_add(&o->values[owner - o->v], values[i].y_kib);
-	}
-	free(values);
-	for (size_t i = 0; i < r->space_times_n; i++)
-		r->space_times[i].metrics[m].at_checkpoints = fold(o, i);
-	return NULL;
-}
-
-struct err *report_checkpoints_build(struct store *store, struct report *r, const struct metric *metrics,
-				     size_t metrics_n)
-{
-	cleanup(cleanup_views_) struct views *views = NULL;
-	cleanup(cleanup_query_) struct query *q = NULL;
-	struct owners owners = { .n = 0 };
-	struct err *e;
-
-	if (!r->space_times_n)
-		return NULL;
-	e = store_views_at(store, STORE_CHECKPOINTS, VIEWS_ALL, &views);
-	if (!e && !views_rows(views, VIEW_SNAPSHOT))
-		return NULL;
-	if (!e)
-		e = find_owners(store, r, &owners);
-	if (!e)
-		e = query_open(views, &q);
-	for (size_t i = 0; !e && i < metrics_n; i++)
-		e = run_metric(r, q, &metrics[i], i, &owners);
-	free(owners.v);
-	free(owners.values);
-	return e;
 }
 
 /* Beside RAM: the tables of what a workload costs over its life, and their JSON. */
@@ -412,7 +320,7 @@ static void add_life(struct strbuf *out, const struct report *r, const struct re
 {
 	struct gc_pauses all = checkpoints_all_pauses(c->gc);
 
-	table_cell(out, OWN_LINE, c->cell, r->cells, r->cells_n);
+	table_cell(out, OWN_LINE, r, c->cell);
 	table_mib(out, 9, c->max_kib);
 	table_mib(out, 8, c->mean_kib);
 	table_number(out, 9, c->full_cpu_ms / 1000, "", "");
@@ -474,7 +382,7 @@ static void add_names(struct strbuf *out, int width)
 }
 
 /* max and mean of each of the shown */
-static void add_checkpoints(struct strbuf *out, const struct report *r)
+static void add_checkpoint_table(struct strbuf *out, const struct report *r)
 {
 	bool is_headed = false;
 
@@ -490,7 +398,7 @@ static void add_checkpoints(struct strbuf *out, const struct report *r)
 			strbuf_adds(out, "\n");
 		}
 		is_headed = true;
-		table_cell(out, TABLE_LABEL, c->cell, r->cells, r->cells_n);
+		table_cell(out, TABLE_LABEL, r, c->cell);
 		for (size_t j = 0; j < SHOWN; j++) {
 			const struct report_over_time *m = find_metric(c, shown[j]);
 
@@ -516,7 +424,7 @@ static void add_over_bare(struct strbuf *out, const struct report *r)
 			strbuf_addf(out, "%12s\n", "Zeq");
 		}
 		is_headed = true;
-		table_cell(out, TABLE_LABEL, c->cell, r->cells, r->cells_n);
+		table_cell(out, TABLE_LABEL, r, c->cell);
 		for (size_t j = 0; j < SHOWN; j++) {
 			const struct report_over_time *m = find_metric(c, shown[j]);
 
@@ -532,7 +440,7 @@ void report_space_time_text(const struct report *r, struct strbuf *out)
 	if (!r->space_times_n)
 		return;
 	add_lives(out, r);
-	add_checkpoints(out, r);
+	add_checkpoint_table(out, r);
 	add_over_bare(out, r);
 }
 
@@ -568,37 +476,34 @@ static json_t *metrics_json(const struct report_space_time *c)
 		json_t *o = json_object();
 
 		json_object_set_new(o, "metric", format_json_string(m->name));
-		report_set_mib(o, "checkpoints_max_mib", m->at_checkpoints.max_kib);
-		report_set_mib(o, "checkpoints_mean_mib", m->at_checkpoints.mean_kib);
-		report_set_mib(o, "over_bare_mib", m->over_bare_kib);
+		members_set_mib(o, "checkpoints_max_mib", m->at_checkpoints.max_kib);
+		members_set_mib(o, "checkpoints_mean_mib", m->at_checkpoints.mean_kib);
+		members_set_mib(o, "over_bare_mib", m->over_bare_kib);
 		json_array_append_new(array, o);
 	}
 	return array;
 }
 
-static json_t *one_json(const struct report_space_time *c)
+static json_t *one_json(const struct report *r, size_t n)
 {
+	const struct report_space_time *c = &r->space_times[n];
 	json_t *o = json_object();
 
-	report_set_cell(o, c->cell);
+	members_set_cell(o, c->cell);
 	json_object_set_new(o, "n", json_integer(c->n));
-	report_set_mib(o, "footprint_max_mib", c->max_kib);
-	report_set_mib(o, "footprint_mean_mib", c->mean_kib);
+	members_set_mib(o, "footprint_max_mib", c->max_kib);
+	members_set_mib(o, "footprint_mean_mib", c->mean_kib);
 	json_object_set_new(o, "cpu_s", format_json_fixed(c->cpu_ms / 1000, 3));
 	json_object_set_new(o, "wall_s", format_json_fixed(c->wall_ms / 1000, 3));
 	json_object_set_new(o, "full_cpu_s", format_json_fixed(c->full_cpu_ms / 1000, 3));
 	json_object_set_new(o, "full_wall_s", format_json_fixed(c->full_wall_ms / 1000, 3));
 	json_object_set_new(o, "pauses", gc_json(c->gc));
-	report_set_mib(o, "zeq_over_bare_mib", c->zeq_over_bare_kib);
+	members_set_mib(o, "zeq_over_bare_mib", c->zeq_over_bare_kib);
 	json_object_set_new(o, "metrics", metrics_json(c));
 	return o;
 }
 
 json_t *report_space_time_json(const struct report *r)
 {
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < r->space_times_n; i++)
-		json_array_append_new(array, one_json(&r->space_times[i]));
-	return array;
+	return members_array(r, r->space_times_n, one_json);
 }

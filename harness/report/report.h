@@ -2,322 +2,41 @@
 #ifndef SWAPCAL_REPORT_H
 #define SWAPCAL_REPORT_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "calibrate/stats/agreement.h"
-#include "calibrate/evidence/checkpoints.h"
-#include "calibrate/stats/curve.h"
-#include "calibrate/evidence/footprint.h"
-#include "calibrate/evidence/locality.h"
-#include "calibrate/evidence/reclaim.h"
-#include "calibrate/stats/search.h"
-#include "calibrate/stats/threshold.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/query/metric.h"
-#include "harness/cell/record.h"
 #include "harness/store/store.h"
 
 /*
- * What a results file says: the swap threshold of each guest, and each metric's Y against it. Values that are
- * not known are NAN. Sizes are KiB here and MiB in what people read.
+ * What a results file says: the swap threshold of each guest, and each metric's Y against it.
  */
 
-/** What n values span. */
-struct report_span {
-	double mean_kib, lo_kib, hi_kib;
-	unsigned n;
-};
-
-/** Seed of every bootstrap of a report: the same file gives the same report. */
-#define REPORT_SEED 1
-
-/** Z* of one guest, from the searches of its threshold cell. */
-struct report_threshold {
-	const struct cell *cell;
-	double mem_total_kib, mem_available0_kib; /**< means over the cell's probes */
-	double z_kib;                             /**< from all answers of all searches */
-	double z_lo_kib, z_hi_kib; /**< 95 % interval of z_kib; without a z_kib, the one side of the bracket
-				      that is known */
-	unsigned n;                /**< searches with both sides of a bracket */
-	struct search_estimate estimate; /**< all there is to z_kib, with bracket, spread, contradictions */
-	struct threshold_check check;    /**< second opinions; only where there is a z_kib */
-	struct report_span ramp;         /**< the ballast at onset of the searches' ramps */
-	struct threshold_ramps ramps;    /**< and what they differ by */
-	unsigned answers, lost;          /**< probes that answered, and that did not */
-	char *flags;
-};
-
-/** One metric in one cell. */
-struct report_row {
-	const struct cell *cell;
-	const struct report_threshold *threshold; /**< NULL when the file has none for this cell */
-	const char *metric;
-	double x_mib; /**< of the guest; of method ram, which searches for it, what was found */
-	double mem_total_kib, mem_available0_kib;
-	/**
-	 * Mean, smallest and largest of n values; of a population y_lo is the smallest with one process less,
-	 * with which the guest did not swap yet
-	 */
-	double y_kib, y_lo_kib, y_hi_kib;
-	double *values_kib; /**< these values, one a probe */
-	unsigned n;
-	/** What Y is compared with: Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
-	double z_kib, z_lo_kib, z_hi_kib;
-	double z_resolution_kib;   /**< a Zeq below this is as good as nothing; 0 for Z* */
-	double diff_kib, diff_pct; /**< Y - z; percent of z */
-	double expected_kib;       /**< what the metric must say of a known-answer load; else NAN */
-	bool is_best;              /**< no metric of this cell is nearer to Z* */
-	char *flags;               /**< comma separated names of doubts, "" when none */
-};
-
-/** Something that was asked for and has no value, or a probe that was lost on the way. */
-struct report_gap {
-	const struct cell *cell;
-	int64_t probe_id; /**< 0 when it is no single probe */
-	unsigned replicate;
-	const char *what; /**< an outcome, or: not-started, unfinished, no-threshold, unstable */
-	char *reason;
-};
-
-/** One metric over all workloads that have a Z, in percent of Z: see calibrate/stats/agreement.h. */
-struct report_agreement {
-	const char *metric;
-	struct agreement agreement;
-	/**
-	 * The largest error that is likely, in percent: of its limits of agreement the one further from 0. Of
-	 * a single cell, for which there are no limits, its error. NAN without a value.
-	 */
-	double error_pct;
-	size_t no_value; /**< cells in which it has none */
-};
-
-/** Z* of a guest of some X, as a curve has it. */
-struct report_prediction {
-	unsigned x_mib;
-	struct curve_prediction at;
-	bool is_extrapolated; /**< outside of the X that were measured */
-};
-
-/** Z*(X) of guests that differ in X only, of which there are at least two. */
-struct report_curve {
-	const struct report_threshold **points; /**< smallest X first */
-	size_t n;
-	struct curve fit;
-	struct report_prediction *predictions; /**< see report_predict() */
-	size_t predictions_n;
-};
-
-/** Which way reclaim went in one cell, see report-reclaim.c. */
-struct report_reclaim {
-	const struct cell *cell;
-	struct reclaim mean; /**< of n probes */
-	unsigned n;
-	bool is_other_way; /**< than with the ballast of its guest */
-};
-
-/** What one metric says of a workload beside its Y. */
-struct report_over_time {
-	const char *name;
-	struct footprint_values at_checkpoints; /**< means over n probes that have checkpoints on the way */
-	double over_bare_kib;                   /**< Y less that of the workload "bare" */
-};
-
-/** What a workload costs over its life, see report-space-time.c; means over n probes. NAN: not known. */
-struct report_space_time {
-	const struct cell *cell;
-	unsigned n;
-	double max_kib, mean_kib;         /**< memory.current of the load, from start to the end of its way */
-	double cpu_ms, wall_ms;           /**< in the guest, until then */
-	double full_cpu_ms, full_wall_ms; /**< and until it was complete */
-	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
-	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
-	struct report_over_time *metrics; /**< in the order of the rows */
-	size_t metrics_n;
-};
-
-/** What of an interpreter's binary is touched in one cell, see report-locality.c. */
-struct report_locality {
-	const struct cell *cell;
-	struct locality mean; /**< of n processes, of all probes */
-	unsigned n;
-	bool is_onset; /**< of that moment, at which reclaim has taken some; else of the load at rest */
-};
-
-struct report {
-	char *plan_name;  /**< of the latest run; "" when there was none */
-	char *run_status; /**< see store_last_run() */
-	struct cell *cells;
-	size_t cells_n;
-	struct report_threshold *thresholds;
-	size_t thresholds_n;
-	struct report_curve *curves; /**< in the order of their first thresholds */
-	size_t curves_n;
-	struct report_row *rows; /**< by cell, then metric */
-	size_t rows_n;
-	double margin_pct;                   /**< of the verdicts */
-	struct report_agreement *agreements; /**< of each metric, best first; none when no workload has a Z */
-	size_t agreements_n;
-	/**
-	 * The best one was picked by the data that it is then judged by: the confidence that makes up for it,
-	 * and what is left of its agreement.
-	 */
-	double picked_confidence;
-	double picked_share; /**< of resampled sets of cells in which it comes first; NAN for fewer than 2
-				cells */
-	struct agreement picked;
-	struct report_reclaim *reclaims; /**< of cells with probes that came to an onset */
-	size_t reclaims_n;
-	struct report_space_time *space_times; /**< of workloads */
-	size_t space_times_n;
-	struct report_locality *localities; /**< of workloads whose processes tell */
-	size_t localities_n;
-	struct report_gap *gaps;
-	size_t gaps_n, gaps_cap;
-};
+struct report;
 
 /**
- * Reads and computes everything about the current cells; metrics' names are borrowed for the life of the
- * report. margin_pct NAN: that of the plan.
+ * Reads and computes everything about the current cells; the metrics are borrowed for the life of the report.
+ * margin_pct NAN: that of the plan.
  */
 struct err *report_build(struct store *store, const struct metric *metrics, size_t metrics_n,
 			 double margin_pct, struct report **ret) must_check;
 
 /**
- * Adds what workloads cost beside Y (space_times, localities), of the same metrics and from the store it was
- * built from. Nobody's verdict hangs on it, and it takes as long as all else.
+ * Adds what workloads cost beside Y, from the store the report was built from. Nobody's verdict hangs on it,
+ * and it takes as long as all else.
  */
-struct err *report_add_costs(struct report *r, struct store *store, const struct metric *metrics,
-			     size_t metrics_n) must_check;
-
-void report_destroy(struct report *r);
-DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
-
-/** Z* from a threshold cell's probes. */
-void report_threshold_compute(const struct cell *cell, const struct probe_record *probes, size_t n,
-			      struct report_threshold *ret);
-
-/** t->ramp from a threshold cell's probes. */
-void report_ramp_compute(const struct probe_record *probes, size_t n, struct report_threshold *t);
-
-/** z of a displacement cell's row from its probes and row->threshold; see report-displacement.c. */
-void report_displacement_compute(struct report_row *row, const struct probe_record *probes, size_t n);
-
-/**
- * Did every guest of a ram cell swap that its search asked? All that is known is that the guest looked for is
- * larger than the largest.
- */
-bool report_ram_is_beyond(const struct cell *cell, const struct search_estimate *e);
-
-/** x and z of a ram cell's row from its probes and the curves; see report-ram.c. */
-void report_ram_compute(const struct report *r, struct report_row *row, const struct probe_record *probes,
-			size_t n);
-
-/** Is Y of a ram cell read in this probe? In that of the smallest guest of its replicate that did not swap.
- */
-bool report_ram_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n);
-
-/**
- * Does the probe, of its cell's n, say something about Y? Of a threshold cell, the control, only the fixed
- * ones do: a ramp asks for far more than it has written at onset, and its vsz would tell where the search
- * ends, not the load.
- */
-bool report_has_y(const struct probe_record *probe, const struct probe_record *probes, size_t n);
-
-/** By how much the ballast grows between two looks at it, in KiB. */
-double report_ramp_step_kib(const struct cell *cell);
-
-/**
- * Sets the curves from the thresholds. Those whose flags say that a search is open, or found no threshold,
- * take no part.
- */
-void report_curves_compute(struct report *r);
-void report_curves_free(struct report *r);
-
-/** Z* of the point less that of the line. */
-double report_curve_residual_kib(const struct report_curve *c, size_t point);
+struct err *report_add_costs(struct report *r, struct store *store) must_check;
 
 /** Predicts Z* of guests of these X by every curve. ERR_FAILED when there is none. */
 struct err *report_predict(struct report *r, const unsigned *x_mib, size_t n) must_check;
 
-/** Is the row's Y compared with a Z that a load of unknown size came to: no ballast, and no known answer? */
-bool report_is_compared(const struct report_row *row);
+void report_destroy(struct report *r);
+DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 
-/** Sets the agreements from the rows: cell by cell, each with all metrics in their order. */
-void report_agree(struct report *r, size_t metrics_n);
-
-/** What the ranking, its verdicts and its warnings say; nothing when there is none. */
-void report_agreement_text(const struct report *r, struct strbuf *out);
-
-/** Of an undecided one: what would decide it, without a line end. */
-void report_undecided_text(const struct agreement *a, struct strbuf *out);
-
-/** One of them as JSON: a new reference. */
-json_t *report_agreement_json(const struct report_agreement *a);
-
-/** Sets expected_kib of every row of known-answer cells. */
-struct err *report_known_expect(struct report *r, const struct metric *metrics, size_t metrics_n) must_check;
-
-/** Sets r->reclaims, and flags rows by it: comes after them. */
-struct err *report_reclaim_build(struct store *store, struct report *r) must_check;
-void report_reclaim_text(const struct report *r, struct strbuf *out);
-json_t *report_reclaim_json(const struct report *r);
-
-/** Sets r->space_times, but for what metrics say at checkpoints; comes after the rows. */
-struct err *report_space_time_build(struct store *store, struct report *r, size_t metrics_n) must_check;
-void report_space_time_free(struct report *r);
-void report_space_time_text(const struct report *r, struct strbuf *out);
-json_t *report_space_time_json(const struct report *r);
-
-/** Sets what metrics say at the checkpoints of r->space_times. */
-struct err *report_checkpoints_build(struct store *store, struct report *r, const struct metric *metrics,
-				     size_t metrics_n) must_check;
-
-/** Sets r->localities; comes after r->space_times. */
-struct err *report_locality_build(struct store *store, struct report *r) must_check;
-void report_locality_text(const struct report *r, struct strbuf *out);
-json_t *report_locality_json(const struct report *r);
-
-/** The cell that is as this one but has the workload "bare"; NULL when there is none. */
-const struct cell *report_find_bare(const struct report *r, const struct cell *cell);
-
-/** Sets "cell" as the other parts of the JSON name it, and with it what a reader picks cells by. */
-void report_set_cell(json_t *object, const struct cell *cell);
-
-/** KiB as MiB. */
-void report_set_mib(json_t *object, const char *key, double kib);
-
-/** Adds to r->gaps what is missing of a cell. */
-void report_find_gaps(struct report *r, const struct cell *cell, const struct probe_record *probes, size_t n);
-
-/** Puts the comma separated names into the comma separated *flags (owned), each once. */
-void report_add_flags(char **flags, const char *names);
-
-/* One value of a row, as CSV and JSON show it. */
-struct report_field {
-	const char *name;
-	const char *text; /**< NULL: a number */
-	double number;    /**< NAN: not known */
-	int decimals;
-};
-
-#define REPORT_FIELDS 26
-
-/** All values of a row in the order of the CSV's columns. Texts live as long as the report. */
-void report_row_fields(const struct report_row *row, struct report_field fields[REPORT_FIELDS]);
-
-/** The report in one form, appended to out. */
+/** The report in one form, appended to out. The CSV has rows only. */
 void report_text(const struct report *r, struct strbuf *out);
-
-/** Its part on Z*(X); nothing when there is no curve. */
-void report_curves_text(const struct report *r, struct strbuf *out);
-
-/** Its part on known-answer loads; nothing when there are none. */
-void report_known_text(const struct report *r, struct strbuf *out);
-bool report_has_known(const struct report *r);
 void report_csv(const struct report *r, struct strbuf *out);
 void report_json(const struct report *r, struct strbuf *out);
 

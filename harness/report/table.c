@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
+#include "harness/report/report-parts.h"
 
 /* The number with its sign; "" when it is not known. */
 static const char *signed_number(char buf[40], double v, const char *sign)
@@ -53,7 +53,13 @@ void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib
 	table_range(out, width, lo_kib / 1024, hi_kib / 1024, "");
 }
 
-void table_cell(struct strbuf *out, int width, const struct cell *cell, const struct cell *cells, size_t n)
+void table_name(struct strbuf *out, const struct report *r, const struct cell *cell)
+{
+	format_cell(out, cell);
+	format_varying(out, cell, r->cells, r->cells_n);
+}
+
+void table_cell(struct strbuf *out, int width, const struct report *r, const struct cell *cell)
 {
 	struct known_spec known;
 	size_t start;
@@ -65,7 +71,7 @@ void table_cell(struct strbuf *out, int width, const struct cell *cell, const st
 			    cell_str(cell, "size"));
 	else
 		format_cell(out, cell);
-	format_varying(out, cell, cells, n);
+	format_varying(out, cell, r->cells, r->cells_n);
 	if (out->len - start > (size_t)width) {
 		strbuf_adds(out, "\n  ");
 		start = out->len;

@@ -4,6 +4,7 @@
 
 #include "harness/base/strbuf.h"
 #include "harness/cell/record.h"
+#include "harness/report/report.h"
 
 /*
  * Columns of tables for a person. All numbers have one decimal: a tenth of a MiB, or of a percent, is finer
@@ -27,8 +28,11 @@ void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib
 /** The width of a column of cells that leaves room for nine of numbers. */
 #define TABLE_LABEL 18
 
+/** The cell, with what distinguishes it from the others of the report. */
+void table_name(struct strbuf *out, const struct report *r, const struct cell *cell);
+
 /** The cell, after two blanks and in width columns; on a line of its own when it is longer. */
-void table_cell(struct strbuf *out, int width, const struct cell *cell, const struct cell *cells, size_t n);
+void table_cell(struct strbuf *out, int width, const struct report *r, const struct cell *cell);
 
 /** The end of a line: flags, or nothing, and no blanks. */
 void table_end_line(struct strbuf *out, const char *flags);

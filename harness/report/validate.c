@@ -9,9 +9,9 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
+#include "harness/report/members.h"
 #include "harness/report/table.h"
 
 /* How far Y is from the interval of Z, in KiB; 0 inside, NAN when one of them is not known. */
@@ -56,17 +56,17 @@ struct score {
 };
 
 /* A report's rows go cell by cell, each with all metrics in their order. */
-static struct score score_of(const struct report *r, size_t metric, size_t metrics_n, double margin_pct)
+static struct score score_of(const struct report *r, size_t metric)
 {
 	struct score s = { 0 };
 
-	for (size_t i = metric; i < r->rows_n; i += metrics_n) {
+	for (size_t i = metric; i < r->rows_n; i += r->metrics_n) {
 		const struct report_row *row = &r->rows[i];
 
 		if (!is_judged(row) || !isfinite(row->y_kib))
 			continue;
 		s.valued++;
-		s.within += is_within(row, margin_pct);
+		s.within += is_within(row, r->margin_pct);
 		s.worst_pct = fmax(s.worst_pct, distance_pct(row));
 	}
 	return s;
@@ -83,15 +83,15 @@ static bool is_better(const struct score *a, const struct score *b)
 }
 
 /* The best of the metrics before the last; metrics_n - 1 when none has a value. */
-static size_t find_best(const struct report *r, size_t metrics_n, double margin_pct, struct score *ret)
+static size_t find_best(const struct report *r, struct score *ret)
 {
-	size_t best = metrics_n - 1;
+	size_t best = r->metrics_n - 1;
 	struct score best_score = { 0 };
 
-	for (size_t i = 0; i + 1 < metrics_n; i++) {
-		struct score s = score_of(r, i, metrics_n, margin_pct);
+	for (size_t i = 0; i + 1 < r->metrics_n; i++) {
+		struct score s = score_of(r, i);
 
-		if (!s.valued || (best < metrics_n - 1 && !is_better(&s, &best_score)))
+		if (!s.valued || (best < r->metrics_n - 1 && !is_better(&s, &best_score)))
 			continue;
 		best = i;
 		best_score = s;
@@ -143,22 +143,22 @@ static enum agreement_verdict verdict_of(const struct validation *v)
 	return v->known ? AGREEMENT_VALIDATED : AGREEMENT_UNDECIDED;
 }
 
-void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n,
-		    struct validation *ret)
+void validate_judge(const struct report *r, struct validation *ret)
 {
+	size_t last = r->metrics_n - 1;
 	struct score score;
-	size_t best = find_best(r, metrics_n, r->margin_pct, &score);
+	size_t best = find_best(r, &score);
 	struct validation v = {
-		.metric = &metrics[metrics_n - 1],
-		.best = best < metrics_n - 1 ? &metrics[best] : NULL,
+		.metric = &r->metrics[last],
+		.best = best < last ? &r->metrics[best] : NULL,
 		.best_within = score.within,
 		.margin_pct = r->margin_pct,
 		.cells = xcalloc(r->cells_n, sizeof(*v.cells)),
 	};
 
-	for (size_t i = 0; i + metrics_n <= r->rows_n; i += metrics_n)
-		if (is_judged(&r->rows[i + metrics_n - 1]))
-			judge_cell(&v, &r->rows[i + metrics_n - 1], v.best ? &r->rows[i + best] : NULL);
+	for (size_t i = 0; i < r->rows_n; i += r->metrics_n)
+		if (is_judged(&r->rows[i + last]))
+			judge_cell(&v, &r->rows[i + last], v.best ? &r->rows[i + best] : NULL);
 	if (v.cells_n)
 		qsort(v.cells, v.cells_n, sizeof(*v.cells), by_distance);
 	for (size_t i = 0; i < r->agreements_n; i++)
@@ -195,8 +195,7 @@ static void add_cell(struct strbuf *out, const struct report *r, const struct va
 	if (cell->best)
 		table_mib(out, 10, cell->best->y_kib);
 	strbuf_adds(out, "  ");
-	format_cell(out, row->cell);
-	format_varying(out, row->cell, r->cells, r->cells_n);
+	table_name(out, r, row->cell);
 	if (*row->flags) {
 		strbuf_adds(out, " (");
 		format_clean(out, row->flags);
@@ -274,29 +273,22 @@ void validate_text(const struct report *r, const struct validation *v, struct st
 	add_verdict(out, v);
 }
 
-static json_t *mib(double kib)
-{
-	return format_json_fixed(kib / 1024, 3);
-}
-
 static json_t *cell_json(const struct validate_cell *cell)
 {
 	const struct report_row *row = cell->row;
 	json_t *o = json_object();
-	char id[13] = "";
 
-	memcpy(id, row->cell->key, 12);
-	json_object_set_new(o, "cell", json_string(id));
+	json_object_set_new(o, "cell", members_cell_id(row->cell));
 	json_object_set_new(o, "identity", json_incref(row->cell->identity));
 	json_object_set_new(o, "state", json_string(state_names[cell->state]));
-	json_object_set_new(o, "y_mib", mib(row->y_kib));
-	json_object_set_new(o, "z_mib", mib(row->z_kib));
-	json_object_set_new(o, "z_lo_mib", mib(row->z_lo_kib));
-	json_object_set_new(o, "z_hi_mib", mib(row->z_hi_kib));
-	json_object_set_new(o, "diff_mib", mib(row->diff_kib));
+	members_set_mib(o, "y_mib", row->y_kib);
+	members_set_mib(o, "z_mib", row->z_kib);
+	members_set_mib(o, "z_lo_mib", row->z_lo_kib);
+	members_set_mib(o, "z_hi_mib", row->z_hi_kib);
+	members_set_mib(o, "diff_mib", row->diff_kib);
 	json_object_set_new(o, "diff_pct", format_json_fixed(row->diff_pct, 2));
 	json_object_set_new(o, "distance_pct", format_json_fixed(cell->distance_pct, 2));
-	json_object_set_new(o, "best_y_mib", cell->best ? mib(cell->best->y_kib) : json_null());
+	members_set_mib(o, "best_y_mib", cell->best ? cell->best->y_kib : (double)NAN);
 	json_object_set_new(o, "n", json_integer(row->n));
 	json_object_set_new(o, "flags", format_json_string(row->flags));
 	return o;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "harness/base/strbuf.h"
-#include "harness/report/report.h"
+#include "harness/report/report-parts.h"
 
 /*
  * Does one metric predict swapping? Z is what swapping says: Z* where a load grew until the guest swapped,
@@ -46,11 +46,10 @@ struct validation {
 };
 
 /**
- * Judges metrics[metrics_n - 1] by a report over these metrics, and with its margin; both outlive the result.
- * The others are candidates for the best.
+ * Judges the last metric of a report by it, and with its margin; the report outlives the result. The other
+ * metrics are candidates for the best.
  */
-void validate_judge(const struct report *r, const struct metric *metrics, size_t metrics_n,
-		    struct validation *ret);
+void validate_judge(const struct report *r, struct validation *ret);
 void validation_deinit(struct validation *v);
 
 /** The verdict with its table, appended to out. */

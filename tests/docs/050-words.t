@@ -4,8 +4,9 @@
 . tests/docs/lib.sh
 
 {
-	quoted '(?:probe_flag|report_add_flags)\([^;]*;' harness/*/*.c
-	quoted 'char \*flags_of\(.*?\n\}' harness/report/report-threshold.c
+	quoted '(?:probe_flag|flags_add)\([^;]*;' harness/*/*.c
+	quoted '\bflags = [^;]*;' harness/report/report-z.c
+	quoted 'char \*flags_of\(.*?\n\}' harness/report/report-z.c
 } | grep -xE '[a-z-]+' > "$dir/code"
 pod_items swapcal.1.pod Flags > "$dir/man"
 same "$dir/man" "$dir/code" 'the flags'
@@ -18,15 +19,15 @@ quoted 'probe_phase_names\[\w*\] = \{.*?\n\}' harness/cell/record.c > "$dir/code
 pod_items swapcal.1.pod PHASES > "$dir/man"
 same "$dir/man" "$dir/code" 'the phases'
 
-perl -0777 -ne 'print "$1\n" while /add_gap\(r, cell, [^",;]*, "([a-z-]+)"/g' harness/report/report-threshold.c | sort -u |
+perl -0777 -ne 'print "$1\n" while /add_gap\(r, cell, [^",;]*, "([a-z-]+)"/g' harness/report/report-gaps.c | sort -u |
 	grep -vxFf "$dir/outcomes" > "$dir/code"
 pod_items swapcal.1.pod 'Not measured' > "$dir/man"
 same "$dir/man" "$dir/code" 'what is not measured'
 
 perl -0777 -ne '
-	exit unless /report_field all\[REPORT_FIELDS\] = \{(.*?)\n\t\};/s;
+	exit unless /struct field all\[FIELDS\] = \{(.*?)\n\t\};/s;
 	my $list = $1;
-	print "$1\n" while $list =~ /_(?:field|text|number)\((?:c, )?"(\w+)"/g' harness/report/report-csv.c > "$dir/code"
+	print "$1\n" while $list =~ /_(?:field|text|number)\((?:c, )?"(\w+)"/g' harness/report/report-rows.c > "$dir/code"
 pod_section swapcal.1.pod REPORTS | grep -E '^ [a-z_0-9,]+$' | tr -d ' \n' | tr , '\n' > "$dir/man"
 echo >> "$dir/man"
 same "$dir/man" "$dir/code" 'the columns of the CSV'

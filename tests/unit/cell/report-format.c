@@ -4,7 +4,7 @@
 
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/report/report.h"
+#include "harness/cell/flags.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
@@ -81,12 +81,13 @@ static void test_flags(void)
 {
 	char *flags = xstrdup("");
 
-	report_add_flags(&flags, "");
+	flags_add(&flags, "");
 	is_str(flags, "", "nothing added to nothing");
-	report_add_flags(&flags, "icount,lost-samples");
-	report_add_flags(&flags, "lost,icount,,lost");
+	flags_add(&flags, "icount,lost-samples");
+	flags_add(&flags, "lost,icount,,lost");
 	is_str(flags, "icount,lost-samples,lost",
 	       "each flag is there once, and a part of a name is another name");
+	ok(flags_have(flags, "lost") && !flags_have(flags, "samples"), "and is looked for as a whole");
 	free(flags);
 }
 

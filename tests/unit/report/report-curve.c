@@ -7,7 +7,7 @@
 
 #include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
-#include "harness/report/report.h"
+#include "harness/report/report-parts.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 

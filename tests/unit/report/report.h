@@ -5,9 +5,8 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell.h"
-#include "harness/report/report.h"
+#include "harness/report/report-parts.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
@@ -38,7 +37,7 @@ __attribute__((unused)) static struct report *finish(struct store *store, int64_
 	store_close(store);
 	must(store_open(path, STORE_READ, &store));
 	must(report_build(store, metrics, 2, NAN, &r));
-	must(report_add_costs(r, store, metrics, 2));
+	must(report_add_costs(r, store));
 	store_close(store);
 	return r;
 }

@@ -75,6 +75,8 @@ static void make_report(void)
 	}
 	report.thresholds = thresholds;
 	report.thresholds_n = 2;
+	report.metrics = metrics;
+	report.metrics_n = METRICS;
 	report.cells = cells;
 	report.cells_n = CELLS;
 	report.rows = rows;
@@ -89,8 +91,8 @@ static struct validation judge(double margin_pct)
 	report.agreements = NULL;
 	report.agreements_n = 0;
 	report.margin_pct = margin_pct;
-	report_agree(&report, METRICS);
-	validate_judge(&report, metrics, METRICS, &v);
+	report_agree(&report);
+	validate_judge(&report, &v);
 	return v;
 }
 

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_REPORT_PARTS_H
+#define SWAPCAL_REPORT_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calibrate/evidence/checkpoints.h"
+#include "calibrate/evidence/footprint.h"
+#include "calibrate/evidence/locality.h"
+#include "calibrate/evidence/reclaim.h"
+#include "calibrate/stats/agreement.h"
+#include "calibrate/stats/curve.h"
+#include "calibrate/stats/search.h"
+#include "calibrate/stats/threshold.h"
+#include "harness/base/err.h"
+#include "harness/base/strbuf.h"
+#include "harness/cell/record.h"
+#include "harness/query/metric.h"
+#include "harness/report/report.h"
+#include "harness/store/store.h"
+
+/*
+ * What a report consists of, and what its parts do for each other: each computes its piece of struct report,
+ * and writes it as text and as JSON. Values that are not known are NAN. Sizes are KiB here and MiB in what
+ * people read.
+ */
+
+/** What is known of one replicate of a cell. */
+struct report_replicate {
+	unsigned probes, answers;
+	struct search_next search; /**< of method threshold or ram, unless there are no probes */
+};
+
+/** The probes of a cell, which all parts share. */
+struct report_probes {
+	struct probe_record *v; /**< in the order they were made; without console, output and command line */
+	size_t n;
+	size_t first; /**< number of the first among all probes of the report */
+	/**
+	 * Of each probe: does it say something about Y? Of a threshold cell, the control, only the fixed ones
+	 * do: a ramp asks for far more than it has written at onset, and its vsz would tell where the search
+	 * ends, not the load. Of a ram cell that of the smallest guest of its replicate that did not swap.
+	 */
+	bool *has_y;
+	struct report_replicate *replicates;
+	bool is_search;                  /**< its method is threshold or ram */
+	struct search_estimate estimate; /**< by the answers to all searches together */
+	bool is_beyond; /**< every guest swapped that a search for one asked: it is larger than the largest */
+	double mem_total_kib, mem_available0_kib; /**< means over the probes that came as far as to tell */
+};
+
+/** Where a probe is. */
+struct report_place {
+	int64_t probe_id;
+	size_t number; /**< among all probes of the report */
+};
+
+/** Seed of every bootstrap of a report: the same file gives the same report. */
+#define REPORT_SEED 1
+
+/** What n values span. */
+struct report_span {
+	double mean_kib, lo_kib, hi_kib;
+	unsigned n;
+};
+
+/** Z* of one guest, from the searches of its threshold cell. */
+struct report_threshold {
+	const struct cell *cell;
+	double mem_total_kib, mem_available0_kib; /**< means over the cell's probes */
+	double z_kib;                             /**< from all answers of all searches */
+	double z_lo_kib, z_hi_kib; /**< 95 % interval of z_kib; without a z_kib, the one side of the bracket
+				      that is known */
+	unsigned n;                /**< searches with both sides of a bracket */
+	struct search_estimate estimate; /**< all there is to z_kib, with bracket, spread, contradictions */
+	struct threshold_check check;    /**< second opinions; only where there is a z_kib */
+	struct report_span ramp;         /**< the ballast at onset of the searches' ramps */
+	struct threshold_ramps ramps;    /**< and what they differ by */
+	unsigned answers, lost;          /**< probes that answered, and that did not */
+	char *flags;
+};
+
+/** One metric in one cell. */
+struct report_row {
+	const struct cell *cell;
+	const struct report_threshold *threshold; /**< NULL when the file has none for this cell */
+	const char *metric;
+	double x_mib; /**< of the guest; of method ram, which searches for it, what was found */
+	double mem_total_kib, mem_available0_kib;
+	/**
+	 * Mean, smallest and largest of n values; of a population y_lo is the smallest with one process less,
+	 * with which the guest did not swap yet
+	 */
+	double y_kib, y_lo_kib, y_hi_kib;
+	double *values_kib; /**< these values, one a probe */
+	unsigned n;
+	/** What Y is compared with: Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
+	double z_kib, z_lo_kib, z_hi_kib;
+	double z_resolution_kib;   /**< a Zeq below this is as good as nothing; 0 for Z* */
+	double diff_kib, diff_pct; /**< Y - z; percent of z */
+	double expected_kib;       /**< what the metric must say of a known-answer load; else NAN */
+	bool is_best;              /**< no metric of this cell is nearer to Z* */
+	char *flags;               /**< comma separated names of doubts, "" when none */
+};
+
+/** What the Y of a cell are compared with. */
+struct report_z {
+	double x_mib;               /**< of the guest; of method ram, which searches for it, what was found */
+	double kib, lo_kib, hi_kib; /**< Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
+	double resolution_kib;      /**< a Zeq below this is as good as nothing; 0 for Z* */
+	const char *flags;          /**< borrowed */
+};
+
+/** Something that was asked for and has no value, or a probe that was lost on the way. */
+struct report_gap {
+	const struct cell *cell;
+	int64_t probe_id; /**< 0 when it is no single probe */
+	unsigned replicate;
+	const char *what; /**< an outcome, or: not-started, unfinished, no-threshold, unstable */
+	char *reason;
+};
+
+/** One metric over all workloads that have a Z, in percent of Z: see calibrate/stats/agreement.h. */
+struct report_agreement {
+	const char *metric;
+	struct agreement agreement;
+	/**
+	 * The largest error that is likely, in percent: of its limits of agreement the one further from 0. Of
+	 * a single cell, for which there are no limits, its error. NAN without a value.
+	 */
+	double error_pct;
+	size_t no_value; /**< cells in which it has none */
+};
+
+/** Z* of a guest of some X, as a curve has it. */
+struct report_prediction {
+	unsigned x_mib;
+	struct curve_prediction at;
+	bool is_extrapolated; /**< outside of the X that were measured */
+};
+
+/** Z*(X) of guests that differ in X only, of which there are at least two. */
+struct report_curve {
+	const struct report_threshold **points; /**< smallest X first */
+	size_t n;
+	struct curve fit;
+	struct report_prediction *predictions; /**< see report_predict() */
+	size_t predictions_n;
+};
+
+/** Which way reclaim went in one cell, see report-reclaim.c. */
+struct report_reclaim {
+	const struct cell *cell;
+	struct reclaim mean; /**< of n probes */
+	unsigned n;
+	bool is_other_way; /**< than with the ballast of its guest */
+};
+
+/** What one metric says of a workload beside its Y. */
+struct report_over_time {
+	const char *name;
+	struct footprint_values at_checkpoints; /**< means over n probes that have checkpoints on the way */
+	double over_bare_kib;                   /**< Y less that of the workload "bare" */
+};
+
+/** What a workload costs over its life, see report-space-time.c; means over n probes. NAN: not known. */
+struct report_space_time {
+	const struct cell *cell;
+	unsigned n;
+	double max_kib, mean_kib;         /**< memory.current of the load, from start to the end of its way */
+	double cpu_ms, wall_ms;           /**< in the guest, until then */
+	double full_cpu_ms, full_wall_ms; /**< and until it was complete */
+	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
+	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
+	struct report_over_time *metrics; /**< in the order of the rows */
+	size_t metrics_n;
+};
+
+/** What of an interpreter's binary is touched in one cell, see report-locality.c. */
+struct report_locality {
+	const struct cell *cell;
+	struct locality mean; /**< of n processes, of all probes */
+	unsigned n;
+	bool is_onset; /**< of that moment, at which reclaim has taken some; else of the load at rest */
+};
+
+struct report {
+	char *plan_name;              /**< of the latest run; "" when there was none */
+	char *run_status;             /**< see store_last_run() */
+	const struct metric *metrics; /**< borrowed */
+	size_t metrics_n;
+	struct cell *cells;
+	size_t cells_n;
+	struct report_probes *probes; /**< of each cell */
+	struct report_place *places;  /**< of all probes, by id */
+	size_t probes_n;
+	struct report_threshold *thresholds;
+	size_t thresholds_n;
+	struct report_curve *curves; /**< in the order of their first thresholds */
+	size_t curves_n;
+	struct report_row *rows; /**< by cell, then metric */
+	size_t rows_n;
+	double margin_pct;                   /**< of the verdicts */
+	struct report_agreement *agreements; /**< of each metric, best first; none when no workload has a Z */
+	size_t agreements_n;
+	/**
+	 * The best one was picked by the data that it is then judged by: the confidence that makes up for it,
+	 * and what is left of its agreement.
+	 */
+	double picked_confidence;
+	double picked_share; /**< of resampled sets of cells in which it comes first; NAN for fewer than 2
+				cells */
+	struct agreement picked;
+	struct report_reclaim *reclaims; /**< of cells with probes that came to an onset */
+	size_t reclaims_n;
+	struct report_space_time *space_times; /**< of workloads */
+	size_t space_times_n;
+	struct report_locality *localities; /**< of workloads whose processes tell */
+	size_t localities_n;
+	struct report_gap *gaps;
+	size_t gaps_n, gaps_cap;
+};
+
+/** Reads the probes of all cells, once, and what searches make of them. */
+struct err *report_probes_read(struct store *store, struct report *r) must_check;
+void report_probes_free(struct report *r);
+
+/** The number of a probe among all of the report's; false when it is none of them. */
+bool report_probe_number(const struct report *r, int64_t probe_id, size_t *ret);
+
+/** Sets r->thresholds from the probes. */
+void report_thresholds_compute(struct report *r);
+void report_thresholds_text(const struct report *r, struct strbuf *out);
+json_t *report_thresholds_json(const struct report *r);
+
+/** The threshold of the cell's guest; NULL when the file has none. */
+const struct report_threshold *report_find_threshold(const struct report *r, const struct cell *cell);
+
+/** By how much the ballast grows between two looks at it, in KiB. */
+double report_ramp_step_kib(const struct cell *cell);
+
+/** What the Y of a cell are compared with; comes after the curves. */
+struct report_z report_z_compute(const struct report *r, const struct cell *cell);
+
+/** Sets r->rows from the probes, the thresholds and the curves, but for expected_kib. */
+struct err *report_rows_build(struct store *store, struct report *r) must_check;
+void report_rows_text(const struct report *r, struct strbuf *out);
+json_t *report_rows_json(const struct report *r);
+
+/** The rows of a cell, one a metric. */
+struct report_row *report_rows_of(const struct report *r, const struct cell *cell);
+
+/** Is the row's Y compared with a Z that a load of unknown size came to: no ballast, and no known answer? */
+bool report_is_compared(const struct report_row *row);
+
+/** Sets r->gaps from the probes. */
+void report_gaps_find(struct report *r);
+void report_gaps_text(const struct report *r, struct strbuf *out);
+json_t *report_gaps_json(const struct report *r);
+
+/**
+ * Sets the curves from the thresholds. Those whose flags say that a search is open, or found no threshold,
+ * take no part.
+ */
+void report_curves_compute(struct report *r);
+void report_curves_free(struct report *r);
+void report_curves_text(const struct report *r, struct strbuf *out);
+json_t *report_curves_json(const struct report *r);
+
+/** Sets the agreements from the rows. */
+void report_agree(struct report *r);
+
+/** What the ranking, its verdicts and its warnings say; nothing when there is none. */
+void report_agreement_text(const struct report *r, struct strbuf *out);
+
+/** Of an undecided one: what would decide it, without a line end. */
+void report_undecided_text(const struct agreement *a, struct strbuf *out);
+
+/** One of them as JSON: a new reference. */
+json_t *report_agreement_json(const struct report_agreement *a);
+json_t *report_agreements_json(const struct report *r);
+
+/** The best metric, judged by the confidence that makes up for having been picked; null without any. */
+json_t *report_picked_json(const struct report *r);
+
+/** Sets expected_kib of every row of known-answer cells. */
+struct err *report_known_expect(struct report *r) must_check;
+bool report_has_known(const struct report *r);
+void report_known_text(const struct report *r, struct strbuf *out);
+
+/** Sets r->reclaims, and flags rows by it: comes after them. */
+struct err *report_reclaim_build(struct store *store, struct report *r) must_check;
+void report_reclaim_text(const struct report *r, struct strbuf *out);
+json_t *report_reclaim_json(const struct report *r);
+
+/** Sets r->space_times; comes after the rows. */
+struct err *report_space_time_build(struct store *store, struct report *r) must_check;
+void report_space_time_free(struct report *r);
+void report_space_time_text(const struct report *r, struct strbuf *out);
+json_t *report_space_time_json(const struct report *r);
+
+/** The cell that is as this one but has the workload "bare"; NULL when there is none. */
+const struct cell *report_find_bare(const struct report *r, const struct cell *cell);
+
+/** Sets r->localities; comes after r->space_times. */
+struct err *report_locality_build(struct store *store, struct report *r) must_check;
+void report_locality_text(const struct report *r, struct strbuf *out);
+json_t *report_locality_json(const struct report *r);
+
+#endif
