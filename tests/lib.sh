@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For tests written in shell: TAP and a directory of the test's own. A test is run from the top of the source tree.
 
+# What a user may have set is not what is tested.
+export LC_ALL=C.UTF-8 TZ=UTC
+unset COLUMNS CDPATH PYTHONPATH PYTHONHASHSEED LIBVIRT_DEFAULT_URI SWAPCAL_DATADIR
+umask 022
+
+# Seconds after which a command hangs, whatever the host: a busy one is slow, and no test is about that.
+hangs_s=1200
+
 count=0
 failed=0
 dir=$(mktemp -d) || exit 1
@@ -27,6 +35,14 @@ is() {
 	[ "$1" = "$2" ]
 	ok $? "$3"
 	[ "$1" = "$2" ] || printf '# got:  %s\n# want: %s\n' "$1" "$2"
+}
+
+# within VALUE LOW HIGH TEXT: numbers, may have decimals
+within() {
+	awk -v v="$1" -v l="$2" -v h="$3" 'BEGIN { exit !(v != "" && v == v + 0 && v >= l && v <= h) }'
+	found=$?
+	ok $found "$4"
+	[ $found -eq 0 ] || echo "# $1 is not in [$2, $3]"
 }
 
 # same GOT WANT TEXT: two files of words, one a line, in any order, have the same words, and any at all
@@ -56,6 +72,17 @@ succeeds() {
 	ok $status "$text"
 	[ $status -eq 0 ] || explain "$dir/succeeds.out"
 	return $status
+}
+
+# wait_until SECONDS COMMAND...: asks again until the command succeeds; fails when time is up
+wait_until() {
+	tries=$(($1 * 10))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
 }
 
 # done_testing: the end of a test

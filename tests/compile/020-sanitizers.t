@@ -21,7 +21,7 @@ grep -q 'detected memory leaks' "$dir/leak.out" || leaks=0
 
 if succeeds 'everything is compiled' everything compile-sanitizers CC=gcc CFLAGS="$sanitize"; then
 	ASAN_OPTIONS=detect_leaks=$leaks:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
-		prove --exec 'timeout 120' $(ls build/compile-sanitizers/tests/sim/*.t build/compile-sanitizers/tests/unit/*/*.t | grep -v sim/designs) > "$dir/prove" 2>&1
+		prove --exec "timeout $hangs_s" $(ls build/compile-sanitizers/tests/sim/*.t build/compile-sanitizers/tests/unit/*/*.t | grep -v sim/designs) > "$dir/prove" 2>&1
 	passed=$?
 	ok $passed 'every unit test and simulation passes'
 	[ $passed -eq 0 ] || tail -n 100 "$dir/prove" | sed 's/^/# /'

@@ -48,7 +48,7 @@ is $? 0 'processes that are left behind do not hold us up'
 kill "$(cat "$dir/left")"
 is $? 0 'and go on'
 
-PYTHONPATH=guest/workloads timeout 60 ./swapcal measure --format json --output "$dir/json" -- $python -c '
+PYTHONPATH=guest/workloads timeout $hangs_s ./swapcal measure --format json --output "$dir/json" -- $python -c '
 from swapcal_checkpoint import checkpoint
 x = bytearray(60 << 20)
 del x
@@ -71,7 +71,7 @@ within "$1" 20480 40000 'what was there before and after them does not count'
 # 20 MiB and the one page that the allocator adds; the interpreter itself touches some more while it goes on.
 within "$2" 20480 20992 'the average is their mean'
 
-timeout 60 ./swapcal measure --output "$dir/text" -- $python -c '
+timeout $hangs_s ./swapcal measure --output "$dir/text" -- $python -c '
 import os
 fd = int(os.environ["SWAPCAL_CHECKPOINT_FD"])
 os.write(fd, b"checkpoint " + 209 * b"x" + b"\n" + b"checkpoint end\n")

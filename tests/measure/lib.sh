@@ -7,20 +7,12 @@ python=/usr/bin/python3
 
 # measure ARGUMENT...: the CSV in $dir/csv, notes in $dir/err
 measure() {
-	timeout 60 ./swapcal measure --format csv --output "$dir/csv" "$@" 2> "$dir/err"
+	timeout $hangs_s ./swapcal measure --format csv --output "$dir/csv" "$@" 2> "$dir/err"
 }
 
 # column METRIC NUMBER: of $dir/csv
 column() {
 	awk -F, -v metric="$1" -v n="$2" '$1 == metric { print $n }' "$dir/csv"
-}
-
-# within VALUE LOW HIGH TEXT: numbers, may have decimals
-within() {
-	awk -v v="$1" -v l="$2" -v h="$3" 'BEGIN { exit !(v != "" && v + 0 >= l && v + 0 <= h) }'
-	found=$?
-	ok $found "$4"
-	[ $found -eq 0 ] || echo "# $1 is not in [$2, $3]"
 }
 
 # calc EXPRESSION: its value, with one decimal as in the CSV
@@ -58,10 +50,7 @@ has_frames() {
 		od -An -N8 /proc/kpageflags > "$dir/frames" 2>&1
 }
 
-# wait_for FILE: until something stands in it, at most 10 s
+# wait_for FILE: until something stands in it
 wait_for() {
-	for _ in $(seq 100); do
-		[ -s "$1" ] && return
-		sleep 0.1
-	done
+	wait_until $hangs_s test -s "$1"
 }

@@ -12,28 +12,9 @@ has() {
 	[ $found -eq 0 ] || { echo "# no line of $1 matches: $2"; sed 's/^/# /' "$1" | tail -n 30; }
 }
 
-# within VALUE LOW HIGH TEXT: numbers, may have decimals
-within() {
-	awk -v v="$1" -v l="$2" -v h="$3" 'BEGIN { exit !(v != "" && v >= l && v <= h) }'
-	found=$?
-	ok $found "$4"
-	[ $found -eq 0 ] || echo "# $1 is not in [$2, $3]"
-}
-
 # guests NAME: how many QEMU processes there are of guests whose name begins with swapcal-NAME; others may run guests of theirs
 guests() {
 	pgrep -fc "qemu-system.*guest=swapcal-$1"
-}
-
-# wait_until SECONDS COMMAND...: asks again until the command succeeds; fails when time is up
-wait_until() {
-	tries=$(($1 * 10))
-	shift
-	until "$@" > /dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.1
-	done
 }
 
 # build_image [NAME]: the image that most tests need, or another; nothing to do when the cache has it

@@ -14,14 +14,6 @@ dirty() {
 	of "$4" full
 }
 
-# within VALUE LOW HIGH TEXT
-within() {
-	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]
-	in=$?
-	ok $in "$4"
-	[ $in -eq 0 ] || echo "# $1 is not in [$2, $3]"
-}
-
 for name in $(scripts); do
 	case $name in
 	# Of a size of their own; Python 2 only; and an application of which no more is promised than that it grows.

@@ -5,6 +5,9 @@
 # A .pyc beside the workloads would become part of an image.
 export PYTHONDONTWRITEBYTECODE=1
 
+# PyPy takes the size of its nursery from the processor's cache: with a large one a small load never needs a collection.
+export PYPY_GC_NURSERY=1M
+
 # Debian's, not one that comes first in PATH: it is the one with sympy and lxml.
 python=/usr/bin/python3
 workloads=guest/workloads
