@@ -19,7 +19,7 @@
 struct guest_config {
 	const char *name;  /**< unique on the host: swapcal-<campaign>-<process>-<probe> */
 	const char *accel; /**< "kvm" or "tcg" */
-	bool icount;       /**< instruction-counted clock: bit-identical lives, TCG only */
+	bool icount;       /**< instruction-counted clock, nothing random: TCG only */
 	unsigned ram_mib;
 	unsigned swap_mib;
 	unsigned scratch_mib; /**< room on a writable file system at PROTO_SCRATCH_DIR; 0: there is none */
