@@ -101,15 +101,3 @@ struct err *blob_reader_read(struct blob_reader *r, const void *data, size_t len
 	*ret_len = n;
 	return NULL;
 }
-
-struct err *blob_decompress(const void *data, size_t len, size_t max_bytes, struct strbuf *sb)
-{
-	cleanup(cleanup_blob_reader_) struct blob_reader *r = blob_reader_create();
-	const char *content = NULL;
-	size_t n = 0;
-	struct err *e = blob_reader_read(r, data, len, max_bytes, &content, &n);
-
-	if (!e)
-		strbuf_add(sb, content, n);
-	return e;
-}

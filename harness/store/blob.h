@@ -15,13 +15,6 @@
 /** Appends the compressed form of len bytes to sb. */
 struct err *blob_compress(const void *data, size_t len, struct strbuf *sb) must_check;
 
-/**
- * Appends the content of a blob to sb. The blob may come from anywhere: fails when it is no single whole
- * frame with a known content size and an intact checksum, or when it would grow to more than max_bytes (which
- * is known before memory is taken).
- */
-struct err *blob_decompress(const void *data, size_t len, size_t max_bytes, struct strbuf *sb) must_check;
-
 /** Decompresses many blobs, one after the other, in the same memory. */
 struct blob_reader;
 
@@ -29,7 +22,11 @@ struct blob_reader *blob_reader_create(void);
 void blob_reader_destroy(struct blob_reader *r);
 DEFINE_CLEANUP(cleanup_blob_reader, struct blob_reader *, blob_reader_destroy)
 
-/** As blob_decompress(). The content is valid until the next call; it is never NULL. */
+/**
+ * The content of a blob, valid until the next call and never NULL. The blob may come from anywhere: fails
+ * when it is no single whole frame with a known content size and an intact checksum, or when it would grow to
+ * more than max_bytes (which is known before memory is taken).
+ */
 struct err *blob_reader_read(struct blob_reader *r, const void *data, size_t len, size_t max_bytes,
 			     const char **ret, size_t *ret_len) must_check;
 

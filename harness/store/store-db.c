@@ -42,6 +42,37 @@ struct err *store_prepare(struct store *store, const char *sql, sqlite3_stmt **r
 	return NULL;
 }
 
+void store_bind(sqlite3_stmt *stmt, int index, const struct store_value *v)
+{
+	if (v->type == SQLITE_INTEGER)
+		sqlite3_bind_int64(stmt, index, v->integer);
+	else if (v->type == SQLITE_FLOAT)
+		sqlite3_bind_double(stmt, index, v->real);
+	else if (v->type == SQLITE_TEXT)
+		sqlite3_bind_text(stmt, index, v->text ? v->text : "", -1, SQLITE_STATIC);
+	else if (v->type == SQLITE_BLOB)
+		sqlite3_bind_blob64(stmt, index, v->blob->data, v->blob->len, SQLITE_STATIC);
+}
+
+struct err *store_ask_values(struct store *store, sqlite3_stmt **ret, const char *sql,
+			     const struct store_value *values, size_t n)
+{
+	struct err *e = store_prepare(store, sql, ret);
+
+	for (size_t i = 0; !e && i < n; i++)
+		store_bind(*ret, (int)i + 1, &values[i]);
+	return e;
+}
+
+struct err *store_change_values(struct store *store, const char *sql, const struct store_value *values,
+				size_t n)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_ask_values(store, &stmt, sql, values, n);
+
+	return e ? e : store_run(store, stmt);
+}
+
 struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row)
 {
 	int rc = sqlite3_step(stmt);
@@ -50,6 +81,15 @@ struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row)
 		return store_error(store);
 	*ret_row = rc == SQLITE_ROW;
 	return NULL;
+}
+
+bool store_next(struct store *store, sqlite3_stmt *stmt, struct err **e)
+{
+	bool row = false;
+
+	if (!*e)
+		*e = store_step(store, stmt, &row);
+	return row;
 }
 
 struct err *store_run(struct store *store, sqlite3_stmt *stmt)
@@ -92,16 +132,6 @@ struct err *store_end_transaction(struct store *store, struct err *e)
 	return e;
 }
 
-void store_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value)
-{
-	sqlite3_bind_int64(stmt, index, value > INT64_MAX ? INT64_MAX : (int64_t)value);
-}
-
-void store_bind_text(sqlite3_stmt *stmt, int index, const char *text)
-{
-	sqlite3_bind_text(stmt, index, text ? text : "", -1, SQLITE_STATIC);
-}
-
 char *store_column_text(sqlite3_stmt *stmt, int column)
 {
 	const unsigned char *text = sqlite3_column_text(stmt, column);
@@ -117,4 +147,32 @@ bool store_column_key(sqlite3_stmt *stmt, int column, char key[65])
 		return false;
 	memcpy(key, text, 65);
 	return true;
+}
+
+struct err *store_read_blob(struct store *store, sqlite3_stmt *stmt, int column, struct blob_reader *r,
+			    const char **ret, size_t *ret_len)
+{
+	const void *data = sqlite3_column_blob(stmt, column);
+	int len = sqlite3_column_bytes(stmt, column);
+	struct err *e = blob_reader_read(r, data, data ? (size_t)len : 0, STORE_BLOB_MAX, ret, ret_len);
+
+	if (!e)
+		return NULL;
+
+	struct err *damaged = store_damaged(store, err_message(e));
+
+	err_free(e);
+	return damaged;
+}
+
+struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column, struct strbuf *sb)
+{
+	cleanup(cleanup_blob_reader_) struct blob_reader *r = blob_reader_create();
+	const char *data;
+	size_t len;
+	struct err *e = store_read_blob(store, stmt, column, r, &data, &len);
+
+	if (!e)
+		strbuf_add(sb, data, len);
+	return e;
 }

@@ -34,22 +34,6 @@ DEFINE_CLEANUP(cleanup_stmt, sqlite3_stmt *, sqlite3_finalize)
 /** Largest piece of evidence or series after decompression: a few thousand times what a guest sends. */
 #define STORE_BLOB_MAX ((size_t)256 << 20)
 
-/** Creates the tables in an empty database. */
-struct err *store_schema_create(struct store *store) must_check;
-
-/**
- * Fails unless the database holds exactly the tables that store_schema_create() makes; *ret_is_empty: holds
- * nothing at all.
- */
-struct err *store_schema_check(struct store *store, bool *ret_is_empty) must_check;
-
-/** Reads the id of a file that is written to, which it gets when it has none. */
-struct err *store_read_id(struct store *store) must_check;
-
-/** Takes the writer's lock, or fails with an error that names its owner. */
-struct err *store_lock(struct store *store) must_check;
-void store_unlock(struct store *store);
-
 /**
  * The error of the last call that failed on this database, with the file's name and, where there is one, a
  * remedy.
@@ -59,12 +43,52 @@ struct err *store_error(struct store *store) must_check;
 /** "results file 'f' is damaged: WHAT; ...": for content that no writer of ours leaves. */
 struct err *store_damaged(struct store *store, const char *what) must_check;
 
+/** What a parameter of a statement becomes. Texts and blobs live until the statement ran. */
+struct store_value {
+	int type; /**< SQLITE_NULL, SQLITE_INTEGER, SQLITE_FLOAT, SQLITE_TEXT or SQLITE_BLOB */
+	union {
+		int64_t integer;
+		double real;
+		const char *text; /**< NULL becomes "" */
+		const struct strbuf *blob;
+	};
+};
+
+/* clang-format off */
+#define STORE_NULL        ((struct store_value){ .type = SQLITE_NULL })
+#define STORE_INT(value)  ((struct store_value){ .type = SQLITE_INTEGER, .integer = (int64_t)(value) })
+#define STORE_REAL(value) ((struct store_value){ .type = SQLITE_FLOAT, .real = (value) })
+#define STORE_TEXT(value) ((struct store_value){ .type = SQLITE_TEXT, .text = (value) })
+#define STORE_BLOB(value) ((struct store_value){ .type = SQLITE_BLOB, .blob = (value) })
+/** A number that is cut to what SQLite can hold. */
+#define STORE_U64(value)  STORE_INT((value) > INT64_MAX ? INT64_MAX : (int64_t)(value))
+/** Values, as an array and its length. */
+#define STORE_VALUES(...) (const struct store_value[]){ __VA_ARGS__ }, \
+			  sizeof((const struct store_value[]){ __VA_ARGS__ }) / sizeof(struct store_value)
+/* clang-format on */
+
 struct err *store_prepare(struct store *store, const char *sql, sqlite3_stmt **ret) must_check;
+
+/** Sets the parameter of that number, from 1. */
+void store_bind(sqlite3_stmt *stmt, int index, const struct store_value *value);
+
+/** A statement with its first parameters set: store_ask(store, &stmt, sql, STORE_INT(1), ...). */
+struct err *store_ask_values(struct store *store, sqlite3_stmt **ret, const char *sql,
+			     const struct store_value *values, size_t n) must_check;
+#define store_ask(store, ret, sql, ...) store_ask_values(store, ret, sql, STORE_VALUES(__VA_ARGS__))
+
+/** Runs a statement that gives no rows: store_change(store, sql, STORE_INT(1), ...). */
+struct err *store_change_values(struct store *store, const char *sql, const struct store_value *values,
+				size_t n) must_check;
+#define store_change(store, sql, ...) store_change_values(store, sql, STORE_VALUES(__VA_ARGS__))
 
 /** One step; *ret_row tells whether there is a row to read. */
 struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row) must_check;
 
-/** Runs a statement that gives no rows, and makes it ready for the next values. */
+/** Goes on to the next row, unless *e is an error already. False at the end and after an error, *e. */
+bool store_next(struct store *store, sqlite3_stmt *stmt, struct err **e);
+
+/** Runs a prepared statement that gives no rows, and makes it ready for the next values. */
 struct err *store_run(struct store *store, sqlite3_stmt *stmt) must_check;
 
 /** Runs SQL without parameters and rows. */
@@ -84,10 +108,6 @@ struct err *store_read_probe(struct store *store, int64_t id, struct probe_recor
 struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
 			       int64_t *ret_id) must_check;
 
-/** Write what hangs off a probe, within its transaction. */
-struct err *store_put_series(struct store *store, int64_t probe_id, const struct probe_record *r) must_check;
-struct err *store_put_snapshot(struct store *store, int64_t probe_id, const struct snapshot *s) must_check;
-
 /** Appends the decompressed content of a blob column to sb; at most STORE_BLOB_MAX bytes. */
 struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column,
 			      struct strbuf *sb) must_check;
@@ -98,12 +118,6 @@ struct err *store_read_blob(struct store *store, sqlite3_stmt *stmt, int column,
 
 /** Ends a transaction begun with "BEGIN IMMEDIATE": commits when e is NULL, else rolls back and returns e. */
 struct err *store_end_transaction(struct store *store, struct err *e) must_check;
-
-/** Binds a number, cut to what SQLite can hold. */
-void store_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);
-
-/** Binds a string that lives until the statement ran; NULL becomes "". */
-void store_bind_text(sqlite3_stmt *stmt, int index, const char *text);
 
 /** A copy of a column's text up to its first NUL, "" for NULL; to be freed. */
 char *store_column_text(sqlite3_stmt *stmt, int column);

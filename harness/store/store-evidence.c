@@ -79,11 +79,8 @@ static struct err *add_baseline(struct fill *f, int64_t probe_id)
 		return NULL;
 	sqlite3_reset(f->baseline);
 	sqlite3_bind_int64(f->baseline, 1, probe_id);
-	for (bool row = true; !e && row;) {
-		e = store_step(f->store, f->baseline, &row);
-		if (!e && row)
-			e = add_baseline_piece(f);
-	}
+	while (store_next(f->store, f->baseline, &e))
+		e = add_baseline_piece(f);
 	return e;
 }
 
@@ -104,7 +101,7 @@ static struct err *begin_snapshot(struct fill *f, int64_t id, int64_t probe_id, 
 }
 
 /* One row of: snapshot id, probe id, name, then of the piece: pid, name, len, error, data. */
-static struct err *add_piece(struct fill *f, sqlite3_stmt *row)
+static struct err *fill_piece(struct fill *f, sqlite3_stmt *row)
 {
 	int64_t id = sqlite3_column_int64(row, 0);
 	const char *name, *data = NULL;
@@ -166,11 +163,8 @@ static struct err *add_pieces(struct fill *f, enum store_moment moment)
 	cleanup_stmt sqlite3_stmt *rows = NULL;
 	struct err *e = prepare_pieces(f->store, moment, "", &rows);
 
-	for (bool row = true; !e && row;) {
-		e = store_step(f->store, rows, &row);
-		if (!e && row)
-			e = add_piece(f, rows);
-	}
+	while (store_next(f->store, rows, &e))
+		e = fill_piece(f, rows);
 	end_snapshot(f);
 	return e;
 }
@@ -240,10 +234,88 @@ struct err *store_each_content(struct store *store, enum store_moment moment, co
 	struct fill fill = { .store = store, .reader = reader };
 	struct err *e = prepare_pieces(store, moment, " AND p.kind NOT IN ('ramp', 'fixed')", &rows);
 
-	for (bool row = true; !e && row;) {
-		e = store_step(store, rows, &row);
-		if (!e && row)
-			e = tell_content(&fill, rows, names, f, arg);
+	while (store_next(store, rows, &e))
+		e = tell_content(&fill, rows, names, f, arg);
+	return e;
+}
+
+/* --- Single pieces, as they came from the guest */
+
+struct pieces {
+	struct store_piece *v;
+	size_t n, cap;
+};
+
+void store_pieces_free(struct store_piece *pieces, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(pieces[i].snapshot);
+		free(pieces[i].name);
+		free(pieces[i].error);
 	}
+	free(pieces);
+}
+
+/* One row of: rowid, probe id, snapshot id, its name, pid, name, len, error. */
+static struct err *add_piece(struct store *store, sqlite3_stmt *row, struct pieces *pieces)
+{
+	int64_t pid = sqlite3_column_int64(row, 4), len = sqlite3_column_int64(row, 6);
+
+	if (pid < 0 || pid > INT_MAX || len < 0)
+		return store_damaged(store, "a piece of evidence has an impossible pid or length");
+
+	struct store_piece *p = array_push(pieces->v, pieces->n, pieces->cap);
+
+	p->id = sqlite3_column_int64(row, 0);
+	p->probe_id = sqlite3_column_int64(row, 1);
+	p->snapshot_id = sqlite3_column_int64(row, 2);
+	p->snapshot = store_column_text(row, 3);
+	p->pid = (unsigned)pid;
+	p->name = store_column_text(row, 5);
+	p->len = (uint64_t)len;
+	if (sqlite3_column_type(row, 7) != SQLITE_NULL)
+		p->error = store_column_text(row, 7);
+	return NULL;
+}
+
+struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *ret_n)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct pieces pieces = { 0 };
+	struct err *e =
+		store_prepare(store,
+			      "SELECT e.rowid, s.probe_id, s.id, s.name, e.pid, e.name, e.len, e.error"
+			      " FROM snapshot s JOIN evidence e ON e.snapshot_id = s.id"
+			      " ORDER BY s.probe_id, s.id, e.rowid",
+			      &stmt);
+
+	while (store_next(store, stmt, &e))
+		e = add_piece(store, stmt, &pieces);
+	if (e) {
+		store_pieces_free(pieces.v, pieces.n);
+		return e;
+	}
+	*ret = pieces.v;
+	*ret_n = pieces.n;
+	return NULL;
+}
+
+struct err *store_read_piece(struct store *store, const struct store_piece *piece, struct strbuf *sb)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_strbuf struct strbuf content = STRBUF_INIT;
+	struct err *e;
+
+	if (piece->error)
+		return err_new("'%s' of process %u could not be read in the guest: %s", piece->name,
+			       piece->pid, piece->error);
+	e = store_ask(store, &stmt, "SELECT data FROM evidence WHERE rowid = ?", STORE_INT(piece->id));
+	/* A row that is gone has no content, which is then too short. */
+	if (store_next(store, stmt, &e))
+		e = store_column_blob(store, stmt, 0, &content);
+	if (!e && content.len != piece->len)
+		e = store_damaged(store, "a piece of evidence does not have the length it claims");
+	if (!e)
+		strbuf_add(sb, content.data, content.len);
 	return e;
 }

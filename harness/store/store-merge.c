@@ -2,15 +2,37 @@
 #include "harness/store/store-merge.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/store/store-merge-internal.h"
+#include "harness/cell/shard-spec.h"
+#include "harness/store/store-db.h"
+
+/**
+ * A merge under way. What is known of the origin of rows is in temporary tables beside the result:
+ *
+ *   - origin_cell: key, file that had it first, its plan (see plans) and position there;
+ *   - origin_probe: id in the result, and each file that has it;
+ *   - known_probe: where probes of the result are found by what makes them the same;
+ *   - origin_run: id in the file now read, and in the result.
+ */
+struct merge {
+	struct store *out, *in;
+	const char *const *paths;
+	size_t file;  /**< the one now read, an index into paths */
+	char **plans; /**< texts of the different plans, by the files that have them first */
+	size_t plans_n, plans_cap;
+	size_t plan;         /**< of the file now read, an index into plans */
+	int64_t last_run_id; /**< the run in the result that has to be its latest; 0: none yet */
+	struct merge_result *result;
+};
 
 void merge_result_deinit(struct merge_result *r)
 {
@@ -19,6 +41,557 @@ void merge_result_deinit(struct merge_result *r)
 	free(r->conflicts);
 	free(r->missing_shards);
 }
+
+static struct err *create_tables(struct merge *m)
+{
+	return store_exec(m->out,
+			  "CREATE TEMP TABLE origin_cell (key TEXT PRIMARY KEY, file INTEGER, plan INTEGER,"
+			  " position INTEGER) STRICT;"
+			  "CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, PRIMARY KEY (id, file))"
+			  " STRICT, WITHOUT ROWID;"
+			  "CREATE TEMP TABLE known_probe (cell_key TEXT, replicate INTEGER, seq INTEGER,"
+			  " started_s REAL, id INTEGER,"
+			  " PRIMARY KEY (cell_key, replicate, seq, started_s, id)) STRICT, WITHOUT ROWID;"
+			  "CREATE TEMP TABLE origin_run (id INTEGER PRIMARY KEY, out_id INTEGER) STRICT");
+}
+
+/** n columns of a row, as they are, as the parameters of another statement from index on. */
+static void bind_columns(sqlite3_stmt *to, int index, sqlite3_stmt *from, int column, int n)
+{
+	for (int i = 0; i < n; i++)
+		sqlite3_bind_value(to, index + i, sqlite3_column_value(from, column + i));
+}
+
+/** The number that a statement gives; 0 when it gives no row. */
+static struct err *take_id(struct store *store, sqlite3_stmt *stmt, int64_t *ret)
+{
+	bool row = false;
+	struct err *e = store_step(store, stmt, &row);
+
+	if (!e)
+		*ret = row ? sqlite3_column_int64(stmt, 0) : 0;
+	return e;
+}
+
+/* --- Runs and cells. What is judged later (cells, probes, audits) is checked as a reader checks it, so that
+ * nothing wrong gets a second home; evidence is checked when it is unpacked, and is copied as it is. */
+
+#define RUN_COLUMNS 8
+
+/** A statement on the result that has the columns of a row of run, but its id, as its first parameters. */
+static struct err *prepare_with_run(struct merge *m, const char *sql, sqlite3_stmt *row, sqlite3_stmt **ret)
+{
+	struct err *e = store_prepare(m->out, sql, ret);
+
+	if (!e)
+		bind_columns(*ret, 1, row, 1, RUN_COLUMNS);
+	return e;
+}
+
+/** The run of a row in the result; 0 when it is not there. */
+static struct err *find_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = prepare_with_run(m,
+					 "SELECT id FROM run WHERE started_s = ?1 AND tool_version = ?4 AND"
+					 " pid = ?5 AND audit = ?6 AND plan_name = ?7 AND plan_text = ?8",
+					 row, &stmt);
+
+	return e ? e : take_id(m->out, stmt, ret);
+}
+
+/**
+ * One file may have been copied before the run ended, or before it was found dead; the result has what is
+ * known last.
+ */
+static struct err *update_run(struct merge *m, sqlite3_stmt *row, int64_t id)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = prepare_with_run(m,
+					 "UPDATE run SET ended_s = ?2, status = ?3 WHERE id = ?9 AND"
+					 " ended_s IS NULL AND (?2 IS NOT NULL OR status = 'running')",
+					 row, &stmt);
+
+	if (e)
+		return e;
+	sqlite3_bind_int64(stmt, RUN_COLUMNS + 1, id);
+	return store_run(m->out, stmt);
+}
+
+static struct err *insert_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e =
+		prepare_with_run(m,
+				 "INSERT INTO run (started_s, ended_s, status, tool_version, pid, audit,"
+				 " plan_name, plan_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+				 row, &stmt);
+
+	if (!e)
+		e = store_run(m->out, stmt);
+	if (!e)
+		*ret = sqlite3_last_insert_rowid(m->out->db);
+	return e;
+}
+
+static struct err *check_audit(struct merge *m, sqlite3_stmt *row)
+{
+	cleanup_free char *text = store_column_text(row, 6);
+	cleanup(cleanup_json_) json_t *audit = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	return json_is_object(audit) ? NULL : store_damaged(m->in, "the audit of a run is no JSON object");
+}
+
+static struct err *merge_run(struct merge *m, sqlite3_stmt *row, int64_t *ret_id)
+{
+	struct err *e = check_audit(m, row);
+
+	if (!e)
+		e = find_run(m, row, ret_id);
+	if (e)
+		return e;
+	e = *ret_id ? update_run(m, row, *ret_id) : insert_run(m, row, ret_id);
+	if (!e)
+		e = store_change(m->out, "INSERT INTO origin_run VALUES (?, ?)",
+				 STORE_INT(sqlite3_column_int64(row, 0)), STORE_INT(*ret_id));
+	return e;
+}
+
+static struct err *merge_runs(struct merge *m)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int64_t id = 0;
+	struct err *e = store_exec(m->out, "DELETE FROM origin_run");
+
+	if (!e)
+		e = store_prepare(m->in,
+				  "SELECT id, started_s, ended_s, status, tool_version, pid, audit,"
+				  " plan_name, plan_text FROM run ORDER BY id",
+				  &stmt);
+	while (store_next(m->in, stmt, &e))
+		e = merge_run(m, stmt, &id);
+	if (!e && !m->last_run_id)
+		m->last_run_id = id;
+	return e;
+}
+
+static struct err *insert_cell(struct merge *m, sqlite3_stmt *row, const struct cell *cell)
+{
+	cleanup_free char *identity = store_column_text(row, 4);
+	struct err *e = store_change(m->out,
+				     "INSERT INTO cell (key, threshold_key, position, replicates, identity,"
+				     " is_current) VALUES (?, ?, ?, ?, ?, ?)",
+				     STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key),
+				     STORE_INT(cell->position), STORE_INT(cell->replicates),
+				     STORE_TEXT(identity), STORE_INT(sqlite3_column_int(row, 5)));
+
+	return e ? e
+		 : store_change(m->out, "INSERT INTO origin_cell VALUES (?, ?, ?, ?)", STORE_TEXT(cell->key),
+				STORE_INT(m->file), STORE_INT(m->plan), STORE_INT(cell->position));
+}
+
+/** The current one of the two says what the plan wants of the cell, and where it is. */
+static struct err *update_cell(struct merge *m, const struct cell *cell, bool is_current, bool was_current)
+{
+	struct err *e;
+
+	if (was_current && !is_current)
+		return NULL;
+	if (was_current == is_current)
+		return store_change(m->out, "UPDATE cell SET replicates = max(replicates, ?2) WHERE key = ?1",
+				    STORE_TEXT(cell->key), STORE_INT(cell->replicates));
+	e = store_change(m->out,
+			 "UPDATE cell SET replicates = ?2, threshold_key = ?3, is_current = 1"
+			 " WHERE key = ?1",
+			 STORE_TEXT(cell->key), STORE_INT(cell->replicates), STORE_TEXT(cell->threshold_key));
+	return e ? e
+		 : store_change(m->out, "UPDATE origin_cell SET plan = ?2, position = ?3 WHERE key = ?1",
+				STORE_TEXT(cell->key), STORE_INT(m->plan), STORE_INT(cell->position));
+}
+
+/** A conflict between file a and b over the cell (its own copy is made). */
+static void add_conflict(struct merge *m, const struct cell *cell, size_t a, size_t b, int64_t replicate)
+{
+	struct merge_result *r = m->result;
+	struct merge_conflict *c = array_push(r->conflicts, r->conflicts_n, r->conflicts_cap);
+
+	*c = (struct merge_conflict){
+		.cell = *cell,
+		.is_identity = replicate < 0,
+		.replicate = replicate < 0 ? 0 : (unsigned)replicate,
+		.a = m->paths[a],
+		.b = m->paths[b],
+	};
+	json_incref(c->cell.identity);
+}
+
+/** A cell of the file now read, beside the one of the same key in the result. */
+static struct err *join_cell(struct merge *m, const struct cell *cell, bool is_current, sqlite3_stmt *found)
+{
+	struct cell other = { .identity = NULL };
+	struct err *e = store_read_cell(m->out, found, &other);
+	bool was_current = sqlite3_column_int(found, 5) != 0;
+	size_t first = (size_t)sqlite3_column_int64(found, 6);
+
+	if (!e && !json_equal(cell->identity, other.identity))
+		add_conflict(m, cell, first, m->file, -1);
+	cell_deinit(&other);
+	return e ? e : update_cell(m, cell, is_current, was_current);
+}
+
+static struct err *merge_cell(struct merge *m, sqlite3_stmt *row)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct cell cell = { .identity = NULL };
+	bool found = false;
+	struct err *e = store_read_cell(m->in, row, &cell);
+
+	if (!e)
+		e = store_ask(m->out, &stmt,
+			      "SELECT c.key, c.threshold_key, c.position, c.replicates, c.identity,"
+			      " c.is_current, o.file FROM cell c JOIN origin_cell o ON o.key = c.key"
+			      " WHERE c.key = ?",
+			      STORE_TEXT(cell.key));
+	if (!e)
+		e = store_step(m->out, stmt, &found);
+	if (!e && found)
+		e = join_cell(m, &cell, sqlite3_column_int(row, 5) != 0, stmt);
+	else if (!e)
+		e = insert_cell(m, row, &cell);
+	cell_deinit(&cell);
+	return e;
+}
+
+static struct err *merge_cells(struct merge *m)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(m->in,
+				      "SELECT key, threshold_key, position, replicates, identity,"
+				      " is_current <> 0 FROM cell ORDER BY position, key",
+				      &stmt);
+
+	while (store_next(m->in, stmt, &e))
+		e = merge_cell(m, stmt);
+	return e;
+}
+
+/* --- Probes, with what hangs off them. Series and evidence stay compressed: whoever unpacks them checks
+ * them. */
+
+/** The same probe in the result; 0 when it is not there. */
+static struct err *find_probe(struct merge *m, const struct probe_record *r, int64_t *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e =
+		store_ask(m->out, &stmt,
+			  "SELECT p.id FROM known_probe k JOIN probe p ON p.id = k.id"
+			  " WHERE k.cell_key = ? AND k.replicate = ? AND k.seq = ?"
+			  " AND k.started_s = ? AND p.kind = ? AND p.z_kib = ? AND p.seed = ?"
+			  " AND p.outcome = ?",
+			  STORE_TEXT(r->cell_key), STORE_INT(r->replicate), STORE_INT(r->seq),
+			  STORE_REAL(r->started_s), STORE_TEXT(probe_kind_name(r->kind)),
+			  /* A seed may be any 64 bits. */
+			  STORE_U64(r->z_kib), STORE_INT(r->seed), STORE_TEXT(outcome_name(r->outcome)));
+
+	return e ? e : take_id(m->out, stmt, ret);
+}
+
+static struct err *copy_series(struct merge *m, int64_t from, int64_t to)
+{
+	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
+	struct err *e = store_ask(m->in, &get, "SELECT columns, rows, data FROM series WHERE probe_id = ?",
+				  STORE_INT(from));
+
+	if (!e)
+		e = store_ask(m->out, &put,
+			      "INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)",
+			      STORE_INT(to));
+	if (!store_next(m->in, get, &e))
+		return e;
+	bind_columns(put, 2, get, 0, 3);
+	return store_run(m->out, put);
+}
+
+static struct err *copy_evidence(struct merge *m, int64_t from, int64_t to)
+{
+	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
+	struct err *e = store_ask(m->in, &get,
+				  "SELECT pid, name, len, error, data FROM evidence"
+				  " WHERE snapshot_id = ? ORDER BY rowid",
+				  STORE_INT(from));
+
+	if (!e)
+		e = store_prepare(m->out,
+				  "INSERT INTO evidence (snapshot_id, pid, name, len, error, data)"
+				  " VALUES (?, ?, ?, ?, ?, ?)",
+				  &put);
+	while (store_next(m->in, get, &e)) {
+		int64_t pid = sqlite3_column_int64(get, 0);
+
+		if (pid < 0 || pid > INT_MAX || sqlite3_column_int64(get, 2) < 0)
+			return store_damaged(m->in, "a piece of evidence has an impossible pid or length");
+		sqlite3_bind_int64(put, 1, to);
+		bind_columns(put, 2, get, 0, 5);
+		e = store_run(m->out, put);
+	}
+	return e;
+}
+
+static struct err *copy_snapshots(struct merge *m, int64_t from, int64_t to)
+{
+	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
+	struct err *e =
+		store_ask(m->in, &get, "SELECT id, name FROM main.snapshot WHERE probe_id = ? ORDER BY id",
+			  STORE_INT(from));
+
+	if (!e)
+		e = store_prepare(m->out, "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)", &put);
+	while (store_next(m->in, get, &e)) {
+		sqlite3_bind_int64(put, 1, to);
+		bind_columns(put, 2, get, 1, 1);
+		e = store_run(m->out, put);
+		if (!e)
+			e = copy_evidence(m, sqlite3_column_int64(get, 0),
+					  sqlite3_last_insert_rowid(m->out->db));
+	}
+	return e;
+}
+
+static struct err *copy_probe(struct merge *m, int64_t run_id, const struct probe_record *r, int64_t *ret_id)
+{
+	struct err *e = store_insert_probe(m->out, run_id, r, ret_id);
+
+	if (!e)
+		e = store_change(m->out, "INSERT INTO known_probe VALUES (?, ?, ?, ?, ?)",
+				 STORE_TEXT(r->cell_key), STORE_INT(r->replicate), STORE_INT(r->seq),
+				 STORE_REAL(r->started_s), STORE_INT(*ret_id));
+	if (!e)
+		e = copy_series(m, r->id, *ret_id);
+	return e ? e : copy_snapshots(m, r->id, *ret_id);
+}
+
+/** The run in the result of a run in the file now read. */
+static struct err *find_new_run(struct merge *m, int64_t id, int64_t *ret)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_ask(m->out, &stmt, "SELECT out_id FROM origin_run WHERE id = ?", STORE_INT(id));
+
+	if (!e)
+		e = take_id(m->out, stmt, ret);
+	return e || *ret ? e : store_damaged(m->in, "a probe belongs to no run");
+}
+
+static struct err *merge_record(struct merge *m, int64_t run_id, const struct probe_record *r)
+{
+	int64_t out_run = 0, id = 0;
+	struct err *e = find_probe(m, r, &id);
+
+	if (e)
+		return e;
+	if (id) {
+		m->result->repeated++;
+	} else {
+		e = find_new_run(m, run_id, &out_run);
+		if (!e)
+			e = copy_probe(m, out_run, r, &id);
+	}
+	return e ? e
+		 : store_change(m->out, "INSERT OR IGNORE INTO origin_probe VALUES (?, ?)", STORE_INT(id),
+				STORE_INT(m->file));
+}
+
+static struct err *merge_probe(struct merge *m, int64_t id, int64_t run_id)
+{
+	struct probe_record r = { .id = 0 };
+	struct err *e = cancel_requested() ? cancel_error() : store_read_probe(m->in, id, &r);
+
+	if (!e)
+		e = merge_record(m, run_id, &r);
+	probe_record_deinit(&r);
+	return e;
+}
+
+static struct err *merge_probes(struct merge *m)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(m->in,
+				      "SELECT p.id, p.run_id, c.key IS NULL FROM probe p"
+				      " LEFT JOIN cell c ON c.key = p.cell_key ORDER BY p.id",
+				      &stmt);
+
+	while (store_next(m->in, stmt, &e)) {
+		if (sqlite3_column_int(stmt, 2))
+			return store_damaged(m->in, "a probe belongs to no cell");
+		e = merge_probe(m, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1));
+	}
+	return e;
+}
+
+/* --- When everything is in the result: its order, what contradicts itself, and what is missing */
+
+/** The cells of a plan as they were in it, from offset on, which becomes the first place behind them. */
+static struct err *place_plan(struct merge *m, size_t plan, int64_t *offset)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int64_t n = 0;
+	struct err *e = store_change(m->out,
+				     "UPDATE cell SET position = o.position + ?1 FROM origin_cell o"
+				     " WHERE o.key = cell.key AND o.plan = ?2",
+				     STORE_INT(*offset), STORE_INT(plan));
+
+	if (!e)
+		e = store_ask(m->out, &stmt, "SELECT max(position) + 1 FROM origin_cell WHERE plan = ?",
+			      STORE_INT(plan));
+	if (!e)
+		e = take_id(m->out, stmt, &n);
+	if (e)
+		return e;
+	*offset += n;
+	if (*offset > INT32_MAX)
+		return err_new("the positions of cells in these files are impossible");
+	return NULL;
+}
+
+static struct err *put_in_order(struct merge *m)
+{
+	int64_t offset = 0, last = 0;
+	struct err *e = NULL;
+
+	for (size_t plan = 0; !e && plan < m->plans_n; plan++)
+		e = place_plan(m, plan, &offset);
+	if (!e)
+		e = store_query_int(m->out, "SELECT max(id) FROM run", &last);
+	if (e || last == m->last_run_id)
+		return e;
+	/* Its probes are without their run for a moment. */
+	e = store_exec(m->out, "PRAGMA defer_foreign_keys=ON");
+	if (!e)
+		e = store_change(m->out, "UPDATE run SET id = ? WHERE id = ?", STORE_INT(last + 1),
+				 STORE_INT(m->last_run_id));
+	if (!e)
+		e = store_change(m->out, "UPDATE probe SET run_id = ? WHERE run_id = ?", STORE_INT(last + 1),
+				 STORE_INT(m->last_run_id));
+	return e;
+}
+
+/*
+ * Two files agree on a replicate when one has all answers that the other has: it is the same search, or the
+ * same probe, and one file was copied before it went on. A file that has failures only does not contradict
+ * anybody. The first sight of both files is by number, so each pair is told once.
+ */
+static const char differing_answers[] =
+	"WITH answer AS MATERIALIZED ("
+	"  SELECT p.id, p.cell_key, p.replicate, o.file FROM probe p JOIN origin_probe o ON o.id = p.id"
+	"  WHERE p.outcome IN ('onset', 'no-onset')),"
+	" shared AS MATERIALIZED ("
+	"  SELECT cell_key, replicate FROM answer GROUP BY cell_key, replicate"
+	"  HAVING min(file) <> max(file)),"
+	" side AS MATERIALIZED ("
+	"  SELECT DISTINCT a.cell_key, a.replicate, a.file FROM answer a"
+	"  JOIN shared s ON s.cell_key = a.cell_key AND s.replicate = a.replicate)"
+	" SELECT c.key, c.threshold_key, c.position, c.replicates, c.identity, a.replicate, a.file, b.file"
+	" FROM side a JOIN side b ON a.cell_key = b.cell_key AND a.replicate = b.replicate AND a.file < "
+	"b.file"
+	" JOIN cell c ON c.key = a.cell_key"
+	" WHERE EXISTS (SELECT 1 FROM answer x WHERE x.cell_key = a.cell_key AND x.replicate = a.replicate"
+	"   AND x.file = a.file AND NOT EXISTS (SELECT 1 FROM origin_probe o WHERE o.id = x.id AND o.file = "
+	"b.file))"
+	" AND EXISTS (SELECT 1 FROM answer x WHERE x.cell_key = a.cell_key AND x.replicate = a.replicate"
+	"   AND x.file = b.file AND NOT EXISTS (SELECT 1 FROM origin_probe o WHERE o.id = x.id AND o.file = "
+	"a.file))"
+	" ORDER BY c.position, c.key, a.replicate, a.file, b.file";
+
+static struct err *find_differing_answers(struct merge *m)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(m->out, differing_answers, &stmt);
+
+	while (store_next(m->out, stmt, &e)) {
+		struct cell cell = { .identity = NULL };
+
+		e = store_read_cell(m->out, stmt, &cell);
+		if (!e)
+			add_conflict(m, &cell, (size_t)sqlite3_column_int64(stmt, 6),
+				     (size_t)sqlite3_column_int64(stmt, 7), sqlite3_column_int64(stmt, 5));
+		cell_deinit(&cell);
+	}
+	return e;
+}
+
+/** The shards that the runs of one plan were of. */
+struct shards {
+	unsigned n; /**< 0: none yet */
+	bool is_there[SHARDS_MAX];
+	bool is_whole; /**< some run was of the whole plan, or there are shards of different sizes */
+};
+
+static void add_shard(struct shards *s, const char *audit_text)
+{
+	cleanup(cleanup_json_) json_t *audit = json_loads(audit_text, JSON_REJECT_DUPLICATES, NULL);
+	const char *text = json_string_value(json_object_get(audit, "shard"));
+	struct shard shard;
+	struct err *e = text ? shard_parse(text, &shard) : err_new("no shard");
+
+	if (e || (s->n && s->n != shard.n)) {
+		s->is_whole = true;
+	} else {
+		s->n = shard.n;
+		s->is_there[shard.k - 1] = true;
+	}
+	err_free(e);
+}
+
+static struct err *find_shards(struct merge *m, struct shards *s)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_prepare(m->out,
+				      "SELECT audit FROM run WHERE plan_text = (SELECT plan_text FROM run "
+				      "ORDER BY id DESC LIMIT 1)",
+				      &stmt);
+
+	while (store_next(m->out, stmt, &e)) {
+		cleanup_free char *audit = store_column_text(stmt, 0);
+
+		add_shard(s, audit);
+	}
+	return e;
+}
+
+static struct err *find_missing_shards(struct merge *m)
+{
+	cleanup_free struct shards *s = xcalloc(1, sizeof(*s));
+	cleanup_strbuf struct strbuf missing = STRBUF_INIT;
+	struct err *e = find_shards(m, s);
+
+	if (e || s->is_whole)
+		return e;
+	for (unsigned k = 0; k < s->n; k++)
+		if (!s->is_there[k])
+			strbuf_addf(&missing, "%s%u", missing.len ? ", " : "", k + 1);
+	if (missing.len) {
+		strbuf_addf(&missing, " of %u", s->n);
+		m->result->missing_shards = strbuf_steal(&missing);
+	}
+	return NULL;
+}
+
+static struct err *check(struct merge *m)
+{
+	int64_t without_z = 0;
+	struct err *e = find_differing_answers(m);
+
+	if (!e)
+		e = find_missing_shards(m);
+	if (!e)
+		e = store_query_int(m->out,
+				    "SELECT count(*) FROM cell WHERE is_current AND threshold_key NOT IN"
+				    " (SELECT key FROM cell WHERE is_current)",
+				    &without_z);
+	m->result->without_z = (uint64_t)without_z;
+	return e;
+}
+
+/* --- All files */
 
 /** Which of the plans that of the file now read is; it may be a new one. */
 static struct err *find_plan(struct merge *m)
@@ -80,14 +653,14 @@ static struct err *count(struct store *store, const char *sql, uint64_t *ret)
 
 static struct err *merge_files(struct merge *m, size_t n)
 {
-	struct err *e = merge_tables_create(m);
+	struct err *e = create_tables(m);
 
 	for (m->file = 0; !e && m->file < n; m->file++)
 		e = merge_file(m);
 	if (!e)
-		e = merge_order(m);
+		e = put_in_order(m);
 	if (!e)
-		e = merge_check(m);
+		e = check(m);
 	if (!e)
 		e = count(m->out, "SELECT count(*) FROM cell WHERE is_current", &m->result->cells);
 	if (!e)

@@ -70,37 +70,30 @@ static const struct column columns[] = {
 
 _Static_assert(PHASE_COUNT == 7, "a new phase needs its column");
 
-static void bind_column(sqlite3_stmt *stmt, int index, const struct column *c, const struct probe_record *r)
+static struct store_value column_value(const struct column *c, const struct probe_record *r)
 {
 	const void *p = (const char *)r + c->offset;
 
 	switch (c->type) {
 	case COLUMN_TEXT:
-		store_bind_text(stmt, index, *(char *const *)p);
-		break;
+		return STORE_TEXT(*(char *const *)p);
 	case COLUMN_KEY:
-		store_bind_text(stmt, index, p);
-		break;
+		return STORE_TEXT(p);
 	case COLUMN_UNSIGNED:
-		sqlite3_bind_int64(stmt, index, *(const unsigned *)p);
-		break;
+		return STORE_INT(*(const unsigned *)p);
 	case COLUMN_U64:
-		store_bind_u64(stmt, index, *(const uint64_t *)p);
-		break;
+		return STORE_U64(*(const uint64_t *)p);
 	case COLUMN_I64:
 	case COLUMN_BITS:
-		sqlite3_bind_int64(stmt, index, *(const int64_t *)p);
-		break;
+		return STORE_INT(*(const int64_t *)p);
 	case COLUMN_REAL:
-		sqlite3_bind_double(stmt, index, *(const double *)p);
-		break;
+		return STORE_REAL(*(const double *)p);
 	case COLUMN_KIND:
-		store_bind_text(stmt, index, probe_kind_name(*(const enum probe_kind *)p));
-		break;
+		return STORE_TEXT(probe_kind_name(*(const enum probe_kind *)p));
 	case COLUMN_OUTCOME:
-		store_bind_text(stmt, index, outcome_name(*(const enum outcome *)p));
-		break;
+		return STORE_TEXT(outcome_name(*(const enum outcome *)p));
 	}
+	return STORE_NULL;
 }
 
 /* False when the value cannot be one of ours. */
@@ -150,28 +143,70 @@ static void add_column_names(struct strbuf *sb)
 struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
 			       int64_t *ret_id)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
+	struct store_value values[COLUMNS + 1] = { STORE_INT(run_id) };
 
 	strbuf_adds(&sql, "INSERT INTO probe (run_id, ");
 	add_column_names(&sql);
 	strbuf_adds(&sql, ") VALUES (?");
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < COLUMNS; i++) {
 		strbuf_adds(&sql, ", ?");
+		values[i + 1] = column_value(&columns[i], r);
+	}
 	strbuf_adds(&sql, ")");
 
-	struct err *e = store_prepare(store, sql.data, &stmt);
+	struct err *e = store_change_values(store, sql.data, values, COLUMNS + 1);
 
-	if (e)
-		return e;
-	sqlite3_bind_int64(stmt, 1, run_id);
-	for (size_t i = 0; i < COLUMNS; i++)
-		bind_column(stmt, (int)i + 2, &columns[i], r);
-	e = store_run(store, stmt);
 	if (!e)
 		*ret_id = sqlite3_last_insert_rowid(store->db);
 	return e;
 }
+
+/* --- What hangs off a probe: its series of samples and the evidence of its snapshots, compressed */
+
+static struct err *put_series(struct store *store, int64_t probe_id, const struct probe_record *r)
+{
+	cleanup_strbuf struct strbuf blob = STRBUF_INIT;
+
+	if (r->samples_count == 0)
+		return NULL;
+
+	struct err *e = blob_compress(r->samples, r->samples_count * sizeof(*r->samples), &blob);
+
+	return e ? e
+		 : store_change(store,
+				"INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)",
+				STORE_INT(probe_id), STORE_TEXT(PROTO_SAMPLE_NAMES),
+				STORE_INT(r->samples_count), STORE_BLOB(&blob));
+}
+
+static struct err *put_file(struct store *store, int64_t snapshot_id, const struct evidence *f)
+{
+	cleanup_strbuf struct strbuf blob = STRBUF_INIT;
+	struct err *e = f->error ? NULL : blob_compress(f->data, f->len, &blob);
+
+	if (e)
+		return e;
+	return store_change(store,
+			    "INSERT INTO evidence (snapshot_id, pid, name, len, error, data)"
+			    " VALUES (?, ?, ?, ?, ?, ?)",
+			    STORE_INT(snapshot_id), STORE_INT(f->pid), STORE_TEXT(f->name), STORE_U64(f->len),
+			    f->error ? STORE_TEXT(f->error) : STORE_NULL,
+			    f->error ? STORE_NULL : STORE_BLOB(&blob));
+}
+
+static struct err *put_snapshot(struct store *store, int64_t probe_id, const struct snapshot *s)
+{
+	struct err *e = store_change(store, "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)",
+				     STORE_INT(probe_id), STORE_TEXT(s->name));
+	int64_t id = sqlite3_last_insert_rowid(store->db);
+
+	for (size_t i = 0; !e && i < s->files_count; i++)
+		e = put_file(store, id, &s->files[i]);
+	return e;
+}
+
+/* --- Probes */
 
 struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_record *r)
 {
@@ -182,9 +217,9 @@ struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_re
 		return e;
 	e = store_insert_probe(store, run_id, r, &id);
 	if (!e)
-		e = store_put_series(store, id, r);
+		e = put_series(store, id, r);
 	for (size_t i = 0; !e && i < r->snapshots_count; i++)
-		e = store_put_snapshot(store, id, &r->snapshots[i]);
+		e = put_snapshot(store, id, &r->snapshots[i]);
 	e = store_end_transaction(store, e);
 	if (!e)
 		r->id = id;
@@ -206,47 +241,38 @@ static struct err *read_probe(struct store *store, sqlite3_stmt *stmt, struct pr
 	return NULL;
 }
 
-struct err *store_read_probe(struct store *store, int64_t id, struct probe_record *r)
+/* Rows as read_probe() takes them. `where` may have one parameter. */
+static struct err *select_probes(struct store *store, const char *where, struct store_value value,
+				 sqlite3_stmt **ret)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
-	bool row = false;
 
 	strbuf_adds(&sql, "SELECT id, ");
 	add_column_names(&sql);
-	strbuf_adds(&sql, " FROM probe WHERE id = ?");
+	strbuf_addf(&sql, " FROM probe %s ORDER BY id", where);
+	return store_ask(store, ret, sql.data, value);
+}
 
-	struct err *e = store_prepare(store, sql.data, &stmt);
+struct err *store_read_probe(struct store *store, int64_t id, struct probe_record *r)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = select_probes(store, "WHERE id = ?", STORE_INT(id), &stmt);
 
-	if (e)
-		return e;
-	sqlite3_bind_int64(stmt, 1, id);
-	e = store_step(store, stmt, &row);
-	if (!e && !row)
-		e = store_damaged(store, "an index has a probe that its table has not");
-	return e ? e : read_probe(store, stmt, r);
+	if (store_next(store, stmt, &e))
+		return read_probe(store, stmt, r);
+	return e ? e : store_damaged(store, "an index has a probe that its table has not");
 }
 
 struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret, size_t *ret_n)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
 	struct probe_record *probes = NULL;
 	size_t n = 0, cap = 0;
+	struct err *e = cell_key ? select_probes(store, "WHERE cell_key = ?", STORE_TEXT(cell_key), &stmt)
+				 : select_probes(store, "", STORE_NULL, &stmt);
 
-	strbuf_adds(&sql, "SELECT id, ");
-	add_column_names(&sql);
-	strbuf_addf(&sql, " FROM probe %s ORDER BY id", cell_key ? "WHERE cell_key = ?" : "");
-
-	struct err *e = store_prepare(store, sql.data, &stmt);
-
-	if (!e && cell_key)
-		store_bind_text(stmt, 1, cell_key);
-	for (bool row = true; !e && row;) {
-		e = store_step(store, stmt, &row);
-		if (!e && row)
-			e = read_probe(store, stmt, array_push(probes, n, cap));
-	}
+	while (store_next(store, stmt, &e))
+		e = read_probe(store, stmt, array_push(probes, n, cap));
 	if (e) {
 		store_probes_free(probes, n);
 		return e;
@@ -261,4 +287,92 @@ void store_probes_free(struct probe_record *probes, size_t n)
 	for (size_t i = 0; i < n; i++)
 		probe_record_deinit(&probes[i]);
 	free(probes);
+}
+
+/* --- Samples */
+
+static const char *const sample_names[] = {
+#define X(name) #name,
+	PROTO_SAMPLE_COLUMNS(X)
+#undef X
+};
+
+#define SAMPLE_COLUMNS (sizeof(sample_names) / sizeof(sample_names[0]))
+
+_Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t),
+	       "a sample is a row of numbers");
+
+/* Columns a series may have: more than any version will, so that rows * columns cannot overflow. */
+#define SERIES_COLUMNS_MAX 256
+
+/* And rows: as samples they may take as much memory as a blob, however few columns the file has of them. */
+#define SERIES_ROWS_MAX (STORE_BLOB_MAX / sizeof(struct proto_sample))
+
+/*
+ * Which column of a sample each column of the series is, SAMPLE_COLUMNS for one we do not know. Returns the
+ * number of columns, 0 when there are too many.
+ */
+static size_t map_columns(const char *names, size_t map[SERIES_COLUMNS_MAX])
+{
+	size_t n = 0;
+
+	for (const char *p = names;; p++) {
+		size_t len = strcspn(p, ","), i;
+
+		if (n == SERIES_COLUMNS_MAX)
+			return 0;
+		for (i = 0; i < SAMPLE_COLUMNS; i++)
+			if (strlen(sample_names[i]) == len && memcmp(sample_names[i], p, len) == 0)
+				break;
+		map[n++] = i;
+		p += len;
+		if (!*p)
+			return n;
+	}
+}
+
+/* Rows of the file's columns to samples of ours. */
+static struct proto_sample *map_rows(const char *data, size_t rows, const size_t *map, size_t n)
+{
+	struct proto_sample *samples = xcalloc(rows, sizeof(*samples));
+
+	for (size_t row = 0; row < rows; row++)
+		for (size_t i = 0; i < n; i++, data += sizeof(uint64_t))
+			if (map[i] < SAMPLE_COLUMNS)
+				memcpy((uint64_t *)&samples[row] + map[i], data, sizeof(uint64_t));
+	return samples;
+}
+
+static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct proto_sample **ret,
+			       size_t *ret_n)
+{
+	cleanup_strbuf struct strbuf data = STRBUF_INIT;
+	cleanup_free char *names = store_column_text(stmt, 0);
+	int64_t rows = sqlite3_column_int64(stmt, 1);
+	size_t map[SERIES_COLUMNS_MAX], n = map_columns(names, map);
+	struct err *e = store_column_blob(store, stmt, 2, &data);
+
+	if (e)
+		return e;
+	if (n == 0 || rows < 0 || (uint64_t)rows > SERIES_ROWS_MAX ||
+	    data.len != (size_t)rows * n * sizeof(uint64_t))
+		return store_damaged(store, "a series does not have the rows and columns it claims");
+	*ret = map_rows(data.data, (size_t)rows, map, n);
+	*ret_n = (size_t)rows;
+	return NULL;
+}
+
+struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sample **ret, size_t *ret_n)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err *e = store_ask(store, &stmt, "SELECT columns, rows, data FROM series WHERE probe_id = ?",
+				  STORE_INT(probe_id));
+
+	if (store_next(store, stmt, &e))
+		return read_series(store, stmt, ret, ret_n);
+	if (e)
+		return e;
+	*ret = NULL;
+	*ret_n = 0;
+	return NULL;
 }

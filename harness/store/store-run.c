@@ -10,27 +10,6 @@
 /* Far more than anybody has time for; a bound for those who count them one by one. */
 #define REPLICATES_MAX 100000
 
-static struct err *insert_run(struct store *store, const char *audit, const char *plan_name,
-			      const char *plan_text)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(
-		store,
-		"INSERT INTO run (started_s, status, tool_version, pid, audit, plan_name, plan_text)"
-		" VALUES (?, 'running', ?, ?, ?, ?, ?)",
-		&stmt);
-
-	if (e)
-		return e;
-	sqlite3_bind_double(stmt, 1, clock_unix_s());
-	store_bind_text(stmt, 2, SWAPCAL_VERSION);
-	sqlite3_bind_int64(stmt, 3, getpid());
-	store_bind_text(stmt, 4, audit);
-	store_bind_text(stmt, 5, plan_name);
-	store_bind_text(stmt, 6, plan_text);
-	return store_run(store, stmt);
-}
-
 struct err *store_begin_run(struct store *store, const json_t *audit, const char *plan_name,
 			    const char *plan_text, int64_t *ret_run_id)
 {
@@ -46,7 +25,12 @@ struct err *store_begin_run(struct store *store, const json_t *audit, const char
 	/* We hold the lock: whoever is still said to be running is not. */
 	e = store_exec(store, "UPDATE run SET status = 'died' WHERE status = 'running'");
 	if (!e)
-		e = insert_run(store, text, plan_name, plan_text);
+		e = store_change(
+			store,
+			"INSERT INTO run (started_s, status, tool_version, pid, audit, plan_name, plan_text)"
+			" VALUES (?, 'running', ?, ?, ?, ?, ?)",
+			STORE_REAL(clock_unix_s()), STORE_TEXT(SWAPCAL_VERSION), STORE_INT(getpid()),
+			STORE_TEXT(text), STORE_TEXT(plan_name), STORE_TEXT(plan_text));
 
 	int64_t id = sqlite3_last_insert_rowid(store->db);
 
@@ -58,15 +42,8 @@ struct err *store_begin_run(struct store *store, const json_t *audit, const char
 
 struct err *store_end_run(struct store *store, int64_t run_id, const char *status)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(store, "UPDATE run SET status = ?, ended_s = ? WHERE id = ?", &stmt);
-
-	if (e)
-		return e;
-	store_bind_text(stmt, 1, status);
-	sqlite3_bind_double(stmt, 2, clock_unix_s());
-	sqlite3_bind_int64(stmt, 3, run_id);
-	return store_run(store, stmt);
+	return store_change(store, "UPDATE run SET status = ?, ended_s = ? WHERE id = ?", STORE_TEXT(status),
+			    STORE_REAL(clock_unix_s()), STORE_INT(run_id));
 }
 
 struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
@@ -109,38 +86,25 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 struct err *store_put_cell(struct store *store, const struct cell *cell)
 {
 	cleanup_free char *identity = json_dumps(cell->identity, JSON_COMPACT | JSON_SORT_KEYS);
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
 
 	if (!identity)
 		return err_new("the identity of cell %s is no JSON", cell->key);
-
-	struct err *e = store_prepare(
+	return store_change(
 		store,
 		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
 		" VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
 		" threshold_key = excluded.threshold_key, position = excluded.position,"
 		" replicates = excluded.replicates, identity = excluded.identity, is_current = 1",
-		&stmt);
-
-	if (e)
-		return e;
-	store_bind_text(stmt, 1, cell->key);
-	store_bind_text(stmt, 2, cell->threshold_key);
-	sqlite3_bind_int64(stmt, 3, cell->position);
-	sqlite3_bind_int64(stmt, 4, cell->replicates);
-	store_bind_text(stmt, 5, identity);
-	return store_run(store, stmt);
+		STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key), STORE_INT(cell->position),
+		STORE_INT(cell->replicates), STORE_TEXT(identity));
 }
 
 static struct err *has_cell(struct store *store, const char *key, bool *ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_prepare(store, "SELECT 1 FROM cell WHERE key = ?", &stmt);
+	struct err *e = store_ask(store, &stmt, "SELECT 1 FROM cell WHERE key = ?", STORE_TEXT(key));
 
-	if (e)
-		return e;
-	store_bind_text(stmt, 1, key);
-	return store_step(store, stmt, ret);
+	return e ? e : store_step(store, stmt, ret);
 }
 
 static struct err *set_cells(struct store *store, const struct cell *cells, size_t n,
@@ -209,11 +173,8 @@ struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n)
 				      " WHERE is_current ORDER BY position, key",
 				      &stmt);
 
-	for (bool row = true; !e && row;) {
-		e = store_step(store, stmt, &row);
-		if (!e && row)
-			e = store_read_cell(store, stmt, array_push(cells, n, cap));
-	}
+	while (store_next(store, stmt, &e))
+		e = store_read_cell(store, stmt, array_push(cells, n, cap));
 	if (e) {
 		store_cells_free(cells, n);
 		return e;

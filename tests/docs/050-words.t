@@ -39,8 +39,8 @@ quoted '\bgetenv\("\w+"\)' $(find harness -name '*.c') | grep -vxE 'HOME|PATH' >
 pod_items swapcal.1.pod ENVIRONMENT > "$dir/man"
 same "$dir/man" "$dir/code" 'the environment'
 
-quoted 'CREATE TABLE.*?STRICT' harness/store/store-schema.c > "$dir/schema"
-perl -ne 'print "$1\n" if /CREATE TABLE (\w+)/' harness/store/store-schema.c | grep -vx meta > "$dir/code"
+quoted 'CREATE TABLE.*?STRICT' harness/store/store.c > "$dir/schema"
+perl -ne 'print "$1\n" if /CREATE TABLE (\w+)/' harness/store/store.c | grep -vx meta > "$dir/code"
 pod_items swapcal.1.pod 'RESULTS FILE' > "$dir/man"
 same "$dir/man" "$dir/code" 'the tables of a results file'
 done_testing
