@@ -17,7 +17,7 @@
 #include "harness/cell/probe-course.h"
 
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
-#define TICK_MS 20
+#define SAMPLE_TICK_MS 20
 
 /*
  * A fixed ballast must stay this long without the rule holding: the rule's window, and kswapd's own delays,
@@ -74,7 +74,7 @@ static json_t *shared_identity(const struct plan *plan, const char *name, const 
 			 name, "image_content", content, "kernel", image ? image_kernel_release(image) : "?",
 			 "cmdline", guest_vm_cmdline(plan->icount), "cpu", DOMAIN_CPU_MODEL, "accel", accel,
 			 "icount", (int)plan->icount, "start", plan->start, "onset", plan->rule->name,
-			 "onset_version", (int)plan->rule->version, "tick_ms", TICK_MS, "ramp_kib_s",
+			 "onset_version", (int)plan->rule->version, "tick_ms", SAMPLE_TICK_MS, "ramp_kib_s",
 			 (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol", PROTO_VERSION,
 			 "agent", programs, "fill", plan->fill, "workloads", plan->own_key);
 }

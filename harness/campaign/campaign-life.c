@@ -154,7 +154,7 @@ static void on_load(void *arg, uint64_t load_kib)
 		events->probe_load(events->arg, life->slot, load_kib);
 }
 
-static void *live(void *arg)
+static void *run_life(void *arg)
 {
 	struct life *life = arg;
 	const struct probe_events events = { life, on_phase, on_load };
@@ -169,7 +169,7 @@ static void *live(void *arg)
 
 struct err *life_begin(struct life *life)
 {
-	int errnum = pthread_create(&life->thread, NULL, live, life);
+	int errnum = pthread_create(&life->thread, NULL, run_life, life);
 
 	if (errnum)
 		return err_errno(errnum, "cannot start a thread for a guest");

@@ -12,7 +12,7 @@
 #include "harness/base/log.h"
 #include "harness/campaign/campaign-internal.h"
 #include "harness/campaign/schedule.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 
 /*
  * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
@@ -23,7 +23,7 @@
 #define START_FAILURES_LATER_MAX 10
 
 /* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
-#define TICK_MS 1000
+#define WATCHERS_TICK_MS 1000
 
 /** One execution of a campaign. */
 struct run {
@@ -244,7 +244,7 @@ static void wait_for_bell(struct run *run)
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += TICK_MS / 1000;
+	until.tv_sec += WATCHERS_TICK_MS / 1000;
 	pthread_mutex_lock(&run->bell.lock);
 	while (!has_any_ended(run))
 		if (pthread_cond_timedwait(&run->bell.rung, &run->bell.lock, &until))

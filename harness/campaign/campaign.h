@@ -10,7 +10,7 @@
 #include "calibrate/evidence/known.h"
 #include "calibrate/stats/search.h"
 #include "harness/base/err.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 #include "harness/vm/guest.h"
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"

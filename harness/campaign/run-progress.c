@@ -13,7 +13,7 @@
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/cell.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 #include "harness/cell/probe-time.h"
 
 /** A guest that runs. */
@@ -90,10 +90,10 @@ static void show(const struct run_progress *p)
 	log_progress("%s", strbuf_str(&line));
 }
 
-/** What runs just now, for live_write(); it borrows the descriptions. Called with the lock held. */
-static struct live get_live(const struct run_progress *p)
+/** What runs just now, for live_file_write(); it borrows the descriptions. Called with the lock held. */
+static struct live_file get_live(const struct run_progress *p)
 {
-	struct live live = {
+	struct live_file live = {
 		.pid = getpid(),
 		.jobs = p->jobs,
 		.eta_s = p->last.eta_s,
@@ -121,9 +121,9 @@ static struct live get_live(const struct run_progress *p)
 }
 
 /** Tells other processes what runs just now. */
-static void write_live(struct run_progress *p, const struct live *live)
+static void write_live(struct run_progress *p, const struct live_file *live)
 {
-	struct err *e = live_write(p->live_path, live);
+	struct err *e = live_file_write(p->live_path, live);
 
 	/* Nobody's results depend on it. */
 	if (e && !p->has_live_error)
@@ -202,7 +202,7 @@ static void on_tick(void *arg, const struct campaign_progress *progress)
 	p->last = *progress;
 	show(p);
 
-	struct live live = get_live(p);
+	struct live_file live = get_live(p);
 
 	pthread_mutex_unlock(&p->lock);
 	/* Guests do not wait for the disk; and only we free what live borrows. */

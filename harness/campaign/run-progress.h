@@ -6,7 +6,7 @@
 
 /**
  * Progress of a campaign: on stderr a line per finished probe, and on a terminal what runs just now; for
- * other processes the live file (see live.h).
+ * other processes the live file (see live-file.h).
  */
 struct run_progress;
 

@@ -95,12 +95,12 @@ static struct err *add_cells(struct store *store, struct status *s, struct sched
 static void read_live(const struct store *store, struct status *s)
 {
 	s->jobs = 1;
-	if (!s->is_running || !live_read(store_live_path(store), &s->live))
+	if (!s->is_running || !live_file_read(store_live_path(store), &s->live))
 		return;
 	if (s->live.pid == s->pid)
 		s->jobs = s->live.jobs;
 	else
-		live_deinit(&s->live);
+		live_file_deinit(&s->live);
 }
 
 static struct err *build(struct store *store, struct status *s)
@@ -150,7 +150,7 @@ void status_destroy(struct status *s)
 		free(s->failures[i].look);
 	}
 	free(s->failures);
-	live_deinit(&s->live);
+	live_file_deinit(&s->live);
 	store_cells_free(s->cells, s->cells_n);
 	free(s->run_status);
 	free(s->plan_name);

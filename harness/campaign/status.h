@@ -9,7 +9,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 #include "harness/cell/record.h"
 #include "harness/store/store.h"
 
@@ -47,9 +47,9 @@ struct status {
 	uint64_t agent_rss_kib;       /**< largest of all probes; 0 when none told */
 	double sample_cpu_us;         /**< guest CPU time of one sample, mean over probes; 0 when none told */
 	uint64_t ballast_rss_kib, ballast_pte_kib; /**< largest overheads of a full ballast beside Z */
-	double eta_s;     /**< seconds until all is asked, with `jobs` guests at a time */
-	unsigned jobs;    /**< of the run under way; 1 when there is none */
-	struct live live; /**< guests that run just now; none unless a run is under way */
+	double eta_s;          /**< seconds until all is asked, with `jobs` guests at a time */
+	unsigned jobs;         /**< of the run under way; 1 when there is none */
+	struct live_file live; /**< guests that run just now; none unless a run is under way */
 
 	struct status_failure *failures;
 	size_t failures_n, failures_cap;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "harness/cell/cell.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 #include "harness/vm/accel.h"
 #include "harness/campaign/audit.h"
 #include "harness/base/alloc.h"

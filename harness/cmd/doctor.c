@@ -12,7 +12,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/file.h"
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 #include "harness/base/strbuf.h"
 #include "harness/vm/domain.h"
 #include "harness/vm/guest-vm.h"
@@ -238,7 +238,8 @@ static void check_images(struct doctor *d)
 /** What building an image needs. */
 static void check_build_tools(struct doctor *d)
 {
-	bool supermin = proc_program_exists("supermin"), mmdebstrap = proc_program_exists("mmdebstrap");
+	bool supermin = subprocess_program_exists("supermin"),
+	     mmdebstrap = subprocess_program_exists("mmdebstrap");
 	cleanup_free char *kernel = NULL;
 	struct err *e = accel_find_boot_kernel(&kernel);
 

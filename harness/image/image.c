@@ -13,7 +13,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 #include "harness/image/image-cache.h"
 #include "harness/image/manifest.h"
 #include "harness/image/rootdisk.h"
@@ -136,7 +136,7 @@ static struct err *run_mmdebstrap(struct build *b)
 	};
 	/* INITRD=No: the kernel package makes no initramfs; ours is made at run time. */
 	const char *const env[] = { "INITRD=No", "LC_ALL=C.UTF-8", is_root ? tmpdir : NULL, NULL };
-	struct proc_job job = {
+	struct subprocess job = {
 		.argv = argv,
 		.env = env,
 		.private_mounts = is_root,
@@ -146,7 +146,7 @@ static struct err *run_mmdebstrap(struct build *b)
 		.cancelled = b->options->cancelled,
 	};
 
-	return proc_run(&job);
+	return subprocess_run(&job);
 }
 
 static struct err *split_root(struct build *b, const struct workloads *workloads)
@@ -207,10 +207,10 @@ static struct err *describe_image(struct build *b, const struct workloads *workl
 	static const char *const argv[] = { "mmdebstrap", "--version", NULL };
 	cleanup_free char *mmdebstrap = xstrdup("unknown");
 	cleanup_free char *libguestfs = rootdisk_version();
-	struct proc_job job = {
+	struct subprocess job = {
 		.argv = argv, .timeout_s = 60, .line = take_version, .line_arg = &mmdebstrap
 	};
-	struct err *e = proc_run(&job);
+	struct err *e = subprocess_run(&job);
 
 	if (e)
 		return e;
@@ -241,9 +241,9 @@ static struct err *run_steps(struct build *b, const struct workloads *workloads)
 
 static struct err *check_host(void)
 {
-	if (!proc_program_exists("mmdebstrap"))
+	if (!subprocess_program_exists("mmdebstrap"))
 		return err_new_kind(ERR_HOST, "mmdebstrap is missing: run 'apt-get install mmdebstrap'");
-	if (!proc_program_exists("qemu-img"))
+	if (!subprocess_program_exists("qemu-img"))
 		return err_new_kind(ERR_HOST, "qemu-img is missing: run 'apt-get install qemu-utils'");
 	return rootdisk_check_host();
 }

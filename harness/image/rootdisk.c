@@ -17,7 +17,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 
 /* Under TCG on a slow machine the appliance takes a minute; a hang must end some time. */
 #define APPLIANCE_TIMEOUT_S 1800
@@ -163,9 +163,8 @@ static struct err *unpack(guestfs_h *g, const char *tar)
 		return err_errno(errnum, "cannot start a thread");
 	}
 
-	struct err *e = guestfs_tar_in_opts(g, path, "/", -1)
-				? guestfs_err(g, "cannot unpack to the disk")
-				: NULL;
+	struct err *e =
+		guestfs_tar_in_opts(g, path, "/", -1) ? guestfs_err(g, "cannot unpack to the disk") : NULL;
 
 	/* After an error the thread may wait for a reader: now there is none. */
 	close(take_fd(out));
@@ -214,7 +213,7 @@ static struct err *make_in_child(void *arg)
 struct err *rootdisk_make(const struct rootdisk_job *job)
 {
 	/* In a child, so that it can be stopped at any time: a launch cannot be interrupted from within. */
-	struct proc_job proc = {
+	struct subprocess proc = {
 		.call = make_in_child,
 		.call_arg = (void *)job,
 		.timeout_s = APPLIANCE_TIMEOUT_S,
@@ -223,5 +222,5 @@ struct err *rootdisk_make(const struct rootdisk_job *job)
 		.cancelled = job->cancelled,
 	};
 
-	return proc_run(&proc);
+	return subprocess_run(&proc);
 }

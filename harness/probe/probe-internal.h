@@ -172,11 +172,11 @@ void probe_add_checkpoints(struct probe *p);
 
 /* probe-method.c: each lives its part of a guest life. False when the probe is over. */
 
-bool probe_live_ballast(struct probe *p);
-bool probe_live_growth(struct probe *p);
-bool probe_live_population(struct probe *p);
-bool probe_live_displacement(struct probe *p);
-bool probe_live_ram(struct probe *p);
+bool probe_run_ballast(struct probe *p);
+bool probe_run_growth(struct probe *p);
+bool probe_run_population(struct probe *p);
+bool probe_run_displacement(struct probe *p);
+bool probe_run_ram(struct probe *p);
 
 /** Begins a phase, with its own deadline. */
 void probe_set_phase(struct probe *p, enum probe_phase phase);

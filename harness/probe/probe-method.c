@@ -82,7 +82,7 @@ static bool work_in(struct probe *p)
 }
 
 /** Starts the ballast and lets it grow until onset, or until it is all there and the guest at rest. */
-bool probe_live_ballast(struct probe *p)
+bool probe_run_ballast(struct probe *p)
 {
 	probe_set_phase(p, PHASE_LOAD);
 	if (!probe_start_ballast(p))
@@ -104,7 +104,7 @@ static bool start_loads(struct probe *p)
 	return true;
 }
 
-bool probe_live_growth(struct probe *p)
+bool probe_run_growth(struct probe *p)
 {
 	/* Nothing is measured at a step in this method: the workload may go on at once. */
 	p->has_free_run = true;
@@ -223,7 +223,7 @@ static bool place_load(struct probe *p)
 	return rest(p) && is_placed(p);
 }
 
-bool probe_live_displacement(struct probe *p)
+bool probe_run_displacement(struct probe *p)
 {
 	if (!place_load(p))
 		return false;
@@ -232,10 +232,10 @@ bool probe_live_displacement(struct probe *p)
 		return probe_end(
 			p, OUTCOME_INVALID,
 			"the load alone made the guest swap: there is no room for a ballast beside it");
-	return snapshot_frozen(p, "load") && probe_live_ballast(p);
+	return snapshot_frozen(p, "load") && probe_run_ballast(p);
 }
 
-bool probe_live_ram(struct probe *p)
+bool probe_run_ram(struct probe *p)
 {
 	if (!place_load(p))
 		return false;
@@ -255,7 +255,7 @@ static bool add_process(struct probe *p)
  * Adds processes, one after the other is at its size, until onset. Those that are there rest at their
  * checkpoint.
  */
-bool probe_live_population(struct probe *p)
+bool probe_run_population(struct probe *p)
 {
 	for (unsigned n = 1; n <= PLAN_PROCESSES_MAX; n++) {
 		cleanup_free char *name = xasprintf("count-%u", n);

@@ -25,30 +25,30 @@ static bool boot(struct probe *p)
 	return true;
 }
 
-static bool live_method(struct probe *p)
+static bool run_method(struct probe *p)
 {
 	switch (p->spec->kind) {
 	case PROBE_RAMP:
 	case PROBE_FIXED:
-		return probe_live_ballast(p);
+		return probe_run_ballast(p);
 	case PROBE_GROWTH:
-		return probe_live_growth(p);
+		return probe_run_growth(p);
 	case PROBE_POPULATION:
-		return probe_live_population(p);
+		return probe_run_population(p);
 	case PROBE_DISPLACEMENT:
-		return probe_live_displacement(p);
+		return probe_run_displacement(p);
 	case PROBE_RAM:
-		return probe_live_ram(p);
+		return probe_run_ram(p);
 	}
 	return false;
 }
 
-static void live(struct probe *p)
+static void run_phases(struct probe *p)
 {
 	if (!boot(p))
 		return;
 	probe_set_phase(p, PHASE_PREPARE);
-	if (!probe_prepare(p) || !live_method(p))
+	if (!probe_prepare(p) || !run_method(p))
 		return;
 
 	bool had_onset = p->has_onset;
@@ -175,7 +175,7 @@ struct err *probe_run(const struct guest_ops *ops, void *ctx, const struct probe
 	}
 	rec.command_line = ops->command_line(p.guest);
 	p.heard_ms = ops->now_ms(p.guest);
-	live(&p);
+	run_phases(&p);
 	ops->pressure(ctx, &end);
 	judge_host(&p, &begin, &end);
 	rec.console = ops->console(p.guest);

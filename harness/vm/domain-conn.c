@@ -23,7 +23,7 @@
 #include "harness/host/workdir.h"
 
 /** How soon the end of a QEMU process is seen by libvirt (see orphans.h); costs 50 wakeups in a second. */
-#define TICK_MS 20
+#define REAP_TICK_MS 20
 
 /** QEMU tells what it can do in a second, on a busy machine in some; it is asked in several ways. */
 #define ABILITIES_LIMIT_MS 60000
@@ -89,7 +89,7 @@ static void *run_events(void *arg)
 			 * Cannot happen but by a lack of memory or descriptors; do not spin until it
 			 * passes.
 			 */
-			usleep(TICK_MS * 1000);
+			usleep(REAP_TICK_MS * 1000);
 	return arg;
 }
 
@@ -98,7 +98,7 @@ static struct err *initialize(void)
 {
 	virSetErrorFunc(NULL, ignore_error);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
-	    virEventAddTimeout(TICK_MS, tick, NULL, NULL) < 0)
+	    virEventAddTimeout(REAP_TICK_MS, tick, NULL, NULL) < 0)
 		return domain_virt_error();
 	orphans_adopt();
 	process.is_initialized = true;

@@ -9,7 +9,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 
 /* What an ext4 without journal takes for itself: some fixed MiB, and block maps by size. */
 #define OVERHEAD_MIB       8
@@ -70,11 +70,11 @@ static struct err *make_ext4(const char *path)
 				     NULL };
 	/* Else the time of making is in the superblock. */
 	const char *const env[] = { "E2FSPROGS_FAKE_TIME=1", NULL };
-	struct proc_job job = {
+	struct subprocess job = {
 		.argv = argv, .env = env, .timeout_s = MAKE_TIMEOUT_S, .cancelled = cancel_requested
 	};
 
-	return proc_run(&job);
+	return subprocess_run(&job);
 }
 
 struct err *scratchdisk_create(const char *path, unsigned size_mib)

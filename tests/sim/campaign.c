@@ -15,7 +15,7 @@
 #include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"
 #include "harness/plan/load-command.h"
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 #include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"

@@ -63,7 +63,7 @@ static void put_campaign(struct store *store, int64_t run)
 /** What a run with two guests tells of itself. */
 static void put_live(const struct store *store, long pid)
 {
-	struct live live = {
+	struct live_file live = {
 		.pid = pid,
 		.jobs = 2,
 		.eta_s = 9,
@@ -80,7 +80,7 @@ static void put_live(const struct store *store, long pid)
 		.n = 2,
 	};
 
-	must(live_write(store_live_path(store), &live));
+	must(live_file_write(store_live_path(store), &live));
 }
 
 /** A run that was killed while it told may leave a file, which those after it do not add to. */
@@ -106,11 +106,11 @@ static void check_hostile_live(const struct store *store)
 		"\"0123456789abcdef\","
 		"\"what\":\"\",\"phase\":\"boot\",\"start_s\":1.0,\"memory_kib\":1}]}",
 	};
-	struct live live;
+	struct live_file live;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		must(file_write_atomic(store_live_path(store), texts[i], strlen(texts[i]), 0600));
-		ok(!live_read(store_live_path(store), &live), texts[i]);
+		ok(!live_file_read(store_live_path(store), &live), texts[i]);
 	}
 	put_live(store, getpid() + 1);
 

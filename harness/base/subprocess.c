@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,7 @@ static void stream_deinit(struct stream *s)
 		free(s->tail[i]);
 }
 
-static void stream_emit(struct stream *s, const struct proc_job *job)
+static void stream_emit(struct stream *s, const struct subprocess *job)
 {
 	char **slot = &s->tail[s->lines++ % TAIL_LINES];
 
@@ -64,7 +64,7 @@ static void stream_emit(struct stream *s, const struct proc_job *job)
 		job->line(job->line_arg, *slot);
 }
 
-static void stream_add(struct stream *s, const struct proc_job *job, const char *data, size_t len)
+static void stream_add(struct stream *s, const struct subprocess *job, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		/* A carriage return redraws a progress line: for us that is a line too. */
@@ -78,7 +78,7 @@ static void stream_add(struct stream *s, const struct proc_job *job, const char 
 }
 
 /** Reads what is there; false when that was nothing. */
-static bool stream_read(struct stream *s, const struct proc_job *job)
+static bool stream_read(struct stream *s, const struct subprocess *job)
 {
 	char buf[4096];
 	ssize_t n = read(s->fd, buf, sizeof(buf));
@@ -135,7 +135,7 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-__attribute__((noreturn)) static void job_main(const struct proc_job *job)
+__attribute__((noreturn)) static void job_main(const struct subprocess *job)
 {
 	default_signals();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -156,7 +156,7 @@ __attribute__((noreturn)) static void job_main(const struct proc_job *job)
 	_exit(CALL_FAILED + (int)err_get_kind(e));
 }
 
-__attribute__((noreturn)) static void supervisor_main(const struct proc_job *job, pid_t parent, int out,
+__attribute__((noreturn)) static void supervisor_main(const struct subprocess *job, pid_t parent, int out,
 						      int err)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -198,7 +198,7 @@ __attribute__((noreturn)) static void supervisor_main(const struct proc_job *job
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-static struct err *start(const struct proc_job *job, struct stream *out, struct stream *err, pid_t *ret)
+static struct err *start(const struct subprocess *job, struct stream *out, struct stream *err, pid_t *ret)
 {
 	int out_pipe[2], err_pipe[2];
 
@@ -240,7 +240,7 @@ static bool has_exited(pid_t pid)
 enum end { ENDED, CANCELLED, TIMED_OUT };
 
 /** Passes output on until the job is over; says why it ended. */
-static enum end pump(const struct proc_job *job, pid_t pid, struct stream *out, struct stream *err)
+static enum end pump(const struct subprocess *job, pid_t pid, struct stream *out, struct stream *err)
 {
 	int64_t deadline_ms = job->timeout_s ? clock_ms() + job->timeout_s * 1000ll : INT64_MAX;
 	enum end end = ENDED;
@@ -279,7 +279,7 @@ static enum end pump(const struct proc_job *job, pid_t pid, struct stream *out, 
 	}
 }
 
-static struct err *describe(const struct proc_job *job, enum end end, int status, const struct stream *err)
+static struct err *describe(const struct subprocess *job, enum end end, int status, const struct stream *err)
 {
 	const char *name = job->argv ? job->argv[0] : "a child process";
 	cleanup_free char *tail = stream_tail(err);
@@ -302,7 +302,7 @@ static struct err *describe(const struct proc_job *job, enum end end, int status
 	return err_new("%s failed with exit status %d%s%s", name, code, *tail ? ":\n  " : "", tail);
 }
 
-struct err *proc_run(const struct proc_job *job)
+struct err *subprocess_run(const struct subprocess *job)
 {
 	cleanup(stream_deinit) struct stream out = { .fd = -1 };
 	cleanup(stream_deinit) struct stream err = { .fd = -1 };
@@ -321,7 +321,7 @@ struct err *proc_run(const struct proc_job *job)
 	return describe(job, end, status, &err);
 }
 
-bool proc_program_exists(const char *name)
+bool subprocess_program_exists(const char *name)
 {
 	const char *path = getenv("PATH");
 	cleanup_free char *dirs = xstrdup(path ? path : "/usr/bin:/bin");

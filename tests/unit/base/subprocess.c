@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "harness/base/proc.h"
+#include "harness/base/subprocess.h"
 #include "harness/base/strbuf.h"
 #include "tests/tap.h"
 
@@ -24,12 +24,12 @@ static struct err *run_sh(const char *script, struct strbuf *lines)
 {
 	const char *const argv[] = { "sh", "-c", script, NULL };
 	const char *const env[] = { "SWAPCAL_TEST=from env", NULL };
-	struct proc_job job = {
+	struct subprocess job = {
 		.argv = argv, .env = env, .line = collect, .line_arg = lines, .timeout_s = 30
 	};
 
 	strbuf_clear(lines);
-	return proc_run(&job);
+	return subprocess_run(&job);
 }
 
 static void test_output(void)
@@ -60,7 +60,7 @@ static void test_failure(void)
 {
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
 	const char *const argv[] = { "swapcal-no-such-program", NULL };
-	struct proc_job job = { .argv = argv };
+	struct subprocess job = { .argv = argv };
 
 	is_str(message(run_sh("echo out; echo why >&2; exit 3", &lines)),
 	       "sh failed with exit status 3:\n  why", "an error has the status and what was said on stderr");
@@ -68,9 +68,9 @@ static void test_failure(void)
 	has_str(message(run_sh("seq 100 >&2; exit 1", &lines)), ":\n  95\n  96\n  97\n  98\n  99\n  100",
 		"only its last lines");
 	has_str(message(run_sh("kill -SEGV $$", &lines)), "sh was ended by signal 11", "a crash is told");
-	has_str(message(proc_run(&job)), "cannot start swapcal-no-such-program: No such file",
+	has_str(message(subprocess_run(&job)), "cannot start swapcal-no-such-program: No such file",
 		"a missing program is told");
-	ok(proc_program_exists("sh") && !proc_program_exists("swapcal-no-such-program"),
+	ok(subprocess_program_exists("sh") && !subprocess_program_exists("swapcal-no-such-program"),
 	   "programs can be looked for");
 }
 
@@ -85,13 +85,13 @@ static struct err *call(void *arg)
 static void test_call(void)
 {
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
-	struct proc_job job = { .call = call, .line = collect, .line_arg = &lines };
+	struct subprocess job = { .call = call, .line = collect, .line_arg = &lines };
 
-	ok(!proc_run(&job), "a call in a child");
+	ok(!subprocess_run(&job), "a call in a child");
 	is_str(strbuf_str(&lines), "[printed]", "... its lines arrive");
 	job.call_arg = (void *)"no";
 
-	struct err *e = proc_run(&job);
+	struct err *e = subprocess_run(&job);
 
 	is_int(e ? (int)err_get_kind(e) : -1, ERR_HOST, "its error keeps its kind");
 	is_str(message(e), "the call's own error: no", "... and its text");
@@ -145,9 +145,9 @@ static const char family[] = "sleep 60 & echo $!; wait";
 static void test_cancel(void)
 {
 	const char *const argv[] = { "sh", "-c", family, NULL };
-	struct proc_job job = { .argv = argv, .line = take_pid, .cancelled = has_grandchild };
+	struct subprocess job = { .argv = argv, .line = take_pid, .cancelled = has_grandchild };
 	double start = now_s();
-	struct err *e = proc_run(&job);
+	struct err *e = subprocess_run(&job);
 
 	is_int(e ? (int)err_get_kind(e) : -1, ERR_INTERRUPTED, "a cancelled job ends as interrupted");
 	ok(now_s() - start < 3, "... soon");
@@ -159,11 +159,11 @@ static void test_stubborn(void)
 {
 	const char *const argv[] = { "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'",
 				     NULL };
-	struct proc_job job = { .argv = argv, .line = take_pid, .timeout_s = 1 };
+	struct subprocess job = { .argv = argv, .line = take_pid, .timeout_s = 1 };
 	double start = now_s();
 
 	grandchild = 0;
-	has_str(message(proc_run(&job)), "no end after 1 s", "a job that takes too long is ended");
+	has_str(message(subprocess_run(&job)), "no end after 1 s", "a job that takes too long is ended");
 	ok(now_s() - start < 12, "... even when it ignores SIGTERM");
 	ok(is_gone(grandchild), "... with its children");
 }
@@ -171,11 +171,12 @@ static void test_stubborn(void)
 static void test_left_behind(void)
 {
 	const char *const argv[] = { "sh", "-c", "sleep 60 & echo $!", NULL };
-	struct proc_job job = { .argv = argv, .line = take_pid };
+	struct subprocess job = { .argv = argv, .line = take_pid };
 	double start = now_s();
 
 	grandchild = 0;
-	ok(!proc_run(&job) && now_s() - start < 5, "a child left in the background does not hold us up");
+	ok(!subprocess_run(&job) && now_s() - start < 5,
+	   "a child left in the background does not hold us up");
 	ok(is_gone(grandchild), "... and is ended");
 }
 
@@ -192,9 +193,9 @@ static void test_dead_parent(void)
 
 	if (parent == 0) {
 		const char *const argv[] = { "sh", "-c", family, NULL };
-		struct proc_job job = { .argv = argv, .line = share_pid, .line_arg = (void *)shared };
+		struct subprocess job = { .argv = argv, .line = share_pid, .line_arg = (void *)shared };
 
-		err_free(proc_run(&job));
+		err_free(subprocess_run(&job));
 		_exit(0);
 	}
 	for (int i = 0; i < 500 && !*shared; i++)

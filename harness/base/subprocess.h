@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_PROC_H
-#define SWAPCAL_BASE_PROC_H
+#ifndef SWAPCAL_SUBPROCESS_H
+#define SWAPCAL_SUBPROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,13 +14,13 @@
  * group gets SIGTERM and, a grace time later, SIGKILL.
  */
 
-struct proc_job {
+struct subprocess {
 	/** The program and its arguments, NULL-terminated, found through PATH; no shell is involved. */
 	const char *const *argv;
 
 	/**
 	 * Without argv: called in a forked child instead; lines it prints to stdout arrive like those of a
-	 * program, its error becomes proc_run()'s. The child has only the calling thread.
+	 * program, its error becomes subprocess_run()'s. The child has only the calling thread.
 	 */
 	struct err *(*call)(void *arg);
 	void *call_arg;
@@ -40,9 +40,9 @@ struct proc_job {
  * Runs a job to its end. Its stdin is /dev/null. A failed program's error ends in the last lines it printed
  * to stderr; a cancelled job's is of kind ERR_INTERRUPTED.
  */
-struct err *proc_run(const struct proc_job *job) must_check;
+struct err *subprocess_run(const struct subprocess *job) must_check;
 
 /** Is there an executable of that name in PATH? */
-bool proc_program_exists(const char *name);
+bool subprocess_program_exists(const char *name);
 
 #endif

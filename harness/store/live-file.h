@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_LIVE_H
-#define SWAPCAL_LIVE_H
+#ifndef SWAPCAL_LIVE_FILE_H
+#define SWAPCAL_LIVE_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ struct live_guest {
 	uint64_t memory_kib; /**< what its load is charged for; 0 before there is one */
 };
 
-struct live {
+struct live_file {
 	long pid; /**< of the campaign */
 	unsigned jobs;
 	double eta_s;     /**< seconds from `updated_s` until the end; NAN: not known */
@@ -36,10 +36,11 @@ struct live {
 };
 
 /** Writes the file, which appears whole, mode 0600. */
-struct err *live_write(const char *path, const struct live *live) must_check;
+struct err *live_file_write(const char *path, const struct live_file *live) must_check;
 
-/** Reads it; false when it is not there, or not as live_write() makes it. To be freed with live_deinit(). */
-bool live_read(const char *path, struct live *ret);
-void live_deinit(struct live *live);
+/** Reads it; false when it is not there, or not as live_file_write() makes it. To be freed with
+ * live_file_deinit(). */
+bool live_file_read(const char *path, struct live_file *ret);
+void live_file_deinit(struct live_file *live);
 
 #endif

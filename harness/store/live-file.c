@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/store/live.h"
+#include "harness/store/live-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 
-/* Many times what live_write() makes for LIVE_JOBS_MAX guests. */
+/* Many times what live_file_write() makes for LIVE_JOBS_MAX guests. */
 #define LIVE_BYTES_MAX (1 << 20)
 
 static json_t *guest_json(const struct live_guest *g)
@@ -46,7 +46,7 @@ static struct err *replace_file(const char *path, const char *text)
 	return e;
 }
 
-struct err *live_write(const char *path, const struct live *live)
+struct err *live_file_write(const char *path, const struct live_file *live)
 {
 	json_t *guests = json_array();
 
@@ -82,7 +82,7 @@ static bool read_guest(json_t *json, struct live_guest *g)
 	return true;
 }
 
-static bool read_all(json_t *root, struct live *live)
+static bool read_all(json_t *root, struct live_file *live)
 {
 	json_t *guests, *eta_s, *json;
 	json_int_t pid, jobs;
@@ -105,10 +105,10 @@ static bool read_all(json_t *root, struct live *live)
 	return true;
 }
 
-bool live_read(const char *path, struct live *ret)
+bool live_file_read(const char *path, struct live_file *ret)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	struct live live = { .n = 0 };
+	struct live_file live = { .n = 0 };
 	struct err *e = file_read(path, LIVE_BYTES_MAX, &text);
 	json_t *root = e ? NULL : json_loadb(strbuf_str(&text), text.len, JSON_REJECT_DUPLICATES, NULL);
 	bool is_ok = root && read_all(root, &live);
@@ -118,11 +118,11 @@ bool live_read(const char *path, struct live *ret)
 	if (is_ok)
 		*ret = live;
 	else
-		live_deinit(&live);
+		live_file_deinit(&live);
 	return is_ok;
 }
 
-void live_deinit(struct live *live)
+void live_file_deinit(struct live_file *live)
 {
 	for (size_t i = 0; i < live->n; i++)
 		free(live->guests[i].what);
