@@ -142,13 +142,10 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 		strbuf_adds(out, "warning: y is no straight line over z; slopes and intercepts say little\n");
 	if (a->proportional_ci.lo > 0 || a->proportional_ci.hi < 0)
 		strbuf_adds(out, "warning: the difference changes with the size; bias and limits in the "
-				 "data's unit hold "
-				 "at the mean\n");
+				 "data's unit hold at the mean\n");
 	if (isnan(a->pct.bias) && !isnan(a->abs.bias))
-		strbuf_adds(
-			out,
-			"warning: some z is not above 0; there are no percents, and nothing to compare the "
-			"margin with\n");
+		strbuf_adds(out, "warning: some z is not above 0; there are no percents, and nothing to "
+				 "compare the margin with\n");
 }
 
 static void add_undecided(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)

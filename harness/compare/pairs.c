@@ -341,8 +341,7 @@ static struct err *feed(struct reader *r, const char *data, size_t len)
 	if (csv_parse(&r->csv, data, len, on_field, on_row, r) != len && !r->e)
 		return at(r, r->line,
 			  err_new("a quotation mark in the middle of a field; put the field in quotation "
-				  "marks, "
-				  "and write those in it twice"));
+				  "marks, and write those in it twice"));
 	if (!r->e && csv_get_buffer_size(&r->csv) > PAIRS_FIELD_MAX)
 		return at(r, r->field_line,
 			  err_new("a field of more than %d bytes; is a quotation mark missing at its end?",

@@ -270,10 +270,8 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 
 	strbuf_adds(out, "\nAgreement over all workloads, Y - Z in percent of Z; margin ");
 	add_margin(out, r->margin_pct);
-	strbuf_adds(
-		out,
-		"\n\n  metric                      error      mean  95 % of errors   surely within    cells  "
-		"verdict\n");
+	strbuf_adds(out, "\n\n  metric                      error      mean  95 % of errors   surely within  "
+			 "  cells  verdict\n");
 	for (size_t i = 0; i < r->agreements_n; i++)
 		add_row(out, &r->agreements[i]);
 	add_picked(out, r);

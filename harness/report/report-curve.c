@@ -149,11 +149,10 @@ struct err *report_predict(struct report *r, const unsigned *x_mib, size_t n)
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		usable += is_usable(&r->thresholds[i]);
 	if (!r->curves_n)
-		return err_new(
-			"no Z* can be predicted: that needs thresholds of guests of at least two sizes, "
-			"alike in all else, and the file has %zu of %zu that can be used; give "
-			"`ram_mib` of the plan more sizes and run it again",
-			usable, r->thresholds_n);
+		return err_new("no Z* can be predicted: that needs thresholds of guests of at least two "
+			       "sizes, alike in all else, and the file has %zu of %zu that can be used; give "
+			       "`ram_mib` of the plan more sizes and run it again",
+			       usable, r->thresholds_n);
 	for (size_t i = 0; i < r->curves_n; i++)
 		predict(&r->curves[i], x_mib, n);
 	return NULL;
@@ -188,8 +187,8 @@ static void add_head(struct strbuf *out, const struct curve *c)
 		table_mib(out, 0, c->scatter_kib);
 		strbuf_adds(out, "\n");
 	} else {
-		strbuf_adds(out, "\n  There are only two points, through which any line goes: the scatter "
-				 "is not known, and so there\n  is no prediction interval.\n");
+		strbuf_adds(out, "\n  There are only two points, through which any line goes: the scatter is "
+				 "not known, and so there\n  is no prediction interval.\n");
 	}
 }
 
