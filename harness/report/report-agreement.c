@@ -221,14 +221,10 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 {
 	const struct agreement_limits *pct = &a->agreement.pct;
 
-	strbuf_addf(out, "  %-24s", a->metric);
-	table_number(out, 9, a->error_pct, "", " %");
-	table_number(out, 10, pct->bias, "+", " %");
-	strbuf_adds(out, "  ");
-	table_range(out, 16, pct->loa.lo, pct->loa.hi, "+");
-	strbuf_adds(out, " ");
-	table_range(out, 16, pct->outer.lo, pct->outer.hi, "+");
-	strbuf_addf(out, " %5zu  %s", a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
+	strbuf_addf(out, "  %-24s%9s%10s  %-16s %-16s %5zu  %s", a->metric,
+		    NUMBER_TEXT(a->error_pct, "", " %"), NUMBER_TEXT(pct->bias, "+", " %"),
+		    RANGE_TEXT(pct->loa.lo, pct->loa.hi, "+"), RANGE_TEXT(pct->outer.lo, pct->outer.hi, "+"),
+		    a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
 	if (a->no_value)
 		strbuf_addf(out, ", no value in %zu", a->no_value);
 	table_end_line(out, "");
@@ -255,11 +251,12 @@ static void add_picked(struct strbuf *out, const struct report *r)
 		strbuf_adds(out, "One cell tells nothing about others.\n");
 		return;
 	}
-	strbuf_addf(out, "When cells are drawn anew it comes first in %.0f %%.\n", 100 * r->picked_share);
-	strbuf_addf(out, "  Since it was picked of %zu, its bounds at %s %%: ", r->agreements_n,
-		    format_fixed(confidence, 100 * r->picked_confidence, 2));
-	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
-	strbuf_addf(out, " %%: %s within ", agreement_verdict_name(a->verdict));
+	strbuf_addf(out,
+		    "When cells are drawn anew it comes first in %.0f %%.\n  Since it was picked of %zu, its "
+		    "bounds at %s %%: %s %%: %s within ",
+		    100 * r->picked_share, r->agreements_n,
+		    format_fixed(confidence, 100 * r->picked_confidence, 2),
+		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"), agreement_verdict_name(a->verdict));
 	add_margin(out, r->margin_pct);
 	strbuf_adds(out, ".\n");
 }
@@ -294,14 +291,12 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 	strbuf_adds(out, "  warning: ");
 	table_name(out, r, t->cell);
 	if (isfinite(half_kib)) {
-		strbuf_adds(out, ": Z* is known within ");
-		table_mib(out, 0, half_kib);
-		strbuf_adds(out, " MiB, wanted ");
+		strbuf_addf(out, ": Z* is known within %s MiB, wanted ", MIB_TEXT(half_kib));
 	} else {
 		strbuf_adds(out, ": Z* is open above, wanted within ");
 	}
-	table_mib(out, 0, (double)params.precision_kib);
-	strbuf_addf(out, ", after %u probes, %u contradict.\n", e->answers, e->contradictions);
+	strbuf_addf(out, "%s, after %u probes, %u contradict.\n", MIB_TEXT((double)params.precision_kib),
+		    e->answers, e->contradictions);
 	strbuf_addf(out,
 		    "  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for "
 		    "each.\n",

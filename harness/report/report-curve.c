@@ -168,9 +168,8 @@ static void add_line(struct strbuf *out, const struct curve *c)
 {
 	char slope[32];
 
-	strbuf_addf(out, "Z* = %s X %c ", format_fixed(slope, c->slope_kib_per_mib / 1024, SLOPE_DECIMALS),
-		    c->intercept_kib < 0 ? '-' : '+');
-	table_mib(out, 0, fabs(c->intercept_kib));
+	strbuf_addf(out, "Z* = %s X %c %s", format_fixed(slope, c->slope_kib_per_mib / 1024, SLOPE_DECIMALS),
+		    c->intercept_kib < 0 ? '-' : '+', MIB_TEXT(fabs(c->intercept_kib)));
 }
 
 static void add_head(struct strbuf *out, const struct curve *c)
@@ -183,9 +182,8 @@ static void add_head(struct strbuf *out, const struct curve *c)
 	if (*format_fixed(ratio, c->available_ratio, SLOPE_DECIMALS))
 		strbuf_addf(out, "; mean of Z* / MemAvailable %s", ratio);
 	if (isfinite(c->scatter_kib)) {
-		strbuf_adds(out, "\n  scatter around the line, beyond what each Z* is uncertain by: ");
-		table_mib(out, 0, c->scatter_kib);
-		strbuf_adds(out, "\n");
+		strbuf_addf(out, "\n  scatter around the line, beyond what each Z* is uncertain by: %s\n",
+			    MIB_TEXT(c->scatter_kib));
 	} else {
 		strbuf_adds(out, "\n  There are only two points, through which any line goes: the scatter is "
 				 "not known, and so there\n  is no prediction interval.\n");
@@ -196,10 +194,8 @@ static void add_points(struct strbuf *out, const struct report_curve *c)
 {
 	strbuf_adds(out, "\n      X       Z*  Z* - line\n");
 	for (size_t i = 0; i < c->n; i++) {
-		strbuf_addf(out, "%7u", cell_uint(c->points[i]->cell, "x_mib"));
-		table_mib(out, 9, c->points[i]->z_kib);
-		table_number(out, 11, residual_kib(c, i) / 1024, "+", "");
-		strbuf_adds(out, "\n");
+		strbuf_addf(out, "%7u%9s%11s\n", cell_uint(c->points[i]->cell, "x_mib"),
+			    MIB_TEXT(c->points[i]->z_kib), NUMBER_TEXT(residual_kib(c, i) / 1024, "+", ""));
 	}
 }
 
@@ -213,10 +209,8 @@ static void add_predictions(struct strbuf *out, const struct report_curve *c)
 	for (size_t i = 0; i < c->predictions_n; i++) {
 		const struct report_prediction *p = &c->predictions[i];
 
-		strbuf_addf(out, "%7u", p->x_mib);
-		table_mib(out, 9, p->at.z_kib);
-		strbuf_adds(out, "  ");
-		table_range_mib(out, 24, p->at.z_pi_kib.lo, p->at.z_pi_kib.hi);
+		strbuf_addf(out, "%7u%9s  %-24s", p->x_mib, MIB_TEXT(p->at.z_kib),
+			    MIB_RANGE_TEXT(p->at.z_pi_kib.lo, p->at.z_pi_kib.hi));
 		table_end_line(out, p->is_extrapolated ? "extrapolated" : "");
 		is_any_extrapolated |= p->is_extrapolated;
 	}

@@ -107,11 +107,8 @@ static void add_weight(struct strbuf *out, const struct column *column)
 
 	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind),
 		 cell_str(row->cell, "size"));
-	strbuf_addf(out, "  %-*s", LOAD_WIDTH, name);
-	table_mib(out, 7, weight_kib);
-	table_mib(out, 8, row->z_kib);
-	strbuf_adds(out, "  ");
-	table_range_mib(out, 16, row->z_lo_kib, row->z_hi_kib);
+	strbuf_addf(out, "  %-*s%7s%8s  %-16s", LOAD_WIDTH, name, MIB_TEXT(weight_kib), MIB_TEXT(row->z_kib),
+		    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
 	add_difference(out, row->z_kib, weight_kib, RIGHT_KIB + row->z_resolution_kib);
 	strbuf_addf(out, " %s", known_kind_summary(column->spec.kind));
 	table_end_line(out, "");

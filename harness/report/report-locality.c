@@ -138,35 +138,24 @@ static double percent(double x, double all)
 static void add_part(struct strbuf *out, const char *name, const struct locality_part *p,
 		     const struct locality_part *bare)
 {
-	strbuf_addf(out, "    %-9s", name);
-	table_mib(out, 8, p->mapped_kib);
-	table_mib(out, 9, p->touched_kib);
-	table_number(out, 9, percent(p->touched_kib, p->mapped_kib), "", " %");
-	table_mib(out, 10, p->least_kib);
-	table_mib(out, 9, p->dirtied_kib);
-	table_number(out, 8, p->runs, "", "");
-	table_number(out, 8, p->run_pages * 4, "", "");
-	table_mib(out, 10, bare ? bare->touched_kib : (double)NAN);
-	table_mib(out, 9, bare ? bare->dirtied_kib : (double)NAN);
+	strbuf_addf(out, "    %-9s%8s%9s%9s%10s%9s%8s%8s%10s%9s", name, MIB_TEXT(p->mapped_kib),
+		    MIB_TEXT(p->touched_kib), NUMBER_TEXT(percent(p->touched_kib, p->mapped_kib), "", " %"),
+		    MIB_TEXT(p->least_kib), MIB_TEXT(p->dirtied_kib), NUMBER_TEXT(p->runs, "", ""),
+		    NUMBER_TEXT(p->run_pages * 4, "", ""), MIB_TEXT(bare ? bare->touched_kib : (double)NAN),
+		    MIB_TEXT(bare ? bare->dirtied_kib : (double)NAN));
 	table_end_line(out, "");
 }
 
 /* Does a large binary cost RAM? */
 static void add_answer(struct strbuf *out, const struct report_locality *c, const struct locality_part *all)
 {
-	strbuf_adds(out, "    Of ");
-	table_mib(out, 0, all->mapped_kib);
-	strbuf_adds(out, " MiB ");
-	table_mib(out, 0, all->mapped_kib - all->touched_kib);
-	strbuf_adds(out, !c->is_onset ? " are not touched and cost no RAM; "
-				      : " are not in RAM, or not any more; ");
-	table_mib(out, 0, all->dirtied_kib);
-	strbuf_adds(out, " cost it in each process,\n    ");
-	table_mib(out, 0, all->touched_kib - all->dirtied_kib);
-	strbuf_adds(out, !c->is_onset ? " once for all of them, until it is dropped; used for sure: "
-				      : " once for all of them; used for sure: ");
-	table_mib(out, 0, all->least_kib);
-	strbuf_adds(out, ".\n");
+	strbuf_addf(out,
+		    "    Of %s MiB %s %s; %s cost it in each process,\n    %s once for all of them%s; "
+		    "used for sure: %s.\n",
+		    MIB_TEXT(all->mapped_kib), MIB_TEXT(all->mapped_kib - all->touched_kib),
+		    c->is_onset ? "are not in RAM, or not any more" : "are not touched and cost no RAM",
+		    MIB_TEXT(all->dirtied_kib), MIB_TEXT(all->touched_kib - all->dirtied_kib),
+		    c->is_onset ? "" : ", until it is dropped", MIB_TEXT(all->least_kib));
 }
 
 static void add_one(struct strbuf *out, const struct report *r, const struct report_locality *c)

@@ -139,16 +139,10 @@ static void add_line(struct strbuf *out, const struct report *r, const struct re
 	const struct reclaim *m = &c->mean;
 
 	table_cell(out, TABLE_LABEL, r, c->cell);
-	table_mib(out, 6, m->file_peak_kib);
-	table_number(out, 8, m->dropped_pct, "", " %");
-	table_mib(out, 8, m->dropped_kib);
-	table_mib(out, 6, m->refault_kib);
-	table_mib(out, 6, m->lazyfreed_kib);
-	table_mib(out, 8, m->swapped_kib);
-	table_mib(out, 6, m->load_swap_kib);
-	table_mib(out, 8, m->ballast_swap_kib);
-	table_mib(out, 6, m->rest_swap_kib);
-	strbuf_addf(out, "%3u", c->n);
+	strbuf_addf(out, "%6s%8s%8s%6s%6s%8s%6s%8s%6s%3u", MIB_TEXT(m->file_peak_kib),
+		    NUMBER_TEXT(m->dropped_pct, "", " %"), MIB_TEXT(m->dropped_kib), MIB_TEXT(m->refault_kib),
+		    MIB_TEXT(m->lazyfreed_kib), MIB_TEXT(m->swapped_kib), MIB_TEXT(m->load_swap_kib),
+		    MIB_TEXT(m->ballast_swap_kib), MIB_TEXT(m->rest_swap_kib), c->n);
 	table_end_line(out, c->is_other_way ? "other-way" : "");
 }
 

@@ -191,10 +191,8 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 	if (cell_is(row->cell, METHOD_THRESHOLD))
 		strbuf_adds(out, " (control)");
 	if (isfinite(row->z_kib)) {
-		strbuf_addf(out, "; %s ", z);
-		table_mib(out, 0, row->z_kib);
-		strbuf_adds(out, " ");
-		table_range_mib(out, 0, row->z_lo_kib, row->z_hi_kib);
+		strbuf_addf(out, "; %s %s %s", z, MIB_TEXT(row->z_kib),
+			    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
 	}
 	strbuf_adds(out, "\n");
 	if (*flags) {
@@ -224,17 +222,14 @@ static bool is_marked(const struct report_row *row, const struct report_row *row
 
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
 {
-	strbuf_addf(out, "  %c %-24s", with_mark ? '*' : ' ', row->metric);
-	table_mib(out, 11, row->y_kib);
-	strbuf_adds(out, "  ");
+	strbuf_addf(out, "  %c %-24s%11s  ", with_mark ? '*' : ' ', row->metric, MIB_TEXT(row->y_kib));
 	/* The range of a single value would look like precision. */
 	if (row->n > 1)
-		table_range_mib(out, 18, row->y_lo_kib, row->y_hi_kib);
+		strbuf_addf(out, "%-18s", MIB_RANGE_TEXT(row->y_lo_kib, row->y_hi_kib));
 	else
 		strbuf_addf(out, "%-18s", "-");
-	table_number(out, 12, row->diff_kib / 1024, "+", "");
-	table_number(out, 12, row->diff_pct, "+", " %");
-	strbuf_addf(out, "%4u", row->n);
+	strbuf_addf(out, "%12s%12s%4u", NUMBER_TEXT(row->diff_kib / 1024, "+", ""),
+		    NUMBER_TEXT(row->diff_pct, "+", " %"), row->n);
 	table_end_line(out, with_flags ? row->flags : "");
 }
 

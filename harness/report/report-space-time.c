@@ -321,14 +321,10 @@ static void add_life(struct strbuf *out, const struct report *r, const struct re
 	struct gc_pauses all = checkpoints_all_pauses(c->gc);
 
 	table_cell(out, OWN_LINE, r, c->cell);
-	table_mib(out, 9, c->max_kib);
-	table_mib(out, 8, c->mean_kib);
-	table_number(out, 9, c->full_cpu_ms / 1000, "", "");
-	table_number(out, 8, c->full_wall_ms / 1000, "", "");
-	table_number(out, 9, c->cpu_ms / 1000, "", "");
-	table_number(out, 8, c->wall_ms / 1000, "", "");
-	table_number(out, 10, all.max_us / 1000, "", "");
-	table_number(out, 10, all.total_us / 1000, "", "");
+	strbuf_addf(out, "%9s%8s%9s%8s%9s%8s%10s%10s", MIB_TEXT(c->max_kib), MIB_TEXT(c->mean_kib),
+		    NUMBER_TEXT(c->full_cpu_ms / 1000, "", ""), NUMBER_TEXT(c->full_wall_ms / 1000, "", ""),
+		    NUMBER_TEXT(c->cpu_ms / 1000, "", ""), NUMBER_TEXT(c->wall_ms / 1000, "", ""),
+		    NUMBER_TEXT(all.max_us / 1000, "", ""), NUMBER_TEXT(all.total_us / 1000, "", ""));
 	add_kinds(out, c->gc);
 	table_end_line(out, "");
 }
@@ -402,8 +398,8 @@ static void add_checkpoint_table(struct strbuf *out, const struct report *r)
 		for (size_t j = 0; j < SHOWN; j++) {
 			const struct report_over_time *m = find_metric(c, shown[j]);
 
-			table_mib(out, 8, m ? m->at_checkpoints.max_kib : (double)NAN);
-			table_mib(out, 8, m ? m->at_checkpoints.mean_kib : (double)NAN);
+			strbuf_addf(out, "%8s%8s", MIB_TEXT(m ? m->at_checkpoints.max_kib : (double)NAN),
+				    MIB_TEXT(m ? m->at_checkpoints.mean_kib : (double)NAN));
 		}
 		table_end_line(out, "");
 	}
@@ -428,9 +424,10 @@ static void add_over_bare(struct strbuf *out, const struct report *r)
 		for (size_t j = 0; j < SHOWN; j++) {
 			const struct report_over_time *m = find_metric(c, shown[j]);
 
-			table_number(out, 15, m ? m->over_bare_kib / 1024 : (double)NAN, "", "");
+			strbuf_addf(out, "%15s",
+				    NUMBER_TEXT(m ? m->over_bare_kib / 1024 : (double)NAN, "", ""));
 		}
-		table_mib(out, 12, c->zeq_over_bare_kib);
+		strbuf_addf(out, "%12s", MIB_TEXT(c->zeq_over_bare_kib));
 		table_end_line(out, "");
 	}
 }

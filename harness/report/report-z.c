@@ -249,14 +249,11 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 {
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
-	strbuf_addf(out, "%7u", cell_uint(t->cell, "x_mib"));
-	table_mib(out, 10, t->mem_total_kib);
-	table_mib(out, 14, t->mem_available0_kib);
-	table_mib(out, 9, t->z_kib);
-	strbuf_adds(out, "  ");
-	table_range_mib(out, 16, t->z_lo_kib, t->z_hi_kib);
-	table_number(out, 14, 100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %");
-	strbuf_addf(out, "%8u%4u", t->answers + t->lost, t->n);
+	strbuf_addf(out, "%7u%10s%14s%9s  %-16s%14s%8u%4u", cell_uint(t->cell, "x_mib"),
+		    MIB_TEXT(t->mem_total_kib), MIB_TEXT(t->mem_available0_kib), MIB_TEXT(t->z_kib),
+		    MIB_RANGE_TEXT(t->z_lo_kib, t->z_hi_kib),
+		    NUMBER_TEXT(100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %"),
+		    t->answers + t->lost, t->n);
 	format_varying(&varying, t->cell, r->cells, r->cells_n);
 	if (varying.len)
 		strbuf_addf(out, "  %s", varying.data + strlen(", "));
@@ -266,10 +263,7 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 /* An estimate with its interval: "188.3 [188.0, 188.6]". */
 static void add_estimate(struct strbuf *out, const char *name, double kib, struct interval ci_kib)
 {
-	strbuf_addf(out, "%s ", name);
-	table_mib(out, 0, kib);
-	strbuf_adds(out, " ");
-	table_range_mib(out, 0, ci_kib.lo, ci_kib.hi);
+	strbuf_addf(out, "%s %s %s", name, MIB_TEXT(kib), MIB_RANGE_TEXT(ci_kib.lo, ci_kib.hi));
 }
 
 /* What stands behind a Z*: the bracket, what other estimators say, and what thresholds differ by. */
@@ -277,24 +271,19 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
 
-	strbuf_addf(out, "\n%7u  bracket ", cell_uint(t->cell, "x_mib"));
-	table_range_mib(out, 0, (double)e->bracket_lo_kib, (double)e->bracket_hi_kib);
-	strbuf_addf(out, ", %u of %u answers contradict; ", e->contradictions, e->answers);
+	strbuf_addf(out, "\n%7u  bracket %s, %u of %u answers contradict; ", cell_uint(t->cell, "x_mib"),
+		    MIB_RANGE_TEXT((double)e->bracket_lo_kib, (double)e->bracket_hi_kib), e->contradictions,
+		    e->answers);
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
 	strbuf_adds(out, ",\n         ");
 	add_estimate(out, "isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
-	strbuf_adds(out, "; boot to boot sd ");
-	table_mib(out, 0, e->spread_kib);
-	strbuf_adds(out, ", at most ");
-	table_mib(out, 0, e->spread_hi_kib);
+	strbuf_addf(out, "; boot to boot sd %s, at most %s", MIB_TEXT(e->spread_kib),
+		    MIB_TEXT(e->spread_hi_kib));
 	if (t->check.separation == QUANTAL_COMPLETE)
 		strbuf_adds(out, " (separated: maybe 0)");
 	if (isfinite(t->ramps.sd_kib)) {
-		strbuf_adds(out, ";\n         ramps: sd ");
-		table_mib(out, 0, t->ramps.between_boots_kib);
-		strbuf_adds(out, " between boots, ");
-		table_mib(out, 0, t->ramps.within_boot_kib);
-		strbuf_adds(out, " within a boot (one tick)");
+		strbuf_addf(out, ";\n         ramps: sd %s between boots, %s within a boot (one tick)",
+			    MIB_TEXT(t->ramps.between_boots_kib), MIB_TEXT(t->ramps.within_boot_kib));
 	}
 	strbuf_adds(out, "\n");
 }

@@ -19,38 +19,28 @@ static const char *signed_number(char buf[40], double v, const char *sign)
 	return buf;
 }
 
-void table_number(struct strbuf *out, int width, double v, const char *sign, const char *unit)
+const char *table_number(char buf[TABLE_TEXT], double v, const char *sign, const char *unit)
 {
-	char number[40], all[64];
+	char number[40];
 
 	if (*signed_number(number, v, sign))
-		snprintf(all, sizeof(all), "%s%.20s", number, unit);
+		snprintf(buf, TABLE_TEXT, "%s%.20s", number, unit);
 	else
-		snprintf(all, sizeof(all), "-%*s", (int)strlen(unit), "");
-	strbuf_addf(out, "%*s", width, all);
+		snprintf(buf, TABLE_TEXT, "-%*s", (int)strlen(unit), "");
+	return buf;
 }
 
-void table_mib(struct strbuf *out, int width, double kib)
+const char *table_range(char buf[TABLE_TEXT], double lo, double hi, const char *sign)
 {
-	table_number(out, width, kib / 1024, "", "");
-}
-
-void table_range(struct strbuf *out, int width, double lo, double hi, const char *sign)
-{
-	char lo_text[40], hi_text[40], all[100];
+	char lo_text[40], hi_text[40];
 
 	signed_number(lo_text, lo, sign);
 	signed_number(hi_text, hi, sign);
 	if (*lo_text || *hi_text)
-		snprintf(all, sizeof(all), "[%s, %s]", *lo_text ? lo_text : "?", *hi_text ? hi_text : "?");
+		snprintf(buf, TABLE_TEXT, "[%s, %s]", *lo_text ? lo_text : "?", *hi_text ? hi_text : "?");
 	else
-		snprintf(all, sizeof(all), "-");
-	strbuf_addf(out, "%-*s", width, all);
-}
-
-void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib)
-{
-	table_range(out, width, lo_kib / 1024, hi_kib / 1024, "");
+		snprintf(buf, TABLE_TEXT, "-");
+	return buf;
 }
 
 void table_name(struct strbuf *out, const struct report *r, const struct cell *cell)

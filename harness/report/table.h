@@ -13,17 +13,20 @@
 
 #define TABLE_DECIMALS 1
 
-/** Right-aligned in width columns: sign is "" or "+" for a plus sign before what is not negative. */
-void table_number(struct strbuf *out, int width, double v, const char *sign, const char *unit);
+/** Room for the text of a number or a range. */
+#define TABLE_TEXT 100
 
-/** KiB as MiB. */
-void table_mib(struct strbuf *out, int width, double kib);
+/** A number with its unit, "" or "+" as sign for a plus sign before what is not negative; buf. */
+const char *table_number(char buf[TABLE_TEXT], double v, const char *sign, const char *unit);
 
-/** "[lo, hi]", left-aligned in width columns, each with the sign as above. */
-void table_range(struct strbuf *out, int width, double lo, double hi, const char *sign);
+/** "[lo, hi]", each with the sign as above; buf. */
+const char *table_range(char buf[TABLE_TEXT], double lo, double hi, const char *sign);
 
-/** The same of KiB as MiB, without signs. */
-void table_range_mib(struct strbuf *out, int width, double lo_kib, double hi_kib);
+/** The same for an argument of strbuf_addf(): their text lives until the end of the block. */
+#define NUMBER_TEXT(v, sign, unit)     table_number((char[TABLE_TEXT]){ 0 }, v, sign, unit)
+#define RANGE_TEXT(lo, hi, sign)       table_range((char[TABLE_TEXT]){ 0 }, lo, hi, sign)
+#define MIB_TEXT(kib)                  NUMBER_TEXT((kib) / 1024, "", "")
+#define MIB_RANGE_TEXT(lo_kib, hi_kib) RANGE_TEXT((lo_kib) / 1024, (hi_kib) / 1024, "")
 
 /** The width of a column of cells that leaves room for nine of numbers. */
 #define TABLE_LABEL 18

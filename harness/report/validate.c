@@ -185,15 +185,11 @@ static void add_cell(struct strbuf *out, const struct report *r, const struct va
 {
 	const struct report_row *row = cell->row;
 
-	strbuf_addf(out, "  %-8s", state_names[cell->state]);
-	table_mib(out, 9, row->y_kib);
-	table_mib(out, 9, row->z_kib);
-	strbuf_adds(out, "  ");
-	table_range_mib(out, 16, row->z_lo_kib, row->z_hi_kib);
-	table_number(out, 9, row->diff_kib / 1024, "+", "");
-	table_number(out, 9, row->diff_pct, "+", "");
+	strbuf_addf(out, "  %-8s%9s%9s  %-16s%9s%9s", state_names[cell->state], MIB_TEXT(row->y_kib),
+		    MIB_TEXT(row->z_kib), MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib),
+		    NUMBER_TEXT(row->diff_kib / 1024, "+", ""), NUMBER_TEXT(row->diff_pct, "+", ""));
 	if (cell->best)
-		table_mib(out, 10, cell->best->y_kib);
+		strbuf_addf(out, "%10s", MIB_TEXT(cell->best->y_kib));
 	strbuf_adds(out, "  ");
 	table_name(out, r, row->cell);
 	if (*row->flags) {
@@ -208,16 +204,13 @@ static void add_agreement(struct strbuf *out, const struct validation *v)
 {
 	const struct agreement *a = &v->agreement->agreement;
 
-	strbuf_addf(out, "\nOver %zu cells of workloads, %zu values, in percent of Z:\n", a->cells, a->n);
-	strbuf_adds(out, "  mean error ");
-	table_number(out, 0, a->pct.bias, "+", " %");
-	strbuf_adds(out, ", 95 % interval ");
-	table_range(out, 0, a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+");
-	strbuf_adds(out, "\n  95 % of errors lie in ");
-	table_range(out, 0, a->pct.loa.lo, a->pct.loa.hi, "+");
-	strbuf_adds(out, ", surely within ");
-	table_range(out, 0, a->pct.outer.lo, a->pct.outer.hi, "+");
-	strbuf_adds(out, "\n");
+	strbuf_addf(out,
+		    "\nOver %zu cells of workloads, %zu values, in percent of Z:\n  mean error %s, 95 %% "
+		    "interval %s\n  95 %% of errors lie in %s, surely within %s\n",
+		    a->cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
+		    RANGE_TEXT(a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+"),
+		    RANGE_TEXT(a->pct.loa.lo, a->pct.loa.hi, "+"),
+		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"));
 }
 
 /* Why the verdict is what it is. */
