@@ -63,3 +63,21 @@ void strbuf_clear(struct strbuf *sb)
 	if (sb->data)
 		sb->data[0] = '\0';
 }
+
+void strbuf_add_quoted(struct strbuf *sb, const char *arg)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
+
+	if (*arg && arg[strspn(arg, safe)] == '\0') {
+		strbuf_adds(sb, arg);
+		return;
+	}
+	strbuf_adds(sb, "'");
+	for (; *arg; arg++) {
+		if (*arg == '\'')
+			strbuf_adds(sb, "'\\''");
+		else
+			strbuf_add(sb, arg, 1);
+	}
+	strbuf_adds(sb, "'");
+}

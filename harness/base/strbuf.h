@@ -26,6 +26,9 @@ void strbuf_add(struct strbuf *sb, const void *data, size_t len);
 void strbuf_adds(struct strbuf *sb, const char *s);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** Adds arg as what a shell reads as one word. */
+void strbuf_add_quoted(struct strbuf *sb, const char *arg);
+
 /** The string, never NULL; the caller frees it and sb is empty again. */
 char *strbuf_steal(struct strbuf *sb);
 

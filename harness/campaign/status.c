@@ -9,7 +9,6 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
-#include "harness/host/qemu-process.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/schedule.h"
 
@@ -34,7 +33,7 @@ static char *look_command(const struct store *store, int64_t probe_id)
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf_adds(&sb, "swapcal export ");
-	process_add_quoted(&sb, store_name(store));
+	strbuf_add_quoted(&sb, store_name(store));
 	strbuf_addf(&sb, " --probe %lld", (long long)probe_id);
 	return strbuf_steal(&sb);
 }

@@ -4,11 +4,13 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
@@ -17,6 +19,12 @@
 #include "harness/base/strbuf.h"
 
 #define BOOT_ID_LEN 36
+
+/** The kernel's limit on arguments. */
+#define ARGS_BYTES_MAX (2 << 20)
+
+/** SIGKILL takes effect at once unless the process hangs in the kernel, e.g. on a dead disk. */
+#define KILL_TIMEOUT_MS 10000
 
 static void read_small(const char *path, size_t max_bytes, struct strbuf *sb)
 {
@@ -40,7 +48,7 @@ static char *read_scope(void)
 	return xasprintf("boot %.*s %.*s", BOOT_ID_LEN, boot.data, (int)n, ns);
 }
 
-char *process_identity(pid_t pid)
+char *qemu_owner(pid_t pid)
 {
 	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid), *scope = read_scope();
 	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
@@ -58,7 +66,7 @@ char *process_identity(pid_t pid)
 	return xasprintf("swapcal process %d started %llu %s", (int)pid, started, scope);
 }
 
-bool process_identity_is_dead(const char *text)
+bool qemu_owner_is_dead(const char *text)
 {
 	cleanup_free char *scope = read_scope();
 	const char *text_scope = strstr(text, "boot ");
@@ -68,7 +76,7 @@ bool process_identity_is_dead(const char *text)
 	    strcmp(text_scope, scope) != 0)
 		return false;
 
-	cleanup_free char *now = process_identity(pid);
+	cleanup_free char *now = qemu_owner(pid);
 
 	/* A /proc that hides other users' processes (hidepid) says nothing of them either. */
 	if (!*now)
@@ -76,40 +84,21 @@ bool process_identity_is_dead(const char *text)
 	return strcmp(now, text) != 0;
 }
 
-void process_add_quoted(struct strbuf *sb, const char *arg)
-{
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
-
-	if (*arg && arg[strspn(arg, safe)] == '\0') {
-		strbuf_adds(sb, arg);
-		return;
-	}
-	strbuf_adds(sb, "'");
-	for (; *arg; arg++) {
-		if (*arg == '\'')
-			strbuf_adds(sb, "'\\''");
-		else
-			strbuf_add(sb, arg, 1);
-	}
-	strbuf_adds(sb, "'");
-}
-
-char *process_command_line(pid_t pid)
+char *qemu_command_line(pid_t pid)
 {
 	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
 	cleanup_strbuf struct strbuf args = STRBUF_INIT, sb = STRBUF_INIT;
 
-	/* 2 MiB: the kernel's limit on arguments. */
-	read_small(path, 2 << 20, &args);
+	read_small(path, ARGS_BYTES_MAX, &args);
 	for (size_t i = 0; i < args.len; i += strlen(args.data + i) + 1) {
 		if (i)
 			strbuf_adds(&sb, " ");
-		process_add_quoted(&sb, args.data + i);
+		strbuf_add_quoted(&sb, args.data + i);
 	}
 	return strbuf_steal(&sb);
 }
 
-bool process_is_stopped(pid_t pid)
+bool qemu_is_stopped(pid_t pid)
 {
 	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
 	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
@@ -122,50 +111,88 @@ bool process_is_stopped(pid_t pid)
 	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
 }
 
-/** Has the command line (arguments that end in NUL) this text somewhere? */
+/** Has the command line (arguments that end in NUL) these bytes somewhere? */
+static bool has_bytes(const struct strbuf *cmdline, const char *bytes, size_t len)
+{
+	return memmem(strbuf_str(cmdline), cmdline->len, bytes, len) != NULL;
+}
+
 static bool has_text(const struct strbuf *cmdline, const char *text)
 {
-	return memmem(strbuf_str(cmdline), cmdline->len, text, strlen(text)) != NULL;
+	return has_bytes(cmdline, text, strlen(text));
 }
 
-bool process_args_are_qemu(const struct strbuf *cmdline)
+/** Is it a guest, not one of the processes that libvirt asks for QEMU's capabilities? */
+static bool is_guest(const struct strbuf *cmdline)
+{
+	static const char arg[] = "\0-name\0guest=";
+
+	return has_bytes(cmdline, arg, sizeof(arg) - 1);
+}
+
+/** Is it a QEMU that names a path below dir, and that guest, no guest at all, or (guest NULL) any? */
+static bool is_wanted(const struct strbuf *cmdline, const char *dir, const char *guest)
 {
 	const char *args = strbuf_str(cmdline), *slash = strrchr(args, '/');
+	cleanup_free char *below = xasprintf("%s/", dir);
+	cleanup_free char *name = guest ? xasprintf("guest=%s,", guest) : NULL;
 
-	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0;
+	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0 && has_text(cmdline, below) &&
+	       (!guest || !is_guest(cmdline) || has_text(cmdline, name));
 }
 
-static bool is_qemu_of(const struct strbuf *cmdline, const char *guest, const char *root)
+/**
+ * Is dir the same directory for process pid as for us? In another mount namespace, as of a container, it may
+ * be another one of that name; the namespaces that libvirt's daemon makes for its QEMUs change only /dev.
+ * True in doubt: root in a container may not look at what it started as another user.
+ */
+static bool shares_dir(pid_t pid, const char *dir)
 {
-	cleanup_free char *name = xasprintf("guest=%s,", guest),
-			  *below = root ? xasprintf("%s/", root) : NULL;
+	cleanup_free char *path = xasprintf("/proc/%d/root%s", (int)pid, dir);
+	struct stat ours, theirs;
 
-	if (!process_args_are_qemu(cmdline))
-		return false;
-	return has_text(cmdline, name) || (below && has_text(cmdline, below) && !has_text(cmdline, "guest="));
+	if (stat(dir, &ours))
+		return true;
+	if (stat(path, &theirs))
+		return errno == EACCES || errno == EPERM;
+	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static bool kill_if_qemu(pid_t pid, const char *guest, const char *root)
+/** Kills process pid if it is wanted, and waits for its end; adds to *guests. */
+static struct err *end_if_wanted(pid_t pid, const char *dir, const char *guest, unsigned *guests)
 {
-	/* First, so that what is then read is about the process that the descriptor stands for. */
+	/* The descriptor comes first: what is then read about pid is about the process it stands for. */
 	cleanup_close int pidfd = pidfd_open(pid, 0);
 	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
 	cleanup_strbuf struct strbuf cmdline = STRBUF_INIT;
+	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
 
 	if (pidfd < 0)
-		return false;
-	read_small(path, 2 << 20, &cmdline);
-	return is_qemu_of(&cmdline, guest, root) && pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0;
+		return NULL;
+	/* Unreadable: it has just ended, or is none of our business. */
+	read_small(path, ARGS_BYTES_MAX, &cmdline);
+	if (!is_wanted(&cmdline, dir, guest) || !shares_dir(pid, dir))
+		return NULL;
+	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {
+		/* ESRCH: it has just ended. EPERM: it is another user's, whatever its arguments say. */
+		if (errno == ESRCH || errno == EPERM)
+			return NULL;
+		return err_errno(errno, "cannot end QEMU process %d, left in '%s'", (int)pid, dir);
+	}
+	if (poll(&pollfd, 1, KILL_TIMEOUT_MS) != 1)
+		return err_new("QEMU process %d, left in '%s', does not end", (int)pid, dir);
+	*guests += is_guest(&cmdline);
+	return NULL;
 }
 
-bool process_kill_qemu(const char *guest, const char *root)
+struct err *qemu_end(const char *dir, const char *guest, unsigned *ret)
 {
 	cleanup(cleanup_dir_) DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	bool is_killed = false;
+	struct err *e = proc ? NULL : err_errno(errno, "cannot open '/proc'");
 
-	while (proc && (entry = readdir(proc)))
+	*ret = 0;
+	for (struct dirent *entry; !e && (entry = readdir(proc));)
 		if (isdigit((unsigned char)entry->d_name[0]))
-			is_killed |= kill_if_qemu((pid_t)strtol(entry->d_name, NULL, 10), guest, root);
-	return is_killed;
+			e = end_if_wanted((pid_t)strtol(entry->d_name, NULL, 10), dir, guest, ret);
+	return e;
 }

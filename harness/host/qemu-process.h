@@ -1,40 +1,38 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROCESS_H
-#define SWAPCAL_PROCESS_H
+#ifndef SWAPCAL_QEMU_PROCESS_H
+#define SWAPCAL_QEMU_PROCESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "harness/base/strbuf.h"
+#include "harness/base/err.h"
+
+/* QEMU processes as the host sees them: whose they are, how they are doing, and how those left behind end. */
 
 /**
  * One line that names this very process, and no later one that happens to have its id: for the description
- * of what it owns. To be freed; "" when /proc does not tell.
+ * of the guests it owns. To be freed; "" when /proc does not tell.
  */
-char *process_identity(pid_t pid);
+char *qemu_owner(pid_t pid);
 
 /**
- * Is text the identity of a process that has ended? False in doubt: for text of another shape, or one that
- * was written on another machine, before the last boot, or in another container.
+ * Does text name a process that has ended? False in doubt: for text of another shape, or one that was written
+ * on another machine, before the last boot, or in another container.
  */
-bool process_identity_is_dead(const char *text);
+bool qemu_owner_is_dead(const char *text);
 
 /** The command line of a process, quoted for a shell. To be freed; "" when it cannot be read. */
-char *process_command_line(pid_t pid);
+char *qemu_command_line(pid_t pid);
 
 /** Is the process stopped, by a signal or a debugger? False when it cannot be seen. */
-bool process_is_stopped(pid_t pid);
-
-/** Do these arguments, each ending in NUL, as in /proc/PID/cmdline, begin with a QEMU? */
-bool process_args_are_qemu(const struct strbuf *cmdline);
+bool qemu_is_stopped(pid_t pid);
 
 /**
- * Kills the QEMU whose guest has that name, and with root not NULL also those without a guest that name
- * something below it. False when there was none that may be killed.
+ * Kills the QEMU processes that name something below dir in their arguments, and waits until they are gone.
+ * guest NULL: all of them; else the one of that guest and those without a guest, which libvirt asks for
+ * QEMU's abilities. Those of other users are passed over, and those for which dir is another directory, as in
+ * a container. *ret: how many were guests. An error when one does not end.
  */
-bool process_kill_qemu(const char *guest, const char *root);
-
-/** Adds arg to sb as what a shell would read as one word. */
-void process_add_quoted(struct strbuf *sb, const char *arg);
+struct err *qemu_end(const char *dir, const char *guest, unsigned *ret) must_check;
 
 #endif

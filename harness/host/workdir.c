@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/host/workdir.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +14,6 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/base/strbuf.h"
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
 
@@ -31,9 +26,6 @@
  * of 60 (73).
  */
 #define ROOT_LEN_MAX (107 - 73)
-
-/** SIGKILL takes effect at once unless the process hangs in the kernel, e.g. on a dead disk. */
-#define KILL_TIMEOUT_MS 10000
 
 struct workdir {
 	int lock_fd;
@@ -55,92 +47,6 @@ const char *workdir_files(const struct workdir *w)
 const char *workdir_staged(const struct workdir *w)
 {
 	return w->staged;
-}
-
-/** Does /proc/PID/cmdline (arguments ending in NUL) belong to a QEMU that names a path below dir? */
-static bool is_qemu_of(const struct strbuf *cmdline, const char *dir)
-{
-	cleanup_free char *below = xasprintf("%s/", dir);
-
-	return process_args_are_qemu(cmdline) &&
-	       memmem(strbuf_str(cmdline), cmdline->len, below, strlen(below)) != NULL;
-}
-
-/** Is it a guest, not one of the processes that libvirt asks for QEMU's capabilities? */
-static bool is_guest(const struct strbuf *cmdline)
-{
-	static const char arg[] = "\0-name\0guest=";
-
-	return memmem(strbuf_str(cmdline), cmdline->len, arg, sizeof(arg) - 1) != NULL;
-}
-
-/** Does the process see our files? In another mount namespace, as of a container, a path of the same name is
- * another. */
-static bool shares_files(pid_t pid)
-{
-	cleanup_free char *path = xasprintf("/proc/%d/ns/mnt", (int)pid);
-	struct stat ours, theirs;
-
-	return stat("/proc/self/ns/mnt", &ours) || stat(path, &theirs) || ours.st_ino == theirs.st_ino;
-}
-
-/** Kills process pid if it is a QEMU of dir, and waits for its end; adds to *guests. */
-static struct err *end_if_ours(pid_t pid, const char *dir, unsigned *guests)
-{
-	/*
-	 * The descriptor comes first: what is then read about pid is about the process it stands for, or
-	 * about none.
-	 */
-	cleanup_close int pidfd = pidfd_open(pid, 0);
-	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
-	cleanup_strbuf struct strbuf cmdline = STRBUF_INIT;
-
-	if (pidfd < 0)
-		return NULL;
-
-	/*
-	 * 2 MiB: the kernel's limit on arguments. Unreadable: it has just ended, or is none of our
-	 * business.
-	 */
-	struct err *e = file_read(path, 2 << 20, &cmdline);
-
-	if (e || !is_qemu_of(&cmdline, dir) || !shares_files(pid)) {
-		err_free(e);
-		return NULL;
-	}
-	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {
-		/* ESRCH: it has just ended. EPERM: it is another user's, whatever its arguments say. */
-		if (errno == ESRCH || errno == EPERM)
-			return NULL;
-		return err_errno(errno, "cannot end QEMU process %d, left in '%s'", (int)pid, dir);
-	}
-
-	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
-
-	if (poll(&pollfd, 1, KILL_TIMEOUT_MS) != 1)
-		return err_new("QEMU process %d, left in '%s', does not end", (int)pid, dir);
-	*guests += is_guest(&cmdline);
-	return NULL;
-}
-
-struct err *workdir_end_guests(const char *dir, unsigned *ret)
-{
-	cleanup(cleanup_dir_) DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	unsigned guests = 0;
-
-	if (!proc)
-		return err_errno(errno, "cannot open '/proc'");
-	while ((entry = readdir(proc))) {
-		struct err *e = NULL;
-
-		if (isdigit((unsigned char)entry->d_name[0]))
-			e = end_if_ours((pid_t)strtol(entry->d_name, NULL, 10), dir, &guests);
-		if (e)
-			return e;
-	}
-	*ret = guests;
-	return NULL;
 }
 
 /** Makes dir if needed and sees to it that it is ours alone, and that QEMU's user can pass through it. */
@@ -188,7 +94,7 @@ static struct err *clear_slot(const char *root, unsigned *guests)
 	static const char *const state[] = { "run", "files", "lib/qemu", "log" };
 	cleanup_free char *staged = xasprintf("%s/staged", root);
 	unsigned n = 0;
-	struct err *e = workdir_end_guests(root, &n);
+	struct err *e = qemu_end(root, NULL, &n);
 
 	for (size_t i = 0; !e && i < sizeof(state) / sizeof(state[0]); i++) {
 		cleanup_free char *path = xasprintf("%s/%s", root, state[i]);

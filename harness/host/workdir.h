@@ -35,10 +35,4 @@ const char *workdir_root(const struct workdir *w);
 const char *workdir_files(const struct workdir *w);
 const char *workdir_staged(const struct workdir *w);
 
-/**
- * Kills the QEMU processes that name something below dir in their arguments and waits until they are gone.
- * Sets *ret to how many were guests. Those of other users are passed over. An error when one does not end.
- */
-struct err *workdir_end_guests(const char *dir, unsigned *ret) must_check;
-
 #endif

@@ -6,7 +6,6 @@
 
 #include "harness/base/format.h"
 #include "harness/measure/measure.h"
-#include "harness/host/qemu-process.h"
 #include "harness/cell/cell-format.h"
 
 /* One metric; NAN: not known. */
@@ -74,7 +73,7 @@ static void add_command(struct strbuf *out, const struct measure_target *target)
 	for (const char *const *arg = target->argv; *arg; arg++) {
 		if (arg != target->argv)
 			strbuf_adds(&line, " ");
-		process_add_quoted(&line, *arg);
+		strbuf_add_quoted(&line, *arg);
 	}
 	format_clean(out, strbuf_str(&line));
 }

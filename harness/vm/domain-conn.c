@@ -150,7 +150,7 @@ static struct err *check_hostname(const struct domain_conn *conn, const char *ow
 /** What follows may have libvirt start a QEMU to find out what it can do; one that hangs is ended. */
 static void watch_abilities(struct domain_watch *w, const struct domain_conn *conn)
 {
-	domain_watch_begin(w, conn->virt, conn->is_embedded ? workdir_root(conn->workdir) : NULL, "", -1,
+	domain_watch_begin(w, conn->is_embedded ? NULL : conn->virt, workdir_root(conn->workdir), "", -1,
 			   "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
 }
 
@@ -186,7 +186,7 @@ static bool is_left_behind(virDomainPtr domain)
 	const char *name = virDomainGetName(domain);
 
 	return name && strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) == 0 && description &&
-	       process_identity_is_dead(description);
+	       qemu_owner_is_dead(description);
 }
 
 /** For drivers that others use too; in an embedded one the work directory has told. */

@@ -29,7 +29,7 @@ static struct {
 
 /** What is needed to end a guest; the call that waits for it may return meanwhile. */
 struct victim {
-	char *name, *root;
+	char *name, *dir;
 	virConnectPtr virt;
 	int pidfd;
 };
@@ -40,7 +40,7 @@ static struct victim make_victim(const struct domain_watch *w)
 		virConnectRef(w->virt);
 	return (struct victim){
 		.name = xstrdup(w->name),
-		.root = w->root ? xstrdup(w->root) : NULL,
+		.dir = xstrdup(w->dir),
 		.virt = w->virt,
 		.pidfd = w->pidfd >= 0 ? fcntl(w->pidfd, F_DUPFD_CLOEXEC, 0) : -1,
 	};
@@ -59,16 +59,19 @@ static void destroy(const struct victim *v)
 
 static void end_guest(struct victim *v)
 {
-	bool is_killed = v->pidfd >= 0 ? pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0) == 0
-				       : process_kill_qemu(v->name, v->root);
+	unsigned n = 0;
 
-	if (!is_killed && !v->root && v->virt)
+	if (v->pidfd >= 0)
+		n = pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0) == 0;
+	else
+		err_free(qemu_end(v->dir, v->name, &n));
+	if (!n && v->virt)
 		destroy(v);
 	if (v->pidfd >= 0)
 		close(v->pidfd);
 	if (v->virt)
 		virConnectClose(v->virt);
-	free(v->root);
+	free(v->dir);
 	free(v->name);
 }
 
@@ -130,13 +133,13 @@ static void start_thread(void)
 		log_note("calls of libvirt are not watched: no thread can be started");
 }
 
-void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *root, const char *name,
+void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *dir, const char *name,
 			int pidfd, const char *what, int limit_ms)
 {
 	*w = (struct domain_watch){
 		.what = what,
 		.name = name,
-		.root = root,
+		.dir = dir,
 		.virt = virt,
 		.pidfd = pidfd,
 		.limit_ms = limit_ms,

@@ -17,7 +17,7 @@
 /** A call under way; belongs to the caller, the members to domain-watch.c. */
 struct domain_watch {
 	struct domain_watch *next;
-	const char *what, *name, *root;
+	const char *what, *name, *dir;
 	virConnectPtr virt;
 	int pidfd;
 	int limit_ms;
@@ -27,11 +27,11 @@ struct domain_watch {
 
 /**
  * From now on the call `what` about guest `name` must end within limit_ms. Strings are borrowed until
- * domain_watch_end(). pidfd: the guest's QEMU; -1 when it is not known yet, then it is found by its name.
- * Whom we may not kill is destroyed through virt. root NULL: not the embedded driver's; else the processes
- * below it that libvirt asks for QEMU's abilities also end.
+ * domain_watch_end(). pidfd: the guest's QEMU; -1 when it is not known yet, then it is found by its name and
+ * the work directory dir (see qemu_end()), which also ends processes that libvirt asks for QEMU's abilities.
+ * A QEMU that we may not kill is destroyed through virt; NULL: an embedded driver's, which is ours to kill.
  */
-void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *root, const char *name,
+void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *dir, const char *name,
 			int pidfd, const char *what, int limit_ms);
 
 /** The call is over, with that error or NULL. Returns e, or an error in its place that says what took too

@@ -82,7 +82,7 @@ static char *make_log_path(const struct domain *d)
 static void watch_begin(struct domain_watch *w, const struct domain *d, virConnectPtr virt, const char *what,
 			int limit_ms)
 {
-	domain_watch_begin(w, virt, d->conn->is_embedded ? workdir_root(d->conn->workdir) : NULL, d->name,
+	domain_watch_begin(w, d->conn->is_embedded ? NULL : virt, workdir_root(d->conn->workdir), d->name,
 			   d->qemu.pidfd, what, limit_ms);
 }
 
@@ -222,7 +222,7 @@ static struct err *make(struct domain *d, const char *saved, const char *xml)
 
 static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
 {
-	cleanup_free char *owner = process_identity(getpid());
+	cleanup_free char *owner = qemu_owner(getpid());
 	struct domain_xml_extra extra = {
 		.agent_socket = d->socket_path,
 		.console_path = d->console_path,
@@ -242,7 +242,7 @@ static struct err *create(struct domain *d, const struct domain_spec *spec, int 
 		return e;
 	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
 	if (!e)
-		d->command_line = process_command_line(d->qemu.pid);
+		d->command_line = qemu_command_line(d->qemu.pid);
 	return e;
 }
 
@@ -280,10 +280,12 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 	if (!e)
 		e = create(d, spec, listen_fd);
 	if (e) {
+		unsigned n;
+
 		e = err_set_detail(e, domain_log(d));
 		/* A daemon that died while it was creating the guest may have left it. */
 		if (!d->virt && !conn->is_embedded)
-			process_kill_qemu(d->name, NULL);
+			err_free(qemu_end(workdir_root(conn->workdir), d->name, &n));
 		domain_stop(d);
 		return err_wrap(e, "guest '%s'", spec->name);
 	}
@@ -323,7 +325,7 @@ static enum guest_state ask_state(struct domain *d)
 
 	if (has_ended(d))
 		return GUEST_GONE;
-	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+	if (d->qemu.pid > 0 && qemu_is_stopped(d->qemu.pid))
 		return GUEST_STOPPED;
 	/* Without a connection the process, if it can be seen, is all there is to go by. */
 	if (!find_virt(d, false))
@@ -365,7 +367,7 @@ static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
 	struct err *e = NULL;
 
 	/* It would not answer, and the reason is plain. */
-	if (d->qemu.pid > 0 && process_is_stopped(d->qemu.pid))
+	if (d->qemu.pid > 0 && qemu_is_stopped(d->qemu.pid))
 		return err_new("process %d of the guest is stopped", (int)d->qemu.pid);
 	if (!find_virt(d, true))
 		return err_new("libvirt does not know the guest any more");
@@ -414,7 +416,7 @@ char *domain_ending(struct domain *d)
 	/* Its line may break a moment before it has ended. */
 	poll(&pollfd, 1, ENDING_WAIT_MS);
 	if (!has_ended(d))
-		return xstrdup(process_is_stopped(d->qemu.pid) ? "stopped" : "running");
+		return xstrdup(qemu_is_stopped(d->qemu.pid) ? "stopped" : "running");
 	if (!orphans_find(d->qemu.pid, &info) &&
 	    (waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid))
 		return xstrdup("ended; only its parent, a daemon, knows how");

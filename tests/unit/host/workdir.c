@@ -2,7 +2,6 @@
 #include "harness/host/workdir.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,66 +118,6 @@ static void test_leftovers(void)
 	workdir_close(a);
 }
 
-static void test_count(void)
-{
-	cleanup_free char *below = xasprintf("%s/z/x", base), *dir = xasprintf("%s/z", base);
-	pid_t one = start_fake("qemu-system-x86_64", below), two = start_fake("qemu-kvm", below);
-	unsigned n = 99;
-	struct err *e = workdir_end_guests(dir, &n);
-
-	ok(!e, "guests are ended");
-	is_int(n, 2, "and counted");
-	ok(was_killed(one) && was_killed(two), "both");
-	e = workdir_end_guests(dir, &n);
-	ok(!e && n == 0, "then there are none");
-}
-
-/** A container may have a directory of the same name, and guests in it. */
-static void test_namespace(void)
-{
-	cleanup_free char *below = xasprintf("%s/z/x", base), *dir = xasprintf("%s/z", base);
-	int status = -1;
-
-	if (geteuid() != 0)
-		return;
-
-	pid_t contained = start_fake("qemu-system-x86_64", below), pid = fork();
-
-	if (pid == 0) {
-		unsigned n = 99;
-		bool is_elsewhere = unshare(CLONE_NEWNS) == 0;
-		struct err *e = workdir_end_guests(dir, &n);
-
-		_exit(!is_elsewhere || e || n != 0);
-	}
-	waitpid(pid, &status, 0);
-	is_int(status, 0, "a process that sees other files is passed over");
-	ok(!was_killed(contained), "and lives on");
-}
-
-/* Anybody can name our directory in his arguments; that must not keep us from working. */
-static void test_stranger(void)
-{
-	cleanup_free char *below = xasprintf("%s/z/x", base), *dir = xasprintf("%s/z", base);
-	int status = -1;
-
-	if (geteuid() != 0)
-		return;
-
-	pid_t stranger = start_fake("qemu-system-x86_64", below), pid = fork();
-
-	if (pid == 0) {
-		unsigned n = 99;
-		bool became = setgid(65534) == 0 && setuid(65534) == 0;
-		struct err *e = workdir_end_guests(dir, &n);
-
-		_exit(!became || e || n != 0);
-	}
-	waitpid(pid, &status, 0);
-	is_int(status, 0, "another user's process is passed over");
-	ok(!was_killed(stranger), "and lives on");
-}
-
 static void refuses(const char *dir, const char *part, const char *what)
 {
 	struct workdir *w = NULL;
@@ -228,9 +167,6 @@ int main(int argc, char **argv)
 	base = dir;
 	test_slots();
 	test_leftovers();
-	test_count();
-	test_stranger();
-	test_namespace();
 	test_refusals();
 	err_free(file_remove_tree(dir));
 	return tap_done();

@@ -42,7 +42,7 @@ static void test_late(void)
 	int pidfd;
 	pid_t pid = start_child(&pidfd);
 
-	domain_watch_begin(&watch, NULL, NULL, "swapcal-none", pidfd, "asking QEMU", 100);
+	domain_watch_begin(&watch, NULL, "/nowhere", "swapcal-none", pidfd, "asking QEMU", 100);
 	is_int(wait_for(pid), SIGKILL, "a call that takes too long has its QEMU killed, and returns");
 
 	struct err *e = domain_watch_end(&watch, err_new("monitor closed"));
@@ -59,17 +59,17 @@ static void test_in_time(void)
 	int pidfd;
 	pid_t pid = start_child(&pidfd);
 
-	domain_watch_begin(&soon, NULL, NULL, "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
 	ok(!domain_watch_end(&soon, NULL), "a call in time is no error");
-	domain_watch_begin(&soon, NULL, NULL, "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
 
 	struct err *e = domain_watch_end(&soon, err_new("no such guest"));
 
 	is_str(e ? err_message(e) : "", "no such guest", "and keeps the error it has");
 	err_free(e);
 	/* Another call is due meanwhile, which has no process that could be killed. */
-	domain_watch_begin(&soon, NULL, NULL, "swapcal-none", pidfd, "x", 60000);
-	domain_watch_begin(&late, NULL, NULL, "swapcal-none", -1, "y", 1);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&late, NULL, "/nowhere", "swapcal-none", -1, "y", 1);
 	while (!__atomic_load_n(&late.is_late, __ATOMIC_RELAXED))
 		usleep(1000);
 	e = domain_watch_end(&late, NULL);
@@ -93,7 +93,7 @@ static pid_t start_qemu_later(const char *word)
 		dup2(input[0], 0);
 		alarm(60);
 		usleep(300000);
-		execl("/bin/sh", "/usr/bin/qemu-x", "-c", "read x", word, NULL);
+		execl("/bin/sh", "/usr/bin/qemu-x", "-c", "read x", "-name", word, "/nowhere/x", NULL);
 		_exit(1);
 	}
 	close(input[0]);
@@ -111,7 +111,7 @@ static void test_not_there_yet(void)
 
 	pid_t pid = start_qemu_later(word);
 
-	domain_watch_begin(&watch, NULL, NULL, name, -1, "creating the guest", 1);
+	domain_watch_begin(&watch, NULL, "/nowhere", name, -1, "creating the guest", 1);
 	is_int(wait_for(pid), SIGKILL, "a QEMU that comes when the time was up is killed all the same");
 	err_free(domain_watch_end(&watch, NULL));
 }
@@ -128,7 +128,7 @@ static void *call(void *arg)
 	struct caller *c = arg;
 	struct domain_watch watch;
 
-	domain_watch_begin(&watch, NULL, NULL, "swapcal-none", c->pidfd, "x", 50);
+	domain_watch_begin(&watch, NULL, "/nowhere", "swapcal-none", c->pidfd, "x", 50);
 	c->signal = wait_for(c->pid);
 	err_free(domain_watch_end(&watch, NULL));
 	return NULL;
