@@ -81,7 +81,8 @@ long query_hint_find(const char *sql, const char *word)
 	return -1;
 }
 
-unsigned query_hint_views_in(const char *sql)
+/* The views (VIEW_BIT()s) whose names are words of the query. */
+static unsigned views_in(const char *sql)
 {
 	unsigned set = 0;
 
@@ -283,7 +284,7 @@ char *query_hint_column(const char *sql, const char *name)
 {
 	struct strbuf sb = STRBUF_INIT;
 	const char *dot = strrchr(name, '.'), *bare = dot ? dot + 1 : name;
-	unsigned asked = query_hint_views_in(sql);
+	unsigned asked = views_in(sql);
 	struct candidates list = column_candidates(bare, asked);
 
 	if (list.n && list.v[0].distance == 0) {

@@ -20,9 +20,6 @@ char *query_hint_column(const char *sql, const char *name);
 /** For a name that is no view: the nearest ones, else all. */
 char *query_hint_view(const char *name);
 
-/** The views (VIEW_BIT()s) whose names are words of the query. */
-unsigned query_hint_views_in(const char *sql);
-
 /**
  * Where the query first has that word, not counting comments and 'strings'; -1 when it does not. Case does
  * not matter.

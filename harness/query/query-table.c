@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/query/query-table.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/strbuf.h"
-#include "harness/query/query-internal.h"
 
 /*
  * Views as virtual tables of SQLite, which reads their cells in place. Rows are sorted by snapshot, so that
@@ -297,10 +299,12 @@ static const sqlite3_module module = {
  */
 static int connect_table(sqlite3 *db, enum view view)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	sqlite3_stmt *stmt = NULL;
 	cleanup_free char *sql = xasprintf("SELECT 1 FROM \"%s\"", view_name(view));
+	int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 
-	return sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+	sqlite3_finalize(stmt);
+	return rc;
 }
 
 struct err *query_tables_create(sqlite3 *db, const struct views *views)

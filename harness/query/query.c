@@ -2,11 +2,355 @@
 #include "harness/query/query.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/query/query-internal.h"
+#include "harness/base/clock.h"
+#include "harness/query/query-hint.h"
+#include "harness/query/query-table.h"
+
+DEFINE_CLEANUP(cleanup_stmt, sqlite3_stmt *, sqlite3_finalize)
+#define cleanup_stmt cleanup(cleanup_stmt_)
+
+/* What watches a query, from its text to its last row. */
+struct query_guard {
+	int64_t time_ms_max, memory_bytes_max;
+	unsigned read;        /* VIEW_BIT()s of what was read */
+	int64_t deadline_ms;  /* of clock_ms() */
+	int64_t memory_bytes; /* that SQLite had before */
+	char *why;            /* why the query was refused or stopped; NULL: it was not */
+	char *name;           /* what in its text is to blame; NULL when that is not known */
+};
+
+struct query {
+	sqlite3 *db;
+	const struct views *views;
+	struct query_guard guard;
+};
+
+/* --- What a query may do, and for how long. It can come from anybody, together with a results file from
+ * anybody. */
+
+/*
+ * A query takes milliseconds for a thousand snapshots. This is for slow machines and large files, and still
+ * ends a mistake while its author is looking.
+ */
+#define TIME_MS_MAX 10000
+
+/* Some hundred times what the grouping of a thousand snapshots needs. */
+#define MEMORY_BYTES_MAX ((int64_t)256 << 20)
+
+/* Instructions of SQLite's machine between two looks at the clock: well below a millisecond. */
+#define STEPS 1000
+
+/*
+ * Functions of their arguments alone, so that a query gives the same numbers tomorrow. The list says what is
+ * allowed, because each SQLite brings new ones. Left out: what tells the time or the state of the database,
+ * random ones, and those that make long texts of short ones.
+ */
+static const char *const functions[] = {
+	/* of one row */
+	"abs", "acos", "asin", "atan", "atan2", "ceil", "ceiling", "coalesce", "cos", "exp", "floor", "glob",
+	"if", "ifnull", "iif", "instr", "length", "like", "likelihood", "likely", "ln", "log", "log10",
+	"log2", "lower", "ltrim", "mod", "nullif", "pi", "pow", "power", "replace", "round", "rtrim", "sign",
+	"sin", "sqrt", "substr", "substring", "tan", "trim", "trunc", "typeof", "unlikely", "upper",
+	/* of many */
+	"avg", "count", "group_concat", "max", "median", "min", "percentile", "percentile_cont",
+	"percentile_disc", "sum", "total",
+	/* of a window */
+	"cume_dist", "dense_rank", "first_value", "lag", "last_value", "lead", "nth_value", "ntile",
+	"percent_rank", "rank", "row_number"
+};
+
+/* The words a statement begins with that asks for this; NULL for what SQLite does on the way. */
+static const char *statement_name(int action)
+{
+	switch (action) {
+	case SQLITE_ATTACH:
+		return "ATTACH";
+	case SQLITE_DETACH:
+		return "DETACH";
+	case SQLITE_PRAGMA:
+		return "PRAGMA";
+	case SQLITE_TRANSACTION:
+	case SQLITE_SAVEPOINT:
+		return "a transaction";
+	case SQLITE_DELETE:
+		return "DELETE";
+	case SQLITE_UPDATE:
+		return "UPDATE";
+	case SQLITE_INSERT:
+		return "writing";
+	case SQLITE_ALTER_TABLE:
+		return "ALTER";
+	case SQLITE_ANALYZE:
+		return "ANALYZE";
+	case SQLITE_REINDEX:
+		return "REINDEX";
+	default:
+		return "CREATE or DROP";
+	}
+}
+
+/* The first reason is the one to tell; text is handed over. */
+static void set_why(struct query_guard *g, char *text, const char *name)
+{
+	if (g->why) {
+		free(text);
+		return;
+	}
+	g->why = text;
+	g->name = name ? xstrdup(name) : NULL;
+}
+
+/* Is there time and memory left? */
+static bool is_within(struct query_guard *g)
+{
+	if (clock_ms() > g->deadline_ms)
+		set_why(g,
+			xasprintf("takes more than %g s; are there tables joined without a condition on "
+				  "snapshot_id, or a recursion without an end?",
+				  (double)g->time_ms_max / 1000),
+			NULL);
+	else if (sqlite3_memory_used() - g->memory_bytes > g->memory_bytes_max)
+		set_why(g,
+			xasprintf("takes more than %lld MiB of memory", (long long)g->memory_bytes_max >> 20),
+			NULL);
+	return !g->why;
+}
+
+static int on_progress(void *arg)
+{
+	return !is_within(arg);
+}
+
+static int deny(struct query_guard *g, const char *name, char *why)
+{
+	set_why(g, why, name);
+	return SQLITE_DENY;
+}
+
+static int check_function(struct query_guard *g, const char *name)
+{
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (sqlite3_stricmp(name, functions[i]) == 0)
+			return SQLITE_OK;
+	return deny(g, name,
+		    xasprintf("function '%s' is not allowed: a metric is arithmetic over the views, the same "
+			      "each time",
+			      name));
+}
+
+/*
+ * SQLite asks without a column when a query only counts the rows of something: a view, or a WITH table of the
+ * query, whose name could be any. The database has nothing else that could go by such a name but tables of
+ * SQLite's own.
+ */
+static int check_read(struct query_guard *g, const char *table, const char *column)
+{
+	for (enum view view = 0; view < VIEW_COUNT; view++) {
+		if (sqlite3_stricmp(table, view_name(view)) == 0) {
+			g->read |= VIEW_BIT(view);
+			return SQLITE_OK;
+		}
+	}
+	if (!*column && sqlite3_strnicmp(table, "sqlite_", 7) != 0 &&
+	    sqlite3_strnicmp(table, "pragma_", 7) != 0)
+		return SQLITE_OK;
+	return deny(g, table, xasprintf("table '%s' is not one of the views", table));
+}
+
+static int on_authorize(void *arg, int action, const char *first, const char *second, const char *database,
+			const char *trigger)
+{
+	struct query_guard *g = arg;
+
+	(void)database;
+	(void)trigger;
+	/* A query can be costly before it runs: tables made of tables made of tables. */
+	if (!is_within(g))
+		return SQLITE_DENY;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_RECURSIVE:
+		return SQLITE_OK;
+	case SQLITE_READ:
+		return check_read(g, first ? first : "", second ? second : "");
+	case SQLITE_FUNCTION:
+		return check_function(g, second ? second : "");
+	default:
+		return deny(g, NULL,
+			    xasprintf("must be one SELECT: %s is not allowed", statement_name(action)));
+	}
+}
+
+static void set_limits(sqlite3 *db)
+{
+	static const struct {
+		int id, value;
+	} limits[] = {
+		/*
+		 * Texts: longer than any path the kernel writes. A function that searches one text in another
+		 * cannot be stopped, but with this is done within a second.
+		 */
+		{ SQLITE_LIMIT_LENGTH, 65536 },
+		/* As much as a metric's file may hold. */
+		{ SQLITE_LIMIT_SQL_LENGTH, 65536 },
+		{ SQLITE_LIMIT_COLUMN, 500 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 200 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 50 },
+		{ SQLITE_LIMIT_VDBE_OP, 100000 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 50 },
+		{ SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 500 },
+		{ SQLITE_LIMIT_VARIABLE_NUMBER, 1 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		sqlite3_limit(db, limits[i].id, limits[i].value);
+}
+
+static void set_config(sqlite3 *db)
+{
+	static const struct {
+		int id, value;
+	} configs[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+		/* A misspelt "name" must not become a text. */
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
+		sqlite3_db_config(db, configs[i].id, configs[i].value, NULL);
+}
+
+static void guard_install(struct query_guard *g, sqlite3 *db)
+{
+	set_config(db);
+	set_limits(db);
+	sqlite3_progress_handler(db, STEPS, on_progress, g);
+	sqlite3_set_authorizer(db, on_authorize, g);
+}
+
+static void guard_deinit(struct query_guard *g)
+{
+	free(g->why);
+	free(g->name);
+	g->why = g->name = NULL;
+}
+
+static void guard_start(struct query_guard *g)
+{
+	guard_deinit(g);
+	g->read = 0;
+	g->deadline_ms = clock_ms() + g->time_ms_max;
+	g->memory_bytes = sqlite3_memory_used();
+}
+
+/* --- What is wrong with a query, for its author */
+
+/* The line of the file that holds the byte of the query; its first for a negative offset. */
+static unsigned line_of(const struct query_text *text, long offset)
+{
+	unsigned line = text->line;
+
+	for (const char *p = text->sql; offset > 0 && *p; p++, offset--)
+		line += *p == '\n';
+	return line;
+}
+
+/* The query may begin with empty lines, which nobody would look at. */
+static long first_word(const struct query_text *text)
+{
+	return (long)strspn(text->sql, " \t\r\n");
+}
+
+static struct err *wrong_at(const struct query_text *text, long offset, const char *what)
+{
+	return err_new_kind(ERR_USAGE, "%s:%u: %s", text->file, line_of(text, offset), what);
+}
+
+__attribute__((format(printf, 2, 3))) static struct err *wrong(const struct query_text *text, const char *fmt,
+							       ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+
+	cleanup_free char *what = xvasprintf(fmt, ap);
+
+	va_end(ap);
+	return wrong_at(text, first_word(text), what);
+}
+
+/* The name behind a prefix of SQLite's message, without quotes; NULL when the message is another one. */
+static char *name_in(const char *message, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (strncmp(message, prefix, len) != 0)
+		return NULL;
+	message += len;
+	if (*message == '"')
+		return xmemdup0(message + 1, strcspn(message + 1, "\""));
+	return xstrdup(message);
+}
+
+static char *hint_for(const char *sql, const char *message, char **ret_name)
+{
+	cleanup_free char *column = name_in(message, "no such column: ");
+	cleanup_free char *table = name_in(message, "no such table: ");
+
+	if (column) {
+		*ret_name = xstrdup(column);
+		return query_hint_column(sql, column);
+	}
+	if (table) {
+		const char *dot = strrchr(table, '.');
+
+		*ret_name = xstrdup(dot ? dot + 1 : table);
+		return query_hint_view(*ret_name);
+	}
+	*ret_name = NULL;
+	return xstrdup("");
+}
+
+/* SQLite knows the place of most mistakes; of the others we look for the name. */
+static long place_of(const struct query *q, const struct query_text *text, const char *name)
+{
+	long offset = sqlite3_error_offset(q->db);
+
+	if (offset < 0 && name)
+		offset = query_hint_find(text->sql, name);
+	return offset >= 0 ? offset : first_word(text);
+}
+
+static struct err *sqlite_error(const struct query *q, const struct query_text *text)
+{
+	const char *message = sqlite3_errmsg(q->db);
+	cleanup_free char *name = NULL;
+	const char *why = q->guard.why;
+
+	if (why)
+		return wrong_at(text, place_of(q, text, q->guard.name), why);
+
+	cleanup_free char *hint = hint_for(text->sql, message, &name);
+	cleanup_free char *what = xasprintf("%s%s", message, hint);
+
+	return wrong_at(text, place_of(q, text, name), what);
+}
+
+/* --- One SELECT over the views */
 
 static bool is_blank(const char *sql)
 {
@@ -23,7 +367,7 @@ static struct err *check_columns(const struct query_text *text, sqlite3_stmt *st
 {
 	if (sqlite3_column_count(stmt) != 2 || sqlite3_stricmp(sqlite3_column_name(stmt, 0), "snapshot_id") ||
 	    sqlite3_stricmp(sqlite3_column_name(stmt, 1), "y_kib"))
-		return query_wrong(text, "must give exactly the columns snapshot_id, y_kib");
+		return wrong(text, "must give exactly the columns snapshot_id, y_kib");
 	return NULL;
 }
 
@@ -33,14 +377,14 @@ static struct err *prepare(struct query *q, const struct query_text *text, sqlit
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	const char *tail = "";
 
-	query_guard_start(&q->guard);
+	guard_start(&q->guard);
 	if (sqlite3_prepare_v2(q->db, text->sql, -1, &stmt, &tail) != SQLITE_OK)
-		return query_sqlite_error(q, text);
+		return sqlite_error(q, text);
 	if (!stmt || !is_blank(tail) || !is_select(stmt))
-		return query_wrong(text, "must be one SELECT");
+		return wrong(text, "must be one SELECT");
 	if (sqlite3_bind_parameter_count(stmt))
-		return query_wrong(text, "has a parameter ('%s'), which nothing sets",
-				   sqlite3_bind_parameter_name(stmt, 1));
+		return wrong(text, "has a parameter ('%s'), which nothing sets",
+			     sqlite3_bind_parameter_name(stmt, 1));
 
 	struct err *e = check_columns(text, stmt);
 
@@ -64,9 +408,16 @@ struct err *query_open(const struct views *views, struct query **ret)
 
 	if (e)
 		return e;
-	query_guard_install(&q->guard, q->db);
+	query_limit(q, TIME_MS_MAX, MEMORY_BYTES_MAX);
+	guard_install(&q->guard, q->db);
 	*ret = take_ptr(q);
 	return NULL;
+}
+
+void query_limit(struct query *q, int64_t time_ms, int64_t memory_bytes)
+{
+	q->guard.time_ms_max = time_ms;
+	q->guard.memory_bytes_max = memory_bytes;
 }
 
 void query_close(struct query *q)
@@ -74,7 +425,7 @@ void query_close(struct query *q)
 	if (!q)
 		return;
 	sqlite3_close(q->db);
-	query_guard_deinit(&q->guard);
+	guard_deinit(&q->guard);
 	free(q);
 }
 
@@ -111,13 +462,13 @@ static struct err *take_snapshot(struct run *r, size_t *ret_row)
 	size_t end;
 
 	if (sqlite3_column_type(r->stmt, 0) != SQLITE_INTEGER)
-		return query_wrong(r->text, "gives a snapshot_id that is no integer");
+		return wrong(r->text, "gives a snapshot_id that is no integer");
 	if (!views_range(r->q->views, VIEW_SNAPSHOT, id, ret_row, &end))
-		return query_wrong(r->text, "gives snapshot_id %lld, which there is not", (long long)id);
+		return wrong(r->text, "gives snapshot_id %lld, which there is not", (long long)id);
 	if (r->is_seen[*ret_row])
-		return query_wrong(r->text,
-				   "gives two values for snapshot %lld; is 'GROUP BY snapshot_id' missing?",
-				   (long long)id);
+		return wrong(r->text,
+			     "gives two values for snapshot %lld; is 'GROUP BY snapshot_id' missing?",
+			     (long long)id);
 	r->is_seen[*ret_row] = true;
 	return NULL;
 }
@@ -131,12 +482,12 @@ static struct err *take_row(struct run *r)
 	if (e || type == SQLITE_NULL)
 		return e;
 	if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-		return query_wrong(r->text, "gives a y_kib that is no number");
+		return wrong(r->text, "gives a y_kib that is no number");
 
 	double y_kib = sqlite3_column_double(r->stmt, 1);
 
 	if (!isfinite(y_kib))
-		return query_wrong(r->text, "gives an infinite y_kib");
+		return wrong(r->text, "gives an infinite y_kib");
 
 	const int64_t *cells = views_row(r->q->views, VIEW_SNAPSHOT, row);
 	struct metric_value *v = array_push(r->values, r->n, r->cap);
@@ -163,7 +514,7 @@ static struct err *take_rows(struct run *r)
 		if (rc == SQLITE_DONE)
 			return NULL;
 		if (rc != SQLITE_ROW)
-			return query_sqlite_error(r->q, r->text);
+			return sqlite_error(r->q, r->text);
 
 		struct err *e = take_row(r);
 

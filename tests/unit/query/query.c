@@ -5,7 +5,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
 #include "harness/base/strbuf.h"
-#include "harness/query/query-internal.h"
+#include "harness/query/query.h"
 #include "tests/tap.h"
 
 /*
@@ -336,7 +336,7 @@ static void test_endless(void)
 {
 	int64_t begin = clock_ms();
 
-	query->guard.time_ms_max = 200;
+	query_limit(query, 200, (int64_t)256 << 20);
 	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 		    " SELECT 5 AS snapshot_id, count(*) AS y_kib FROM n",
 		    "takes more than 0.2 s");
@@ -353,8 +353,7 @@ static void test_endless(void)
 
 static void test_memory(void)
 {
-	query->guard.time_ms_max = 60000;
-	query->guard.memory_bytes_max = 8 << 20;
+	query_limit(query, 60000, 8 << 20);
 	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n)"
 		    " SELECT 5 AS snapshot_id, count(*) AS y_kib FROM n",
 		    "takes more than 8 MiB of memory");

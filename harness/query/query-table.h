@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_QUERY_TABLE_H
+#define SWAPCAL_QUERY_TABLE_H
+
+#include <sqlite3.h>
+
+#include "calibrate/evidence/views.h"
+#include "harness/base/err.h"
+
+/** Makes every view a table of the database. The views outlive it. */
+struct err *query_tables_create(sqlite3 *db, const struct views *views) must_check;
+
+#endif
