@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/measure/measure-child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -12,7 +14,7 @@
 #include <sys/xattr.h>
 
 #include "harness/base/alloc.h"
-#include "harness/measure/measure-internal.h"
+#include "harness/base/cleanup.h"
 
 /*
  * The command. It is traced, but for one or two moments only: when its program has just been loaded, and,

@@ -8,6 +8,9 @@
 #include "harness/measure/measure.h"
 #include "harness/cell/cell-format.h"
 
+/* Of the JSON. */
+#define SCHEMA_VERSION 1
+
 /* One metric; NAN: not known. */
 struct row {
 	const char *metric;
@@ -21,6 +24,18 @@ static double value_of(const struct measure_stat *stat, double v)
 	return stat->n ? v : (double)NAN;
 }
 
+/* Why metric i has no value in a run. */
+static const char *missing(const struct measure_metrics *metrics, const struct measure_run *run, size_t i)
+{
+	if ((metrics->sets[i] & VIEW_BIT(VIEW_PAGES)) && run->pages_missing)
+		return run->pages_missing;
+	if (metrics->sets[i] & VIEW_BIT(VIEW_PAGES))
+		return "the pages of some process could not be read";
+	if (metrics->sets[i] & (VIEW_BIT(VIEW_GUEST) | VIEW_BIT(VIEW_BASELINE)))
+		return "not a number of this machine; no cgroup is made for the command";
+	return "this kernel does not have the number";
+}
+
 static struct row row_of(const struct measure_report *r, size_t i)
 {
 	const struct measure_stat *stat = &r->run->stats[i][measure_basis(r->run)];
@@ -31,7 +46,7 @@ static struct row row_of(const struct measure_report *r, size_t i)
 		.base_max = (double)NAN,
 		.base_avg = (double)NAN,
 		.n = stat->n,
-		.missing = stat->n ? NULL : measure_missing(r->metrics, r->run, i),
+		.missing = stat->n ? NULL : missing(r->metrics, r->run, i),
 	};
 
 	if (r->baseline) {
@@ -40,17 +55,6 @@ static struct row row_of(const struct measure_report *r, size_t i)
 		row.base_avg = value_of(stat, stat->avg_kib);
 	}
 	return row;
-}
-
-const char *measure_missing(const struct measure_metrics *metrics, const struct measure_run *run, size_t i)
-{
-	if ((metrics->sets[i] & VIEW_BIT(VIEW_PAGES)) && run->pages_missing)
-		return run->pages_missing;
-	if (metrics->sets[i] & VIEW_BIT(VIEW_PAGES))
-		return "the pages of some process could not be read";
-	if (metrics->sets[i] & (VIEW_BIT(VIEW_GUEST) | VIEW_BIT(VIEW_BASELINE)))
-		return "not a number of this machine; no cgroup is made for the command";
-	return "this kernel does not have the number";
 }
 
 void measure_add_status(struct strbuf *out, int wait_status)
@@ -272,7 +276,7 @@ void measure_json(const struct measure_report *r, struct strbuf *out)
 
 	json_t *root =
 		json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "tool_version", SWAPCAL_VERSION,
-			  "schema_version", MEASURE_SCHEMA_VERSION, "command", command_json(r->target), "pid",
+			  "schema_version", SCHEMA_VERSION, "command", command_json(r->target), "pid",
 			  r->target->argv ? json_null() : json_integer(r->target->pid), "baseline_command",
 			  r->baseline_command ? format_json_string(r->baseline_command) : json_null(), "run",
 			  run_json(r->run, r->target->argv), "baseline",

@@ -1,13 +1,115 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/measure/measure-sample.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
-#include "harness/measure/measure-internal.h"
-#include "harness/query/query.h"
+#include "harness/measure/measure-stats.h"
+
+/* --- The evidence of one process */
+
+/* The files of a process that are its evidence, beside stat; named as in the guest. */
+enum {
+	PIECE_ROLLUP,
+	PIECE_SMAPS,
+	PIECE_STATUS,
+	PIECE_STATM,
+	PIECE_PAGEMAP,
+	PIECES,
+};
+
+/* All evidence of one process. */
+struct process {
+	struct procfs_stat stat;
+	struct strbuf stat_text;
+	struct strbuf pieces[PIECES];
+	int errors[PIECES]; /* errno, 0, or -1: not read */
+};
+
+enum process_result {
+	PROCESS_READ,
+	PROCESS_NONE,     /* no memory of its own: a zombie, or a child that shares its parent's until exec */
+	PROCESS_VANISHED, /* it ended meanwhile */
+};
+
+/* A process that becomes another program while it is read is read anew; one that does so all the time is
+ * left. */
+#define ATTEMPTS 3
+
+static const char *const piece_names[PIECES] = { "smaps_rollup", "smaps", "status", "statm", "pagemap" };
+
+static void process_deinit(struct process *p)
+{
+	strbuf_deinit(&p->stat_text);
+	for (size_t i = 0; i < PIECES; i++)
+		strbuf_deinit(&p->pieces[i]);
+}
+
+static void read_piece(struct process *p, int i, pid_t pid)
+{
+	const struct strbuf *smaps = &p->pieces[PIECE_SMAPS];
+
+	if (i != PIECE_PAGEMAP)
+		p->errors[i] = procfs_read("/proc", pid, piece_names[i], &p->pieces[i]);
+	else if (p->errors[PIECE_SMAPS] == 0)
+		p->errors[i] = procfs_pagemap("/proc", pid, strbuf_str(smaps), smaps->len, &p->pieces[i]);
+}
+
+static void read_pieces(struct process *p, pid_t pid, const struct views *views, bool has_pages)
+{
+	for (int i = 0; i < PIECES; i++) {
+		bool is_wanted = views_want(views, (unsigned)pid, piece_names[i]);
+
+		if (i == PIECE_PAGEMAP)
+			is_wanted = is_wanted && has_pages;
+		/* smaps says which mappings have pages and whether we may look; status has the peak. */
+		if (i == PIECE_SMAPS || i == PIECE_STATUS)
+			is_wanted = true;
+		p->errors[i] = -1;
+		strbuf_clear(&p->pieces[i]);
+		if (is_wanted)
+			read_piece(p, i, pid);
+	}
+}
+
+/* Reads what the views want of a process. */
+static enum process_result read_process(pid_t pid, const struct views *views, bool has_pages,
+					struct process *p)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		struct procfs_stat after;
+
+		strbuf_clear(&p->stat_text);
+		if (procfs_read("/proc", pid, "stat", &p->stat_text) ||
+		    !procfs_parse_stat(strbuf_str(&p->stat_text), p->stat_text.len, &p->stat))
+			return PROCESS_VANISHED;
+		if (!procfs_has_memory(&p->stat) || procfs_shares_memory(pid, p->stat.ppid))
+			return PROCESS_NONE;
+		read_pieces(p, pid, views, has_pages);
+		/* The texts end early, without an error, when the process ends while they are read. */
+		if (!procfs_stat("/proc", pid, &after) || !procfs_has_memory(&after))
+			return PROCESS_VANISHED;
+		if (procfs_is_same(&p->stat, &after))
+			return PROCESS_READ;
+	}
+	return PROCESS_VANISHED;
+}
+
+/* The kernel's high-water mark of its resident memory, 0 when unknown. */
+static uint64_t peak_kib(const struct process *p)
+{
+	const struct strbuf *status = &p->pieces[PIECE_STATUS];
+	uint64_t kib;
+
+	return text_get_number(strbuf_str(status), status->len, "VmHWM", &kib) ? kib : 0;
+}
+
+/* --- Samples */
 
 /* Queries cost less for many samples at once; until they run, the rows wait in memory (some 400 bytes each).
  */
@@ -101,14 +203,14 @@ static void add_machine(struct sampler *s)
 	}
 }
 
-static void add_process(struct sampler *s, const struct measure_process *p)
+static void add_process(struct sampler *s, const struct process *p)
 {
 	unsigned pid = (unsigned)p->stat.pid;
 
 	if (views_want(s->views, pid, "stat"))
 		views_add(s->views, pid, "stat", strbuf_str(&p->stat_text), p->stat_text.len);
 	for (int i = 0; i < PIECES; i++) {
-		const char *name = measure_piece_names[i];
+		const char *name = piece_names[i];
 
 		if (p->errors[i] == 0 && views_want(s->views, pid, name))
 			views_add(s->views, pid, name, strbuf_str(&p->pieces[i]), p->pieces[i].len);
@@ -121,9 +223,9 @@ static void add_process(struct sampler *s, const struct measure_process *p)
 /* Adds the process to the snapshot, which it begins when it is the first one that can be read. */
 static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_begun)
 {
-	cleanup(measure_process_deinit) struct measure_process p = { 0 };
+	cleanup(process_deinit) struct process p = { 0 };
 
-	enum measure_process_result result = measure_process_read(pid, s->views, !s->pages_missing, &p);
+	enum process_result result = read_process(pid, s->views, !s->pages_missing, &p);
 
 	s->vanished += result == PROCESS_VANISHED;
 	if (result != PROCESS_READ)
@@ -131,8 +233,8 @@ static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_b
 	measure_cpu_add(&s->cpu, &p.stat, s->samples[MEASURE_TIMED] + s->samples[MEASURE_CHECKPOINT] == 0);
 	if (p.errors[PIECE_SMAPS])
 		s->unreadable++;
-	if (is_main && measure_process_peak_kib(&p) > s->peak_rss_kib)
-		s->peak_rss_kib = measure_process_peak_kib(&p);
+	if (is_main && peak_kib(&p) > s->peak_rss_kib)
+		s->peak_rss_kib = peak_kib(&p);
 	if (!*has_begun) {
 		/* One that may not be read is no beginning: a sample of nothing would count as 0. */
 		if (p.errors[PIECE_SMAPS])

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/measure/measure-stats.h"
+
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/measure/measure-internal.h"
 
 /*
  * Samples may take this part of the time, and so much on top of it, so that a command that lives for 80 ms

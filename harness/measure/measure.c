@@ -16,7 +16,9 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"
-#include "harness/measure/measure-internal.h"
+#include "harness/measure/measure-child.h"
+#include "harness/measure/measure-sample.h"
+#include "harness/measure/measure-stats.h"
 
 /* After Ctrl-C, which a terminal sends to the command too: its time to end by itself, and then by SIGTERM. */
 #define GRACE_US      500000

@@ -17,9 +17,6 @@
  * again while the command runs: samples. Nothing here prints.
  */
 
-/** Of the JSON. */
-#define MEASURE_SCHEMA_VERSION 1
-
 /** Two kinds of samples, with statistics of their own. */
 enum measure_kind {
 	MEASURE_TIMED,      /**< at the start, then at the interval, and where possible at the very end */
@@ -95,9 +92,6 @@ struct measure_report {
 
 /** The kind of sample that a run's columns are about: checkpoints when there were any. */
 enum measure_kind measure_basis(const struct measure_run *run);
-
-/** Why metric i has no value in a run. */
-const char *measure_missing(const struct measure_metrics *metrics, const struct measure_run *run, size_t i);
 
 /** "failed with exit status 3", "was ended by signal 9 (Killed)"; empty when it ended well. */
 void measure_add_status(struct strbuf *out, int wait_status);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/measure/measure-internal.h"
+#include "harness/measure/measure-stats.h"
 #include "tests/tap.h"
 
 static void test_series(void)

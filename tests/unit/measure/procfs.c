@@ -16,7 +16,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/measure/procfs.h"
-#include "harness/measure/proctree.h"
 #include "tests/tap.h"
 
 #define TAIL                                                                                                 \
