@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -101,6 +102,33 @@ struct err *file_mkdirs(const char *dir, mode_t mode)
 		if (!saved)
 			return NULL;
 	}
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct err *file_list(const char *dir, struct file_names *ret)
+{
+	cleanup(cleanup_dir_) DIR *d = opendir(dir);
+
+	if (!d)
+		return err_errno(errno, "cannot read directory '%s'", dir);
+	for (struct dirent *entry; (entry = readdir(d));)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			*array_push(ret->v, ret->n, ret->cap) = xstrdup(entry->d_name);
+	/* Not alphasort(): the order must not depend on the locale. */
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_bytes);
+	return NULL;
+}
+
+void file_names_deinit(struct file_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

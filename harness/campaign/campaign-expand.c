@@ -11,7 +11,7 @@
 #include "harness/cell/cell.h"
 #include "harness/vm/domain.h"
 #include "harness/vm/guest-vm.h"
-#include "harness/image/image-query.h"
+#include "harness/image/image.h"
 #include "harness/image/initramfs.h"
 #include "harness/plan/load-command.h"
 #include "harness/cell/probe-course.h"

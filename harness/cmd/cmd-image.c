@@ -11,7 +11,6 @@
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/base/datadir.h"
-#include "harness/image/image-query.h"
 #include "harness/image/image.h"
 
 /* Of the objects printed with --format json. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/image/build-cache.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -68,21 +67,17 @@ struct err *build_cache_lock(const char *part, bool (*cancelled)(void), void (*w
 
 static struct err *remove_leftovers(const char *path)
 {
-	DIR *dir = opendir(path);
-	struct err *e = NULL;
+	cleanup_file_names struct file_names names = { 0 };
+	struct err *e = file_list(path, &names);
 
-	if (!dir)
-		return err_errno(errno, "cannot read directory '%s'", path);
-	for (struct dirent *d; !e && (d = readdir(dir));) {
-		if (strncmp(d->d_name, TMP_PREFIX, strlen(TMP_PREFIX)))
+	for (size_t i = 0; !e && i < names.n; i++) {
+		cleanup_free char *left = xasprintf("%s/%s", path, names.v[i]);
+
+		if (strncmp(names.v[i], TMP_PREFIX, strlen(TMP_PREFIX)))
 			continue;
-
-		cleanup_free char *left = xasprintf("%s/%s", path, d->d_name);
-
 		log_note("removing what an unfinished build left: %s", left);
 		e = file_remove_tree(left);
 	}
-	closedir(dir);
 	return e;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/image/image-cache.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
 #include "harness/base/log.h"
-#include "harness/image/build-cache.h"
 #include "harness/image/manifest.h"
 
 /* To be changed whenever the same recipe and workloads would make another image. */
@@ -22,9 +20,6 @@
 /* Digits of the key in the name of an image's directory: enough to tell apart whatever one cache will ever
  * hold. */
 #define KEY_DIGITS 12
-
-/* Of the cache. */
-#define PART "images"
 
 void image_destroy(struct image *image)
 {
@@ -100,36 +95,36 @@ static int newest_first(const void *a, const void *b)
 	return ta < tb ? 1 : ta > tb ? -1 : 0;
 }
 
+/** What is in the cache, and where that is. */
+static struct err *list(char **ret_dir, struct file_names *ret)
+{
+	struct err *e = build_cache_dir(IMAGE_CACHE_PART, ret_dir);
+
+	return e ? e : file_list(*ret_dir, ret);
+}
+
 struct err *image_list(struct image ***ret, size_t *ret_n)
 {
 	cleanup_free char *path = NULL;
-	struct err *e = build_cache_dir(PART, &path);
+	cleanup_file_names struct file_names names = { 0 };
+	struct image **images = NULL;
+	size_t n = 0, cap = 0;
+	struct err *e = list(&path, &names);
 
 	if (e)
 		return e;
-
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return err_errno(errno, "cannot read directory '%s'", path);
-
-	struct image **images = NULL;
-	size_t n = 0, cap = 0;
-
-	for (struct dirent *d; (d = readdir(dir));) {
+	for (size_t i = 0; i < names.n; i++) {
 		struct image *image;
 
-		if (!is_image_name(d->d_name, NULL))
+		if (!is_image_name(names.v[i], NULL))
 			continue;
-		e = load_image(path, d->d_name, &image);
-		if (e) {
+		e = load_image(path, names.v[i], &image);
+		if (e)
 			log_note("skipped: %s", err_message(e));
-			err_free(e);
-			continue;
-		}
-		*array_push(images, n, cap) = image;
+		else
+			*array_push(images, n, cap) = image;
+		err_free(e);
 	}
-	closedir(dir);
 	if (n)
 		qsort(images, n, sizeof(*images), newest_first);
 	*ret = images;
@@ -168,7 +163,7 @@ struct err *image_cache_get(const char *name, const char *key, struct image **re
 	cleanup_free char *dir = NULL;
 	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
 	struct image *image = NULL;
-	struct err *e = build_cache_dir(PART, &dir);
+	struct err *e = build_cache_dir(IMAGE_CACHE_PART, &dir);
 
 	if (e)
 		return e;
@@ -183,21 +178,11 @@ struct err *image_cache_get(const char *name, const char *key, struct image **re
 	return NULL;
 }
 
-struct err *image_cache_lock(bool (*cancelled)(void), void (*waiting)(void *arg), void *arg, int *ret)
-{
-	return build_cache_lock(PART, cancelled, waiting, arg, ret);
-}
-
-struct err *image_cache_workdir(char **ret)
-{
-	return build_cache_workdir(PART, ret);
-}
-
 struct err *image_cache_publish(const char *work, const char *name, const char *key)
 {
 	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
 
-	return build_cache_publish(PART, work, entry);
+	return build_cache_publish(IMAGE_CACHE_PART, work, entry);
 }
 
 struct err *image_cache_touch(const struct image *image)
@@ -212,25 +197,18 @@ struct err *image_cache_touch(const struct image *image)
 struct err *image_remove(const char *name)
 {
 	cleanup_free char *path = NULL;
-	struct err *e = build_cache_dir(PART, &path);
-
-	if (e)
-		return e;
-
-	DIR *dir = opendir(path);
+	cleanup_file_names struct file_names names = { 0 };
+	struct err *e = list(&path, &names);
 	size_t removed = 0;
 
-	if (!dir)
-		return err_errno(errno, "cannot read directory '%s'", path);
-	for (struct dirent *d; !e && (d = readdir(dir));) {
+	for (size_t i = 0; !e && i < names.n; i++) {
 		bool was_there;
 
-		if (!is_image_name(d->d_name, name))
+		if (!is_image_name(names.v[i], name))
 			continue;
-		e = build_cache_remove(PART, d->d_name, &was_there);
+		e = build_cache_remove(IMAGE_CACHE_PART, names.v[i], &was_there);
 		removed++;
 	}
-	closedir(dir);
 	if (!e && !removed)
 		e = err_new("there is no image '%s'; 'swapcal image list' shows what there is", name);
 	return e;

@@ -252,7 +252,7 @@ static struct err *build_locked(const struct image_recipe *recipe, const struct 
 				const char *key, const struct workloads *workloads)
 {
 	cleanup(build_deinit) struct build b = { .recipe = recipe, .options = options, .key = key };
-	struct err *e = image_cache_workdir(&b.work);
+	struct err *e = build_cache_workdir(IMAGE_CACHE_PART, &b.work);
 
 	if (e)
 		return e;
@@ -293,7 +293,8 @@ static struct err *build(const struct image_recipe *recipe, const struct image_b
 	struct err *e = check_host();
 
 	if (!e)
-		e = image_cache_lock(options->cancelled, tell_waiting, (void *)options, &lock);
+		e = build_cache_lock(IMAGE_CACHE_PART, options->cancelled, tell_waiting, (void *)options,
+				     &lock);
 	if (!e)
 		e = get_cached(recipe, options, key, ret);
 	if (e)

@@ -92,4 +92,25 @@ struct err *image_list(struct image ***ret, size_t *ret_n) must_check;
 /** Removes every built image of that name from the cache; an error when there is none. */
 struct err *image_remove(const char *name) must_check;
 
+/* Questions to an image's manifest. */
+
+/** Release of the guest's kernel, as uname -r gives it; "" when the manifest does not say. */
+const char *image_kernel_release(const struct image *image);
+
+/**
+ * SHA-256 of what can differ in guests of this image: kernel, installed packages with their versions, and the
+ * build's key (recipe and workloads). Images built at two times or places from the same packages have the
+ * same; their files have not.
+ */
+void image_content_hash(const struct image *image, char hex[65]);
+
+/** Path of an interpreter in the guest, or NULL when the image has none of that name. */
+const char *image_interpreter_path(const struct image *image, const char *name);
+
+/** Has the image a workload with that file? */
+bool image_has_workload_file(const struct image *image, const char *file);
+
+/** The files of its workloads, comma separated, to be freed. */
+char *image_workload_names(const struct image *image);
+
 #endif

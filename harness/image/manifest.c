@@ -2,6 +2,7 @@
 #include "harness/image/manifest.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,12 +11,119 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/image/image-facts.h"
+#include "harness/base/hash.h"
 
 #define MANIFEST_FORMAT 1
 
 /* Real ones are below 100 KiB, most of it package names. */
 #define MANIFEST_MAX_BYTES (4 << 20)
+
+/* --- What texts of a root say */
+
+static const char *next_line(const char *line)
+{
+	line += strcspn(line, "\n");
+	return *line ? line + 1 : NULL;
+}
+
+/** The rest of the line when it begins with key, to be freed, else NULL. */
+static char *value_of(const char *line, const char *key)
+{
+	size_t len = strlen(key);
+
+	if (strncmp(line, key, len))
+		return NULL;
+	return xmemdup0(line + len, strcspn(line + len, "\n"));
+}
+
+static void set_value(char **slot, char *value)
+{
+	if (!value)
+		return;
+	free(*slot);
+	*slot = value;
+}
+
+json_t *manifest_packages(const char *dpkg_status)
+{
+	json_t *packages = json_object();
+	char *name = NULL, *status = NULL, *version = NULL;
+
+	/* A paragraph per package, ended by an empty line or the end of the text. */
+	for (const char *line = dpkg_status;; line = next_line(line)) {
+		if (!line || *line == '\n' || !*line) {
+			if (name && version && status && strstr(status, " installed"))
+				json_object_set_new(packages, name, json_string(version));
+			set_value(&name, xstrdup(""));
+			set_value(&status, xstrdup(""));
+			set_value(&version, xstrdup(""));
+			if (!line || !*line)
+				break;
+			continue;
+		}
+		set_value(&name, value_of(line, "Package: "));
+		set_value(&status, value_of(line, "Status: "));
+		set_value(&version, value_of(line, "Version: "));
+	}
+	free(name);
+	free(status);
+	free(version);
+	return packages;
+}
+
+/** "CONFIG_X=value" or "# CONFIG_X is not set" in the config; JSON null when it is in neither form. */
+static json_t *config_value(const char *config, const char *option)
+{
+	cleanup_free char *set = xasprintf("%s=", option);
+	cleanup_free char *unset = xasprintf("# %s is not set", option);
+
+	for (const char *line = config; line; line = next_line(line)) {
+		cleanup_free char *value = value_of(line, set);
+		cleanup_free char *rest = value_of(line, unset);
+
+		if (value) {
+			size_t len = strlen(value);
+			bool quoted = len >= 2 && value[0] == '"' && value[len - 1] == '"';
+
+			return json_stringn(value + quoted, len - 2 * quoted);
+		}
+		if (rest)
+			return json_string("n");
+	}
+	return json_null();
+}
+
+json_t *manifest_kernel_config(const char *config)
+{
+	static const char *const options[] = {
+		"CONFIG_ZSWAP",
+		"CONFIG_ZSWAP_DEFAULT_ON",
+		"CONFIG_ZRAM",
+		"CONFIG_TRANSPARENT_HUGEPAGE",
+		"CONFIG_TRANSPARENT_HUGEPAGE_ALWAYS",
+		"CONFIG_TRANSPARENT_HUGEPAGE_MADVISE",
+		"CONFIG_TRANSPARENT_HUGEPAGE_NEVER",
+		"CONFIG_LRU_GEN",
+		"CONFIG_LRU_GEN_ENABLED",
+		"CONFIG_PSI",
+		"CONFIG_PSI_DEFAULT_DISABLED",
+		"CONFIG_PAGE_MAPCOUNT",
+		"CONFIG_NO_PAGE_MAPCOUNT",
+		"CONFIG_KSM",
+		"CONFIG_MEMCG",
+		"CONFIG_SWAP",
+		"CONFIG_HZ",
+		"CONFIG_PREEMPT_DYNAMIC",
+		"CONFIG_IDLE_PAGE_TRACKING",
+	};
+	json_t *ret = json_object();
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		json_object_set_new(ret, options[i], config_value(config, options[i]));
+	return ret;
+}
+
+/* --- Writing */
 
 static struct err *add_file(json_t *files, const char *dir, const char *relative)
 {
@@ -115,7 +223,7 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
 		return e;
 	format_now(now);
 
-	json_t *packages = image_facts_packages(strbuf_str(&root->dpkg_status));
+	json_t *packages = manifest_packages(strbuf_str(&root->dpkg_status));
 	json_t *interpreters = describe_interpreters(recipe, strbuf_str(&root->programs), packages);
 	json_error_t json_err;
 	cleanup(cleanup_json_) json_t *manifest = json_pack_ex(
@@ -124,7 +232,7 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
 		"format", MANIFEST_FORMAT, "name", recipe->name, "suite", recipe->suite, "key", key, "recipe",
 		recipe->text, "built_at", now, "tools", "mmdebstrap", mmdebstrap_version, "libguestfs",
 		libguestfs_version, "kernel", "release", root->release, "config",
-		image_facts_kernel_config(strbuf_str(&root->config)), "modules", module_names(modules),
+		manifest_kernel_config(strbuf_str(&root->config)), "modules", module_names(modules),
 		"workloads", workload_names(workloads), "interpreters", interpreters, "packages", packages,
 		"files", files);
 
@@ -136,6 +244,8 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
 
 	return file_write_atomic(path, text, strlen(text), 0644);
 }
+
+/* --- Reading */
 
 static struct err *check_files(const char *dir, json_t *files)
 {
@@ -197,4 +307,68 @@ struct err *manifest_load(const char *dir, json_t **ret)
 	if (!e)
 		*ret = take_ptr(manifest);
 	return e;
+}
+
+/* --- Questions to it */
+
+const char *image_kernel_release(const struct image *image)
+{
+	const char *release =
+		json_string_value(json_object_get(json_object_get(image->manifest, "kernel"), "release"));
+
+	return release ? release : "";
+}
+
+void image_content_hash(const struct image *image, char hex[65])
+{
+	json_t *kernel = json_object_get(json_object_get(image->manifest, "files"), "vmlinuz");
+	json_t *packages = json_object_get(image->manifest, "packages");
+	json_t *content =
+		json_pack("{s:s, s:O*, s:O*}", "key", image->key, "kernel", kernel, "packages", packages);
+	cleanup_free char *text = json_dumps(content, JSON_COMPACT | JSON_SORT_KEYS);
+
+	hash_sha256(text, strlen(text), hex);
+	json_decref(content);
+}
+
+const char *image_interpreter_path(const struct image *image, const char *name)
+{
+	const json_t *interpreter = json_object_get(json_object_get(image->manifest, "interpreters"), name);
+
+	return json_string_value(json_object_get(interpreter, "path"));
+}
+
+/** What starts with "swapcal_" is a module the workloads share. */
+static bool is_workload(const json_t *file)
+{
+	const char *name = json_string_value(file);
+
+	return name && strncmp(name, "swapcal_", 8) != 0;
+}
+
+bool image_has_workload_file(const struct image *image, const char *file)
+{
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(json_object_get(image->manifest, "workloads"), i, name)
+	{
+		if (is_workload(name) && strcmp(json_string_value(name), file) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *image_workload_names(const struct image *image)
+{
+	struct strbuf names = STRBUF_INIT;
+	size_t i;
+	json_t *name;
+
+	json_array_foreach(json_object_get(image->manifest, "workloads"), i, name)
+	{
+		if (is_workload(name))
+			strbuf_addf(&names, "%s%s", names.len ? ", " : "", json_string_value(name));
+	}
+	return strbuf_steal(&names);
 }

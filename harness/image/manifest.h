@@ -21,4 +21,13 @@ struct err *manifest_write(const char *dir, const struct image_recipe *recipe, c
  */
 struct err *manifest_load(const char *dir, json_t **ret) must_check;
 
+/** {NAME: version} of the packages that a dpkg status file calls installed. A new reference. */
+json_t *manifest_packages(const char *dpkg_status);
+
+/**
+ * The options of a kernel's config that decide how it reclaims, swaps and counts memory: {OPTION: "y", "m",
+ * "n" or a value without its quotes; null when the kernel does not know the option}. A new reference.
+ */
+json_t *manifest_kernel_config(const char *config);
+
 #endif

@@ -8,8 +8,8 @@
 #include "harness/base/err.h"
 
 /*
- * The guest's read-only disks (root, a user's workloads), made with libguestfs; rootdisk.c is the only file that
- * includes <guestfs.h>.
+ * The guest's read-only disks (root, a user's workloads), made with libguestfs; rootdisk.c is the only file
+ * that includes <guestfs.h>.
  */
 
 struct rootdisk_job {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/image/userdisk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,6 +21,9 @@
 
 /* To be changed whenever the same files would make another disk. */
 #define BUILDER_VERSION 1
+
+/* A disk that no run has asked for in this time is removed when another is made. */
+#define KEPT_DAYS 30
 
 #define PART      "workloads"
 #define DISK_NAME "disk.qcow2"
@@ -91,22 +93,19 @@ static struct err *remove_unused(void)
 {
 	cleanup_free char *dir = NULL;
 	struct err *e = build_cache_dir(PART, &dir);
-	DIR *d = e ? NULL : opendir(dir);
-	time_t oldest = time(NULL) - (time_t)USERDISK_KEPT_DAYS * 24 * 3600;
+	cleanup_file_names struct file_names names = { 0 };
+	time_t oldest = time(NULL) - (time_t)KEPT_DAYS * 24 * 3600;
 
-	if (!e && !d)
-		return err_errno(errno, "cannot read directory '%s'", dir);
-	for (struct dirent *entry; !e && (entry = readdir(d));) {
-		cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, entry->d_name);
+	if (!e)
+		e = file_list(dir, &names);
+	for (size_t i = 0; !e && i < names.n; i++) {
+		cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, names.v[i]);
 		struct stat st;
 		bool was_there;
 
-		if (entry->d_name[0] == '.' || stat(path, &st) || st.st_mtime >= oldest)
-			continue;
-		e = build_cache_remove(PART, entry->d_name, &was_there);
+		if (names.v[i][0] != '.' && !stat(path, &st) && st.st_mtime < oldest)
+			e = build_cache_remove(PART, names.v[i], &was_there);
 	}
-	if (d)
-		closedir(d);
 	return e;
 }
 

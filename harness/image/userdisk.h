@@ -12,10 +12,8 @@
 /*
  * A user's workloads as a read-only disk for guests. Disks are entries of the part `workloads` of the cache
  * (see build-cache.h): KEY/disk.qcow2, where KEY is the sha256 of what is on the disk. One that no run has
- * asked for in USERDISK_KEPT_DAYS is removed when another is made.
+ * asked for in 30 days is removed when another is made.
  */
-
-#define USERDISK_KEPT_DAYS 30
 
 /** The key of a disk with these files, 64 hex digits and a NUL: their names, executable or not, and bytes. */
 void userdisk_key(const struct workloads *files, char key[65]);

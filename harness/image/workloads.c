@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/image/workloads.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,17 +31,9 @@ void workloads_deinit(struct workloads *w)
 	*w = (struct workloads){ 0 };
 }
 
-static int is_wanted(const struct dirent *d)
+static bool is_wanted(const char *name)
 {
-	size_t len = strlen(d->d_name);
-
-	return d->d_name[0] != '.' && d->d_name[len - 1] != '~';
-}
-
-/* Not alphasort(): the order must not depend on the locale. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
+	return name[0] != '.' && name[strlen(name) - 1] != '~';
 }
 
 static struct err *load_file(const char *dir, const char *name, struct workloads *w, size_t *cap)
@@ -64,20 +55,16 @@ static struct err *load_file(const char *dir, const char *name, struct workloads
 
 struct err *workloads_load(const char *dir, struct workloads *ret)
 {
-	struct dirent **list;
-	int n = scandir(dir, &list, is_wanted, by_name);
+	cleanup_file_names struct file_names names = { 0 };
 	struct workloads w = { 0 };
-	struct err *e = NULL;
+	struct err *e = file_list(dir, &names);
 	size_t cap = 0;
 
-	if (n < 0)
-		return err_errno(errno, "cannot read directory '%s'", dir);
-	for (int i = 0; i < n; i++) {
-		if (!e)
-			e = load_file(dir, list[i]->d_name, &w, &cap);
-		free(list[i]);
-	}
-	free(list);
+	if (e)
+		return e;
+	for (size_t i = 0; !e && i < names.n; i++)
+		if (is_wanted(names.v[i]))
+			e = load_file(dir, names.v[i], &w, &cap);
 	if (e) {
 		workloads_deinit(&w);
 		return err_wrap(e, "workloads");
@@ -159,18 +146,12 @@ static struct err *add_entry(struct tree *t, const char *relative, const char *e
 static struct err *add_dir(struct tree *t, const char *relative, int depth)
 {
 	cleanup_free char *path = *relative ? xasprintf("%s/%s", t->dir, relative) : xstrdup(t->dir);
-	struct dirent **list;
-	int n = scandir(path, &list, is_wanted, by_name);
-	struct err *e = NULL;
+	cleanup_file_names struct file_names names = { 0 };
+	struct err *e = file_list(path, &names);
 
-	if (n < 0)
-		return err_errno(errno, "cannot read directory '%s'", path);
-	for (int i = 0; i < n; i++) {
-		if (!e)
-			e = add_entry(t, relative, list[i]->d_name, depth);
-		free(list[i]);
-	}
-	free(list);
+	for (size_t i = 0; !e && i < names.n; i++)
+		if (is_wanted(names.v[i]))
+			e = add_entry(t, relative, names.v[i], depth);
 	return e;
 }
 
@@ -202,4 +183,9 @@ const struct workload_file *workloads_find(const struct workloads *w, const char
 		if (strcmp(w->files[i].name, name) == 0)
 			return &w->files[i];
 	return NULL;
+}
+
+char *workload_file(const char *workload, const char *extension)
+{
+	return xasprintf("%s%s%s", workload, *extension ? "." : "", extension);
 }

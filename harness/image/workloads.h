@@ -37,4 +37,7 @@ struct err *workloads_load_tree(const char *dir, struct workloads *ret) must_che
 /** The file of that name, or NULL. */
 const struct workload_file *workloads_find(const struct workloads *w, const char *name);
 
+/** The name of a workload's script in a language: "strings" and "py" is "strings.py". To be freed. */
+char *workload_file(const char *workload, const char *extension);
+
 #endif

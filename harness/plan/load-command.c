@@ -8,7 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
-#include "harness/image/image-query.h"
+#include "harness/image/image.h"
 #include "harness/image/interpreters.h"
 #include "harness/cell/probe-course.h"
 #include "harness/image/workloads.h"

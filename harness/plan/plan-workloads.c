@@ -5,7 +5,7 @@
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/image/image-query.h"
+#include "harness/image/image.h"
 #include "harness/plan/plan.h"
 #include "harness/image/userdisk.h"
 

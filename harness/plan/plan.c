@@ -8,7 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
-#include "harness/image/image-query.h"
+#include "harness/image/image.h"
 #include "harness/plan/plan-internal.h"
 
 /*

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/query/metric.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,53 +189,35 @@ struct err *metric_load(const char *path, struct metric *ret)
 	return load_file(path, true, ret);
 }
 
-static int is_sql(const struct dirent *entry)
+static bool is_sql(const char *name)
 {
-	const char *dot = strrchr(entry->d_name, '.');
+	size_t len = strlen(name);
 
-	return dot && dot != entry->d_name && strcmp(dot, ".sql") == 0;
-}
-
-/* By bytes: the same order under every locale. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static struct err *load_entries(const char *dir, struct dirent **entries, size_t n, struct metric **ret)
-{
-	struct metric *metrics = xcalloc(n, sizeof(*metrics));
-
-	for (size_t i = 0; i < n; i++) {
-		cleanup_free char *path = xasprintf("%s/%s", dir, entries[i]->d_name);
-		struct err *e = metric_load(path, &metrics[i]);
-
-		if (e) {
-			metrics_free(metrics, i);
-			return e;
-		}
-	}
-	*ret = metrics;
-	return NULL;
+	return len > 4 && strcmp(name + len - 4, ".sql") == 0;
 }
 
 struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n)
 {
-	struct dirent **entries;
-	int n = scandir(dir, &entries, is_sql, by_name);
+	cleanup_file_names struct file_names names = { 0 };
+	struct metric *metrics = NULL;
+	size_t n = 0, cap = 0;
+	struct err *e = file_list(dir, &names);
 
-	if (n < 0)
-		return err_errno(errno, "cannot read directory '%s'", dir);
+	for (size_t i = 0; !e && i < names.n; i++) {
+		cleanup_free char *path = xasprintf("%s/%s", dir, names.v[i]);
 
-	struct err *e =
-		n ? load_entries(dir, entries, (size_t)n, ret) : err_new("no metrics (*.sql) in '%s'", dir);
-
-	if (!e)
-		*ret_n = (size_t)n;
-	for (int i = 0; i < n; i++)
-		free(entries[i]);
-	free(entries);
-	return e;
+		if (is_sql(names.v[i]))
+			e = metric_load(path, array_push(metrics, n, cap));
+	}
+	if (!e && !n)
+		e = err_new("no metrics (*.sql) in '%s'", dir);
+	if (e) {
+		metrics_free(metrics, n);
+		return e;
+	}
+	*ret = metrics;
+	*ret_n = n;
+	return NULL;
 }
 
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
@@ -246,13 +226,6 @@ struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 	struct err *e = datadir_find("calibrate/metrics", &dir);
 
 	return e ? e : metric_load_dir(dir, ret, ret_n);
-}
-
-static bool is_path(const char *name)
-{
-	size_t len = strlen(name);
-
-	return strchr(name, '/') || (len > 4 && strcmp(name + len - 4, ".sql") == 0);
 }
 
 struct err *metric_find(const char *name, struct metric *ret)
@@ -276,8 +249,9 @@ struct err *metric_load_trial(const char *name_or_path, struct metric **ret, siz
 {
 	struct metric trial, *metrics;
 	size_t n;
-	struct err *e = is_path(name_or_path) ? load_file(name_or_path, false, &trial)
-					      : metric_find(name_or_path, &trial);
+	struct err *e = strchr(name_or_path, '/') || is_sql(name_or_path)
+				? load_file(name_or_path, false, &trial)
+				: metric_find(name_or_path, &trial);
 
 	if (e)
 		return e;

@@ -61,7 +61,7 @@ static void publish(const char *name, const char *key, int bytes)
 {
 	cleanup_free char *work = NULL;
 
-	if (!succeeds(image_cache_workdir(&work)))
+	if (!succeeds(build_cache_workdir(IMAGE_CACHE_PART, &work)))
 		abort();
 	fill(work, name, key, bytes);
 	ok(succeeds(image_cache_publish(work, name, key)), "an image is published");
@@ -111,7 +111,7 @@ static void test_unfinished(void)
 {
 	cleanup_free char *work = NULL, *next = NULL, *dir = NULL;
 
-	if (!succeeds(image_cache_workdir(&work)))
+	if (!succeeds(build_cache_workdir(IMAGE_CACHE_PART, &work)))
 		abort();
 	dir = xasprintf("%s/image", work);
 	if (mkdir(dir, 0755))
@@ -119,7 +119,7 @@ static void test_unfinished(void)
 	fill(dir, "a", KEY_A, 5);
 	is_int(count(), 0, "an unpublished image is not listed");
 	is_int(found("a"), '-', "... nor found");
-	ok(succeeds(image_cache_workdir(&next)), "a next build begins");
+	ok(succeeds(build_cache_workdir(IMAGE_CACHE_PART, &next)), "a next build begins");
 	ok(!file_exists(work), "... and removes what the dead one left");
 	ok(file_exists(next), "... but not its own");
 }
@@ -211,7 +211,7 @@ static int try_lock(void)
 	if (pid == 0) {
 		bool waited = false;
 		int fd;
-		struct err *e = image_cache_lock(is_impatient, note_waiting, &waited, &fd);
+		struct err *e = build_cache_lock(IMAGE_CACHE_PART, is_impatient, note_waiting, &waited, &fd);
 
 		_exit(!e ? 1 : waited && err_get_kind(e) == ERR_INTERRUPTED ? 2 : 3);
 	}
@@ -224,7 +224,7 @@ static void test_lock(void)
 	bool waited = false;
 	int fd = -1;
 
-	ok(succeeds(image_cache_lock(NULL, note_waiting, &waited, &fd)) && !waited,
+	ok(succeeds(build_cache_lock(IMAGE_CACHE_PART, NULL, note_waiting, &waited, &fd)) && !waited,
 	   "a free lock is taken at once");
 	is_int(try_lock(), 2, "another build waits, says so, and can be interrupted");
 	close(fd);
