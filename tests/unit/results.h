@@ -12,19 +12,12 @@
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-search.h"
 #include "harness/store/store.h"
+#include "tests/unit/errors.h"
 
 /*
  * Makes cells and probes for tests of what keeps and reads them. A failure of the fixture itself ends the
  * test.
  */
-
-__attribute__((unused)) static void must(struct err *e)
-{
-	if (!e)
-		return;
-	printf("Bail out! %s\n", err_message(e));
-	exit(1);
-}
 
 /** A directory of this test's own; removed with file_remove_tree(). */
 __attribute__((unused)) static char *test_dir(void)

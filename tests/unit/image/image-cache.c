@@ -13,7 +13,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/image/image-cache.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static char cache[] = "/tmp/swapcal-test-cache-XXXXXX";
 
@@ -22,23 +22,11 @@ static char cache[] = "/tmp/swapcal-test-cache-XXXXXX";
 #define KEY_A    "aaaaaaaaaaaa" KEY_TAIL
 #define KEY_B    "bbbbbbbbbbbb" KEY_TAIL
 
-static bool succeeds(struct err *e)
-{
-	if (e)
-		printf("# %s\n", err_message(e));
-
-	bool success = !e;
-
-	err_free(e);
-	return success;
-}
-
 static void put(const char *dir, const char *name, const char *text)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, name);
 
-	if (!succeeds(file_write_atomic(path, text, strlen(text), 0644)))
-		abort();
+	must(file_write_atomic(path, text, strlen(text), 0644));
 }
 
 /** Fills dir as a finished build would. */
@@ -61,10 +49,9 @@ static void publish(const char *name, const char *key, int bytes)
 {
 	cleanup_free char *work = NULL;
 
-	if (!succeeds(build_cache_workdir(IMAGE_CACHE_PART, &work)))
-		abort();
+	must(build_cache_workdir(IMAGE_CACHE_PART, &work));
 	fill(work, name, key, bytes);
-	ok(succeeds(image_cache_publish(work, name, key)), "an image is published");
+	no_err(image_cache_publish(work, name, key), "an image is published");
 	ok(!file_exists(work), "... and its work directory is gone");
 }
 
@@ -73,8 +60,7 @@ static size_t count(void)
 	struct image **images;
 	size_t n = 0;
 
-	if (!succeeds(image_list(&images, &n)))
-		return 999;
+	must(image_list(&images, &n));
 	for (size_t i = 0; i < n; i++)
 		image_destroy(images[i]);
 	free(images);
@@ -96,30 +82,25 @@ static char found(const char *name)
 static void test_empty(void)
 {
 	struct image *image = NULL;
-	struct err *e = image_find("a", &image);
 
 	is_int(count(), 0, "an empty cache has no images");
-	has_str(e ? err_message(e) : "", "swapcal image build a",
-		"the error for a missing image says what to run");
-	err_free(e);
-	e = image_remove("a");
-	ok(e, "removing what is not there is an error");
-	err_free(e);
+	is_err(image_find("a", &image), "swapcal image build a",
+	       "the error for a missing image says what to run");
+	is_err(image_remove("a"), "there is no image 'a'", "removing what is not there is an error");
 }
 
 static void test_unfinished(void)
 {
 	cleanup_free char *work = NULL, *next = NULL, *dir = NULL;
 
-	if (!succeeds(build_cache_workdir(IMAGE_CACHE_PART, &work)))
-		abort();
+	must(build_cache_workdir(IMAGE_CACHE_PART, &work));
 	dir = xasprintf("%s/image", work);
 	if (mkdir(dir, 0755))
 		abort();
 	fill(dir, "a", KEY_A, 5);
 	is_int(count(), 0, "an unpublished image is not listed");
 	is_int(found("a"), '-', "... nor found");
-	ok(succeeds(build_cache_workdir(IMAGE_CACHE_PART, &next)), "a next build begins");
+	no_err(build_cache_workdir(IMAGE_CACHE_PART, &next), "a next build begins");
 	ok(!file_exists(work), "... and removes what the dead one left");
 	ok(file_exists(next), "... but not its own");
 }
@@ -133,9 +114,10 @@ static void test_newest(void)
 	publish("a", KEY_B, 5);
 	is_int(count(), 2, "two images of one name");
 	is_int(found("a"), 'b', "the newest is found");
-	ok(succeeds(image_cache_get("a", KEY_A, &image)) && image, "the older is there too");
+	must(image_cache_get("a", KEY_A, &image));
+	ok(image, "the older is there too");
 	usleep(20000);
-	ok(image && succeeds(image_cache_touch(image)), "it is found up to date again");
+	no_err(image_cache_touch(image), "it is found up to date again");
 	is_int(found("a"), 'a', "... and is the newest now");
 	image_destroy(image);
 }
@@ -148,11 +130,12 @@ static void test_other_names(void)
 	publish(tail, KEY_A, 5);
 	is_int(found("a"), 'a', "a longer name is another image");
 	is_int(count(), 3, "three images");
-	ok(succeeds(image_remove("a")), "all of one name are removed");
+	no_err(image_remove("a"), "all of one name are removed");
 	is_int(count(), 1, "... and only those");
 	is_int(found(tail), 'a', "... the longer name is still there");
-	ok(succeeds(image_cache_get("a", KEY_A, &image)) && !image, "a removed image is not in the cache");
-	ok(succeeds(image_remove(tail)), "it is removed too");
+	must(image_cache_get("a", KEY_A, &image));
+	ok(!image, "a removed image is not in the cache");
+	no_err(image_remove(tail), "it is removed too");
 }
 
 static void test_again(void)
@@ -162,9 +145,10 @@ static void test_again(void)
 	publish("a", KEY_A, 5);
 	publish("a", KEY_A, 5);
 	is_int(count(), 1, "the same key again takes the old one's place");
-	ok(succeeds(image_cache_get("a", KEY_A, &image)) && image, "... and is whole");
+	must(image_cache_get("a", KEY_A, &image));
+	ok(image, "... and is whole");
 	image_destroy(image);
-	ok(succeeds(image_remove("a")), "it is removed");
+	no_err(image_remove("a"), "it is removed");
 }
 
 static void test_damaged(void)
@@ -174,8 +158,9 @@ static void test_damaged(void)
 	publish("a", KEY_A, 6);
 	is_int(count(), 0, "an image with a file of another size is not listed");
 	is_int(found("a"), '-', "... nor found");
-	ok(succeeds(image_cache_get("a", KEY_A, &image)) && !image, "... so that it is built anew");
-	ok(succeeds(image_remove("a")), "... and can be removed");
+	must(image_cache_get("a", KEY_A, &image));
+	ok(!image, "... so that it is built anew");
+	no_err(image_remove("a"), "... and can be removed");
 
 	publish("a", KEY_B, 5);
 	cleanup_free char *dir = xasprintf("%s/swapcal/images/a-bbbbbbbbbbbb", cache);
@@ -188,7 +173,7 @@ static void test_damaged(void)
 	is_int(count(), 0, "nor one of another format");
 	fill(dir, "a", KEY_A, 5);
 	is_int(count(), 0, "nor one whose manifest is of another image");
-	ok(succeeds(image_remove("a")), "it is removed");
+	no_err(image_remove("a"), "it is removed");
 }
 
 static bool is_impatient(void)
@@ -224,8 +209,8 @@ static void test_lock(void)
 	bool waited = false;
 	int fd = -1;
 
-	ok(succeeds(build_cache_lock(IMAGE_CACHE_PART, NULL, note_waiting, &waited, &fd)) && !waited,
-	   "a free lock is taken at once");
+	must(build_cache_lock(IMAGE_CACHE_PART, NULL, note_waiting, &waited, &fd));
+	ok(!waited, "a free lock is taken at once");
 	is_int(try_lock(), 2, "another build waits, says so, and can be interrupted");
 	close(fd);
 	is_int(try_lock(), 1, "the lock is free when its owner ends");

@@ -9,25 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/image/initramfs.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static char dir[] = "/tmp/swapcal-test-initramfs-XXXXXX";
 
-static char *in_dir(const char *name)
+static void put(const char *path, const char *text)
 {
-	return xasprintf("%s/%s", dir, name);
-}
-
-static void put(const char *name, const char *text)
-{
-	cleanup_free char *path = in_dir(name);
-
-	err_free(file_write_atomic(path, text, strlen(text), 0644));
+	must(file_write_atomic(path, text, strlen(text), 0644));
 }
 
 /** The archive as lines "MODE UID:GID MTIME RDEV PATH", and the data of the member called want. */
@@ -62,17 +54,13 @@ static struct image make_image(const char *manifest)
 static void test_content(void)
 {
 	struct image image = make_image("{\"modules\": [\"virtio\", \"virtio_blk\"]}");
-	cleanup_free char *file = in_dir("out"), *again = in_dir("again");
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT, data = STRBUF_INIT, agent = STRBUF_INIT;
 	struct stat st;
-	struct err *e = initramfs_write(&image, file);
 
-	if (!ok(!e, "an initramfs is written")) {
-		printf("# %s\n", err_message(e));
+	if (!no_err(initramfs_write(&image, "out"), "an initramfs is written"))
 		return;
-	}
-	ok(stat(file, &st) == 0 && (st.st_mode & 07777) == 0600, "it has mode 0600");
-	list(file, &lines, "modules/01-virtio_blk.ko", &data);
+	ok(stat("out", &st) == 0 && (st.st_mode & 07777) == 0600, "it has mode 0600");
+	list("out", &lines, "modules/01-virtio_blk.ko", &data);
 	/* 0x501: the kernel's name for the console. */
 	is_str(strbuf_str(&lines),
 	       "40755 0:0 0 0 dev\n"
@@ -89,7 +77,7 @@ static void test_content(void)
 	is_str(strbuf_str(&data), "second module", "a module has the bytes of its file");
 
 	strbuf_clear(&lines);
-	list(file, &lines, "init", &agent);
+	list("out", &lines, "init", &agent);
 	ok(agent.len == initramfs_agent().len && memcmp(agent.data, initramfs_agent().data, agent.len) == 0,
 	   "/init is the embedded agent");
 
@@ -97,9 +85,10 @@ static void test_content(void)
 	char first[65] = "", second[65] = "";
 
 	sleep(1);
-	e = initramfs_write(&image, again);
-	ok(!e && !file_sha256(file, first) && !file_sha256(again, second) && strcmp(first, second) == 0,
-	   "the same input makes the same bytes");
+	must(initramfs_write(&image, "again"));
+	must(file_sha256("out", first));
+	must(file_sha256("again", second));
+	is_str(second, first, "the same input makes the same bytes");
 	json_decref(image.manifest);
 }
 
@@ -115,30 +104,21 @@ static void test_embedded(void)
 static void refused(const char *manifest, const char *part, const char *what)
 {
 	struct image image = make_image(manifest);
-	cleanup_free char *file = in_dir("refused");
-	struct err *e = initramfs_write(&image, file);
 
-	ok(e && !file_exists(file), what);
-	has_str(e ? err_message(e) : "", part, "... and it is told why");
-	err_free(e);
+	is_err(initramfs_write(&image, "refused"), part, what);
+	ok(!file_exists("refused"), "... and no file is made");
 	json_decref(image.manifest);
 }
 
 int main(void)
 {
-	cleanup_free char *modules = NULL;
-
-	if (!mkdtemp(dir))
-		return 1;
-	modules = in_dir("modules");
-	if (mkdir(modules, 0755))
+	if (!mkdtemp(dir) || chdir(dir) || mkdir("modules", 0755))
 		return 1;
 	put("modules/00-virtio.ko", "first module");
 	put("modules/01-virtio_blk.ko", "second module");
 	test_embedded();
 	test_content();
-	refused("{\"modules\": [\"virtio\", \"missing\"]}", "01-missing.ko",
-		"a missing module is an error, no file is made");
+	refused("{\"modules\": [\"virtio\", \"missing\"]}", "01-missing.ko", "a missing module is an error");
 	refused("{\"modules\": [\"../virtio\"]}", "bad name", "a name that leads elsewhere is an error");
 	refused("{\"modules\": [1]}", "bad name", "a name that is none is an error");
 	err_free(file_remove_tree(dir));

@@ -9,7 +9,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/image/image.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static char path[] = "/tmp/swapcal-test-recipe-XXXXXX";
 
@@ -32,12 +32,9 @@ static void test_good(void)
 			   "modules:\n"
 			   "  - virtio_blk\n"
 			   "  - pvpanic-mmio\n";
-	struct err *e = load(text, &r);
 
-	if (!ok(!e, "a good recipe is read")) {
-		printf("# %s\n", err_message(e));
+	if (!no_err(load(text, &r), "a good recipe is read"))
 		return;
-	}
 	is_str(r->name, "my-image.2", "name");
 	is_str(r->suite, "trixie", "suite");
 	is_str(r->mirror, "http://deb.debian.org/debian", "mirror");
@@ -57,9 +54,9 @@ static void test_good(void)
 static void test_no_mirror(void)
 {
 	struct image_recipe *r = NULL;
-	struct err *e = load("name: a\n" REST, &r);
 
-	ok(!e && !r->mirror, "the mirror may be left out");
+	must(load("name: a\n" REST, &r));
+	ok(!r->mirror, "the mirror may be left out");
 	image_recipe_destroy(r);
 }
 
@@ -124,11 +121,10 @@ static void test_hostile_words(void)
 static void test_missing_file(void)
 {
 	struct image_recipe *r = NULL;
-	struct err *e = image_recipe_load("/nonexistent/x.yaml", &r);
 
-	ok(e && !r, "a missing file is an error");
-	has_str(e ? err_message(e) : "", "/nonexistent/x.yaml", "... that names it");
-	err_free(e);
+	is_err(image_recipe_load("/nonexistent/x.yaml", &r), "/nonexistent/x.yaml",
+	       "a missing file is named");
+	ok(!r, "... and gives nothing");
 }
 
 int main(void)

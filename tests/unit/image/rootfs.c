@@ -7,19 +7,15 @@
 #include <archive_entry.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/image/rootfs.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static char dir[] = "/tmp/swapcal-test-rootfs-XXXXXX";
-
-static char *in_dir(const char *name)
-{
-	return xasprintf("%s/%s", dir, name);
-}
 
 /** One more member: a directory when the path ends in a slash, a link when data begins with "->" or "=>"
  * (hard). */
@@ -78,7 +74,7 @@ static void add_large(struct archive *a)
 }
 
 /** Makes a tar; without lacks, it is a whole root. extra: one more member, "large" for a large one. */
-static char *make_tar(const char *lacks, const char *extra)
+static void make_tar(const char *lacks, const char *extra)
 {
 	static const char *const members[][2] = {
 		{ "./", "" },
@@ -103,12 +99,11 @@ static char *make_tar(const char *lacks, const char *extra)
 		{ "./usr/share/F\305\221\377", "odd name" },
 		{ "./var/lib/dpkg/status", "Package: p\n" },
 	};
-	char *path = in_dir("all.tar");
 	cleanup_strbuf struct strbuf xz = STRBUF_INIT;
 	struct archive *a = archive_write_new();
 
 	archive_write_set_format_gnutar(a);
-	if (archive_write_open_filename(a, path) != ARCHIVE_OK)
+	if (archive_write_open_filename(a, "all.tar") != ARCHIVE_OK)
 		abort();
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		if (!lacks || !strstr(members[i][0], lacks))
@@ -121,31 +116,30 @@ static char *make_tar(const char *lacks, const char *extra)
 		add_text(a, extra, "extra");
 	archive_write_close(a);
 	archive_write_free(a);
-	return path;
 }
 
-static struct err *split(const char *tar, struct rootfs *ret)
+/** Takes that tar apart. */
+static struct err *split(struct rootfs *ret)
 {
-	cleanup_free char *root_tar = in_dir("root.tar"), *vmlinuz = in_dir("vmlinuz");
 	struct workload_file file = { .name = (char *)"w.py" };
 	struct workloads workloads = { .files = &file, .n = 1 };
 
 	strbuf_adds(&file.text, "a workload");
 
-	struct err *e = rootfs_split(tar, &workloads, root_tar, vmlinuz, ret);
+	struct err *e = rootfs_split("all.tar", &workloads, "root.tar", "vmlinuz", ret);
 
 	strbuf_deinit(&file.text);
 	return e;
 }
 
-/** The members of a tar, one on each line, with their data or link. */
-static void list(const char *tar, struct strbuf *lines)
+/** The members of the root, one on each line, with their data or link. */
+static void list(struct strbuf *lines)
 {
 	struct archive *a = archive_read_new();
 	struct archive_entry *entry;
 
 	archive_read_support_format_tar(a);
-	ok(archive_read_open_filename(a, tar, 10240) == ARCHIVE_OK, "the root is a tar");
+	ok(archive_read_open_filename(a, "root.tar", 10240) == ARCHIVE_OK, "the root is a tar");
 	/* ARCHIVE_WARN: for the odd name. */
 	for (int rc; (rc = archive_read_next_header(a, &entry)) == ARCHIVE_OK || rc == ARCHIVE_WARN;) {
 		char data[64] = "";
@@ -161,52 +155,42 @@ static void list(const char *tar, struct strbuf *lines)
 
 static bool file_is(const char *name, const char *text)
 {
-	cleanup_free char *path = in_dir(name);
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(path, 1000, &sb);
+	struct err *e = file_read(name, 1000, &sb);
 	bool same = !e && strcmp(strbuf_str(&sb), text) == 0;
 
 	err_free(e);
 	return same;
 }
 
-static void test_modules(const char *tar, const struct rootfs *r)
+static void test_modules(const struct rootfs *r)
 {
-	cleanup_free char *modules_dir = in_dir("modules");
 	char *wanted[] = { (char *)"b" };
 	struct modules m = { 0 };
 
-	if (mkdir(modules_dir, 0755))
+	if (mkdir("modules", 0755))
 		abort();
-	err_free(
-		modules_resolve(strbuf_str(&r->modules_dep), strbuf_str(&r->modules_builtin), wanted, 1, &m));
+	must(modules_resolve(strbuf_str(&r->modules_dep), strbuf_str(&r->modules_builtin), wanted, 1, &m));
 
-	struct err *e = rootfs_extract_modules(tar, r->release, &m, modules_dir);
-
-	ok(!e, "modules are taken out");
+	no_err(rootfs_extract_modules("all.tar", r->release, &m, "modules"), "modules are taken out");
 	ok(file_is("modules/00-a.ko", "module a"), "... the compressed one is plain now");
 	ok(file_is("modules/01-b.ko", "module b"), "... and a plain one as it was, in load order");
-	err_free(e);
 
 	/* Only modules of the kernel that is used. */
-	e = rootfs_extract_modules(tar, "6.1.0-other", &m, modules_dir);
-	has_str(e ? err_message(e) : "", "does not have", "another kernel's modules are not there");
-	err_free(e);
+	is_err(rootfs_extract_modules("all.tar", "6.1.0-other", &m, "modules"), "does not have",
+	       "another kernel's modules are not there");
 	modules_deinit(&m);
 }
 
 static void test_whole(void)
 {
-	cleanup_free char *tar = make_tar(NULL, NULL), *root_tar = in_dir("root.tar");
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
 	struct rootfs r = { 0 };
-	struct err *e = split(tar, &r);
 
-	if (!ok(!e, "a root is taken apart")) {
-		printf("# %s\n", err_message(e));
+	make_tar(NULL, NULL);
+	if (!no_err(split(&r), "a root is taken apart"))
 		return;
-	}
-	list(root_tar, &lines);
+	list(&lines);
 	is_str(strbuf_str(&lines),
 	       "./ \n"
 	       "./boot/ \n"
@@ -230,33 +214,29 @@ static void test_whole(void)
 	is_str(strbuf_str(&r.modules_builtin), "kernel/ext4.ko\n", "modules.builtin");
 	is_str(strbuf_str(&r.dpkg_status), "Package: p\n", "the dpkg status");
 	is_str(strbuf_str(&r.programs), "\npython3\npython3.11\ntwin\n", "the programs");
-	test_modules(tar, &r);
+	test_modules(&r);
 	rootfs_deinit(&r);
 }
 
 static void test_large(void)
 {
-	cleanup_free char *tar = make_tar(NULL, "large"), *root_tar = in_dir("root.tar");
 	struct rootfs r = { 0 };
-	struct err *e = split(tar, &r);
 	struct stat st;
 
-	ok(!e, "a large library is no hindrance");
-	ok(stat(root_tar, &st) == 0 && st.st_size > 65 << 20, "it is in the root");
+	make_tar(NULL, "large");
+	no_err(split(&r), "a large library is no hindrance");
+	ok(stat("root.tar", &st) == 0 && st.st_size > 65 << 20, "it is in the root");
 	is_int(r.bytes, (65 << 20) + 4 * 4096, "and counted");
-	err_free(e);
 	rootfs_deinit(&r);
 }
 
 static void refused(const char *lacks, const char *extra, const char *part, const char *what)
 {
-	cleanup_free char *tar = make_tar(lacks, extra);
 	struct rootfs r = { 0 };
-	struct err *e = split(tar, &r);
 
-	ok(e && !r.release, what);
-	has_str(e ? err_message(e) : "", part, "... and it is told why");
-	err_free(e);
+	make_tar(lacks, extra);
+	is_err(split(&r), part, what);
+	ok(!r.release, "... and nothing is given");
 }
 
 static void test_bad(void)
@@ -266,21 +246,18 @@ static void test_bad(void)
 	refused("status", NULL, "dpkg status", "... without packages");
 	refused(NULL, "./boot/vmlinuz-6.2", "two kernels", "... with two kernels");
 
-	cleanup_free char *tar = make_tar(NULL, NULL);
 	struct rootfs r = { 0 };
 
-	if (truncate(tar, 700))
+	make_tar(NULL, NULL);
+	if (truncate("all.tar", 700))
 		abort();
-
-	struct err *e = split(tar, &r);
-
-	ok(e && !r.release, "a tar that is cut short is an error");
-	err_free(e);
+	is_err(split(&r), "", "a tar that is cut short is an error");
+	ok(!r.release, "... and gives nothing");
 }
 
 int main(void)
 {
-	if (!mkdtemp(dir))
+	if (!mkdtemp(dir) || chdir(dir))
 		return 1;
 	test_whole();
 	test_large();

@@ -12,7 +12,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /*
  * What of a user's directory becomes a disk, and which disk: reading, the key, the cache. The disk itself is
@@ -22,25 +22,15 @@
 static char base[] = "/tmp/swapcal-test-userdisk-XXXXXX";
 static char *tree; /* the user's directory */
 
-static bool succeeds(struct err *e)
-{
-	if (e)
-		printf("# %s\n", err_message(e));
-
-	bool success = !e;
-
-	err_free(e);
-	return success;
-}
-
 static void put(const char *name, const char *text, mode_t mode)
 {
 	cleanup_free char *path = xasprintf("%s/%s", tree, name);
-	cleanup_free char *dir = xasprintf("%s", path);
+	cleanup_free char *dir = xstrdup(path);
 
 	*strrchr(dir, '/') = '\0';
-	if (!succeeds(file_mkdirs(dir, 0755)) ||
-	    !succeeds(file_write_atomic(path, text, strlen(text), mode)) || chmod(path, mode))
+	must(file_mkdirs(dir, 0755));
+	must(file_write_atomic(path, text, strlen(text), mode));
+	if (chmod(path, mode))
 		abort();
 }
 
@@ -48,8 +38,7 @@ static void drop(const char *name)
 {
 	cleanup_free char *path = xasprintf("%s/%s", tree, name);
 
-	if (!succeeds(file_remove_tree(path)))
-		abort();
+	must(file_remove_tree(path));
 }
 
 /** The key of what the directory holds now. */
@@ -58,8 +47,8 @@ static char *key(void)
 	struct workloads w = { 0 };
 	char *text = xcalloc(1, 65);
 
-	if (succeeds(workloads_load_tree(tree, &w)))
-		userdisk_key(&w, text);
+	must(workloads_load_tree(tree, &w));
+	userdisk_key(&w, text);
 	workloads_deinit(&w);
 	return text;
 }
@@ -76,7 +65,7 @@ static void test_content(void)
 	put(".git/config", "x", 0644);
 	put("grow.py~", "x", 0644);
 	put("__pycache__/grow.pyc", "x", 0644);
-	ok(succeeds(workloads_load_tree(tree, &w)), "a directory is read");
+	no_err(workloads_load_tree(tree, &w), "a directory is read");
 	is_int(w.n, 4, "without hidden files, an editor's backups, and what Python keeps");
 	if (w.n == 4) {
 		is_str(w.files[0].name, "grow.py", "in the order of their bytes");
@@ -93,12 +82,12 @@ static void test_content(void)
 static void refuses(const char *words, const char *what)
 {
 	struct workloads w = { 0 };
+
 	struct err *e = workloads_load_tree(tree, &w);
 
-	has_str(e ? err_message(e) : NULL, words, what);
 	ok(!e || err_get_kind(e) == ERR_USAGE || err_get_kind(e) == ERR_FAILED, "... and says so");
+	is_err(e, words, what);
 	is_int(w.n, 0, "... and gives nothing");
-	err_free(e);
 	workloads_deinit(&w);
 }
 
@@ -126,8 +115,7 @@ static void test_refused(void)
 		abort();
 	refuses("more than 64 MiB", "also together with others");
 	drop("large");
-	if (!succeeds(file_mkdirs(deep, 0755)))
-		abort();
+	must(file_mkdirs(deep, 0755));
 	refuses("directories deep", "a tree without end is refused");
 	drop("d");
 	tree = xasprintf("%s/nonexistent", base);
@@ -140,29 +128,28 @@ static void test_refused(void)
 	tree = whole;
 }
 
+static void is_key(const char *first, bool is_same, const char *what)
+{
+	cleanup_free char *now = key();
+
+	ok((strcmp(now, first) == 0) == is_same, what);
+}
+
 static void test_key(void)
 {
-	cleanup_free char *first = key(), *same = NULL, *other = NULL;
+	cleanup_free char *first = key();
 
 	put("grow.py", "print()\n", 0600);
-	same = key();
-	is_str(same, first, "the key is the same whoever may read the file");
-	free(take_ptr(same));
+	is_key(first, true, "the key is the same whoever may read the file");
 	put("grow.py", "print()\n", 0755);
-	other = key();
-	ok(strcmp(other, first) != 0, "another one when it is executable");
-	free(take_ptr(other));
+	is_key(first, false, "another one when it is executable");
 	put("grow.py", "print(1)", 0644);
-	other = key();
-	ok(strcmp(other, first) != 0, "or has other bytes");
-	free(take_ptr(other));
+	is_key(first, false, "or has other bytes");
 	put("grow.py", "print()\n", 0644);
 	put("lib/deep/more", "", 0644);
-	other = key();
-	ok(strcmp(other, first) != 0, "or there is one more");
+	is_key(first, false, "or there is one more");
 	drop("lib/deep/more");
-	same = key();
-	is_str(same, first, "and the first one again when all is as it was");
+	is_key(first, true, "and the first one again when all is as it was");
 }
 
 /* The stand-in for the appliance. */
@@ -230,16 +217,16 @@ static void test_cache(void)
 	cleanup_free char *first = NULL, *again = NULL, *other = NULL, *k = key();
 	struct stat st;
 
-	ok(succeeds(get(&first)), "a disk is made");
+	no_err(get(&first), "a disk is made");
 	has_str(first, k, "under its key");
 	is_int(stat(first, &st), 0, "it is there");
 	is_int(st.st_mode & 0777, 0600, "it is for its owner alone: QEMU's user is shown a copy");
 	test_tar(first);
-	ok(succeeds(get(&again)), "asked for again,");
+	no_err(get(&again), "asked for again,");
 	is_str(again, first, "it is the same");
 	is_int(made, 1, "and was made once");
 	put("grow.py", "print(2)", 0644);
-	ok(succeeds(get(&other)), "another content");
+	no_err(get(&other), "another content");
 	ok(strcmp(other, first) != 0, "makes another disk");
 	is_int(entries(), 2, "both are there and nothing else");
 }
@@ -251,10 +238,7 @@ static void test_failures(void)
 
 	put("grow.py", "print(3)", 0644);
 	must_fail = true;
-	e = get(&path);
-	has_str(e ? err_message(e) : NULL, "disk of workloads: no appliance today",
-		"a build that fails says so");
-	err_free(e);
+	is_err(get(&path), "disk of workloads: no appliance today", "a build that fails says so");
 	must_fail = false;
 	must_cancel = true;
 	e = get(&path);
@@ -280,8 +264,7 @@ static void test_killed(void)
 	int status;
 	pid_t pid;
 
-	if (!succeeds(workloads_load_tree(tree, &w)))
-		abort();
+	must(workloads_load_tree(tree, &w));
 	deadly.make = die;
 	pid = fork();
 	if (pid == 0) {
@@ -290,7 +273,7 @@ static void test_killed(void)
 	}
 	waitpid(pid, &status, 0);
 	is_int(entries(), 3, "a killed build leaves its work");
-	ok(succeeds(userdisk_find_or_build(&w, &options, &path)), "the next one is not held up");
+	no_err(userdisk_find_or_build(&w, &options, &path), "the next one is not held up");
 	is_int(entries(), 3, "and has cleared it away");
 	workloads_deinit(&w);
 }
@@ -311,8 +294,7 @@ static void test_two_at_once(void)
 	pid_t pid;
 
 	put("grow.py", "print(4)", 0644);
-	if (!succeeds(workloads_load_tree(tree, &w)))
-		abort();
+	must(workloads_load_tree(tree, &w));
 	slow.make = make_slowly;
 	made = 0;
 	pid = fork();
@@ -322,7 +304,7 @@ static void test_two_at_once(void)
 		_exit(e || made != 1);
 	}
 	usleep(100000);
-	ok(succeeds(userdisk_find_or_build(&w, &slow, &path)), "one waits for the other's disk");
+	no_err(userdisk_find_or_build(&w, &slow, &path), "one waits for the other's disk");
 	is_int(made, 0, "and does not make it again");
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "which the other one did");
@@ -336,15 +318,15 @@ static void test_old(void)
 
 	days[1] = days[0];
 	put("grow.py", "print(5)", 0644);
-	if (!succeeds(get(&old)))
-		abort();
+	must(get(&old));
 	put("grow.py", "print(6)", 0644);
-	if (!succeeds(get(&used)) || utimensat(AT_FDCWD, old, days, 0) || utimensat(AT_FDCWD, used, days, 0))
+	must(get(&used));
+	if (utimensat(AT_FDCWD, old, days, 0) || utimensat(AT_FDCWD, used, days, 0))
 		abort();
 	free(take_ptr(used));
-	ok(succeeds(get(&used)), "a disk is asked for after a month");
+	no_err(get(&used), "a disk is asked for after a month");
 	put("grow.py", "print(7)", 0644);
-	ok(succeeds(get(&other)), "then another one is made");
+	no_err(get(&other), "then another one is made");
 	ok(file_exists(used), "the one that was used stays");
 	ok(!file_exists(old), "one that nobody has asked for in a month is removed");
 }
@@ -367,7 +349,6 @@ int main(void)
 	test_two_at_once();
 	test_old();
 	free(tree);
-	if (!succeeds(file_remove_tree(base)))
-		abort();
+	must(file_remove_tree(base));
 	return tap_done();
 }

@@ -6,7 +6,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/strbuf.h"
 #include "harness/query/query.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /*
  * Queries over views of known numbers, wrong queries, and queries that want out. What it cannot show: that
@@ -15,14 +15,6 @@
 
 static struct views *views;
 static struct query *query;
-
-static void must(struct err *e)
-{
-	if (!e)
-		return;
-	printf("Bail out! %s\n", err_message(e));
-	exit(1);
-}
 
 static void set(int64_t *row, enum view view, const char *column, int64_t value)
 {

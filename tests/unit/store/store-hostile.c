@@ -129,14 +129,12 @@ static char *tampered(const char *sql)
 static void check_tampered(const char *sql, const char *part, const char *what)
 {
 	cleanup_free char *path = tampered(sql);
+
 	/*
 	 * What is wrong with content is found on reading, so only a reader is asked; a writer may rewrite the
 	 * header.
 	 */
-	struct err *e = open_and_read(path, STORE_READ);
-
-	has_str(e ? err_message(e) : NULL, part, what);
-	err_free(e);
+	is_err(open_and_read(path, STORE_READ), part, what);
 }
 
 static void test_other_files(void)
@@ -156,28 +154,19 @@ static void test_other_files(void)
 	sqlite3_close(db);
 	check_refused(wal, "SQLite file of another program", "and keeps its journal mode");
 
-	struct err *e = open_and_read(dir, STORE_READ);
-
-	has_str(e ? err_message(e) : NULL, "but a directory", "a directory is refused");
-	err_free(e);
-	e = open_and_read("/nonexistent/f.swapcal", STORE_READ);
-	has_str(e ? err_message(e) : NULL, "swapcal run PLAN -o", "a missing file says how to make one");
-	err_free(e);
-	e = open_and_read("/nonexistent/f.swapcal", STORE_WRITE);
-	has_str(e ? err_message(e) : NULL, "No such file or directory", "a missing directory is said");
-	err_free(e);
+	is_err(open_and_read(dir, STORE_READ), "but a directory", "a directory is refused");
+	is_err(open_and_read("/nonexistent/f.swapcal", STORE_READ), "swapcal run PLAN -o",
+	       "a missing file says how to make one");
+	is_err(open_and_read("/nonexistent/f.swapcal", STORE_WRITE), "No such file or directory",
+	       "a missing directory is said");
 }
 
 static void test_empty_file(void)
 {
 	cleanup_free char *empty = put_file("empty", "", 0);
-	struct err *e = open_and_read(empty, STORE_READ);
 
-	has_str(e ? err_message(e) : NULL, "is empty", "an empty file has nothing to report");
-	err_free(e);
-	e = open_and_read(empty, STORE_WRITE);
-	ok(!e, "a run may use it");
-	err_free(e);
+	is_err(open_and_read(empty, STORE_READ), "is empty", "an empty file has nothing to report");
+	no_err(open_and_read(empty, STORE_WRITE), "a run may use it");
 }
 
 static void test_versions_and_schema(void)
@@ -317,11 +306,7 @@ int main(void)
 	dir = test_dir();
 	good = xasprintf("%s/good.swapcal", dir);
 	make_good_file();
-
-	struct err *e = open_and_read(good, STORE_READ);
-
-	ok(!e, "the file is good before we touch it");
-	err_free(e);
+	no_err(open_and_read(good, STORE_READ), "the file is good before we touch it");
 	test_other_files();
 	test_empty_file();
 	test_versions_and_schema();

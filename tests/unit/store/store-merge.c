@@ -19,20 +19,13 @@
  * twice, in any order, and nothing made where something is wrong.
  */
 
-static char *dir;
 static struct cell z128, g128, z256, g256;
-
-static char *path_of(const char *name)
-{
-	return xasprintf("%s/%s", dir, name);
-}
 
 static struct store *open_file(const char *name, enum store_mode mode)
 {
-	cleanup_free char *path = path_of(name);
 	struct store *store;
 
-	must(store_open(path, mode, &store));
+	must(store_open(name, mode, &store));
 	return store;
 }
 
@@ -86,50 +79,33 @@ static void make_shard(const char *name, const char *shard, const struct cell *a
 	store_close(store);
 }
 
-/* Merges files of dir, NULL at the end. */
+/* Merges files, NULL at the end. */
 static struct err *merge(const char *out, const char *const *names, struct merge_result *ret)
 {
-	char *paths[8];
-	cleanup_free char *out_path = path_of(out);
 	size_t n = 0;
 
-	for (; names[n]; n++)
-		paths[n] = path_of(names[n]);
-
-	struct err *e = store_merge(out_path, (const char *const *)paths, n, ret);
-
-	/* Conflicts point to the paths. */
-	for (size_t i = 0; i < ret->conflicts_n; i++) {
-		ret->conflicts[i].a = strrchr(ret->conflicts[i].a, '/') + 1;
-		ret->conflicts[i].b = strrchr(ret->conflicts[i].b, '/') + 1;
-		for (size_t k = 0; k < n; k++) {
-			if (strcmp(ret->conflicts[i].a, names[k]) == 0)
-				ret->conflicts[i].a = names[k];
-			if (strcmp(ret->conflicts[i].b, names[k]) == 0)
-				ret->conflicts[i].b = names[k];
-		}
-	}
-	while (n--)
-		free(paths[n]);
-	return e;
+	while (names[n])
+		n++;
+	return store_merge(out, names, n, ret);
 }
 
 #define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* A merge that has to come out well. */
+/* A merge that has to come out well; what it gives is valid until the next one. */
 static struct merge_result good(const char *out, const char *const *names)
 {
-	struct merge_result r;
+	static struct merge_result r;
 
+	merge_result_deinit(&r);
 	must(merge(out, names, &r));
 	is_int(r.conflicts_n, 0, "files are merged without conflict");
 	return r;
 }
 
-/* Files in dir whose names begin with name. */
+/* Files whose names begin with name. */
 static int count_files(const char *name)
 {
-	DIR *d = opendir(dir);
+	DIR *d = opendir(".");
 	int n = 0;
 
 	for (struct dirent *entry; (entry = readdir(d));)
@@ -161,11 +137,10 @@ static char *dump(const char *name)
 		"SELECT p.started_s, s.name, e.pid, e.name, e.len, e.error, hex(e.data) FROM probe p"
 		" JOIN snapshot s ON s.probe_id = p.id JOIN evidence e ON e.snapshot_id = s.id"
 		" ORDER BY p.started_s, s.name, e.name";
-	cleanup_free char *path = path_of(name);
 	struct strbuf text = STRBUF_INIT;
 	sqlite3 *db;
 
-	if (sqlite3_open(path, &db) || sqlite3_exec(db, sql, add_row, &text, NULL))
+	if (sqlite3_open(name, &db) || sqlite3_exec(db, sql, add_row, &text, NULL))
 		must(err_new("dump of %s: %s", name, sqlite3_errmsg(db)));
 	sqlite3_close(db);
 	return strbuf_steal(&text);
@@ -180,19 +155,16 @@ static void is_same_content(const char *a, const char *b, const char *what)
 
 static void change(const char *name, const char *sql)
 {
-	cleanup_free char *path = path_of(name);
 	sqlite3 *db;
 
-	if (sqlite3_open(path, &db) || sqlite3_exec(db, sql, NULL, NULL, NULL))
+	if (sqlite3_open(name, &db) || sqlite3_exec(db, sql, NULL, NULL, NULL))
 		must(err_new("%s: %s", sql, sqlite3_errmsg(db)));
 	sqlite3_close(db);
 }
 
 static void copy(const char *from, const char *to)
 {
-	cleanup_free char *a = path_of(from), *b = path_of(to);
-
-	must(file_copy(a, b, 0600));
+	must(file_copy(from, to, 0600));
 }
 
 static void check_joined(const char *name)
@@ -232,14 +204,12 @@ static void test_shards(void)
 	make_shard("b", "2/2", &z256, &g256, 200);
 
 	struct merge_result r = good("ab", NAMES("a", "b"));
-	cleanup_free char *path = path_of("ab");
 	struct stat st;
 
 	ok(r.cells == 4 && r.probes == 4 && r.plans == 1 && r.repeated == 0, "and counted");
 	ok(!r.missing_shards && !r.without_z, "nothing is missing");
-	merge_result_deinit(&r);
 	check_joined("ab");
-	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "the new file is its owner's alone");
+	ok(stat("ab", &st) == 0 && (st.st_mode & 0777) == 0600, "the new file is its owner's alone");
 	is_int(count_files("ab"), 1, "and nothing else is left");
 }
 
@@ -247,14 +217,11 @@ static void test_order_and_repetition(void)
 {
 	struct merge_result r = good("ba", NAMES("b", "a"));
 
-	merge_result_deinit(&r);
 	is_same_content("ba", "ab", "the order of files does not matter");
 	r = good("again", NAMES("ab"));
-	merge_result_deinit(&r);
 	is_same_content("again", "ab", "one file alone is copied");
 	r = good("more", NAMES("b", "ab", "a", "ab"));
 	is_int(r.repeated, 8, "what was there already is counted");
-	merge_result_deinit(&r);
 	is_same_content("more", "ab", "and merging what was merged changes nothing");
 }
 
@@ -268,12 +235,10 @@ static void test_empty_shard(void)
 	struct merge_result r = good("ae", NAMES("e", "a"));
 
 	ok(r.cells == 2 && r.probes == 2 && r.plans == 1, "a shard without cells has its place");
-	merge_result_deinit(&r);
 	store = open_file("none", STORE_WRITE);
 	store_close(store);
 	r = good("an", NAMES("none", "a"));
 	ok(r.cells == 2 && r.plans == 1, "as has a file that no run has written to");
-	merge_result_deinit(&r);
 	is_same_content("an", "a", "which adds nothing");
 }
 
@@ -286,11 +251,9 @@ static void test_missing(void)
 
 	is_str(r.missing_shards, "1, 3, 5 of 5", "shards that are in no file are told");
 	is_int(r.without_z, 1, "so is what has no threshold to be compared with");
-	merge_result_deinit(&r);
 	make_shard("m3", NULL, &z128, NULL, 320);
 	r = good("mw", NAMES("m1", "m2", "m3"));
 	ok(!r.missing_shards && r.without_z == 0, "who ran the whole plan misses none");
-	merge_result_deinit(&r);
 }
 
 static void test_replicates(void)
@@ -313,7 +276,6 @@ static void test_replicates(void)
 	size_t n;
 
 	ok(r.cells == 1 && r.probes == 3, "replicates of one cell join");
-	merge_result_deinit(&r);
 	store = open_file("r", STORE_READ);
 	must(store_cells(store, &cells, &n));
 	is_int(cells[0].replicates, 3, "the most replicates that were asked for");
@@ -336,10 +298,8 @@ static void test_copies(void)
 	struct merge_result r = good("c01", NAMES("c0", "c1"));
 
 	ok(r.probes == 2 && r.repeated == 1, "a file and its copy that went on");
-	merge_result_deinit(&r);
 	is_same_content("c01", "c1", "are the copy");
 	r = good("c10", NAMES("c1", "c0"));
-	merge_result_deinit(&r);
 	is_same_content("c10", "c1", "in this order too");
 
 	store = open_file("c2", STORE_WRITE);
@@ -358,7 +318,6 @@ static void test_copies(void)
 	store_close(store);
 	r = good("cf", NAMES("f", "c1"));
 	is_int(r.probes, 3, "who has failures only contradicts nobody");
-	merge_result_deinit(&r);
 }
 
 static void test_conflicts(void)
@@ -422,7 +381,6 @@ static void test_plans(void)
 	is_int(r.plans, 2, "files of two plans");
 	is_str(plan, "night", "have that of the first");
 	is_str(status, "done", "and how its run ended, not the one that came last");
-	merge_result_deinit(&r);
 	free(plan);
 	free(status);
 	store = open_file("p", STORE_READ);
@@ -432,7 +390,6 @@ static void test_plans(void)
 	store_cells_free(cells, n);
 	store_close(store);
 	r = good("q", NAMES("p2", "p1"));
-	merge_result_deinit(&r);
 	plan = plan_of("q", &status);
 	is_str(plan, "other", "or have the plan of the other, when that is the first");
 	is_str(status, "died", "whose run, which had no end, goes on nowhere");
@@ -455,12 +412,9 @@ static void test_former_cells(void)
 	struct merge_result r = good("h13", NAMES("h1", "h3"));
 
 	is_int(r.cells, 1, "a cell that no plan has any more is not current");
-	merge_result_deinit(&r);
 	r = good("h12", NAMES("h1", "h2"));
 	is_int(r.cells, 2, "one that some plan has is");
-	merge_result_deinit(&r);
 	r = good("h21", NAMES("h2", "h1"));
-	merge_result_deinit(&r);
 	is_same_content("h12", "h21", "whichever comes first");
 }
 
@@ -475,15 +429,12 @@ static void test_beside_writer(void)
 	struct merge_result r = good("l1", NAMES("l"));
 
 	is_int(r.probes, 1, "of a run under way what is there is taken");
-	merge_result_deinit(&r);
 	add_probe(writer, run, &g128, 0, 0, OUTCOME_ONSET, 901);
 	must(store_end_run(writer, run, "done"));
 	store_close(writer);
 	r = good("l2", NAMES("l1", "l"));
-	merge_result_deinit(&r);
 	is_same_content("l2", "l", "and the rest when it has ended, with how it ended");
 	r = good("l3", NAMES("l", "l1"));
-	merge_result_deinit(&r);
 	is_same_content("l3", "l", "in this order too");
 }
 
@@ -503,16 +454,14 @@ static void is_refused(const char *out, const char *const *names, enum err_kind 
 
 static void test_existing(void)
 {
-	cleanup_free char *wal = path_of("new-wal"), *link = path_of("link");
-
 	copy("a", "there");
 	is_refused("there", NAMES("b"), ERR_USAGE, "give another name",
 		   "a file that is there is not replaced");
 	is_same_content("there", "a", "it is as it was");
 	is_refused("a", NAMES("a", "b"), ERR_USAGE, "there already", "nor one of those to merge");
-	must(file_write_atomic(wal, "x", 1, 0600));
+	must(file_write_atomic("new-wal", "x", 1, 0600));
 	is_refused("new", NAMES("a", "b"), ERR_USAGE, "new-wal", "nor beside a journal of another file");
-	if (symlink("/nowhere/at/all", link))
+	if (symlink("/nowhere/at/all", "link"))
 		must(err_new("symlink"));
 	is_refused("link", NAMES("a"), ERR_USAGE, "there already", "nor through a link to nothing");
 	is_refused("no/such", NAMES("a"), ERR_FAILED, "no/such", "nor in a directory that is not there");
@@ -549,10 +498,8 @@ static void test_damaged(void)
 		is_refused("d", NAMES(name, "b"), ERR_FAILED, name, "with the name of the file");
 	}
 
-	cleanup_free char *cut = path_of("cut");
-
 	copy("a", "cut");
-	if (truncate(cut, 20000))
+	if (truncate("cut", 20000))
 		must(err_new("truncate"));
 	is_refused("d", NAMES("b", "cut"), ERR_FAILED, "damaged", "a file that was cut");
 }
@@ -583,28 +530,28 @@ static int merge_to_small_file(void)
  */
 static int merge_to_small_disks(void)
 {
-	cleanup_free char *full = path_of("full");
 	bool has_failed = false, has_file = false;
 
-	if (mkdir(full, 0700) || unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	if (mkdir("full", 0700) || unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return 2;
 	for (int kib = 20; kib <= 640; kib += 20) {
-		cleanup_free char *size = xasprintf("size=%dk", kib), *out = path_of("full/out");
+		cleanup_free char *size = xasprintf("size=%dk", kib);
 		int files = -2; /* "." and ".." are always there */
 
-		if (mount("none", full, "tmpfs", 0, size))
+		if (mount("none", "full", "tmpfs", 0, size))
 			return 2;
 		has_file = !fails_to("full/out");
 		has_failed |= !has_file;
 
-		DIR *d = opendir(full);
+		DIR *d = opendir("full");
 
 		while (readdir(d))
 			files++;
 		closedir(d);
-		if (files != has_file || file_exists(out) != has_file)
+		if (files != has_file || file_exists("full/out") != has_file)
 			return 1;
-		umount(full);
+		umount("full");
 	}
 	return !has_failed || !has_file;
 }
@@ -636,7 +583,10 @@ static void test_full_disk(void)
 
 int main(void)
 {
-	dir = test_dir();
+	char *dir = test_dir();
+
+	if (chdir(dir))
+		return 1;
 	z128 = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	g128 = test_cell(1, 128, "growth", "strings", "python3", &z128);
 	z256 = test_cell(2, 256, "threshold", "ballast", "-", NULL);

@@ -200,10 +200,8 @@ static void test_pieces(void)
 	piece = find(pieces, n, 1, "baseline", "meminfo");
 	is_str(piece->error, "No such process", "one that could not be read says why");
 
-	struct err *e = store_read_piece(store, piece, &sb);
-
-	has_str(e ? err_message(e) : NULL, "'meminfo' of process 0 could not be read", "and has no content");
-	err_free(e);
+	is_err(store_read_piece(store, piece, &sb), "'meminfo' of process 0 could not be read",
+	       "and has no content");
 	store_pieces_free(pieces, n);
 	store_close(store);
 }

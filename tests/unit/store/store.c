@@ -171,11 +171,9 @@ static void test_lock(void)
 {
 	struct store *store = open_store(STORE_WRITE), *second;
 	long pid = 0;
-	struct err *e = store_open(path, STORE_WRITE, &second);
 	cleanup_free char *want = xasprintf("is in use by another run (pid %ld)", (long)getpid());
 
-	has_str(e ? err_message(e) : NULL, want, "a second writer is told who is there");
-	err_free(e);
+	is_err(store_open(path, STORE_WRITE, &second), want, "a second writer is told who is there");
 	ok(store_has_writer(store, &pid) && pid == getpid(), "a writer is seen, with its pid");
 	store_close(store);
 
@@ -254,11 +252,9 @@ static void test_killed_writer(void)
 		write_and_hang(fds[1]);
 	ok(read(fds[0], &c, 1) == 1, "another process writes");
 
-	struct err *e = store_open(path, STORE_WRITE, &store);
 	cleanup_free char *want = xasprintf("(pid %ld)", (long)child);
 
-	has_str(e ? err_message(e) : NULL, want, "and is named");
-	err_free(e);
+	is_err(store_open(path, STORE_WRITE, &store), want, "and is named");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	store = open_store(STORE_READ);
