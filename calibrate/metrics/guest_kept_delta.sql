@@ -1,8 +1,8 @@
 -- name: guest_kept_delta
--- summary: by how much grew what the guest can only keep or swap
+-- summary: how much the memory has grown that the guest can only keep or swap
 -- meaning: Anonymous and shared memory (both lists), what is locked, slab that cannot shrink, page tables and kernel
---   stacks of the whole guest, and swap in use, less the same before the load. It asks no process, and so misses none.
--- wrong when: Others in the guest grow or shrink meanwhile.
+--   stacks of the whole guest, and swap in use, less the same before the load. It looks at no process, and so misses none.
+-- wrong when: Other programs in the guest grow or shrink meanwhile.
 -- source: meminfo, now and in the baseline
 SELECT snapshot_id, sum(value) AS y_kib
 FROM (SELECT g.snapshot_id, CASE g.key WHEN 'meminfo.SwapFree' THEN b.value - g.value

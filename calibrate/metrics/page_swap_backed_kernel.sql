@@ -1,7 +1,7 @@
 -- name: page_swap_backed_kernel
 -- summary: page_swap_backed, and the kernel's memory for the processes
--- meaning: Adds what a process costs beside its pages: page tables, kernel stacks (16 KiB a thread on x86-64), and by
---   how much the slab caches that cannot shrink have grown in the guest since before the load.
+-- meaning: Adds what a process costs beside its pages: page tables, kernel stacks (16 KiB a thread on x86-64), and the
+--   growth of the guest's slab caches that cannot shrink, since before the load.
 -- wrong when: As for page_swap_backed. The slab caches grow for others, too.
 -- source: pagemap, kpageflags; status, VmPTE and Threads; meminfo, SUnreclaim
 WITH user AS (SELECT snapshot_id, sum(kib) AS kib

@@ -1,8 +1,8 @@
 -- name: rss_with_zeros
 -- summary: resident pages and every mapping of the page of zeros
--- meaning: What rss said when the kernel still counted the page of zeros (before 2.6.24), where memory that was only
---   ever read points to. It answers the question whether counting null pages matters: compare it with rss.
--- wrong when: Memory was read before it was written: such pages take no RAM. Else as for rss.
+-- meaning: What rss was when the kernel still counted the page of zeros (before 2.6.24). Memory that was only ever read
+--   points to that page. Does counting null pages matter? Compare this metric with rss.
+-- wrong when: Memory was read before it was written: such pages take no RAM. Otherwise as for rss.
 -- source: smaps_rollup (or smaps), Rss; pagemap and kpageflags (ZERO_PAGE); the draft "Benchmarking Memory usage of
 --   Python/PyPy" (PyPy project, 2008)
 SELECT snapshot_id,

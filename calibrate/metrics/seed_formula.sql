@@ -1,8 +1,8 @@
 -- name: seed_formula
 -- summary: shared parts once, private parts of each process
 -- meaning: The rule for N processes in the draft that swapcal comes from: code and unchanged data once, changed data
---   and heap of each. A shared part is known by its file and offset; anonymous memory that forked processes share, by its
---   address. Of each, the process that has most of it in RAM counts.
+--   and heap of each. A shared part is known by its file and offset. Anonymous memory that forked processes share is known by its
+--   address. Each part counts as in the process that has most of it in RAM.
 -- wrong when: Processes share different pages of one mapping, pages are clean file pages, pages were freed lazily, or
 --   memory is not mapped.
 -- source: smaps, Private_* and Shared_*; "Understanding linux /proc/pid/smaps info" in the draft "Benchmarking Memory

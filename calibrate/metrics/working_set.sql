@@ -1,10 +1,10 @@
 -- name: working_set
 -- summary: memcg_unreclaimable, and file pages that the load used just now
--- meaning: All that is charged to the load and can only stay in RAM or go to swap, and of the files that it maps the pages
---   that it goes on using, which the kernel drops only to read them again. A file's page counts once, however many processes
---   use it: of each mapping of it the one with the most.
+-- meaning: All that is charged to the load and can only stay in RAM or go to swap, and those pages of the files it maps that
+--   it goes on using. The kernel drops such pages only to read them again. A file's page counts once, however many processes
+--   use it: each mapping counts as in the process that uses most of it.
 -- wrong when: Nobody cleared the reference bits a while before: then every page that was ever used counts. Pages of files that
---   are read and not mapped do not count, however often they are read. Processes may use different pages of one file.
+--   the load reads and does not map do not count, however often it reads them. Processes may use different pages of one file.
 -- source: memory.stat and memory.swap.current of cgroup v2, as memcg_unreclaimable; smaps, Referenced. Under methods
 --   displacement and ram swapcal clears the bits of file pages three seconds before (/proc/PID/clear_refs, 3)
 WITH hot AS (

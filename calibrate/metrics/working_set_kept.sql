@@ -1,10 +1,10 @@
 -- name: working_set_kept
 -- summary: working_set, and the page cache that is still there when a guest begins to swap
--- meaning: A kernel does not wait until the last page of page cache is gone before it swaps: of the load's file pages that are
---   not in use, some stay. As much as the zones' high watermarks is what it takes for next to nothing (mm/vmscan.c,
---   file_is_tiny), and about what was seen to be left.
+-- meaning: A kernel does not wait until the last page of page cache is gone before it swaps: some of the load's file pages stay
+--   that are not in use. The metric counts as much of them as the zones' high watermarks. The kernel takes that for next to
+--   nothing (mm/vmscan.c, file_is_tiny), and about that much was seen to be left.
 -- wrong when: How much is left depends on the kernel, on how fast memory is taken, and on chance. When the load has grown
---   until the guest swaps, what could be dropped has been.
+--   until the guest swaps, the kernel has dropped what it could.
 -- source: as working_set; memory.stat (active_file + inactive_file) of cgroup v2, and zoneinfo (high, of all zones)
 WITH hot AS (
 	SELECT snapshot_id, sum(kib) AS kib
