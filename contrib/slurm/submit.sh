@@ -28,7 +28,7 @@ if [ -z "${SWAPCAL:-}" ]; then
 	[ -x "$SWAPCAL" ] || SWAPCAL=$(command -v swapcal) || fail "no swapcal in PATH; say where it is in \$SWAPCAL"
 fi
 export SWAPCAL
-# A mistake in the plan is told now, not in each of N logs.
+# Report a mistake in the plan now, not in each of N logs.
 "$SWAPCAL" run --dry-run --shard "1/$n" -- "$plan" > /dev/null || exit
 
 (umask 077 && mkdir -p -- "$out.shards") || exit

@@ -43,6 +43,6 @@ limit=${SWAPCAL_TIME_LIMIT:-$(time_left)}
 if [ -n "$limit" ]; then
 	set -- "$@" --time-limit "$limit"
 fi
-# In the place of this shell, so that Slurm's signals reach it. The options are split at blanks.
+# swapcal replaces this shell, so that Slurm's signals reach it. The options are split at blanks.
 # shellcheck disable=SC2086
 exec "${SWAPCAL:-swapcal}" run "$@" ${SWAPCAL_RUN_OPTIONS:-} -- "$plan"

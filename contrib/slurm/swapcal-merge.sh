@@ -39,7 +39,7 @@ while [ "$k" -le "$n" ]; do
 done
 [ $# -gt 0 ] || fail "there are no results in '$out.shards'"
 
-# What a killed merge left; OUT itself is never without content.
+# Remove what a killed merge left. OUT itself is never without content.
 rm -f -- "$out.new"
 "$swapcal" merge "$out.new" "$@" || exit
 mv --backup=numbered --no-target-directory -- "$out.new" "$out" || exit
