@@ -27,7 +27,7 @@ enum known_kind {
 	KNOWN_COUNT,
 };
 
-/** A known-answer load. kib is what its name says: see known_truth() for what it holds then. */
+/** A known-answer load. kib is what its name says: what it holds then is what each kind says. */
 struct known_spec {
 	enum known_kind kind;
 	uint64_t kib;       /**< a multiple of 2048 */
@@ -44,25 +44,6 @@ const char *known_kind_summary(enum known_kind kind);
 
 /** Does it need a file system on a disk? */
 bool known_kind_needs_disk(enum known_kind kind);
-
-/** Memory of one sort, as it really is: the closed form. */
-struct known_sort {
-	uint64_t kib;     /**< physical; virtual for KNOWN_BACKING_ZERO */
-	unsigned mappers; /**< processes that map each of its pages; 0: nobody */
-	enum known_backing {
-		KNOWN_BACKING_ANON,
-		KNOWN_BACKING_SHMEM,
-		KNOWN_BACKING_FILE,
-		KNOWN_BACKING_ZERO,
-		KNOWN_BACKING_PAGE_TABLE,
-	} backing;
-	bool is_dirty, is_lazyfree, is_mlocked;
-};
-
-#define KNOWN_SORTS_MAX 4
-
-/** What the load holds when it is complete, without what any program holds; returns the number of sorts. */
-size_t known_truth(const struct known_spec *spec, struct known_sort sorts[KNOWN_SORTS_MAX]);
 
 /**
  * What the guest must lose of its swap threshold: all that the kernel can only keep in RAM or swap out. Clean

@@ -8,7 +8,8 @@ pod_items swapcal-plan.5.pod KEYS > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 
 {
-	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c harness/plan/plan-loads.c calibrate/evidence/known.c
+	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c harness/plan/plan-loads.c
+	quoted '\[KNOWN_\w+\] = \{ "[^"]*"' calibrate/evidence/known.c
 	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/evidence/onset.c
 	printf 'true\nfalse\n'
 } | sort -u > "$dir/code"
