@@ -149,6 +149,16 @@ struct proto_sample {
 #undef X
 };
 
+/**
+ * Pages swapped out since boot: to disk, to zswap, and pages of zeros that newer kernels do not write. A page
+ * that zswap writes to disk later counts twice: this is for telling the start of swapping, not its amount.
+ * The sum wraps at 2^64 as the counters do.
+ */
+static inline uint64_t proto_swapped_out(const struct proto_sample *s)
+{
+	return s->pswpout + s->zswpout + s->swpout_zero;
+}
+
 /** Names of the members of struct proto_sample, comma separated, as stored beside a series. */
 #define PROTO_X_NAME_(name) "," #name
 #define PROTO_SAMPLE_NAMES  ((PROTO_SAMPLE_COLUMNS(PROTO_X_NAME_)) + 1)

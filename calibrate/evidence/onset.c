@@ -28,11 +28,6 @@ const struct onset_rule *onset_rule_find(const char *name)
 	return NULL;
 }
 
-uint64_t onset_swapped_out_pages(const struct proto_sample *s)
-{
-	return s->pswpout + s->zswpout + s->swpout_zero;
-}
-
 /* How much larger b is than a; 0 when it is not. */
 static uint64_t rise(uint64_t a, uint64_t b)
 {
@@ -41,7 +36,7 @@ static uint64_t rise(uint64_t a, uint64_t b)
 
 static uint64_t swapped_between(const struct proto_sample *a, const struct proto_sample *b)
 {
-	return rise(onset_swapped_out_pages(a), onset_swapped_out_pages(b));
+	return rise(proto_swapped_out(a), proto_swapped_out(b));
 }
 
 struct onset_result onset_find(const struct onset_rule *rule, const struct proto_sample *s, size_t n)

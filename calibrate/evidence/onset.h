@@ -12,7 +12,7 @@
  * A named rule that says when swapping has started: at least `pages` pages were swapped out within
  * the last `window_ms` of guest time, counted from the first sample (the baseline) on.
  *
- * Exactly, with out(i) = onset_swapped_out_pages() of sample i: the rule holds at sample i when
+ * Exactly, with out(i) = proto_swapped_out() of sample i: the rule holds at sample i when
  * out(i) - out(j) >= pages, where j is the oldest sample with t_us(j) >= t_us(i) - window_ms * 1000, or i - 1
  * when that is older: a guest in trouble may stall its agent for longer than the window.
  * A counter that went backwards (out(i) < out(j)) counts as nothing swapped. When time goes backwards the
@@ -32,13 +32,6 @@ const struct onset_rule *onset_rule_find(const char *name);
 
 /** Rules in order, the default first, index from 0; NULL at the end. For lists in help and errors. */
 const struct onset_rule *onset_rule_at(size_t index);
-
-/**
- * Pages swapped out since boot according to one sample: to disk, to zswap, and pages of zeros that newer
- * kernels do not write. A page that zswap writes to disk later counts twice: this is for telling the start of
- * swapping, not its amount. The sum wraps at 2^64 as the counters do.
- */
-uint64_t onset_swapped_out_pages(const struct proto_sample *s);
 
 struct onset_result {
 	bool found;             /**< all else is 0 when not */

@@ -90,21 +90,7 @@ double dist_chi2_quantile(double p, double df)
 	return df > DF_MANY ? chi2_expansion(p, df) : chi2_newton(p, df);
 }
 
-double dist_normal_upper(double x)
-{
-	return isnan(x) ? (double)NAN : gsl_cdf_ugaussian_Q(x);
-}
-
 double dist_t_upper(double x, double df)
 {
 	return !isnan(x) && is_df(df) ? gsl_cdf_tdist_Q(x, df) : (double)NAN;
-}
-
-double dist_chi2_upper(double x, double df)
-{
-	/* GSL ends the program for some of these; Wilson and Hilferty's approximation has an error below 1e-7
-	 * there. */
-	if (!isnan(x) && is_df(df) && df > 1e6)
-		return gsl_cdf_ugaussian_Q((cbrt(fmax(x, 0) / df) - 1 + 2 / (9 * df)) * sqrt(9 * df / 2));
-	return !isnan(x) && is_df(df) ? gsl_cdf_chisq_Q(x, df) : (double)NAN;
 }

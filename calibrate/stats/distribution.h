@@ -27,8 +27,6 @@ double dist_t_quantile(double p, double df);
 double dist_chi2_quantile(double p, double df);
 
 /** The share of the distribution above x. */
-double dist_normal_upper(double x);
 double dist_t_upper(double x, double df);
-double dist_chi2_upper(double x, double df);
 
 #endif

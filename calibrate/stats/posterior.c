@@ -262,11 +262,6 @@ double posterior_above(const struct posterior *p)
 	return p->weight[p->n - 1];
 }
 
-double posterior_below(const struct posterior *p)
-{
-	return p->weight[0];
-}
-
 double posterior_spread_quantile(const struct posterior *p, double q)
 {
 	double below = 0;

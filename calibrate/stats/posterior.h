@@ -57,9 +57,8 @@ void posterior_destroy(struct posterior *p);
  */
 double posterior_quantile(const struct posterior *p, double q);
 
-/** Probability that the threshold is above hi, and that it is below lo. */
+/** Probability that the threshold is above hi. */
 double posterior_above(const struct posterior *p);
-double posterior_below(const struct posterior *p);
 
 /** The same quantile of the spread, on its grid, in KiB; and the expected share of wrong answers. */
 double posterior_spread_quantile(const struct posterior *p, double q);

@@ -9,7 +9,7 @@ static void drop_first(struct onset_window *w)
 
 bool onset_add(struct onset_window *w, const struct proto_sample *s)
 {
-	uint64_t swapped = onset_swapped(s);
+	uint64_t swapped = proto_swapped_out(s);
 
 	/* The sample before stays, however old: what was swapped while the agent was stalled counts too. */
 	while (w->count > 1 && w->ring[w->first].t_us + w->window_us < s->t_us)
@@ -32,7 +32,7 @@ void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms,
 {
 	w->pages = pages;
 	w->window_us = (uint64_t)window_ms * 1000;
-	w->baseline = onset_swapped(baseline);
+	w->baseline = proto_swapped_out(baseline);
 	w->first = w->count = 0;
 	onset_add(w, baseline);
 }

@@ -31,12 +31,6 @@ static inline bool onset_window_fits(unsigned tick_ms, unsigned window_ms)
 	return tick_ms > 0 && window_ms / tick_ms + 2 <= ONSET_SAMPLES_MAX;
 }
 
-/** Pages swapped out since boot: to disk, to zswap, and as pages of zeros that are never written. */
-static inline uint64_t onset_swapped(const struct proto_sample *s)
-{
-	return s->pswpout + s->zswpout + s->swpout_zero;
-}
-
 /** Starts with the baseline sample. */
 void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms,
 		 const struct proto_sample *baseline);

@@ -130,7 +130,7 @@ static void reach_onset(const struct proto_sample *s)
 {
 	onset_state = ONSET_DUE;
 	onset.t_us = s->t_us;
-	onset.swapped_pages = onset_swapped(s) - window.baseline;
+	onset.swapped_pages = proto_swapped_out(s) - window.baseline;
 	onset.freeze_us = 0;
 	onset.frozen = false;
 	if (freeze_at_onset) {

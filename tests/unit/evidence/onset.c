@@ -95,7 +95,7 @@ static void test_counters(const struct onset_rule *so32)
 	struct proto_sample s[2] = { { .t_us = 1 },
 				     { .t_us = 2, .pswpout = 10, .zswpout = 11, .swpout_zero = 11 } };
 
-	is_int(onset_swapped_out_pages(&s[1]), 32, "disk, zswap and zero pages add up");
+	is_int(proto_swapped_out(&s[1]), 32, "disk, zswap and zero pages add up");
 	ok(onset_find(so32, s, 2).found, "all three count for the rule");
 	s[1] = (struct proto_sample){
 		.t_us = 2, .pswpin = 99, .swap_used_kib = 999, .pgscan_kswapd = 99, .zswpout = 31
@@ -167,7 +167,7 @@ static void test_broken_samples(const struct onset_rule *so32)
 		{ .t_us = UINT64_MAX, .pswpout = 0 },
 	};
 
-	is_int(onset_swapped_out_pages(&extreme[0]), UINT64_MAX - 1, "the sum of the counters wraps");
+	is_int(proto_swapped_out(&extreme[0]), UINT64_MAX - 1, "the sum of the counters wraps");
 	ok(onset_find(so32, extreme, 2).found == false, "extreme numbers: one page is no onset");
 }
 

@@ -19,7 +19,7 @@ static bool holds_at(const struct proto_sample *s, size_t at, uint64_t pages, un
 
 	while (i + 1 < at && s[i].t_us + window_ms * 1000ull < s[at].t_us)
 		i++;
-	return onset_swapped(&s[at]) - onset_swapped(&s[i]) >= pages;
+	return proto_swapped_out(&s[at]) - proto_swapped_out(&s[i]) >= pages;
 }
 
 static struct proto_sample at(uint64_t t_ms, uint64_t pswpout)

@@ -3,6 +3,7 @@
  * Quantiles: known values, that they invert the tails, and what is outside of their domain. The tails
  * themselves are GSL's and are taken for right.
  */
+#include <gsl/gsl_cdf.h>
 #include <time.h>
 
 #include "calibrate/stats/distribution.h"
@@ -20,6 +21,15 @@ static void test_known(void)
 	is_near(dist_chi2_quantile(1e-9, 2), -2 * log1p(-1e-9), 1e-22, "and a small quantile");
 }
 
+/* The share above x. GSL ends the program for some of many degrees of freedom; Wilson and Hilferty's
+ * approximation has an error below 1e-7 there. */
+static double chi2_upper(double x, double df)
+{
+	if (df > 1e6)
+		return gsl_cdf_ugaussian_Q((cbrt(x / df) - 1 + 2 / (9 * df)) * sqrt(9 * df / 2));
+	return gsl_cdf_chisq_Q(x, df);
+}
+
 /* GSL's inverse of chi-squared ends the program for some of these. */
 static void test_inverse(void)
 {
@@ -32,7 +42,7 @@ static void test_inverse(void)
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
 		for (double df = 0.5; df < 1e6; df *= 1.37, n++) {
 			double p = shares[i], tail = p < 0.5 ? p : 1 - p;
-			double chi2 = 1 - dist_chi2_upper(dist_chi2_quantile(p, df), df);
+			double chi2 = 1 - chi2_upper(dist_chi2_quantile(p, df), df);
 			double t = dist_t_upper(dist_t_quantile(1 - tail, df), df);
 
 			/* The lower tail is known to the digits of 1 only. */
@@ -54,13 +64,12 @@ static void test_domain(void)
 	ok(isnan(dist_t_quantile(0.5, 0)) && isnan(dist_chi2_quantile(0.5, 0)),
 	   "nor without degrees of freedom");
 	ok(isnan(dist_chi2_quantile(0.5, INFINITY)), "nor with infinitely many");
-	ok(isnan(dist_t_upper(NAN, 3)) && isnan(dist_chi2_upper(NAN, 3)), "nor a tail of NAN");
-	is_near(dist_normal_upper(INFINITY), 0, 0, "nothing is above infinity");
+	ok(isnan(dist_t_upper(NAN, 3)), "nor a tail of NAN");
+	is_near(dist_t_upper(INFINITY, 3), 0, 0, "nothing is above infinity");
 	is_near(dist_t_upper(-INFINITY, 3), 1, 0, "and all above its opposite");
 	/* The median is df - 2/3, and a little more. */
-	is_near(dist_chi2_upper(1e7 - 2. / 3, 1e7), 0.5, 1e-6, "very many degrees of freedom");
-	is_near(dist_chi2_upper(dist_chi2_quantile(0.95, 1e7), 1e7), 0.05, 1e-7, "and a quantile of them");
-	is_near(dist_chi2_upper(-1, 3), 1, 0, "chi-squared is never below 0");
+	is_near(dist_chi2_quantile(0.5, 1e7), 1e7 - 2. / 3, 1e-3, "very many degrees of freedom");
+	is_near(chi2_upper(dist_chi2_quantile(0.95, 1e7), 1e7), 0.05, 1e-7, "and a quantile of them");
 }
 
 int main(void)
