@@ -45,8 +45,7 @@ struct views {
 	struct mounts mounts;
 	struct pages *pages;
 
-	int64_t kinds[MAPPING_KIND_COUNT]; /* texts */
-	int sum_columns[COLUMNS_MAX];      /* of process, by field of smaps; -1: none */
+	int sum_columns[COLUMNS_MAX]; /* of process, by field of smaps; -1: none */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -62,13 +61,6 @@ static int64_t number_cell(uint64_t value)
 	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-/* The columns of process that are the sums of fields of smaps. */
-static void find_sum_columns(struct views *v)
-{
-	for (size_t i = 0; i < smaps_field_table.n; i++)
-		v->sum_columns[i] = view_column_find(VIEW_PROCESS, smaps_field_table.fields[i].column);
-}
-
 struct views *views_create(unsigned set)
 {
 	struct views *v = xcalloc(1, sizeof(*v));
@@ -76,9 +68,8 @@ struct views *views_create(unsigned set)
 	v->set = set;
 	for (enum view i = 0; i < VIEW_COUNT; i++)
 		view_columns(i, &v->tables[i].columns);
-	for (enum mapping_kind i = 0; i < MAPPING_KIND_COUNT; i++)
-		v->kinds[i] = views_text(v, mapping_kind_name(i), strlen(mapping_kind_name(i)));
-	find_sum_columns(v);
+	for (size_t i = 0; i < smaps_field_table.n; i++)
+		v->sum_columns[i] = view_column_find(VIEW_PROCESS, smaps_field_table.fields[i].column);
 	v->pages = pages_create();
 	return v;
 }
@@ -376,7 +367,9 @@ static void set_kinds(struct views *v)
 			.is_tmpfs = is_tmpfs,
 		};
 
-		row[MAPPING_KIND] = v->kinds[mapping_kind(&f)];
+		const char *kind = mapping_kind_name(mapping_kind(&f));
+
+		row[MAPPING_KIND] = views_text(v, kind, strlen(kind));
 	}
 }
 

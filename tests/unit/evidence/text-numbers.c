@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* "Key: N kB" and "key N" lines: real kernel texts, and texts no kernel should write. */
 #include "calibrate/evidence/text.h"
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/evidence/data.h"
 
 /* What no number in the captures is. */
 #define ABSENT 999999999
 
 static const char *const kernels[] = { "5.10", "6.1", "6.12", "6.18" };
-
-static struct strbuf load(const char *kernel, const char *file)
-{
-	cleanup_free char *path = xasprintf("tests/data/linux-%s/%s", kernel, file);
-	struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(path, 1 << 20, &sb);
-
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
-	return sb;
-}
 
 struct all {
 	size_t n;

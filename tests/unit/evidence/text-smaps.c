@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* /proc/PID/smaps from kernels 2.6 to 6.18, and damaged ones. */
 #include "calibrate/evidence/text.h"
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/evidence/data.h"
 
 #define MAPPINGS_MAX 100
 #define FIELDS_MAX   40
@@ -88,18 +85,6 @@ static const struct mapping *find_path(const struct smaps *s, const char *path)
 	}
 	printf("# no mapping of '%s'\n", path);
 	return &none;
-}
-
-static struct strbuf load(const char *kernel, const char *file)
-{
-	cleanup_free char *path = xasprintf("tests/data/linux-%s/%s", kernel, file);
-	struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(path, 1 << 20, &sb);
-
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
-	return sb;
 }
 
 /* Size is what the addresses span, and Rss is the sum of its four parts. */

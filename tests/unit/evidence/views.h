@@ -2,14 +2,10 @@
 #ifndef SWAPCAL_TESTS_UNIT_VIEWS_H
 #define SWAPCAL_TESTS_UNIT_VIEWS_H
 
-#include <stdlib.h>
-
 #include "calibrate/evidence/views.h"
-#include "harness/base/alloc.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/evidence/data.h"
 
-/* For the tests of views: cells by name, and texts of tests/data. */
+/* For the tests of views: cells by name, and pieces of evidence. */
 
 __attribute__((unused)) static int column(enum view view, const char *name)
 {
@@ -55,18 +51,6 @@ __attribute__((unused)) static int64_t guest_value(const struct views *v, enum v
 		if (strcmp(text_cell(v, view, i, "key"), key) == 0)
 			return cell(v, view, i, "value");
 	return -1;
-}
-
-__attribute__((unused)) static struct strbuf load(const char *kernel, const char *file)
-{
-	cleanup_free char *path = xasprintf("tests/data/linux-%s/%s", kernel, file);
-	struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(path, 1 << 20, &sb);
-
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
-	return sb;
 }
 
 __attribute__((unused)) static void add_text(struct views *v, unsigned pid, const char *name,

@@ -14,14 +14,6 @@
 
 #define PAIRS_MAX 200
 
-static struct agreement of(const struct agreement_pair *pairs, size_t n)
-{
-	struct agreement a;
-
-	agreement_compare(pairs, n, &usual, &a);
-	return a;
-}
-
 static void test_few(void)
 {
 	static const double z[] = { 10, 20, 30 }, y[] = { 11, 19, 33 };

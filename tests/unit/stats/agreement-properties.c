@@ -15,14 +15,6 @@
 
 #define PAIRS_MAX 200
 
-static struct agreement of(const struct agreement_pair *pairs, size_t n)
-{
-	struct agreement a;
-
-	agreement_compare(pairs, n, &usual, &a);
-	return a;
-}
-
 /* Some hundred pairs of 50 cells with replicates. */
 static size_t make(struct agreement_pair *pairs, bool has_replicates, uint64_t seed)
 {

@@ -8,6 +8,7 @@
 
 #include "calibrate/stats/agreement.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 
 /* Peak expiratory flow of 17 people in l/min, each measured twice by two meters (Bland & Altman 1986, Lancet
  * 1:307). */
@@ -24,24 +25,22 @@ static const double mini_2[PEFR_N] = { 525, 415, 508, 444, 500, 625, 460, 390, 6
 
 static const struct agreement_params usual = { .margin_pct = 5, .confidence = 0.95 };
 
-/* Each pair a cell of its own. Freed by the caller. */
-__attribute__((unused)) static struct agreement_pair *pair_up(const double *z, const double *y, size_t n)
+__attribute__((unused)) static struct agreement of(const struct agreement_pair *pairs, size_t n)
 {
-	struct agreement_pair *pairs = xcalloc(n + 1, sizeof(*pairs));
-
-	for (size_t i = 0; i < n; i++)
-		pairs[i] = (struct agreement_pair){ z[i], y[i], i };
-	return pairs;
-}
-
-__attribute__((unused)) static struct agreement compare(const double *z, const double *y, size_t n)
-{
-	struct agreement_pair *pairs = pair_up(z, y, n);
 	struct agreement a;
 
 	agreement_compare(pairs, n, &usual, &a);
-	free(pairs);
 	return a;
+}
+
+/* Each pair a cell of its own. */
+__attribute__((unused)) static struct agreement compare(const double *z, const double *y, size_t n)
+{
+	cleanup_free struct agreement_pair *pairs = xcalloc(n + 1, sizeof(*pairs));
+
+	for (size_t i = 0; i < n; i++)
+		pairs[i] = (struct agreement_pair){ z[i], y[i], i };
+	return of(pairs, n);
 }
 
 #endif
