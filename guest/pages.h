@@ -28,8 +28,8 @@
 #define PAGE_SWAP_TYPE      ((1ull << PAGE_SWAP_TYPE_BITS) - 1)
 
 /**
- * Bits of /proc/kpageflags: linux/kernel-page-flags.h up to 26. The two from 32 on are for kernel hackers and
- * in no header for programs, but have stood there since 2.6.31.
+ * Bits of /proc/kpageflags: linux/kernel-page-flags.h up to 26. The two from 32 on are in no header for
+ * programs, but have been there since 2.6.31.
  */
 #define FRAME_DIRTY       (1ull << 4)
 #define FRAME_ACTIVE      (1ull << 6)
@@ -52,7 +52,7 @@ struct page_runs {
 	size_t n, max;
 };
 
-/* Makes the page the next one of the run, if it is. */
+/* Appends the page to the run, if it belongs there. */
 static inline bool page_run_extend(struct proto_page_run *run, const struct proto_page_run *page)
 {
 	/* The bits of an entry that count up or down within a run. */

@@ -106,11 +106,15 @@
 #define PROTO_SERIAL_USER "swapcal-user"
 #define PROTO_USER_DIR    "/mnt"
 
-/** So many processes and threads may a load have at a time. More than any sensible one; the agent has tables
- * of them. */
+/**
+ * A load may have so many processes and threads at a time. No sensible load has more; the agent has tables of
+ * this size.
+ */
 #define PROTO_LOAD_TASKS_MAX 512
 
-/** Exit status of a load that its guest cannot have; what it printed last says why. As in Automake's tests.
+/**
+ * Exit status of a load that cannot be made in its guest, as in Automake's tests; what the load printed last
+ * says why.
  */
 #define PROTO_STATUS_NOT_APPLICABLE 77
 

@@ -6,10 +6,10 @@
 
 #include "calibrate/evidence/text.h"
 
-/* More processes than a plan can ask for would be someone's mistake. */
+/* No plan can ask for more processes. */
 #define PROCESSES_MAX 256
 
-/* What the last lines of a process said. A line that does not speak of something leaves it; NAN: none did. */
+/* What a process last said of each thing; NAN where it said nothing. */
 struct process {
 	uint64_t pid;
 	double cpu_ms, full_cpu_ms;
@@ -66,7 +66,7 @@ static bool parse_gc(struct text_span value, struct gc_pauses *ret)
 	       parse_number(take_part(&value, ','), &ret->total_us) && parse_number(value, &ret->max_us);
 }
 
-/* False when the word is one of ours with a value that is none. */
+/* False when the key is one of ours and the value is not valid. */
 static bool parse_word(struct text_span word, struct process *p)
 {
 	struct text_span key = take_part(&word, '=');

@@ -13,7 +13,7 @@
  *
  * with the guest's time of the sample before it. Keys: cpu_ms=N, the CPU time of the process so far, and
  * gcKIND=n,total_us,max_us, how often its collector stopped it so far, for how long in all, and for how long
- * at the most. All of it is the word of a guest.
+ * at the most. All of it is what a guest says, and may be wrong.
  */
 
 /** Kinds of collections: of CPython its generations, of PyPy the nursery and a step of the major one. */
@@ -40,8 +40,8 @@ struct checkpoints {
 };
 
 /**
- * A line is bad that has no time, process and name, that has one of these keys with another value, that is
- * cut, or that is of one process too many (there are 256 at most). Keys it does not know are skipped.
+ * A line is bad when it has no time, process and name, when one of these keys has another kind of value, when
+ * it is cut, or when it is of one process too many (256 are the most). Other keys are skipped.
  */
 void checkpoints_read(const char *text, size_t len, struct checkpoints *ret);
 

@@ -4,8 +4,8 @@
 #include <math.h>
 
 /*
- * memory.current has pages of files too that the load was the first to read, so it is what the kernel charges
- * the load with and not what it needs. It is the one number that comes with every sample.
+ * memory.current includes pages of files that the load was the first to read, so it is what the kernel
+ * charges the load with and not what the load needs. It is the one number that comes with every sample.
  */
 
 static size_t find_first(const struct proto_sample *s, size_t n)
@@ -25,11 +25,14 @@ struct footprint footprint_of(const struct proto_sample *s, size_t n, uint64_t e
 	if (first == n || s[first].t_us > end_us || s[first].load_pages)
 		return (struct footprint){ NAN, NAN, NAN };
 	for (i = first; i < n && s[i].t_us <= end_us && !s[i].load_pages; i++) {
-		/* A series whose time goes back was made by nobody's guest. */
+		/* No guest makes a series whose time goes back. */
 		if (i > first && s[i].t_us <= s[i - 1].t_us)
 			break;
 		max_kib = fmax(max_kib, (double)s[i].load_kib);
-		/* It grew from one to the other: ticks may be far apart while the guest is short of time. */
+		/*
+		 * The load grew from one sample to the next: ticks may be far apart while the guest is short
+		 * of time.
+		 */
 		if (i > first)
 			area += ((double)s[i].load_kib + (double)s[i - 1].load_kib) / 2 *
 				(double)(s[i].t_us - s[i - 1].t_us);

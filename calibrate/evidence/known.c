@@ -124,7 +124,7 @@ static size_t truth(const struct known_spec *spec, struct sort sorts[SORTS_MAX])
 	return 2;
 }
 
-/* Memory without file and without user is free as soon as the kernel gets round to it. */
+/* Memory that no file and no process has is free as soon as the kernel gets round to it. */
 static bool must_stay(const struct sort *s)
 {
 	bool is_left_over = s->backing == BACKING_ANON && s->mappers == 0;
@@ -220,7 +220,7 @@ static uint64_t span_kib(const struct known_spec *spec, uint64_t kib)
 	return kib;
 }
 
-/* What one of the processes that hold a sort says of it. */
+/* What smaps and status of one process say of a sort that it holds. */
 static struct fields fields_of(const struct known_spec *spec, const struct sort *s)
 {
 	uint64_t kib = s->kib * s->mappers / holders(spec);
@@ -229,7 +229,7 @@ static struct fields fields_of(const struct known_spec *spec, const struct sort 
 
 	f.vm_size = f.size;
 	f.vm_pte = (f.size + TABLE_SPAN_KIB - 1) / TABLE_SPAN_KIB * PAGE_KIB;
-	/* The page of zeros is nobody's. */
+	/* No process owns the page of zeros. */
 	if (is_zero)
 		return f;
 	f.rss = f.vm_rss = kib;
@@ -337,7 +337,7 @@ static void add_pages(struct views *v, const struct known_spec *spec, const stru
 	set(cells, view, "mapped_kib", (int64_t)(s->kib * s->mappers));
 	set_text(v, cells, view, "state", "resident");
 	set_text(v, cells, view, "backing", backings[s->backing]);
-	/* Of other pages kernels keep that in the page tables, or not at all. */
+	/* For other pages kernels keep this in the page tables, or not at all. */
 	if (s->backing == BACKING_FILE)
 		set(cells, view, "is_dirty", s->is_dirty);
 }

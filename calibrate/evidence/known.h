@@ -27,7 +27,7 @@ enum known_kind {
 	KNOWN_COUNT,
 };
 
-/** A known-answer load. kib is what its name says: what it holds then is what each kind says. */
+/** A known-answer load. kib is its size; what it holds depends on the kind. */
 struct known_spec {
 	enum known_kind kind;
 	uint64_t kib;       /**< a multiple of 2048 */
@@ -46,8 +46,8 @@ const char *known_kind_summary(enum known_kind kind);
 bool known_kind_needs_disk(enum known_kind kind);
 
 /**
- * What the guest must lose of its swap threshold: all that the kernel can only keep in RAM or swap out. Clean
- * file pages can be dropped, dirty ones be written back, lazily freed ones be taken.
+ * What the guest must lose of its swap threshold: all that the kernel can only keep in RAM or swap out. It
+ * can drop clean file pages, write dirty ones back, and take lazily freed pages.
  */
 uint64_t known_weight_kib(const struct known_spec *spec);
 

@@ -9,7 +9,7 @@
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
 
-/* fault_around_bytes of every kernel whose administrator did not choose another. */
+/* The kernel's default of fault_around_bytes. */
 #define BLOCK_BYTES 65536
 
 struct mapping {
@@ -97,7 +97,7 @@ static const struct mapping *find_text(const struct mappings *all)
 	return best;
 }
 
-/* Leaves the mappings of that file alone. */
+/* Keeps the mappings of that file, and no others. */
 static void keep_file(struct mappings *all, struct mapping file)
 {
 	size_t n = 0;
@@ -125,12 +125,12 @@ static void add_sizes(struct locality *l, const struct mapping *m)
 
 	p->mapped_kib += (double)(m->end - m->start) / 1024;
 	p->touched_kib += (double)m->rss_kib + (double)m->swap_kib;
-	/* A private page of a file that is swapped was written before. */
+	/* A private page of a file goes to swap only after it was written. */
 	p->dirtied_kib += (double)m->anonymous_kib + (double)m->swap_kib;
 	p->referenced_kib += (double)m->referenced_kib;
 }
 
-/* No address of a page. */
+/* Not the address of any page. */
 #define NOWHERE UINT64_MAX
 
 /* Walking the page runs along the mappings. */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * so32 is one batch of the kernel's reclaim (SWAP_CLUSTER_MAX): less than that is a page that was old anyway.
- * so1 is there to be compared with it: the most nervous rule there can be.
+ * so32 is one batch of the kernel's reclaim (SWAP_CLUSTER_MAX): fewer pages may have been old anyway. so1 is
+ * the most sensitive rule there can be, to compare with.
  */
 static const struct onset_rule rules[] = {
 	{ .name = "so32", .version = 1, .pages = 32, .window_ms = 1000 },

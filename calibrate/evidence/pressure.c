@@ -63,7 +63,7 @@ struct pressure pressure_parse(const struct pressure_texts *t)
 	};
 }
 
-/* What is not known is no reason: comparisons with NAN are false. */
+/* An unknown number is no reason: comparisons with NAN are false. */
 
 static bool is_swapping(const struct pressure *a, const struct pressure *b)
 {

@@ -55,13 +55,13 @@ static double count_kib(uint64_t from, uint64_t to)
 	return PAGE_KIB * count(from, to);
 }
 
-/* x as percent of all; of nothing none is known. */
+/* x as a percentage of all; NAN when all is nothing. */
 static double percent(double x, double all)
 {
 	return all > 0 ? 100 * x / all : (double)NAN;
 }
 
-/* 0 for what is not known: kernels without lazy freeing free nothing lazily. */
+/* An unknown number counts as 0: kernels without lazy freeing free nothing lazily. */
 static double or_zero(double x)
 {
 	return isnan(x) ? 0 : x;
@@ -135,7 +135,7 @@ static void add_lazyfreed(struct reclaim *r, const struct views *v, int64_t id)
 	set_shares(r);
 }
 
-/* Adds what is known. */
+/* Adds the cell, if it is known. */
 static void add_cell(double *sum, int64_t cell)
 {
 	if (cell != VIEW_NULL)
@@ -154,7 +154,7 @@ static void add_process(struct reclaim *r, const int64_t *process, enum reclaim_
 	int64_t swap = process[view_column_find(VIEW_PROCESS, "swap_pss_kib")];
 	bool of_ballast = is_ballast(process[PROCESS_NAME], owners);
 
-	/* Before 4.3 there were no shares of it. */
+	/* Kernels before 4.3 do not tell shares of it. */
 	if (swap == VIEW_NULL)
 		swap = process[view_column_find(VIEW_PROCESS, "swap_kib")];
 	add_cell(of_ballast ? &r->ballast_swap_kib : &r->load_swap_kib, swap);

@@ -256,7 +256,7 @@ struct names {
 	size_t n, next;
 };
 
-/* After a line that was not as expected: the name of this one is expected at this place from now on. */
+/* Called after a line that was not as expected: from now on its name is expected at this place. */
 static void learn_name(struct names *names, struct text_span key)
 {
 	for (size_t i = names->next; i < names->n && i < names->next + 2; i++)
@@ -270,7 +270,7 @@ static void learn_name(struct names *names, struct text_span key)
 	names->n = names->next;
 }
 
-/* Blanks stand before a number in blocks: it is padded to the right. */
+/* Numbers are aligned to the right, so blanks before them come in blocks. */
 static const char *skip_padding(const char *p, const char *end)
 {
 	while (end - p >= 8 && memcmp(p, "        ", 8) == 0)
@@ -285,7 +285,7 @@ static const char *skip_padding(const char *p, const char *end)
 
 /*
  * The common line, in one go: the name that is expected, blanks, digits, perhaps " kB". Takes it away. False
- * and unchanged for any other line, also a bad one: that is for the careful way.
+ * and unchanged for any other line, which may be bad: the caller then reads it the careful way.
  */
 static bool take_expected(struct text_span *rest, struct names *names, uint64_t *value, bool *has_kib)
 {

@@ -175,7 +175,10 @@ int view_column_find(enum view view, const char *name)
 
 int field_find(const struct field_table *t, size_t *next, struct text_span key, bool has_kib)
 {
-	/* Around once, from where it is expected: a kernel lacks some of the fields, but keeps the order. */
+	/*
+	 * Looks at each field once, from the expected one on: a kernel lacks some fields, but keeps their
+	 * order.
+	 */
 	for (size_t i = *next, left = t->n; left > 0; left--, i++) {
 		const struct field *f = &t->fields[i = i < t->n ? i : 0];
 

@@ -32,7 +32,7 @@ static bool has_flag(const char *flags, const char *flag)
 	return false;
 }
 
-/* A name in brackets is not of a file but given by the kernel. */
+/* The kernel gives names in brackets to what is no file. */
 static enum mapping_kind named_kind(const char *path)
 {
 	if (strcmp(path, "[heap]") == 0)
@@ -80,8 +80,10 @@ enum mapping_kind mapping_kind(const struct mapping_facts *f)
 		return MAPPING_ANON;
 	if (*path == '[')
 		return named_kind(path);
-	/* A private mapping of that device, which lies in a tmpfs, is how anonymous memory was once asked
-	 * for. */
+	/*
+	 * Programs once asked for anonymous memory by a private mapping of this device, which lies in a
+	 * tmpfs.
+	 */
 	if (strcmp(path, "/dev/zero") == 0)
 		return MAPPING_ANON;
 	if (text_starts_with(path, "anon_inode:") || text_starts_with(path, "socket:"))

@@ -142,7 +142,7 @@ static unsigned backing_of(uint64_t flags)
 		return BACKING_ZERO;
 	if (flags & FRAME_ANON)
 		return BACKING_ANON;
-	/* Shared hugetlb pages are of no file that they could be read from again. */
+	/* Shared hugetlb pages cannot be read again from any file. */
 	return flags & (FRAME_SWAPBACKED | FRAME_HUGETLB) ? BACKING_SHMEM : BACKING_FILE;
 }
 
@@ -179,7 +179,7 @@ static uint64_t whole_flags(struct pages *p, const struct proto_page_run *r, uin
 		p->compound_next += r->pages;
 		return r->flags | p->compound_flags;
 	}
-	/* Nothing is known of it. Most anonymous pages can be swapped only. */
+	/* Its first page is not known. Most anonymous pages can only be swapped. */
 	return r->flags & FRAME_ANON ? r->flags | FRAME_SWAPBACKED : r->flags;
 }
 
@@ -254,7 +254,7 @@ static bool add_present(struct pages *p, const struct proto_page_run *r)
 	struct range range = { .space = 0 };
 	uint64_t flags;
 
-	/* The kernel shows 0 to those who may not know. */
+	/* The kernel shows 0 to those who may not know the number. */
 	if (!run_range(r, r->entry & PAGE_FRAME, &range) || range.first == 0)
 		return false;
 	flags = whole_flags(p, r, range.first);
@@ -302,7 +302,7 @@ static bool add_runs(struct pages *p, const char *data, size_t len)
 	return true;
 }
 
-/* Room for the ranges of a whole piece, so that none of its runs asks for it. */
+/* Makes room for the ranges of a whole piece, so that none of its runs has to. */
 static void reserve_ranges(struct pages *p, size_t n)
 {
 	if (n <= p->ranges_cap - p->ranges_n)
@@ -313,7 +313,7 @@ static void reserve_ranges(struct pages *p, size_t n)
 
 bool pages_add(struct pages *p, const char *data, size_t len)
 {
-	/* Neither processes nor snapshots may become so many that numbers come again. */
+	/* Serial numbers must not come again, however many processes and snapshots there are. */
 	bool has_number = p->serial - p->first_serial + 2 < 1u << MAPPERS_BITS && p->serial < UINT32_MAX - 2;
 
 	p->compound_next = 0;
@@ -411,7 +411,7 @@ static void tell(const struct sum *s, bool has_ksm, pages_row_fn *f, void *arg)
 
 void pages_end(struct pages *p, pages_row_fn *f, void *arg)
 {
-	/* Pages that were counted are marked as of a process that comes after all. */
+	/* Counted pages are marked with the serial of a process that comes after all others. */
 	uint32_t done = ++p->serial;
 
 	if (p->is_spoilt)

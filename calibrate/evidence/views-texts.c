@@ -29,7 +29,7 @@ static uint64_t mix(uint64_t h, uint64_t word)
 	return h ^ (h >> 29);
 }
 
-/* Differs from pool to pool by where it lies, so that no text can be made for collisions. */
+/* The hash depends on the pool's address, so that nobody can make texts that collide. */
 static uint64_t hash(const struct texts *t, const char *text, size_t len)
 {
 	uint64_t h = mix((uintptr_t)t, len), word;

@@ -23,7 +23,7 @@ struct view_table {
 struct process_state {
 	bool is_open;
 	unsigned pid;
-	bool has_row;     /* the last row of process is its */
+	bool has_row;     /* the last row of process is this one's */
 	bool has_any;     /* something of it could be read */
 	bool has_smaps;   /* all of it could be read */
 	bool has_pagemap; /* and it was good */
@@ -235,7 +235,7 @@ static void on_mapping(void *arg, const struct text_mapping *m)
 	s->row = row;
 }
 
-/* Sums of real sizes come nowhere near; a damaged text's stop at the largest number. */
+/* Sums of real sizes come nowhere near the largest number; those of a damaged text stop there. */
 static void add_to_sum(int64_t *sum, int64_t value)
 {
 	if (*sum == VIEW_NULL)
@@ -542,7 +542,7 @@ void views_add_baseline(struct views *v, const char *name, const char *data, siz
 void views_add_failed(struct views *v, unsigned pid, const char *name)
 {
 	assert(v->is_begun);
-	/* Not every kernel has every file of the guest; what it has not is in no row. */
+	/* Not every kernel has every file of the guest; a missing one makes no rows. */
 	if (!pid)
 		return;
 	enter_process(v, pid);

@@ -184,8 +184,8 @@ static bool is_decided_with(const struct limits_moments *pct, double margin_pct,
 }
 
 /*
- * As all moments stay, bounds only come nearer to their limit of agreement when cells are added: what is
- * decided stays decided, and bisection is right.
+ * The moments stay the same, so bounds only move towards their limit of agreement when cells are added.
+ * What is decided stays decided, and bisection works.
  */
 size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, double confidence)
 {
@@ -193,7 +193,7 @@ size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, 
 
 	if (undecided < 2 || undecided >= decided || !is_decided_with(pct, margin_pct, confidence, decided))
 		return 0;
-	/* Doubling first, until something is decided: most need few. */
+	/* The number doubles first, since most verdicts need few cells. */
 	while (decided - undecided > 1) {
 		size_t middle = undecided + (decided - undecided) / 2;
 		size_t k = middle < 2 * undecided ? middle : 2 * undecided;

@@ -52,7 +52,7 @@ struct limits_moments {
 	double uncertainty;     /**< of the bias, shared by all cells */
 };
 
-/** The d are by cell as in struct agreement_data. */
+/** d are differences, ordered by cell: those of cell c are d[start[c]] to d[start[c + 1] - 1]. */
 void limits_moments_init(struct limits_moments *m, const double *d, const size_t *start, size_t k,
 			 double uncertainty);
 
@@ -65,8 +65,8 @@ enum agreement_verdict limits_verdict(const struct agreement_limits *pct, double
 double limits_tost_p(const struct limits_moments *pct, double margin_pct);
 
 /**
- * How many cells like these would decide an undecided verdict at that confidence, if what was seen stays; 0:
- * no number up to 100,000 would.
+ * The number of cells like these that would decide an undecided verdict at that confidence, if the moments
+ * stay the same; 0 when no number up to 100,000 would.
  */
 size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, double confidence);
 

@@ -12,12 +12,12 @@
 #include "harness/base/cleanup.h"
 
 /*
- * The weighted line is found anew for each group that is left out: so many groups give its standard error to
- * 5 %, and more would not be worth their time.
+ * The weighted line is fitted anew without each group in turn. This many groups give its standard error to
+ * 5 %; more would not be worth the time.
  */
 #define GROUPS_MAX 200
 
-/* A loop that has not ended by then swings between two lines: no weights fit the line that they lead to. */
+/* A loop that has not ended by then swings between two lines, and neither fits its own weights. */
 #define ITERATIONS_MAX 100
 #define TOLERANCE      1e-11
 
@@ -35,7 +35,7 @@ static struct fit fit_moments(const struct line_moments *m, double ratio)
 
 	if (!(m->zz > 0))
 		return fit_none;
-	/* Of the two forms of the same root the one that does not subtract. */
+	/* The root has two forms. This is the one that does not subtract. */
 	if (a < 0)
 		slope = 2 * d * m->zy / (root - a);
 	else
@@ -107,7 +107,7 @@ static double weigh(const struct weighted *w, struct fit line, double z, double 
 	double true_z = z + w->ratio * line.slope * off / scale, true_y = y - off / scale;
 	double value = (true_z + w->ratio * true_y) / (1 + w->ratio);
 
-	/* A foot near or below zero, of an outlier, must not outweigh all else. */
+	/* The foot of an outlier may be near or below zero. It must not outweigh all else. */
 	value = fmax(value, 0.1 * (z + w->ratio * y) / (1 + w->ratio));
 	return 1 / (value * value);
 }

@@ -37,7 +37,7 @@ static int compare_pairs(const void *a, const void *b)
 	return order ? order : compare_numbers(p->y, q->y);
 }
 
-/* Of the largest value: all values below 1 once divided by 2^this. */
+/* The exponent of the largest value: divided by 2^exponent, all values are below 1. */
 static int largest_exponent(const struct agreement_pair *pairs, size_t n)
 {
 	double largest = 0;
@@ -117,7 +117,7 @@ static void compare_absolute(const struct data *d, const struct agreement_params
 		diff[i] = d->y[i] - d->z[i];
 	limits_moments_init(&m, diff, d->start, d->k, 0);
 	limits_compute(&m, params->confidence, &ret->abs);
-	/* There is nothing but numbers in it. */
+	/* The struct holds nothing but doubles. */
 	scale((double *)&ret->abs, sizeof(ret->abs) / sizeof(double), d->exponent);
 }
 
@@ -128,7 +128,7 @@ static const char *percents(const struct data *d, double *pct)
 		if (!(d->z[i] > 0))
 			return "percents need z above 0";
 		pct[i] = 100 * (d->y[i] - d->z[i]) / d->z[i];
-		/* Fourth powers of such percents, and sums of them, are no numbers any more. */
+		/* The sum of fourth powers of larger percents would overflow. */
 		if (!(fabs(pct[i]) < 1e60))
 			return "percents are too large";
 	}
@@ -145,7 +145,7 @@ static void compare_percents(const struct data *d, const struct agreement_params
 	ret->tost_p = NAN;
 	ret->verdict = AGREEMENT_UNDECIDED;
 	ret->verdict_reason = d->k < 2 ? "too few cells" : why_none;
-	/* Without percents the moments of nothing, so that all is NAN. */
+	/* Without percents these are the moments of nothing, so that all results are NAN. */
 	limits_moments_init(&m, pct, d->start, why_none ? 0 : d->k, params->z_uncertainty_pct);
 	limits_compute(&m, params->confidence, &ret->pct);
 	if (why_none || d->k < 2)
@@ -206,9 +206,9 @@ static void compare_lines(const struct data *d, struct agreement *ret)
 /* --- Lin's concordance */
 
 /*
- * Lin 1989, Biometrics 45:255, and the correction of its variance, 2000, Biometrics 56:324. Denominators are
- * n, as in R's epiR. How near it is to 1 depends on how wide the values are spread: two of them compare only
- * on the same cells.
+ * Lin 1989, Biometrics 45:255, and the correction of its variance, 2000, Biometrics 56:324. Denominators
+ * are n, as in R's epiR. The coefficient depends on how wide the values are spread: two of them can be
+ * compared on the same cells only.
  */
 
 static double ccc_of(const struct line_moments *m)
@@ -237,7 +237,7 @@ static struct interval transform_interval(const struct line_moments *m, double c
 	double spread = sz * sz + sy * sy + shift * shift;
 	double r = m->zy / sqrt(m->zz) / sqrt(m->yy), cb = 2 * sz * sy / spread;
 
-	/* Of a constant z or y there is no correlation, and what is not known is no interval of width 0. */
+	/* A constant z or y has no correlation, and an unknown interval must not have width 0. */
 	if (isnan(r))
 		return INTERVAL_NONE;
 

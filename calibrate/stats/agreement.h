@@ -10,12 +10,12 @@
 
 /*
  * Do two methods of measurement agree? z is the reference (here: the ballast), y the method on trial, and
- * differences are y - z. Correlation is no answer to this (Bland & Altman 1986), so none is computed but as a
- * part of Lin's coefficient.
+ * differences are y - z. Correlation does not answer this (Bland & Altman 1986), so it is computed only as
+ * a part of Lin's coefficient.
  *
  * Pairs of one cell are replicates: they share what is particular to the cell. Every cell counts once,
- * whatever its number of replicates, and what is known about an error shrinks with the number of cells. Where
- * each pair is a cell of its own all formulas become the textbook's.
+ * whatever its number of replicates, and what is known about an error shrinks with the number of cells.
+ * When each pair is a cell of its own, all formulas are the textbook's.
  */
 
 struct agreement_pair {
@@ -49,8 +49,8 @@ struct agreement {
 	double proportional_slope;
 	struct interval proportional_ci;
 	/**
-	 * Var(error of z) / Var(error of y) that Deming used. Replicates tell of their own errors: what is
-	 * particular to a cell is not in it.
+	 * Var(error of z) / Var(error of y) that Deming used. Replicates tell only of their own errors, so
+	 * what is particular to a cell is not in it.
 	 */
 	double error_ratio;
 	bool has_error_ratio; /**< estimated from replicates; else error_ratio is 1 by assumption */
@@ -70,7 +70,7 @@ struct agreement {
 	struct interval ccc_ci;
 	double tost_p; /**< two one-sided t tests: p that |bias| in percent reaches the margin */
 	enum agreement_verdict verdict;
-	const char *verdict_reason; /**< a static sentence part why it is undecided or not judged; else "" */
+	const char *verdict_reason; /**< static text: why it is undecided or not judged; else "" */
 	size_t cells_needed;        /**< of an undecided one: see limits_cells_needed() */
 };
 

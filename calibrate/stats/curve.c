@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What this cannot show: that Z*(X) is a line. Curvature within the range of the points counts as scatter;
- * outside of it nothing is known, and prediction intervals there are too narrow when the curve bends. Of
- * three or four points the scatter itself is a poor estimate, for which Student's t only in part makes up.
+ * outside of it nothing is known, and prediction intervals there are too narrow when the curve bends. With
+ * three or four points the scatter itself is a poor estimate, and Student's t makes up for only a part of
+ * that.
  */
 #include "calibrate/stats/curve.h"
 
@@ -12,7 +13,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Bisection: more digits than any scatter has. */
+/* Steps of the bisection: they give more digits than any scatter has. */
 #define HALVINGS 60
 
 /* A line about the weighted mean of its points, where mean and slope are independent. */
@@ -56,7 +57,7 @@ static void fit_line(const struct curve_point *p, size_t n, double scatter, stru
 	*ret = l;
 }
 
-/* The scatter with which the squares are as expected. They fall as it grows. */
+/* The scatter that makes the weighted squares as large as expected. They fall as it grows. */
 static double find_scatter(const struct curve_point *p, size_t n)
 {
 	double df = (double)n - 2, lo = 0, hi = 0;
@@ -103,7 +104,7 @@ static bool is_usable(const struct curve_point *p)
 	return isfinite(p->x_mib) && isfinite(p->z_kib) && isfinite(p->z_se_kib) && p->z_se_kib > 0;
 }
 
-/* What of the curve is no fit: its range, and what is known of thresholds. */
+/* Sets what does not come from the fit: the range, and what is known of thresholds. */
 static void describe(const struct curve_point *p, size_t n, struct curve *c)
 {
 	double square = 0;

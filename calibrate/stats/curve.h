@@ -28,8 +28,10 @@ struct curve {
 	double scatter_kib;
 	double z_se_kib;           /**< root of the mean square of the points' own uncertainties */
 	double x_lo_mib, x_hi_mib; /**< range of the points: outside is extrapolation */
-	/** Mean of Z* / MemAvailable over the points: how right the kernel's own guess is; NAN when none is
-	 * known */
+	/**
+	 * Mean of Z* / MemAvailable over the points: how good the kernel's own guess is; NAN when none is
+	 * known
+	 */
 	double available_ratio;
 };
 

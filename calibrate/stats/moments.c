@@ -5,7 +5,7 @@ double mean_of(const double *x, size_t n)
 {
 	double sum = 0;
 
-	/* From the first value on, lest a large common part eat the digits of what differs. */
+	/* Differences from the first value are summed, since a large common part would cost digits. */
 	for (size_t i = 1; i < n; i++)
 		sum += x[i] - x[0];
 	return x[0] + sum / (double)n;

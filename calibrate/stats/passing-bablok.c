@@ -36,13 +36,13 @@ struct point {
 
 /*
  * y - s z as the unevaluated sum of two numbers. Rounded to one, slopes of near points would be taken for
- * others: with ties on a grid this is no rare event.
+ * others: with ties on a grid this is not rare.
  */
 struct exact {
 	double hi, lo;
 };
 
-/* A slope that was counted, for the next search. */
+/* What a count found, for the next search. */
 struct counted {
 	int64_t key;
 	uint64_t count; /* slopes up to it */

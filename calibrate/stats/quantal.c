@@ -150,7 +150,7 @@ static void sum_answers(const struct logit_data *d, double a, double b, struct l
 		double logit = a + b * p->dose;
 		/* The weight of a dose in the information. 1 - p is exact also where p is nearly 1. */
 		double w = p->n * share(logit) * share(-logit);
-		/* Without a difference of numbers near 1. */
+		/* This form has no difference of numbers near 1. */
 		double residual = p->yes * share(-logit) - (p->n - p->yes) * share(logit);
 
 		t->objective += p->yes * log_share(logit) + (p->n - p->yes) * log_share(-logit);
@@ -159,7 +159,7 @@ static void sum_answers(const struct logit_data *d, double a, double b, struct l
 		t->i_aa += w;
 		t->x_mean += w * p->dose;
 	}
-	/* So steep that all shares are 0 or 1 in a double: any mean will do. */
+	/* A very steep curve has only shares of 0 and 1 in a double. Then any mean will do. */
 	t->x_mean = t->i_aa > 0 ? t->x_mean / t->i_aa : 0;
 	t->score_b = mean_residual - t->x_mean * t->score_a;
 }
@@ -272,8 +272,8 @@ struct step {
 };
 
 /*
- * Newton's. Where the penalised likelihood is not concave, which it need not be away from its top, Fisher's,
- * which always leads upwards.
+ * Newton's step; where the penalised likelihood is not concave, which may be away from its top, Fisher's
+ * step, which always leads upwards.
  */
 static struct step find_step(const struct logit_terms *t)
 {
@@ -299,7 +299,7 @@ static bool is_better(const struct logit_terms *t, const struct logit_terms *nex
 	return score_size(next, t) < score_size(t, t);
 }
 
-/* Takes the step, halved until it is one upwards. */
+/* Takes the step, halved until it leads upwards. */
 static bool climb(const struct logit_data *d, struct step step, double *a, double *b, struct logit_terms *t)
 {
 	for (int i = 0; i < MAX_HALVINGS; i++) {
@@ -386,13 +386,13 @@ static struct interval fieller(const struct logit_fit *f)
  * profile is first rejected.
  */
 
-/* Standardised doses are within some units of 0; an ED50 out there is as good as none. */
+/* Standardised doses are within some units of 0; an ED50 farther out is as good as none. */
 #define FARTHEST 1e6
 
 /* The walk outward begins where the logit differs by this: less than any interval worth having. */
 #define FIRST_LOGIT 0.1
 
-/* Of a root; some 10 steps are usual. */
+/* For the search of a root; some 10 steps are usual. */
 #define ROOT_TOLERANCE 1e-10
 #define ROOT_STEPS     100
 
@@ -422,7 +422,7 @@ static double find_root(struct context *c, function *f, double lo, double f_lo, 
 
 		double f_x = f(c, x);
 
-		/* Not a number either: there is nothing to find. */
+		/* It is 0 or not a number: there is nothing more to find. */
 		if (!(fabs(f_x) > 0))
 			break;
 		if (f_x > 0) {
@@ -453,12 +453,12 @@ static double slope_score(struct context *c, double b)
 /* How far the profile at that distance from its top is above the target. */
 static double excess(struct context *c, double distance)
 {
-	/* Of an ED50 far away, b is so small that logits among the doses are some units. */
+	/* For an ED50 far away, b is so small that logits differ by some units among the doses. */
 	double lo = 0, hi = fmin(c->slope, 1 / distance), f_lo, f_hi;
 
 	c->e = c->ed50 + c->direction * distance;
 	f_lo = slope_score(c, 0);
-	/* Falls from b = 0 on: with this ED50, a half everywhere is likeliest. */
+	/* The likelihood falls from b = 0 on: with this ED50, a half at every dose is likeliest. */
 	if (f_lo <= 0)
 		return c->objective - c->target;
 	while ((f_hi = slope_score(c, hi)) > 0) {
@@ -503,7 +503,7 @@ static bool standardize(struct quantal_data *d, double *ret_mean, double *ret_sd
 
 	if (d->n < 2)
 		return false;
-	/* From the first dose on: doses are large, their differences small. */
+	/* Differences from the first dose are summed: doses are large, their differences small. */
 	for (size_t i = 0; i < d->n; i++)
 		mean += d->points[i].n / d->n_sum * (d->points[i].dose - d->points[0].dose);
 	mean += d->points[0].dose;
@@ -570,7 +570,7 @@ void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_
 	ret->covariance = (f.cov - m * f.var_b) / sd;
 	ret->deviance = logit_deviance(&l, f.a, f.b);
 
-	/* Of a curve that falls, half is not where swapping begins. */
+	/* Where a falling curve reaches a half, swapping does not begin. */
 	if (f.b <= 0)
 		return;
 
@@ -602,7 +602,7 @@ static bool is_violation(const struct quantal_point *low, const struct quantal_p
 {
 	double left = low->yes * high->n, right = high->yes * low->n;
 
-	/* Of equal shares, those of 0 and 1 stay. */
+	/* Equal shares are pooled too, except those of 0 and 1. */
 	return left > right || (left >= right && low->yes > 0 && low->yes < low->n);
 }
 
@@ -653,8 +653,8 @@ static double find_half(const struct quantal_point *pools, size_t n)
 }
 
 /*
- * What is seen always may be only nearly always: k of k become (k + 1/2) of (k + 1), by all doses of that end
- * together, but a curve that rises goes on rising.
+ * What was always seen may be only nearly always so: k of k become (k + 1/2) of (k + 1), over all doses of
+ * that end together. A curve that rises still rises.
  */
 static void shrink_ends(struct quantal_point *pools, size_t n)
 {
@@ -696,7 +696,7 @@ static double curve_at(const struct quantal_point *pools, size_t n, double dose)
 	       (share_of(high) - share_of(low)) * (dose - low->dose) / (high->dose - low->dose);
 }
 
-/* The part of n below 1 is a subject that counts less. */
+/* A fraction of n is a subject that counts less. */
 static double draw_yes(const gsl_rng *rng, double n, double p)
 {
 	double whole = floor(n);
@@ -722,7 +722,7 @@ static struct interval bootstrap(const struct quantal_data *d, struct quantal_po
 			again[i] = d->points[i];
 			again[i].yes = draw_yes(rng, again[i].n, p[i]);
 		}
-		/* Without a half, it is beyond the doses: count it at their end. */
+		/* A curve that reaches no half among the doses counts as one that reaches it at their end. */
 		halves[k] = fmin(fmax(find_half(again, pool(again, d->n, again)), d->points[0].dose),
 				 d->points[d->n - 1].dose);
 	}

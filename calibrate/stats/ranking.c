@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What it cannot show: correlations are those of a sample. Of few cells some metrics seem alike by chance,
- * and the confidence is a little low; so is it when cells are not normal, or replicates matter more than
- * cells.
+ * What it cannot show: correlations are those of a sample. With few cells some metrics seem alike by
+ * chance, and the confidence is a little low; the same is true when cells are not normal, or replicates
+ * matter more than cells.
  */
 #include "calibrate/stats/ranking.h"
 
@@ -14,10 +14,10 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Gives the confidence, of 0.95, to 0.002. */
+/* So many draws give a confidence of 0.95 to 0.002. */
 #define DRAWS_MAX 10000
 
-/* Of very many metrics fewer draws, so that time is bounded: this many products. */
+/* Very many metrics get fewer draws, so that time is bounded: the draws take this many products. */
 #define DRAWS_MIN 1000
 #define WORK_MAX  1e8
 
@@ -81,8 +81,8 @@ static double largest_quantile(const double *units, size_t n, size_t cells, doub
 }
 
 /*
- * What a cell moves an estimated limit by, the influence function of mean + q SD: x + q (x^2 - 1) / 2 of the
- * standardised difference x, where q is 1.96 or its opposite.
+ * How far a cell moves an estimated limit: the influence function of mean + q SD: x + q (x^2 - 1) / 2 of
+ * the standardised difference x, where q is 1.96 or its opposite.
  */
 static void influence(const double *unit, size_t cells, double q, double *ret)
 {
@@ -133,15 +133,17 @@ double ranking_confidence(const struct ranking_cell *data, size_t metrics, size_
 
 	double bonferroni = 1 - (1 - confidence) / (double)n;
 
-	/* What is beyond these is an error of sampling. */
+	/* A result outside of these is an error of sampling. */
 	return fmin(bonferroni, fmax(confidence, fmax(upper, lower)));
 }
 
-/* So many give a share of 90 % to 2 %. */
+/* So many sets give a share of 90 % to 2 %. */
 #define RESAMPLES 1000
 
-/* What ranks a metric: of its limits of agreement over the chosen cells, the distance of the one further from
- * 0. */
+/*
+ * What ranks a metric: the distance from 0 of that limit of agreement over the chosen cells that is further
+ * away.
+ */
 static double error_of(const struct ranking_cell *metric, const size_t *chosen, size_t cells)
 {
 	double mean = 0, squares = 0, within = 0, df_within = 0, inverse_sizes = 0;

@@ -13,11 +13,11 @@ struct ranking_cell {
 };
 
 /**
- * Whoever picks the best of several metrics by the very data that then tell how good it is, is told too much.
- * The one-sided confidence to ask for each metric's bound so that the bounds of all of them hold together
- * with the given confidence, and with them that of whichever was picked: max-t over the joint distribution of
- * the metrics' estimated limits of agreement, a multivariate t whose correlations are those seen over the
- * cells (Hothorn, Bretz & Westfall 2008; Berk et al. 2013), sampled. Metrics that always err
+ * Someone who picks the best of several metrics by the same data that then tell how good it is gets too
+ * good an answer. The one-sided confidence to ask for each metric's bound so that the bounds of all of them
+ * hold together with the given confidence, and with them that of whichever was picked: max-t over the joint
+ * distribution of the metrics' estimated limits of agreement, a multivariate t whose correlations are those
+ * seen over the cells (Hothorn, Bretz & Westfall 2008; Berk et al. 2013), sampled. Metrics that always err
  * together cost nothing; unrelated ones as much as Bonferroni's correction. Means alone are not enough:
  * limits have SDs in them, which are less alike than means are.
  *
@@ -28,11 +28,11 @@ double ranking_confidence(const struct ranking_cell *data, size_t metrics, size_
 			  uint64_t seed);
 
 /**
- * How firmly a metric is in first place: the share of sets of cells, drawn with replacement from those there
- * are, in which no metric has a smaller likely error (cluster bootstrap: Efron & Tibshirani 1993, An
- * Introduction to the Bootstrap, ch. 8). The likely error is that limit of agreement that is further from 0.
- * data[m * cells + c] is metric m in cell c. NAN for fewer than 2 cells. Of few cells the sets are few, too,
- * and their share says less than it seems to.
+ * How firmly a metric is in first place: the share of sets of cells, drawn with replacement from those
+ * there are, in which no metric has a smaller likely error (cluster bootstrap: Efron & Tibshirani 1993, An
+ * Introduction to the Bootstrap, ch. 8). The likely error is that limit of agreement that is further from
+ * 0. data[m * cells + c] is metric m in cell c. NAN for fewer than 2 cells. Few cells make few different
+ * sets, and the share says less than it seems to.
  */
 double ranking_first(const struct ranking_cell *data, size_t metrics, size_t cells, size_t metric,
 		     uint64_t seed);

@@ -10,24 +10,26 @@
 #include "harness/base/cleanup.h"
 
 /*
- * Half of the prior lies so near the ramp's onset: real ramps were 0.4 to 0.6 % above Z* (X = 160 and 256
- * MiB), and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more
+ * Half of the prior lies this near to the ramp's onset: real ramps were 0.4 to 0.6 % above Z* (X = 160 and
+ * 256 MiB), and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more
  * probes and nothing else.
  */
 #define GUESS_SCALE_PCT 0.6
 
 /*
- * How likely it is before any fixed probe that nothing up to hi swaps: small, when a ramp saw an onset; when
- * it saw none, even chances, so that it takes two answers and not one.
+ * How likely it is before any fixed probe that nothing up to hi swaps: unlikely when a ramp saw an onset.
+ * When it saw none, chances are even, so that two answers are needed and not one.
  */
 #define ABOVE_AFTER_ONSET   0.01
 #define ABOVE_WITHOUT_ONSET 0.5
 
-/* Questions are weighed at so many places of the posterior, evenly by probability. */
+/* So many quantiles of the posterior are considered for the next question, evenly by probability. */
 #define CANDIDATES 31
 
-/* More different Z than any search asks; of more the lowest count, so that what was not made by a search
- * costs little. */
+/*
+ * More different Z than any search asks. Of more only the lowest count, so that answers that no search made
+ * cost little time.
+ */
 #define ANSWERS_MAX 512
 
 /* The question of this search: its parameters, the answers that count, and what follows from both. */

@@ -8,7 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-/* Do both intervals exist without a place in common? */
+/* Do both intervals exist, and have they nothing in common? */
 static bool is_apart(struct interval a, struct interval b)
 {
 	return a.hi < b.lo || a.lo > b.hi;

@@ -25,9 +25,9 @@ void threshold_check(const struct search_probe *probes, size_t n, const struct s
 		     uint64_t seed, struct threshold_check *ret);
 
 /**
- * What n onsets of ramps differ by: from boot to boot, and within a boot. A ramp sees its onset at the end of
- * the tick in which it fell, so that within a boot it is uncertain by a step of the ballast, evenly: step /
- * sqrt(12). What the onsets differ by beyond that is between boots.
+ * How far n onsets of ramps differ: from boot to boot, and within a boot. A ramp sees its onset at the end
+ * of the tick in which it fell, so that within a boot it is uncertain by a step of the ballast, evenly:
+ * step / sqrt(12). Any difference beyond that is between boots.
  */
 struct threshold_ramps {
 	double sd_kib;            /**< of the onsets; NAN for n < 2 */

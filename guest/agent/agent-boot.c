@@ -103,8 +103,8 @@ static int compare_names(const void *a, const void *b)
 }
 
 /*
- * What a guest with zram has, and no other: kept out of the kernel until the host asks. Compressors may be
- * modules of their own, which some kernels have built in.
+ * Modules that only a guest with zram has: they stay out of the kernel until the host asks for them.
+ * Compressors may be modules of their own; some kernels have them built in.
  */
 static const char *const zram_modules[] = { "zsmalloc", "lzo", "lzo_rle", "zram" };
 
@@ -133,8 +133,8 @@ static const char *load_modules(bool for_zram, size_t *ret_n)
 		if (entry->d_name[0] == '.' || is_for_zram(entry->d_name) != for_zram)
 			continue;
 		if (n == MODULES_MAX || strlen(entry->d_name) >= sizeof(names[0])) {
-			error = fail("more modules than %d, or a long name: '%s'", MODULES_MAX,
-				     entry->d_name);
+			error = fail("there are more than %d modules, or a name is too long: '%s'",
+				     MODULES_MAX, entry->d_name);
 			break;
 		}
 		strcpy(names[n++], entry->d_name);
@@ -184,8 +184,8 @@ const char *boot_zram(void)
 		return error;
 	/* Without a module it may still be built in. */
 	if (access(ZRAM_SYSFS, F_OK) < 0)
-		return n ? fail("its modules make no '%s'", ZRAM_SYSFS)
-			 : fail("the image has no module 'zram', and the kernel none built in");
+		return n ? fail("its modules did not make '%s'", ZRAM_SYSFS)
+			 : fail("the image has no module 'zram', and the kernel has none built in");
 	return NULL;
 }
 

@@ -8,12 +8,12 @@
 
 /* Raw text goes out as the kernel gave it; reading it is the host's part. */
 
-/* Nothing the kernel tells about a small guest comes near; it ends the reading of a file without end. */
+/* No file about a small guest is nearly so long; the limit ends the reading of a file without end. */
 #define FILE_BYTES_MAX (64u << 20)
 
 static const char *const process_files[] = { "smaps_rollup", "smaps", "status", "stat", "statm" };
 
-/* What only some guests have, by what they were given: there or not, no word about it. */
+/* Files that only some guests have. A missing one is not reported. */
 static const struct {
 	const char *path, *name;
 } optional_files[] = {

@@ -15,15 +15,15 @@
 #define CHUNK_PAGES 512
 
 /*
- * Asking about a frame is the dearest part, and processes share frames: what was read of a frame and its
- * neighbours is kept for a whole snapshot, as a byte, the number of its kind. 256 windows of 128 frames are
- * 128 MiB of RAM in 33 KiB. Small windows ask too often: a question costs as much as 100 frames.
+ * Asking about a frame costs most, and processes share frames: what was read of a frame and its neighbours is
+ * kept for a whole snapshot, as a byte, the number of its kind. 256 windows of 128 frames are 128 MiB of RAM
+ * in 33 KiB. Small windows ask too often: a question costs as much as 100 frames.
  */
 #define WINDOW_FRAMES 128
 #define WINDOWS       256
 #define KINDS_MAX     256
 
-/* 64 Mi entries: far above what loads map, and a walk that ends. */
+/* 64 Mi entries: far more than loads map, and the walk still ends. */
 #define MAPPED_BYTES_MAX (256ull << 30)
 
 /* Above are mappings of the kernel ([vsyscall]), of which there is no pagemap. */
@@ -123,7 +123,7 @@ static void fill_window(size_t slot, uint64_t number)
 	if (pread(flags_fd, frame_flags, sizeof(frame_flags), at) < 0 ||
 	    pread(counts_fd, frame_counts, sizeof(frame_counts), at) < 0)
 		errno = 0;
-	/* What other windows hold refers to the kinds: all begins anew. */
+	/* Other windows refer to the same kinds, so all of them begin anew. */
 	if (n_kinds > KINDS_MAX - WINDOW_FRAMES)
 		pagemap_begin();
 	for (size_t i = 0; i < WINDOW_FRAMES; i++)

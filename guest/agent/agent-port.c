@@ -11,10 +11,13 @@
 /* Our longest message is a reply with 1 KiB read back, most of which could need an escape. */
 #define JSON_OUT_MAX 4096
 
-/* The driver copies each write to kernel memory in one piece; under pressure one page is got more easily. */
+/*
+ * The driver copies each write to kernel memory in one piece; when memory is short, one page is easier to
+ * get.
+ */
 #define WRITE_MAX 4096
 
-/* Devices and host are there at once or never; these only bound a mishap. */
+/* Devices and the host are there at once or never; these limits are for mishaps. */
 #define PORT_WAIT_US 5000000
 #define HOST_WAIT_US 60000000
 
@@ -176,7 +179,7 @@ static bool take_frame(void)
 	if (error)
 		refuse_frame(error);
 	if (f.payload_len > 0)
-		refuse_frame("payload where there is none");
+		refuse_frame("it has a payload, which the host never sends");
 
 	size_t frame_len = PROTO_FRAME_BYTES + f.json_len;
 	char *json = in + PROTO_FRAME_BYTES;
@@ -186,7 +189,7 @@ static bool take_frame(void)
 	if (!proto_crc_matches(&f, json, ""))
 		refuse_frame("bad checksum");
 
-	/* The parser wants its text to end; the byte there is the next frame's first. */
+	/* The parser needs a 0 byte after its text, where the next frame begins. */
 	char next = in[frame_len];
 
 	in[frame_len] = '\0';

@@ -53,7 +53,7 @@ static void take(struct proto_sample *s)
 	struct sysinfo info;
 
 	memset(s, 0, sizeof(*s));
-	/* Else the page counters of the kernel are up to a second old. A failure would leave them so. */
+	/* Otherwise the kernel's page counters are up to a second old, as they stay after a failure. */
 	if (write(refresh_fd, "1", 1) < 0)
 		errno = 0;
 	s->t_us = now_us();
@@ -82,7 +82,9 @@ const char *sample_init(void)
 
 	const char *error = vmstat_init();
 
-	/* The first one is dearer: caches, the translator of an emulator. Better now than as a baseline. */
+	/*
+	 * The first sample costs more (caches, the translator of an emulator), so it must not be a baseline.
+	 */
 	take(&ring[0]);
 	return error;
 }

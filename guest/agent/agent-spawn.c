@@ -20,8 +20,8 @@
 #define EXEC_FD 6
 
 /*
- * Who a program of the root image is: Debian's nobody, nogroup. As root it could end or stop us, change the
- * settings of the guest that the experiment is about, or leave its cgroup.
+ * The user and group of programs in the root image: Debian's nobody, nogroup. As root it could end or stop
+ * us, change the settings of the guest that the experiment is about, or leave its cgroup.
  */
 #define IMAGE_UID 65534
 
@@ -73,7 +73,7 @@ static const char *make_pipes(struct spawn_pipes *ours, struct spawn_pipes *thei
 	return error;
 }
 
-/* By way of high numbers, for a source may have the number of another target. */
+/* Copies to high numbers first, since a source may have the number of another target. */
 static bool place_fds(const int *from, const int *to, size_t n)
 {
 	int high[8];
@@ -147,8 +147,10 @@ _Noreturn static void child_fail(int fd, int where)
 	_exit(127);
 }
 
-/* Gives up all rights for good. The bounds are those of the cgroup: the kernel's by user would come before
- * them. */
+/*
+ * Gives up all rights for good. The limits are those of the cgroup; the kernel's limits for a user would come
+ * first.
+ */
 static bool become_nobody(void)
 {
 	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };

@@ -31,7 +31,7 @@ const char *swap_make(const char *path, uint64_t kib)
 
 	/* The header counts in 32 bits; its own page is one of them. */
 	if (pages < 2 || pages > UINT32_MAX)
-		return fail("no swap area has %llu KiB", (unsigned long long)kib);
+		return fail("a swap area cannot have %llu KiB", (unsigned long long)kib);
 
 	uint8_t *page = (uint8_t *)msg_payload();
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

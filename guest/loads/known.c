@@ -2,8 +2,8 @@
 
 /*
  * Known-answer loads: memory of one kind, of a size that follows from the arguments alone, so that what every
- * measure must say of it can be written down (calibrate/evidence/known.c). It makes the memory, says so, and holds it
- * until it is told to end (SIGTERM).
+ * measure must say of it can be written down (calibrate/evidence/known.c). It makes the memory, says so, and
+ * holds it until it is told to end (SIGTERM).
  *
  *     known --kind KIND --kib N [--children C] [--dirty-pct P] [--seed S] [--dir DIR]
  *
@@ -302,7 +302,7 @@ static void make_thp_holes(const struct options *o, uint64_t bytes)
 	fill_pages(memory, 2 * bytes, o->seed);
 
 	if (huge_kib() < 2 * bytes / 1024)
-		die("thp-holes", "the kernel had not enough huge pages");
+		die("thp-holes", "the kernel did not have enough huge pages");
 	for (uint64_t at = 0; at < 2 * bytes; at += HUGE_BYTES)
 		if (madvise(memory + at + HUGE_BYTES / 2, HUGE_BYTES / 2, MADV_DONTNEED) < 0)
 			die_errno("cannot give back memory");
