@@ -104,10 +104,9 @@ enum quantal_separation quantal_separation(const struct quantal_point *points, s
  * The logistic curve, by maximum likelihood or with Firth's penalty (Biometrika 80, 1993, 27-38; for logistic
  * regression: Heinze & Schemper, Statistics in Medicine 21, 2002, 2409-2419).
  *
- * What it cannot show: that the curve is logistic. The deviance says so only with many answers a dose, and
- * intervals by Fieller's theorem and by the delta method are right only for many answers. Firth's penalty
- * likes curves that are so flat that doses far from ED50 still carry information: of a dozen answers, of
- * which some are far away, it makes wide intervals rather than wrong ones.
+ * What it cannot show: that the curve is logistic. Firth's penalty likes curves that are so flat that
+ * doses far from ED50 still carry information: of a dozen answers, of which some are far away, it makes wide
+ * intervals rather than wrong ones.
  */
 
 /* Answers whose doses have mean 0 and standard deviation 1, for logit P(yes) = a + b dose. */
@@ -224,26 +223,6 @@ static void logit_evaluate(const struct logit_data *d, double a, double b, struc
 	*ret = t;
 }
 
-static double deviance_part(double seen, double log_expected_share, double n)
-{
-	return seen > 0 ? 2 * seen * (log(seen / n) - log_expected_share) : 0;
-}
-
-/* Twice what the unpenalised log likelihood is below that of one share for each dose. */
-static double logit_deviance(const struct logit_data *d, double a, double b)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < d->n; i++) {
-		const struct quantal_point *p = &d->points[i];
-		double logit = a + b * p->dose;
-
-		sum += deviance_part(p->yes, log_share(logit), p->n) +
-		       deviance_part(p->n - p->yes, log_share(-logit), p->n);
-	}
-	return sum;
-}
-
 /* Some 10 steps are usual. */
 #define NEWTON_STEPS 500
 #define MAX_HALVINGS 50
@@ -259,12 +238,6 @@ static double logit_deviance(const struct logit_data *d, double a, double b)
 
 /* A step must keep this share of its promise; one to the top of a parabola keeps a half. */
 #define KEPT 0.1
-
-/* A maximum found, in units of the standardised dose. */
-struct logit_fit {
-	double a, b;
-	double var_a, var_b, cov;
-};
 
 struct step {
 	double a, b;
@@ -317,62 +290,21 @@ static bool climb(const struct logit_data *d, struct step step, double *a, doubl
 	return false;
 }
 
-static struct logit_fit describe(double a, double b, const struct logit_terms *t)
+/* Finds the a and b of the highest likelihood. */
+static bool maximize(const struct logit_data *d, double *a, double *b)
 {
-	return (struct logit_fit){
-		.a = a,
-		.b = b,
-		.var_a = 1 / t->i_aa + t->x_mean * t->x_mean / t->i_bb,
-		.var_b = 1 / t->i_bb,
-		.cov = -t->x_mean / t->i_bb,
-	};
-}
-
-static bool maximize(const struct logit_data *d, struct logit_fit *ret)
-{
-	double a = 0, b = 0;
 	struct logit_terms t;
 
-	logit_evaluate(d, a, b, &t);
+	*a = *b = 0;
+	logit_evaluate(d, 0, 0, &t);
 	for (int i = 0; i < NEWTON_STEPS && t.i_bb > 0; i++) {
 		struct step step = find_step(&t);
 
-		if (step.promise >= PROMISE_DONE && climb(d, step, &a, &b, &t))
+		if (step.promise >= PROMISE_DONE && climb(d, step, a, b, &t))
 			continue;
-		if (!(step.promise < PROMISE_ENOUGH))
-			return false;
-		*ret = describe(a, b, &t);
-		return true;
+		return step.promise < PROMISE_ENOUGH;
 	}
 	return false;
-}
-
-/*
- * Fieller (J. R. Stat. Soc. B 16, 1954, 175-185): all x for which a + b x differs from 0 by no more than
- * chance, the roots of a quadratic equation. When b itself may be 0 the set is open: then it is the part that
- * b > 0 gives, which is the one that holds the estimate.
- */
-static struct interval fieller(const struct logit_fit *f)
-{
-	double z = dist_normal_quantile(0.975), z2 = z * z;
-	double qa = f->b * f->b - z2 * f->var_b;
-	double qb = f->a * f->b - z2 * f->cov;
-	double qc = f->a * f->a - z2 * f->var_a;
-	double discriminant = qb * qb - qa * qc;
-
-	if (qa > 0) {
-		/* The estimate is between the roots, so below 0 is rounding. */
-		double root = sqrt(discriminant > 0 ? discriminant : 0);
-
-		return (struct interval){ (-qb - root) / qa, (-qb + root) / qa };
-	}
-	if (qa >= 0 || discriminant <= 0)
-		return (struct interval){ -(double)INFINITY, (double)INFINITY };
-
-	double root = sqrt(discriminant), lo = (-qb + root) / qa, hi = (-qb - root) / qa;
-
-	return -f->a / f->b >= hi ? (struct interval){ hi, (double)INFINITY }
-				  : (struct interval){ -(double)INFINITY, lo };
 }
 
 /*
@@ -532,54 +464,29 @@ static struct interval scaled(struct interval i, double mean, double sd)
 	return (struct interval){ mean + sd * i.lo, mean + sd * i.hi };
 }
 
-static const struct quantal_logistic none = {
-	.intercept = NAN,
-	.slope = NAN,
-	.intercept_se = NAN,
-	.slope_se = NAN,
-	.covariance = NAN,
-	.deviance = NAN,
-	.ed50 = NAN,
-	.ed50_se = NAN,
-	.fieller = { NAN, NAN },
-	.profile = { NAN, NAN },
-};
-
 void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_penalised,
 			  struct quantal_logistic *ret)
 {
 	struct quantal_data d cleanup(data_deinit);
-	double mean, sd;
-	struct logit_fit f;
+	double mean, sd, a, b;
 
-	*ret = none;
+	*ret = (struct quantal_logistic){ false, NAN, NAN, NAN, INTERVAL_NONE };
 	data_init(&d, points, n);
 	if (!has_maximum(&d, is_penalised) || !standardize(&d, &mean, &sd))
 		return;
 
 	struct logit_data l = { d.points, d.n, is_penalised };
-	double m = mean / sd;
 
-	if (!maximize(&l, &f))
+	if (!maximize(&l, &a, &b))
 		return;
 	ret->is_converged = true;
-	ret->slope = f.b / sd;
-	ret->intercept = f.a - f.b * m;
-	ret->slope_se = sqrt(f.var_b) / sd;
-	ret->intercept_se = sqrt(f.var_a - 2 * m * f.cov + m * m * f.var_b);
-	ret->covariance = (f.cov - m * f.var_b) / sd;
-	ret->deviance = logit_deviance(&l, f.a, f.b);
-
+	ret->slope = b / sd;
+	ret->intercept = a - b * (mean / sd);
 	/* Where a falling curve reaches a half, swapping does not begin. */
-	if (f.b <= 0)
+	if (b <= 0)
 		return;
-
-	double e = -f.a / f.b;
-
-	ret->ed50 = mean + sd * e;
-	ret->ed50_se = sd * sqrt(f.var_a + 2 * e * f.cov + e * e * f.var_b) / f.b;
-	ret->fieller = scaled(fieller(&f), mean, sd);
-	ret->profile = scaled(profile_interval(&l, f.a, f.b), mean, sd);
+	ret->ed50 = mean + sd * (-a / b);
+	ret->profile = scaled(profile_interval(&l, a, b), mean, sd);
 }
 
 /* --- Isotonic regression */

@@ -37,15 +37,8 @@ enum quantal_separation quantal_separation(const struct quantal_point *points, s
 /** The fit of logit P(yes) = intercept + slope dose. NAN where there is none. */
 struct quantal_logistic {
 	bool is_converged;
-	/** Standard errors and covariance are those of the unpenalised information at the estimate. */
-	double intercept, slope, intercept_se, slope_se, covariance;
-	/** Residual, of the unpenalised likelihood, against one share for each distinct dose. */
-	double deviance;
-	/** -intercept / slope, and by the delta method. NAN, as both intervals, when the slope is not above
-	 * 0. */
-	double ed50, ed50_se;
-	/** 95 % by Fieller's theorem; open ends infinite when the slope is not significant. */
-	struct interval fieller;
+	double intercept, slope;
+	double ed50; /**< -intercept / slope; NAN, as the interval, when the slope is not above 0 */
 	/** 95 % by the (penalised) profile likelihood of ED50; ends may be infinite. */
 	struct interval profile;
 };

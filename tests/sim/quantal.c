@@ -27,7 +27,7 @@ static bool is_covering(unsigned hits)
 /* What came of one design over the seeds: how many intervals held the truth, and the error of the estimates.
  */
 struct tally {
-	unsigned firth, fieller, isotonic, no_likelihood, no_ed50, open;
+	unsigned firth, isotonic, no_likelihood, no_ed50, open;
 	double firth_square, isotonic_square;
 };
 
@@ -40,7 +40,6 @@ static void estimate(const struct quantal_point *p, size_t n, double truth, gsl_
 	quantal_fit_logistic(p, n, false, &likelihood);
 	quantal_fit_isotonic(p, n, rng, &isotonic);
 	t->firth += interval_has(firth.profile, truth);
-	t->fieller += interval_has(likelihood.fieller, truth);
 	t->isotonic += interval_has(isotonic.ci, truth);
 	t->no_likelihood += !likelihood.is_converged;
 	t->no_ed50 += isnan(firth.ed50) || isnan(isotonic.ed50);
@@ -53,10 +52,10 @@ static void estimate(const struct quantal_point *p, size_t n, double truth, gsl_
 
 static void tell(const char *design, const struct tally *t)
 {
-	printf("# %s: of %d, Firth's profile holds %u (open %u), Fieller %u, isotonic %u; separated %u, "
+	printf("# %s: of %d, Firth's profile holds %u (open %u), isotonic %u; separated %u, "
 	       "without "
 	       "ED50 %u; rms error %.3g and %.3g\n",
-	       design, SEEDS, t->firth, t->open, t->fieller, t->isotonic, t->no_likelihood, t->no_ed50,
+	       design, SEEDS, t->firth, t->open, t->isotonic, t->no_likelihood, t->no_ed50,
 	       sqrt(t->firth_square), sqrt(t->isotonic_square));
 }
 
@@ -96,7 +95,6 @@ static void test_fixed(gsl_rng *rng)
 		snprintf(design, sizeof(design), "8 doses of 10, slope %.0f a dose", slopes[i]);
 		tell(design, &t);
 		ok(is_covering(t.firth), "fixed doses: Firth's profile interval");
-		ok(is_covering(t.fieller), "Fieller's");
 		ok(is_covering(t.isotonic), "the isotonic bootstrap's");
 	}
 	/*
