@@ -55,7 +55,7 @@ struct reclaim {
 enum reclaim_owners {
 	RECLAIM_ALL_LOAD,
 	RECLAIM_ALL_BALLAST,
-	RECLAIM_BY_NAME, /**< one with the name "ballast" is that, the others are the load */
+	RECLAIM_BY_NAME, /**< one of the name "ballast" is the ballast's, the others are the load's */
 };
 
 /** Nothing is known. */
@@ -66,7 +66,7 @@ void reclaim_add_series(struct reclaim *r, const struct proto_sample *samples, s
 
 /**
  * Sets what the evidence at onset tells: row is its row of the view snapshot. It needs process, guest and
- * baseline. Comes after the series.
+ * baseline. To be called after reclaim_add_series().
  */
 void reclaim_add_evidence(struct reclaim *r, const struct views *v, size_t row, enum reclaim_owners owners);
 

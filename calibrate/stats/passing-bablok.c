@@ -109,7 +109,7 @@ static uint64_t sort_inversions(struct exact *e, struct exact *scratch, size_t n
 	return count;
 }
 
-/* Pairs of points with the same z; only those that are identical. */
+/* The number of pairs of points with the same z, or of those that are identical. */
 static uint64_t count_same(const struct point *p, size_t k, bool is_identical)
 {
 	uint64_t count = 0, run = 0;
@@ -121,7 +121,9 @@ static uint64_t count_same(const struct point *p, size_t k, bool is_identical)
 	return count;
 }
 
-/* Slopes of pairs that are less than this one, or not above it when has_equal; with those of -1. */
+/*
+ * The number of slopes that are less than this one, or not above it when has_equal; slopes of -1 count too.
+ */
 static uint64_t count_slopes(struct slopes *s, double slope, bool has_equal)
 {
 	for (size_t i = 0; i < s->k; i++)
@@ -130,7 +132,7 @@ static uint64_t count_slopes(struct slopes *s, double slope, bool has_equal)
 	return sort_inversions(s->e, s->scratch, s->k, has_equal) - (has_equal ? s->count_identical : 0);
 }
 
-/* The order of these is that of the numbers. */
+/* The keys of numbers have the same order as the numbers. */
 static int64_t key_of(double x)
 {
 	int64_t bits;
@@ -148,7 +150,7 @@ static double of_key(int64_t key)
 	return x;
 }
 
-/* No slope but upright ones is above this. */
+/* Only the slopes of upright pairs are above this. */
 static double highest_slope(const struct point *p, size_t k)
 {
 	double lowest = INFINITY, highest = -INFINITY, narrowest = INFINITY;
@@ -277,13 +279,15 @@ static struct point *sort_points(const double *z, const double *y, size_t k)
 	return_ptr(points);
 }
 
-/* Of an even number of slopes the geometric mean of the middle two: that of the inverse slopes is its
- * inverse. */
+/*
+ * For an even number of slopes this is the geometric mean of the middle two, so that inverse slopes give its
+ * inverse.
+ */
 static double middle_slope(struct slopes *s)
 {
 	uint64_t n = s->count, k = s->count_below, half = (n + 1) / 2;
 
-	/* With so many slopes below -1 that the shift leads past the last one there is no middle. */
+	/* When so many slopes are below -1 that the shift leads past the last one, there is no middle. */
 	if (n == 0 || n / 2 + 1 + k > n)
 		return NAN;
 
@@ -331,7 +335,7 @@ static double kolmogorov_upper(double h)
 {
 	double sum = 0;
 
-	/* Below it is 1 to all digits, and the series slow. */
+	/* Below this the share is 1 to all digits, and the series is slow. */
 	if (h < 0.2)
 		return 1;
 	for (int j = 1; j <= 30; j++)

@@ -21,13 +21,13 @@ static const double spread_prior[SPREADS] = { 2, 4, 6, 3, 3, 1.5, 0.5 };
 static const double wrongs[WRONGS] = { 0.003, 0.02, 0.06, 0.12, 0.2, 0.3 };
 static const double wrong_prior[WRONGS] = { 8, 2, 1, 1, 1, 0.5 };
 
-/* Of the threshold's prior: spread evenly over the range, and below it. */
+/* Parts of the threshold's prior: one is spread evenly over the range, one lies below it. */
 #define PRIOR_EVEN  0.02
 #define PRIOR_BELOW 0.005
 
 /*
- * Thresholds are a grid that is fine near each Z that was asked, where the likelihood changes, and coarse far
- * from all: cells grow away from each by this factor, from this part of the precision on.
+ * The grid of thresholds is fine near each Z that was asked, where the likelihood changes, and coarse
+ * elsewhere: cells grow by this factor away from each Z, and the first is this part of the precision.
  */
 #define CELL_GROWTH 1.3
 #define CELL_FIRST  0.0625
@@ -124,8 +124,8 @@ static double swaps(double z, double threshold, double scale)
 }
 
 /*
- * A number that may be too small for a double: product * exp(log_part). Logarithms are dear, and taken only
- * when the product comes near the smallest number, which takes some hundred answers.
+ * A number that may be too small for a double: product * exp(log_part). Logarithms take time, so one is taken
+ * only when the product comes near the smallest number, after some hundred answers.
  */
 struct tiny {
 	double product, log_part;

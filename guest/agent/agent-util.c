@@ -16,7 +16,7 @@ const char *fail(const char *format, ...)
 	char text[sizeof(reason)];
 	va_list ap;
 
-	/* By way of a second buffer, so that an earlier reason can be an argument. */
+	/* A second buffer allows an earlier reason as an argument. */
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
@@ -46,7 +46,10 @@ void say(const char *format, ...)
 void power_off(void)
 {
 	reboot(RB_POWER_OFF);
-	/* Only where there is no power-off: as PID 1, leaving is a panic, which the host sees too. */
+	/*
+	 * This is reached only where there is no power-off. When PID 1 ends, the kernel panics, and the host
+	 * sees that too.
+	 */
 	_exit(1);
 }
 

@@ -14,7 +14,7 @@
 
 #define LINES_MAX 400
 
-/* Longer than the file is on any kernel so far (4 KiB); what is behind is taken as not there. */
+/* Longer than the file is on any kernel so far (4 KiB); what comes after that is not read. */
 #define TEXT_MAX 12288
 
 /** A counter: its key, and where in a sample it is added. */
@@ -46,7 +46,7 @@ static size_t text_len;
 static int8_t counter_of_line[LINES_MAX];
 static size_t n_lines;
 
-/* Reads on, as the kernel gives about a page at a time. False at the end of the file. */
+/* Reads more: the kernel gives about a page at a time. False at the end of the file. */
 static bool read_more(void)
 {
 	ssize_t n = pread(fd, text + text_len, TEXT_MAX - text_len, (off_t)text_len);

@@ -20,7 +20,7 @@
 #include "guest/agent/agent.h"
 #include "guest/agent/agent-json.h"
 
-/* The host takes an agent for lost after several of these. */
+/* The host takes the agent for lost when several of these are missing. */
 #define HEARTBEAT_US 1000000
 
 /* Longest wait for a point in guest time: the samples of that time must fit in the ring. */
@@ -31,7 +31,7 @@
 
 static int child_fd = -1;
 
-/* Why this guest is of no use, "" when it is of some. */
+/* Why this guest is of no use; "" when it is fit. */
 static char unfit[384];
 
 static void send_hello(void)
@@ -57,7 +57,7 @@ static void send_heartbeat(void)
 {
 	char rollup[1024] = "";
 
-	/* Exact, which statm is not: the kernel counts there by the batch. */
+	/* smaps_rollup is exact; for statm the kernel counts in batches. */
 	file_read("/proc/self/smaps_rollup", rollup, sizeof(rollup), NULL);
 	msg_begin("heartbeat");
 	msg_int("t_us", (int64_t)now_us());
@@ -185,7 +185,7 @@ static void do_watch(int64_t id, const struct json_object *o)
 	int64_t window_ms = need_int(o, "window_ms", 1, 60000, &error);
 	bool freeze = need(o, "freeze", JSON_TYPE_BOOL, &error)->number;
 
-	/* The name is for who reads the conversation: the numbers say it all. */
+	/* The name is for readers of the conversation; the agent goes by the numbers. */
 	need(o, "rule", JSON_TYPE_STRING, &error);
 	align(o, &error);
 	if (!error)
@@ -249,7 +249,7 @@ static void do_thaw(int64_t id, const struct json_object *o)
 	set_frozen(id, false);
 }
 
-/* Forgets which file pages the load has used so far: from now on its page tables tell anew. */
+/* Forgets which file pages the load has used so far: from now on its page tables tell what is used anew. */
 static void do_unreference(int64_t id, const struct json_object *o)
 {
 	static pid_t pids[PROTO_LOAD_TASKS_MAX];
@@ -260,7 +260,7 @@ static void do_unreference(int64_t id, const struct json_object *o)
 		char path[48];
 
 		snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pids[i]);
-		file_write(path, "3"); /* one that has ended meanwhile uses no page any more */
+		file_write(path, "3"); /* a process that has ended meanwhile uses no pages */
 	}
 	msg_reply(id, NULL);
 }
@@ -305,7 +305,7 @@ void agent_handle(char *json, size_t len)
 	static struct json_object o;
 	const char *error = json_parse(json, len, &o);
 
-	/* Without an id nobody can be told: the host and we no longer speak the same language. */
+	/* Without an id no reply is possible: host and agent no longer speak the same language. */
 	const struct json_member *id = error ? NULL : json_find(&o, "id", JSON_TYPE_INT);
 
 	if (!id) {
@@ -330,7 +330,7 @@ static const char *claim_resources(void)
 
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		return fail("cannot lock memory: %s", strerror(errno));
-	/* By system call, as musl refuses what POSIX leaves out. A child starts at normal priority. */
+	/* A system call, since musl refuses what POSIX leaves out. A child starts at normal priority. */
 	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) < 0)
 		return fail("cannot become a real-time process: %s", strerror(errno));
 	return file_write("/proc/self/oom_score_adj", "-1000");
