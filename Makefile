@@ -14,7 +14,7 @@ CC := gcc
 endif
 MUSL_CC ?= musl-gcc
 PKG_CONFIG ?= pkg-config
-PKGS := libvirt libguestfs jansson sqlite3 yaml-0.1 libzstd libarchive nettle gsl
+PKGS := libvirt libguestfs jansson sqlite3 yaml-0.1 libzstd libarchive nettle gsl libacl
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wpointer-arith -Wwrite-strings -Wundef

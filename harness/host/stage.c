@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/host/stage.h"
 
+#include <acl/libacl.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +13,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/acl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/host/access-list.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
@@ -88,13 +89,54 @@ static bool has_mode(const struct stage_user *user, const char *path, mode_t wan
 	return (st.st_mode & want) == want;
 }
 
+#define ACCESS_READ  4u
+#define ACCESS_WRITE 2u
+
+static void free_list(acl_t *list)
+{
+	if (*list)
+		acl_free(*list);
+}
+
+/**
+ * The access list (acl(5)) of a file that its owner may read and write, user uid may access, and nobody else:
+ * what only root can do by changing the owner.
+ */
+static acl_t make_list(uid_t uid, unsigned access)
+{
+	const char *rights = access & ACCESS_WRITE ? "rw" : "r";
+	cleanup_free char *text = xasprintf("u::rw,u:%u:%s,g::-,m::%s,o::-", (unsigned)uid, rights, rights);
+
+	return acl_from_text(text);
+}
+
+static struct err *set_list(const char *path, uid_t uid, unsigned access)
+{
+	cleanup(free_list) acl_t list = make_list(uid, access);
+
+	if (list && acl_set_file(path, ACL_TYPE_ACCESS, list) == 0)
+		return NULL;
+	return err_set_kind(
+		err_errno(errno,
+			  "cannot open '%s' to user %u by an access list; take qemu:///session, or be root",
+			  path, (unsigned)uid),
+		ERR_HOST);
+}
+
+static bool has_list(const char *path, uid_t uid, unsigned access)
+{
+	cleanup(free_list) acl_t want = make_list(uid, access), got = acl_get_file(path, ACL_TYPE_ACCESS);
+
+	return want && got && acl_cmp(want, got) == 0;
+}
+
 /** What we may not try, since we cannot become that user: calculated, but for access lists that are not ours.
  */
 static bool seems_open(const struct stage_user *user, const char *path, bool to_write)
 {
 	unsigned want = to_write ? ACCESS_READ | ACCESS_WRITE : ACCESS_READ;
 	cleanup_free char *dir = realpath(path, NULL);
-	bool is_open = dir && (has_mode(user, dir, want) || access_list_has(dir, user->uid, want));
+	bool is_open = dir && (has_mode(user, dir, want) || has_list(dir, user->uid, want));
 
 	for (char *slash; is_open && (slash = strrchr(dir, '/')) && slash != dir;) {
 		*slash = '\0';
@@ -134,7 +176,7 @@ struct err *stage_give(const char *path, uid_t uid, gid_t gid)
 	if (uid == geteuid())
 		return NULL;
 	if (geteuid() != 0)
-		return access_list_set(path, uid, ACCESS_READ | ACCESS_WRITE);
+		return set_list(path, uid, ACCESS_READ | ACCESS_WRITE);
 	if (lchown(path, uid, gid))
 		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)uid);
 	return NULL;
@@ -145,7 +187,7 @@ struct err *stage_show(const char *path, uid_t uid, gid_t gid)
 	if (uid == geteuid())
 		return NULL;
 	if (geteuid() != 0)
-		return access_list_set(path, uid, ACCESS_READ);
+		return set_list(path, uid, ACCESS_READ);
 	if (lchown(path, (uid_t)-1, gid) || chmod(path, 0640))
 		return err_errno(errno, "cannot show '%s' to group %u", path, (unsigned)gid);
 	return NULL;
