@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/vm/domain.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -9,18 +14,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "harness/vm/agent-socket.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/vm/console.h"
-#include "harness/vm/domain-internal.h"
-#include "harness/vm/domain-watch.h"
-#include "harness/vm/domain-xml.h"
 #include "harness/host/orphans.h"
 #include "harness/host/qemu-process.h"
+#include "harness/host/stage.h"
+#include "harness/host/workdir.h"
+#include "harness/vm/agent-socket.h"
+#include "harness/vm/console.h"
+#include "harness/vm/domain-uri.h"
+#include "harness/vm/virt.h"
+#include "harness/vm/domain-watch.h"
+#include "harness/vm/domain-xml.h"
 #include "harness/vm/save-image.h"
+
+/* First the guests, then the connection that they belong to. */
 
 /** How much of the console and of QEMU's log is kept. */
 #define TAIL_BYTES 16384
@@ -52,6 +63,27 @@
 /** By then libvirt has seen the end of a process: it looks every 200 ms. */
 #define FORGET_AFTER_MS 1000
 
+/** QEMU tells what it can do in a second, on a busy machine in some; it is asked in several ways. */
+#define ABILITIES_LIMIT_MS 60000
+
+/** Pauses before each attempt to connect again: a restart takes seconds, an upgrade of packages a minute. */
+static const int retry_pause_ms[] = { 500, 1000, 2000, 5000, 10000, 20000, 30000 };
+#define RETRIES ((int)(sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0])))
+
+struct domain_conn {
+	virConnectPtr virt; /* once there are guests: see conn_get() */
+	char *uri;
+	bool is_embedded;
+	struct workdir *workdir;
+	struct stage_user user;
+	char *dac_label;            /* NULL: QEMU's user is ours, or the driver's affair */
+	pthread_mutex_t lock;       /* guards virt, the lists and the staged files */
+	pthread_mutex_t reach_lock; /* held while connecting again; guards failed_ms */
+	int64_t failed_ms;          /* when that failed last */
+	struct domain *domains;
+	struct domain *ended; /* the process is gone, libvirt may be busy with it */
+};
+
 struct domain {
 	struct domain_conn *conn;
 	struct domain *next;
@@ -63,6 +95,90 @@ struct domain {
 	struct agent_peer qemu;
 	int64_t ended_ms; /* when the process ended */
 };
+
+/** The one root that libvirt's embedded driver can have in a process, and how many connections use it. */
+static struct {
+	pthread_mutex_t lock;
+	struct workdir *workdir;
+	unsigned users;
+} embedded = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Reaching the driver, also after its daemon was restarted. */
+
+static virConnectPtr conn_get(struct domain_conn *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+
+	virConnectPtr virt = conn->virt;
+
+	virConnectRef(virt);
+	pthread_mutex_unlock(&conn->lock);
+	if (virConnectIsAlive(virt) == 1)
+		return virt;
+	virConnectClose(virt);
+	return NULL;
+}
+
+/** Waits, unless the user asks to stop. */
+static struct err *pause_ms(int ms)
+{
+	struct pollfd pollfd = { .fd = cancel_fd(), .events = POLLIN };
+
+	poll(&pollfd, 1, ms);
+	return cancel_requested() ? cancel_error() : NULL;
+}
+
+/** Called with conn->reach_lock held. */
+static struct err *reconnect(struct domain_conn *conn)
+{
+	virConnectPtr virt = NULL, old;
+	struct err *e = NULL;
+
+	log_note("connection '%s' was lost; connecting again", conn->uri);
+	for (int i = 0; !virt && i < RETRIES; i++) {
+		err_free(e);
+		e = pause_ms(retry_pause_ms[i]);
+		if (!e)
+			e = virt_connect(conn->uri, false, &virt);
+		if (e && err_get_kind(e) == ERR_INTERRUPTED)
+			return e;
+	}
+	if (!virt)
+		return err_wrap(e, "connection lost, and not found again in %d attempts", RETRIES);
+	log_note("connection '%s' is there again", conn->uri);
+	pthread_mutex_lock(&conn->lock);
+	old = conn->virt;
+	conn->virt = virt;
+	pthread_mutex_unlock(&conn->lock);
+	/* Guests of it that live on keep it until they find the new one. */
+	virConnectClose(old);
+	return NULL;
+}
+
+static struct err *conn_ensure(struct domain_conn *conn, virConnectPtr *ret)
+{
+	virConnectPtr virt = conn_get(conn);
+	int64_t asked_ms = clock_ms();
+	struct err *e = NULL;
+
+	if (!virt) {
+		/* Who waits here finds what the first one has found: a connection, or none. */
+		pthread_mutex_lock(&conn->reach_lock);
+		virt = conn_get(conn);
+		if (!virt && conn->failed_ms < asked_ms)
+			e = reconnect(conn);
+		if (e)
+			conn->failed_ms = clock_ms();
+		pthread_mutex_unlock(&conn->reach_lock);
+		if (!e && !virt)
+			virt = conn_get(conn);
+	}
+	if (!e && !virt)
+		e = err_new_kind(ERR_HOST, "connection '%s' was lost", conn->uri);
+	if (!e)
+		*ret = virt;
+	return e;
+}
 
 /** QEMU's log, where the driver keeps it. */
 static char *make_log_path(const struct domain *d)
@@ -98,9 +214,9 @@ static bool find_virt(struct domain *d, bool may_wait)
 	if (!d->virt || virConnectIsAlive(virDomainGetConnect(d->virt)) == 1)
 		return d->virt;
 	if (may_wait)
-		e = domain_conn_ensure(d->conn, &virt);
+		e = conn_ensure(d->conn, &virt);
 	else
-		virt = domain_conn_get(d->conn);
+		virt = conn_get(d->conn);
 	if (e || !virt) {
 		err_free(e);
 		return false;
@@ -157,7 +273,7 @@ static void forget(struct domain *d)
  * libvirt looks at a process every 200 ms to see whether it has ended. Waiting for that in domain_stop()
  * would be lost time: nothing of the guest is left by then but libvirt's notes.
  */
-void domain_forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
+static void forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
 {
 	int64_t before_ms = clock_ms() - age_ms;
 	struct domain *list = NULL;
@@ -183,7 +299,7 @@ static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
 {
 	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
 	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
-	return d->virt ? NULL : domain_virt_error();
+	return d->virt ? NULL : virt_error();
 }
 
 /*
@@ -198,9 +314,9 @@ static struct err *restore(struct domain *d, virConnectPtr virt, const char *sav
 	if (e)
 		return e;
 	if (virDomainRestoreFlags(virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
-		return domain_virt_error();
+		return virt_error();
 	d->virt = virDomainLookupByName(virt, d->name);
-	return d->virt ? NULL : domain_virt_error();
+	return d->virt ? NULL : virt_error();
 }
 
 /** Boots or restores the guest, within a limit. */
@@ -208,7 +324,7 @@ static struct err *make(struct domain *d, const char *saved, const char *xml)
 {
 	struct domain_watch watch;
 	virConnectPtr virt;
-	struct err *e = domain_conn_ensure(d->conn, &virt);
+	struct err *e = conn_ensure(d->conn, &virt);
 
 	if (e)
 		return e;
@@ -274,7 +390,7 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 	d->name = xstrdup(spec->name);
 	d->socket_path = xasprintf("%s/%s.agent", workdir_files(conn->workdir), d->name);
 	d->console_path = xasprintf("%s/%s.console", workdir_files(conn->workdir), d->name);
-	domain_forget_ended(conn, FORGET_AFTER_MS, d->name);
+	forget_ended(conn, FORGET_AFTER_MS, d->name);
 	link_domain(conn, &conn->domains, d);
 	e = agent_socket_listen(d->socket_path, conn->user.uid, conn->user.gid, &listen_fd);
 	if (!e)
@@ -305,7 +421,7 @@ struct err *domain_save(struct domain *d, const char *path)
 
 	watch_begin(&watch, d, virDomainGetConnect(d->virt), "saving the guest", SAVE_LIMIT_MS);
 	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
-		e = domain_virt_error();
+		e = virt_error();
 	return err_wrap(domain_watch_end(&watch, e), "guest '%s' cannot be saved", d->name);
 }
 
@@ -373,7 +489,7 @@ static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
 		return err_new("libvirt does not know the guest any more");
 	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking QEMU", ASK_LIMIT_MS);
 	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
-		e = domain_virt_error();
+		e = virt_error();
 	e = domain_watch_end(&watch, e);
 	if (!e && stats.wr_bytes < 0)
 		e = err_new("none");
@@ -464,4 +580,249 @@ void domain_stop(struct domain *d)
 	}
 	d->ended_ms = clock_ms();
 	link_domain(conn, &conn->ended, d);
+}
+
+/** A tunnel may begin here and end elsewhere. */
+static struct err *check_hostname(const struct domain_conn *conn, const char *own_name)
+{
+	cleanup_free char *name = virConnectGetHostname(conn->virt);
+
+	if (!name || domain_uri_is_same_host(name, own_name))
+		return NULL;
+	return err_new_kind(ERR_USAGE, "connection '%s' leads to '%s', which is not this machine ('%s')",
+			    conn->uri, name, own_name);
+}
+
+/** What follows may have libvirt start a QEMU to find out what it can do; one that hangs is ended. */
+static void watch_abilities(struct domain_watch *w, const struct domain_conn *conn)
+{
+	domain_watch_begin(w, conn->is_embedded ? NULL : conn->virt, workdir_root(conn->workdir), "", -1,
+			   "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
+}
+
+/**
+ * Asks the driver whom it runs QEMU as; it says "+uid:+gid" when that is not the user of the driver itself.
+ */
+static void find_user(struct domain_conn *conn)
+{
+	struct domain_watch watch;
+
+	watch_abilities(&watch, conn);
+
+	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
+
+	err_free(domain_watch_end(&watch, NULL));
+
+	const char *p = xml ? strstr(xml, "<model>dac</model>") : NULL;
+	cleanup_free char *label = domain_xml_element(p, "baselabel");
+	unsigned uid, gid;
+
+	stage_user_init(&conn->user, geteuid(), getegid());
+	if (!label || sscanf(label, "+%u:+%u", &uid, &gid) != 2)
+		return;
+	stage_user_init(&conn->user, uid, gid);
+	conn->dac_label = take_ptr(label);
+}
+
+/** Is it a guest of ours whose process has ended? */
+static bool is_left_behind(virDomainPtr domain)
+{
+	cleanup_free char *description =
+		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_DESCRIPTION, NULL, 0);
+	const char *name = virDomainGetName(domain);
+
+	return name && strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) == 0 && description &&
+	       qemu_owner_is_dead(description);
+}
+
+/** For drivers that others use too; in an embedded one the work directory has told. */
+static void end_left_behind(virConnectPtr virt)
+{
+	virDomainPtr *domains = NULL;
+	int n = virConnectListAllDomains(virt, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+	unsigned ended = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (is_left_behind(domains[i]) && virDomainDestroy(domains[i]) == 0)
+			ended++;
+		virDomainFree(domains[i]);
+	}
+	free(domains);
+	if (ended)
+		log_note("ended %u guest%s that a dead run left behind", ended, ended == 1 ? "" : "s");
+}
+
+static struct err *open_workdir(struct domain_conn *conn)
+{
+	if (!conn->is_embedded)
+		return workdir_open(NULL, &conn->workdir);
+	if (!embedded.workdir) {
+		struct err *e = workdir_open(NULL, &embedded.workdir);
+
+		if (e)
+			return e;
+	}
+	conn->workdir = embedded.workdir;
+	embedded.users++;
+	return NULL;
+}
+
+/** Configures the embedded driver for this work directory. */
+static struct err *configure_embedded(struct domain_conn *conn)
+{
+	const char *root = workdir_root(conn->workdir);
+	cleanup_free char *dir = xasprintf("%s/etc", root);
+	cleanup_free char *path = xasprintf("%s/qemu.conf", dir);
+	struct stage_user user;
+	struct err *e = file_mkdirs(dir, 0755);
+
+	stage_user_for_qemu(&user);
+	cleanup_free char *conf = domain_xml_qemu_conf(geteuid() == 0, user.uid, user.gid);
+
+	if (!e)
+		e = file_write_atomic(path, conf, strlen(conf), 0644);
+	free(conn->uri);
+	conn->uri = xasprintf("qemu:///embed?root=%s", root);
+	return e;
+}
+
+/** own_name: what the other end must be called; NULL when it is this machine anyway. */
+static struct err *open_locked(struct domain_conn *conn, const char *own_name)
+{
+	struct err *e = open_workdir(conn);
+
+	if (!e && conn->is_embedded)
+		e = configure_embedded(conn);
+	if (!e)
+		e = virt_acquire();
+	if (e)
+		return e;
+	e = virt_connect(conn->uri, conn->is_embedded, &conn->virt);
+	if (e) {
+		virt_release();
+		return e;
+	}
+	e = own_name ? check_hostname(conn, own_name) : NULL;
+	if (e)
+		return e;
+	find_user(conn);
+	if (!conn->is_embedded)
+		end_left_behind(conn->virt);
+	return NULL;
+}
+
+static void close_locked(struct domain_conn *conn)
+{
+	if (conn->virt) {
+		virConnectClose(conn->virt);
+		virt_release();
+	}
+	if (!conn->is_embedded)
+		workdir_close(conn->workdir);
+	else if (conn->workdir && --embedded.users == 0)
+		workdir_empty(conn->workdir);
+}
+
+struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
+{
+	const char *standard = getenv("LIBVIRT_DEFAULT_URI");
+	struct domain_conn *conn;
+	char own_name[HOST_NAME_MAX + 1] = "";
+	bool has_host = false;
+	struct err *e = NULL;
+
+	if (!uri && standard && *standard)
+		uri = standard;
+	gethostname(own_name, sizeof(own_name) - 1);
+	if (uri)
+		e = domain_uri_check(uri, own_name, &has_host);
+	if (e)
+		return e;
+	conn = xcalloc(1, sizeof(*conn));
+	conn->uri = xstrdup(uri ? uri : "");
+	conn->is_embedded = !uri;
+	pthread_mutex_init(&conn->lock, NULL);
+	pthread_mutex_init(&conn->reach_lock, NULL);
+	pthread_mutex_lock(&embedded.lock);
+	e = open_locked(conn, has_host ? own_name : NULL);
+	pthread_mutex_unlock(&embedded.lock);
+	if (e) {
+		domain_conn_close(conn);
+		return e;
+	}
+	*ret = conn;
+	return NULL;
+}
+
+void domain_conn_close(struct domain_conn *conn)
+{
+	while (conn->domains)
+		domain_stop(conn->domains);
+	forget_ended(conn, 0, NULL);
+	pthread_mutex_lock(&embedded.lock);
+	close_locked(conn);
+	pthread_mutex_unlock(&embedded.lock);
+	pthread_mutex_destroy(&conn->reach_lock);
+	pthread_mutex_destroy(&conn->lock);
+	free(conn->dac_label);
+	free(conn->uri);
+	free(conn);
+}
+
+/** A version as libvirt counts: 1000000 * major + 1000 * minor + release. */
+static json_t *version_json(unsigned long v)
+{
+	cleanup_free char *text = xasprintf("%lu.%lu.%lu", v / 1000000, v / 1000 % 1000, v % 1000);
+
+	return json_string(text);
+}
+
+json_t *domain_conn_describe(struct domain_conn *conn)
+{
+	struct domain_watch watch;
+
+	watch_abilities(&watch, conn);
+
+	cleanup_free char *xml = virConnectGetDomainCapabilities(conn->virt, NULL, "x86_64", "pc", "qemu", 0);
+
+	err_free(domain_watch_end(&watch, NULL));
+
+	cleanup_free char *emulator = domain_xml_element(xml, "path");
+	unsigned long libvirt = 0, qemu = 0;
+
+	virConnectGetLibVersion(conn->virt, &libvirt);
+	virConnectGetVersion(conn->virt, &qemu);
+	return json_pack("{s:s, s:o, s:o, s:s, s:s, s:s}", "uri", conn->uri, "libvirt", version_json(libvirt),
+			 "qemu", version_json(qemu), "emulator", emulator ? emulator : "", "qemu_user",
+			 conn->user.name, "cpu_model", DOMAIN_CPU_MODEL);
+}
+
+const char *domain_conn_workdir(struct domain_conn *conn)
+{
+	return workdir_files(conn->workdir);
+}
+
+bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write)
+{
+	return stage_can_open(&conn->user, path, to_write);
+}
+
+struct err *domain_stage_file(struct domain_conn *conn, const char *path, char **ret)
+{
+	pthread_mutex_lock(&conn->lock);
+
+	struct err *e = stage_file(workdir_staged(conn->workdir), &conn->user, path, ret);
+
+	pthread_mutex_unlock(&conn->lock);
+	return e;
+}
+
+struct err *domain_own_file(struct domain_conn *conn, const char *path)
+{
+	return stage_give(path, conn->user.uid, conn->user.gid);
+}
+
+struct err *domain_show_file(struct domain_conn *conn, const char *path)
+{
+	return stage_show(path, conn->user.uid, conn->user.gid);
 }

@@ -11,8 +11,8 @@
 #include "harness/vm/guest.h"
 
 /*
- * Guests as libvirt domains. Nothing above knows more of libvirt than this: only domain*.c include its
- * header. All functions may be called from several threads; one struct domain only from one
+ * Guests as libvirt domains. Nothing above knows more of libvirt than this: only virt.c and domain*.c
+ * include its header. All functions may be called from several threads; one struct domain only from one
  * thread at a time.
  */
 

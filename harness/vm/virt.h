@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_VIRT_H
+#define SWAPCAL_VIRT_H
+
+#include <libvirt/libvirt.h>
+#include <stdbool.h>
+
+#include "harness/base/err.h"
+
+/*
+ * libvirt as a library: made ready once in a process, its event loop, and connections opened within bounds.
+ * All that it wants changed in the process stands here: virInitialize() is interposed, so that libvirt logs
+ * no warnings; the process becomes the reaper of its descendants (orphans.h); an embedded driver has umask
+ * 022.
+ */
+
+/** Has libvirt ready and its event loop running, in a thread, until virt_release(). Calls nest. */
+struct err *virt_acquire(void) must_check;
+void virt_release(void);
+
+/** Opens a connection within 30 s; one to a daemon that hangs later breaks by itself within half a minute. */
+struct err *virt_connect(const char *uri, bool is_embedded, virConnectPtr *ret) must_check;
+
+/** libvirt's last error in this thread. */
+struct err *virt_error(void) must_check;
+
+#endif
