@@ -117,37 +117,6 @@ static void check_kvm(struct doctor *d)
 	     "guests run under TCG instead: slower, results are as valid", "%s", why);
 }
 
-/** Waits for the agent's hello. */
-static struct err *await_hello(struct doctor *d, struct guest *g)
-{
-	int64_t start_ms = guest_vm_ops.now_ms(g);
-
-	while (guest_vm_ops.now_ms(g) - start_ms < HELLO_DEADLINE_MS) {
-		struct guest_msg *msg = NULL;
-		struct err *e = guest_vm_ops.recv(g, 200, &msg);
-
-		if (!e && !msg && cancel_requested())
-			e = cancel_error();
-		if (!e && !msg)
-			continue;
-		if (e)
-			return e;
-
-		const char *error = "the agent's first message is no hello", *type = "";
-
-		json_unpack(msg->json, "{s:s, s?s}", "type", &type, "error", &error);
-		if (strcmp(type, "hello") != 0 || *error)
-			e = err_new("the agent says: %s", error);
-		else
-			tell(d, "guest", "a guest boots to its agent's hello", CHECK_PASS, "",
-			     "under %s in %.1f s", d->accel,
-			     (double)(guest_vm_ops.now_ms(g) - start_ms) / 1000);
-		guest_msg_destroy(msg);
-		return e;
-	}
-	return err_new("the agent did not say hello within %d s", HELLO_DEADLINE_MS / 1000);
-}
-
 /** What a QEMU that a guest has taken over could still do. */
 static void check_sandbox(struct doctor *d, struct guest *g)
 {
@@ -176,6 +145,7 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 		.swap_mib = 64,
 		.vcpus = 1,
 	};
+	int64_t start_ms;
 	struct guest *g;
 	struct err *e = guest_vm_host_create(d->conn, image, NULL, &host);
 
@@ -183,7 +153,11 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 		e = guest_vm_ops.start(host, &config, &g);
 	if (e)
 		return e;
-	e = await_hello(d, g);
+	start_ms = guest_vm_ops.now_ms(g);
+	e = guest_vm_await_hello(g, HELLO_DEADLINE_MS);
+	if (!e)
+		tell(d, "guest", "a guest boots to its agent's hello", CHECK_PASS, "", "under %s in %.1f s",
+		     d->accel, (double)(guest_vm_ops.now_ms(g) - start_ms) / 1000);
 	check_sandbox(d, g);
 	guest_vm_ops.stop(g);
 	return e;

@@ -2,15 +2,20 @@
 #include "harness/vm/guest-vm.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/vm/guest-vm-internal.h"
+#include "harness/base/file.h"
+#include "harness/base/hash.h"
+#include "harness/base/log.h"
 #include "harness/host/host-pressure.h"
 #include "harness/image/initramfs.h"
+#include "harness/vm/channel.h"
 #include "harness/vm/scratchdisk.h"
+#include "harness/vm/state-cache.h"
 #include "harness/vm/swapdisk.h"
 
 /*
@@ -31,6 +36,56 @@
 const char *guest_vm_cmdline(bool icount)
 {
 	return icount ? CMDLINE_ICOUNT : CMDLINE;
+}
+
+/*
+ * A state is saved as soon as the agent has said hello: swap is not on then, so the swap disk is no part of
+ * it, and what is still to be done before a load takes some 50 ms. Its files: "memory", and "scratch" of a
+ * guest that has that disk.
+ *
+ * The agent then waits for requests. What it says by itself (hello, heartbeats) is each written to its port
+ * in one piece, so that no guest goes on in the middle of a message.
+ */
+
+/** To be changed whenever the same guest would be saved in another way. */
+#define FORMAT 1
+
+struct guest_vm_host {
+	struct domain_conn *conn;
+	char *kernel, *initrd, *root_disk, *user_disk;
+	char *content; /* all that guests of this host are made of, as text */
+};
+
+struct guest {
+	struct domain *domain;
+	struct channel *channel;
+	char *swap_disk, *scratch_disk; /* scratch_disk: NULL when there is none */
+};
+
+/** Sets host->content. */
+static struct err *describe(struct guest_vm_host *host, const struct image *image, const char *user_disk)
+{
+	cleanup(cleanup_json_) json_t *software = domain_conn_describe(host->conn);
+	cleanup_strbuf struct strbuf boot = STRBUF_INIT;
+	char initrd[65];
+	struct err *e = file_sha256(host->initrd, initrd);
+
+	/* A state is not synced to the disk, so it must not be found after a crash of the host. */
+	if (!e)
+		e = file_read("/proc/sys/kernel/random/boot_id", 64, &boot);
+	if (e)
+		return e;
+	/* It names this process's work directory. */
+	json_object_del(software, "uri");
+
+	/* The manifest has the hashes of kernel and root disk; a user's disk has its content's in its path.
+	 */
+	cleanup(cleanup_json_) json_t *all = json_pack(
+		"{s:O, s:s, s:s, s:O, s:s}", "image", image->manifest, "initramfs", initrd, "user_disk",
+		user_disk ? user_disk : "", "software", software, "host_boot", strbuf_str(&boot));
+
+	host->content = all ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	return host->content ? NULL : err_new("its manifest cannot be written as JSON");
 }
 
 void guest_vm_host_destroy(struct guest_vm_host *host)
@@ -66,14 +121,25 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 	if (!e)
 		e = domain_show_file(conn, host->initrd);
 	if (!e)
-		e = guest_vm_describe(host, image, user_disk);
+		e = describe(host, image, user_disk);
 	if (e)
 		return err_wrap(e, "image in '%s'", image->dir);
 	*ret = take_ptr(host);
 	return NULL;
 }
 
-void guest_vm_stop(struct guest *g)
+/** The file of a state with the guest's memory; to be freed. */
+static char *memory_path(const char *dir)
+{
+	return xasprintf("%s/memory", dir);
+}
+
+static char *scratch_path(const char *dir)
+{
+	return xasprintf("%s/scratch", dir);
+}
+
+static void vm_stop(struct guest *g)
 {
 	channel_destroy(g->channel);
 	if (g->domain)
@@ -85,6 +151,8 @@ void guest_vm_stop(struct guest *g)
 	free(g->scratch_disk);
 	free(g);
 }
+
+DEFINE_CLEANUP(cleanup_guest, struct guest *, vm_stop)
 
 /** saved_dir NULL: of a guest that boots. */
 static struct err *make_disks(struct guest *g, struct domain_conn *conn, const struct guest_config *config,
@@ -99,16 +167,25 @@ static struct err *make_disks(struct guest *g, struct domain_conn *conn, const s
 	if (e || !config->scratch_mib)
 		return e;
 	g->scratch_disk = xasprintf("%s/%s.scratch", domain_conn_workdir(conn), config->name);
-	e = saved_dir ? guest_vm_get_scratch(saved_dir, g->scratch_disk)
-		      : scratchdisk_create(g->scratch_disk, config->scratch_mib);
+	if (saved_dir) {
+		cleanup_free char *saved = scratch_path(saved_dir);
+
+		e = file_copy(saved, g->scratch_disk, 0600);
+	} else {
+		e = scratchdisk_create(g->scratch_disk, config->scratch_mib);
+	}
 	return e ? e : domain_own_file(conn, g->scratch_disk);
 }
 
-struct err *guest_vm_launch(struct guest_vm_host *host, const struct guest_config *config,
-			    const char *saved_dir, struct guest **ret)
+/**
+ * Starts a guest: boots it, or has it go on from the state in saved_dir, when that is not NULL. Only one
+ * guest at a time may do the latter.
+ */
+static struct err *launch(struct guest_vm_host *host, const struct guest_config *config,
+			  const char *saved_dir, struct guest **ret)
 {
 	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
-	cleanup_free char *memory = saved_dir ? guest_vm_memory_path(saved_dir) : NULL;
+	cleanup_free char *memory = saved_dir ? memory_path(saved_dir) : NULL;
 
 	struct err *e = make_disks(g, host->conn, config, saved_dir);
 
@@ -140,12 +217,142 @@ struct err *guest_vm_launch(struct guest_vm_host *host, const struct guest_confi
 	return NULL;
 }
 
+/** Has the agent say hello again, for who waits for it. */
+static struct err *ask_hello(struct guest *g)
+{
+	cleanup(cleanup_json_) json_t *request = json_pack("{s:s, s:i}", "type", "hello", "id", 0);
+
+	return channel_send(g->channel, request);
+}
+
+struct err *guest_vm_await_hello(struct guest *g, int timeout_ms)
+{
+	int64_t end_ms = clock_ms() + timeout_ms;
+
+	while (clock_ms() < end_ms) {
+		struct guest_msg *m = NULL;
+		struct err *e = channel_recv(g->channel, 1000, &m);
+
+		if (e)
+			return e;
+		if (!m && domain_state(g->domain) != GUEST_RUNNING)
+			return err_new("the guest does not run");
+
+		const char *type = m ? json_string_value(json_object_get(m->json, "type")) : NULL;
+		const char *error = m ? json_string_value(json_object_get(m->json, "error")) : NULL;
+		bool is_hello = type && strcmp(type, "hello") == 0;
+
+		if (is_hello && (!error || *error))
+			e = err_new("the agent says: %s", error ? error : "nothing of how it is");
+		guest_msg_destroy(m);
+		if (is_hello)
+			return e;
+	}
+	return err_new("the agent did not say hello within %d s", timeout_ms / 1000);
+}
+
+/** What a state is a state of: all that makes the guest what it is up to there. */
+static void state_key(const struct guest_vm_host *host, const struct guest_config *config, char key[33])
+{
+	cleanup_free char *text =
+		xasprintf("%d %u %s %d %u %u %u %u\n%s\n%s", FORMAT, config->state_number, config->accel,
+			  config->icount, config->ram_mib, config->swap_mib, config->scratch_mib,
+			  config->vcpus, guest_vm_cmdline(config->icount), host->content);
+	char hex[65];
+
+	hash_sha256(text, strlen(text), hex);
+	memcpy(key, hex, 32);
+	key[32] = '\0';
+}
+
+/** Writes a guest that waits for requests to its state. It has ended then. */
+static struct err *save(struct guest *g, struct state *state)
+{
+	const char *dir;
+	struct err *e = state_begin(state, &dir);
+
+	if (e)
+		return e;
+
+	cleanup_free char *memory = memory_path(dir), *scratch = scratch_path(dir);
+
+	e = domain_save(g->domain, memory);
+	if (!e && g->scratch_disk)
+		e = file_copy(g->scratch_disk, scratch, 0600);
+	return e ? e : state_finish(state);
+}
+
+/** Starts a guest from a state that is there. */
+static struct err *go_on(struct guest_vm_host *host, const struct guest_config *config,
+			 const struct state *state, struct guest **ret)
+{
+	cleanup(cleanup_guest_) struct guest *g = NULL;
+	struct err *e = launch(host, config, state_dir(state), &g);
+
+	if (!e)
+		e = ask_hello(g);
+	if (e)
+		return err_wrap(e, "saved state '%s'", state_dir(state));
+	*ret = take_ptr(g);
+	return NULL;
+}
+
+/** Boots a guest, saves it, and goes on with another from there, so that the first is like all others. */
+static struct err *make(struct guest_vm_host *host, const struct guest_config *config, struct state *state,
+			struct guest **ret)
+{
+	cleanup(cleanup_guest_) struct guest *g = NULL;
+	int scale = strcmp(config->accel, "kvm") == 0 ? 1 : GUEST_SCALE_TCG;
+	struct err *e = launch(host, config, NULL, &g);
+
+	if (e)
+		return e;
+	e = guest_vm_await_hello(g, GUEST_BOOT_MS * scale);
+	if (e && err_get_kind(e) == ERR_INTERRUPTED)
+		return e;
+	/* Who started it finds out what is wrong with it, as with any guest; a hello is said again for that.
+	 */
+	if (e) {
+		err_free(e);
+		err_free(ask_hello(g));
+		*ret = take_ptr(g);
+		return NULL;
+	}
+	e = save(g, state);
+	vm_stop(take_ptr(g));
+	return e ? e : go_on(host, config, state, ret);
+}
+
+/** Starts a guest from the saved boot of its configuration, which is made when there is none. */
+static struct err *start_saved(struct guest_vm_host *host, const struct guest_config *config,
+			       struct guest **ret)
+{
+	cleanup(cleanup_state_) struct state *state = NULL;
+	char key[33];
+
+	state_key(host, config, key);
+
+	struct err *e = state_take(config->state_owner, key, &state);
+
+	if (e)
+		return e;
+	if (state_dir(state)) {
+		e = go_on(host, config, state, ret);
+		/* A host that is unsuitable is no fault of the state. */
+		if (!e || err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
+			return e;
+		log_note("made anew: %s", err_message(e));
+		err_free(e);
+		state_drop(state);
+	}
+	return make(host, config, state, ret);
+}
+
 static struct err *vm_start(void *ctx, const struct guest_config *config, struct guest **ret)
 {
 	struct guest_vm_host *host = ctx;
 
-	return config->state_owner ? guest_vm_start_saved(host, config, ret)
-				   : guest_vm_launch(host, config, NULL, ret);
+	return config->state_owner ? start_saved(host, config, ret) : launch(host, config, NULL, ret);
 }
 
 static struct err *vm_send(struct guest *g, json_t *json)
@@ -212,5 +419,5 @@ const struct guest_ops guest_vm_ops = {
 	.pressure = vm_pressure,
 	.command_line = vm_command_line,
 	.now_ms = vm_now_ms,
-	.stop = guest_vm_stop,
+	.stop = vm_stop,
 };

@@ -30,4 +30,10 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 void guest_vm_host_destroy(struct guest_vm_host *host);
 DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
 
+/**
+ * Waits for the agent's hello. Its error: none came within timeout_ms, the guest does not run any more, or it
+ * says that it is unfit; or the user asked to stop (ERR_INTERRUPTED).
+ */
+struct err *guest_vm_await_hello(struct guest *g, int timeout_ms) must_check;
+
 #endif
