@@ -20,9 +20,9 @@ struct probe_process {
 };
 
 /*
- * Shared by probe.c (a guest life), probe-talk.c (phases, talk, early ends), probe-judge.c (its answer),
- * probe-method.c (its course under each method), probe-message.c (what the agent says), probe-request.c (what
- * is asked of it) and probe-barrier.c (checkpoints of the load).
+ * Shared by the files of a probe, each of which calls only those after it: probe.c (a guest life and its
+ * answer), probe-method.c (its course under each method), probe-request.c (what the agent is asked),
+ * probe-talk.c (what it says), probe-barrier.c (checkpoints of the load), probe-end.c (phases and ends).
  */
 struct probe {
 	const struct guest_ops *ops;
@@ -59,7 +59,7 @@ struct probe {
 	uint64_t load_start_us;    /**< last sample before the latest of them was started */
 	bool has_free_run;         /**< the load goes on from each checkpoint as soon as all are there */
 	unsigned rounds;           /**< barriers since then */
-	struct strbuf checkpoints; /**< log of them, see probe_log_checkpoint() */
+	struct strbuf checkpoints; /**< log of them, see probe_at_checkpoint() */
 	unsigned checkpoint_snapshots;
 	uint64_t next_sample_seq;
 	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
@@ -68,49 +68,46 @@ struct probe {
 	struct strbuf output;
 };
 
+/* probe-end.c; those of type bool return false when the probe is over. */
+
+/** Begins a phase, with its own deadline. */
+void probe_set_phase(struct probe *p, enum probe_phase phase);
+
 /** Ends the probe unless it has ended already. Always false, for `return probe_end(...)`. */
 bool probe_end(struct probe *p, enum outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** Adds a doubt to the record's flags. */
-void probe_flag(struct probe *p, const char *name);
+/** The phase takes too long. False. */
+bool probe_end_deadline(struct probe *p);
 
-/** Waits up to timeout_ms (at most a second) for a message and takes it in. False when the probe is over. */
-bool probe_pump(struct probe *p, int timeout_ms);
-
-/** Sends json (taken over) with the next id. False when the probe is over. */
-bool probe_send(struct probe *p, json_t *json);
-
-/**
- * Sends json (taken over) and waits for its reply; the reply is in p->reply_*. False when the probe is over.
- */
-bool probe_call(struct probe *p, json_t *json);
-
-/** Like probe_call(), and a refusal makes the probe invalid. */
-bool probe_call_ok(struct probe *p, json_t *json);
+/** The line to the guest is dead, or silent, as what says: finds out what became of the guest. False. */
+bool probe_end_lost(struct probe *p, const char *what);
 
 /** Talking to the guest failed with e (taken over): the user asked to stop, or the guest is lost. False. */
 bool probe_end_talk(struct probe *p, struct err *e);
 
-/* probe-judge.c */
+/** Adds a doubt to the record's flags. */
+void probe_flag(struct probe *p, const char *name);
 
-/** After the last snapshot: looks whether all is there and the witnesses agree, and ends the probe. */
-void probe_conclude(struct probe *p);
-
-/* probe-message.c */
-
-/** Takes in one message of the agent; everything in it is checked. */
-void probe_handle(struct probe *p, const struct guest_msg *m);
+/** Sends json (taken over) with the next id. */
+bool probe_send(struct probe *p, json_t *json);
 
 /** Guest time of the last sample in microseconds; 0 before the first. */
 uint64_t probe_last_sample_us(const struct probe *p);
 
-/** Is swap on zram, so that the hypervisor sees nothing of it? */
-bool probe_has_zram(const struct probe *p);
+/** The last line of what the load printed, to be freed: with interpreters, the one that names the error. */
+char *probe_last_output_line(const struct probe *p);
 
-/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages.
- */
-bool probe_touch_is_behind(const struct probe *p);
+/* probe-talk.c; all return false when the probe is over. */
+
+/** Waits up to timeout_ms (at most a second) for a message and takes it in. */
+bool probe_pump(struct probe *p, int timeout_ms);
+
+/** Sends json (taken over) and waits for its reply; the reply is in p->reply_*. */
+bool probe_call(struct probe *p, json_t *json);
+
+/** Like probe_call(), and a refusal makes the probe invalid. */
+bool probe_call_ok(struct probe *p, json_t *json);
 
 /* probe-request.c; all return false when the probe is over. */
 
@@ -133,27 +130,30 @@ bool probe_has_load_exit(const struct probe *p);
  */
 bool probe_explain_exit(struct probe *p);
 
-/** The last line of what the load printed, to be freed: with interpreters, the one that names the error. */
-char *probe_last_output_line(const struct probe *p);
-
 /** Stops the load for good, without the freezer, which would hold the ballast too. */
 bool probe_stop_load(struct probe *p);
 
-/** Has the load's page tables forget which file pages it used. */
-bool probe_unreference(struct probe *p);
-
-/** Stops all processes of the load, and lets them go on. */
-bool probe_freeze(struct probe *p);
-bool probe_thaw(struct probe *p);
+/**
+ * A request that is its type and nothing more: "unreference" has the load's page tables forget which file
+ * pages it used; "freeze" stops all processes of the load, "thaw" lets them go on.
+ */
+bool probe_ask(struct probe *p, const char *type);
 
 /** Raw evidence of the load and the guest, under that name. */
 bool probe_snapshot(struct probe *p, const char *name);
+
+/** Is swap on zram, so that the hypervisor sees nothing of it? */
+bool probe_has_zram(const struct probe *p);
 
 /** Has the probe a ballast at all? */
 bool probe_has_ballast(const struct probe *p);
 
 /** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
 bool probe_verify_ballast(struct probe *p);
+
+/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages.
+ */
+bool probe_touch_is_behind(const struct probe *p);
 
 /* probe-barrier.c */
 
@@ -177,8 +177,5 @@ bool probe_run_growth(struct probe *p);
 bool probe_run_population(struct probe *p);
 bool probe_run_displacement(struct probe *p);
 bool probe_run_ram(struct probe *p);
-
-/** Begins a phase, with its own deadline. */
-void probe_set_phase(struct probe *p, enum probe_phase phase);
 
 #endif

@@ -122,7 +122,7 @@ bool probe_run_growth(struct probe *p)
  */
 static bool snapshot_frozen(struct probe *p, const char *name)
 {
-	if (!probe_freeze(p) || !probe_snapshot(p, name) || !probe_thaw(p))
+	if (!probe_ask(p, "freeze") || !probe_snapshot(p, name) || !probe_ask(p, "thaw"))
 		return false;
 	return !p->has_onset || probe_end(p, OUTCOME_INVALID, "the guest swapped just when it was looked at");
 }
@@ -215,7 +215,7 @@ static bool place_load(struct probe *p)
 	if (p->spec->has_rounds && !work_in(p))
 		return false;
 	/* A known-answer load has its file pages in use, or not, by what it is. */
-	if (p->spec->is_in_image && !probe_unreference(p))
+	if (p->spec->is_in_image && !probe_ask(p, "unreference"))
 		return false;
 	/* What waits at a checkpoint stands still already; what knows none does not. */
 	if (p->spec->is_frozen && !probe_stop_load(p))

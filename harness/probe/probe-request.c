@@ -265,21 +265,6 @@ bool probe_has_ballast(const struct probe *p)
 	return p->ballast.pid != 0;
 }
 
-char *probe_last_output_line(const struct probe *p)
-{
-	const char *text = strbuf_str(&p->output);
-	size_t end = p->output.len;
-
-	while (end && strchr("\r\n \t", text[end - 1]))
-		end--;
-
-	size_t begin = end;
-
-	while (begin && text[begin - 1] != '\n')
-		begin--;
-	return xmemdup0(text + begin, end - begin);
-}
-
 bool probe_explain_exit(struct probe *p)
 {
 	const struct probe_process *process = find_exit(p);
@@ -310,6 +295,11 @@ bool probe_explain_exit(struct probe *p)
 	return true;
 }
 
+bool probe_ask(struct probe *p, const char *type)
+{
+	return probe_call_ok(p, message(type));
+}
+
 bool probe_snapshot(struct probe *p, const char *name)
 {
 	struct probe_record *r = p->rec;
@@ -326,33 +316,10 @@ bool probe_snapshot(struct probe *p, const char *name)
 	return go_on;
 }
 
-bool probe_unreference(struct probe *p)
-{
-	return probe_call_ok(p, message("unreference"));
-}
-
-bool probe_freeze(struct probe *p)
-{
-	return probe_call_ok(p, message("freeze"));
-}
-
-bool probe_thaw(struct probe *p)
-{
-	return probe_call_ok(p, message("thaw"));
-}
-
-bool probe_touch_is_behind(const struct probe *p)
-{
-	bool is_touching = p->spec->touch && strcmp(p->spec->touch, "none") != 0;
-
-	/* While it grows, four for each page (guest/loads/ballast.c): less than half of that is another
-	 * pattern. */
-	return is_touching && p->is_verified && p->touched_pages < 2 * p->ballast_pages;
-}
-
 bool probe_verify_ballast(struct probe *p)
 {
-	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !probe_thaw(p))
+	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) ||
+	    !probe_ask(p, "thaw"))
 		return false;
 	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
