@@ -328,3 +328,30 @@ struct err *file_cache_dir(char **ret)
 	*ret = take_ptr(dir);
 	return NULL;
 }
+
+struct err *file_cache_part(const char *part, mode_t mode, char **ret)
+{
+	cleanup_free char *cache = NULL;
+	struct err *e = file_cache_dir(&cache);
+
+	if (e)
+		return e;
+
+	cleanup_free char *dir = xasprintf("%s/%s", cache, part);
+
+	e = file_mkdirs(dir, mode);
+	if (!e)
+		e = err_set_kind(trust_dir(dir), ERR_HOST);
+	if (e)
+		return e;
+	*ret = take_ptr(dir);
+	return NULL;
+}
+
+struct err *file_remove_aside(const char *path, const char *aside, bool *ret)
+{
+	*ret = rename(path, aside) == 0;
+	if (!*ret && errno != ENOENT)
+		return err_errno(errno, "cannot remove '%s'", path);
+	return file_remove_tree(aside);
+}

@@ -59,4 +59,14 @@ struct err *file_write_all(int fd, const void *data, size_t len) must_check;
  */
 struct err *file_cache_dir(char **ret) must_check;
 
+/** The directory of a part of the cache, made with that mode when missing, and checked as well. To be freed.
+ */
+struct err *file_cache_part(const char *part, mode_t mode, char **ret) must_check;
+
+/**
+ * Removes a directory of the cache: it is out of sight at once, by the name aside, lest half of it be taken
+ * for the whole. *ret: was there one? What is left of it when this fails is at aside.
+ */
+struct err *file_remove_aside(const char *path, const char *aside, bool *ret) must_check;
+
 #endif

@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/lock.h"
 #include "harness/base/log.h"
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
@@ -68,23 +68,6 @@ static struct err *prepare_dir(const char *dir)
 	return NULL;
 }
 
-/** Locks slot n. *ret is -1 when a process has it. */
-static struct err *lock_slot(const char *base, unsigned n, int *ret)
-{
-	cleanup_free char *path = xasprintf("%s/%u.lock", base, n);
-	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_errno(errno, "cannot open '%s'", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		*ret = take_fd(fd);
-	else if (errno == EWOULDBLOCK)
-		*ret = -1;
-	else
-		return err_errno(errno, "cannot lock '%s'", path);
-	return NULL;
-}
-
 /**
  * Ends what runs in a slot whose lock the caller has, and removes its run state, its scratch files, QEMU's
  * logs and what was staged there of files that are gone.
@@ -121,7 +104,8 @@ static struct err *take_slot(const char *base, int *ret_fd, char **ret_root)
 		if (mine >= 0 && !file_exists(path))
 			continue;
 
-		struct err *e = lock_slot(base, n, &fd);
+		cleanup_free char *lock = xasprintf("%s.lock", path);
+		struct err *e = lock_try(lock, &fd);
 
 		if (!e && fd >= 0)
 			e = clear_slot(path, &guests);

@@ -4,10 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/file.h"
+#include "harness/base/lock.h"
 #include "harness/base/log.h"
 
 #define TMP_PREFIX  ".tmp-"
@@ -46,22 +45,10 @@ struct found_list {
 	size_t n, cap;
 };
 
+/** A state is all of a guest's memory, so only the user may read it. */
 static struct err *states_dir(char **ret)
 {
-	cleanup_free char *cache = NULL;
-	struct err *e = file_cache_dir(&cache);
-
-	if (e)
-		return e;
-
-	cleanup_free char *dir = xasprintf("%s/states", cache);
-
-	/* A state is all of a guest's memory. */
-	e = file_mkdirs(dir, 0700);
-	if (e)
-		return e;
-	*ret = take_ptr(dir);
-	return NULL;
+	return file_cache_part("states", 0700, ret);
 }
 
 static bool is_hex(const char *text, size_t len)
@@ -80,34 +67,6 @@ static struct state *state_new(const char *dir, const char *name)
 	return s;
 }
 
-/** Is the locked file still the one of that name? Who removes a state removes its lock too. */
-static bool is_same_file(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-/** Takes the lock if it is free; *ret says whether it was. */
-static struct err *try_lock(struct state *s, bool *ret)
-{
-	cleanup_close int fd = open(s->lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	*ret = false;
-	if (fd < 0)
-		return err_errno(errno, "cannot open '%s'", s->lock);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_errno(errno, "cannot lock '%s'", s->lock);
-		return NULL;
-	}
-	if (!is_same_file(fd, s->lock))
-		return NULL;
-	s->lock_fd = take_fd(fd);
-	*ret = true;
-	return NULL;
-}
-
 struct err *state_take(const char *owner, const char *key, struct state **ret)
 {
 	cleanup_free char *dir = NULL;
@@ -122,15 +81,9 @@ struct err *state_take(const char *owner, const char *key, struct state **ret)
 	cleanup_free char *name = xasprintf("%s-%s", owner, key);
 	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
 
-	for (bool is_mine = false; !is_mine;) {
-		e = try_lock(s, &is_mine);
-		if (!e && cancel_requested())
-			e = cancel_error();
-		if (e)
-			return e;
-		if (!is_mine)
-			poll(NULL, 0, LOCK_POLL_MS);
-	}
+	e = lock_wait(s->lock, LOCK_POLL_MS, cancel_requested, NULL, NULL, &s->lock_fd);
+	if (e)
+		return e;
 	s->is_there = file_exists(s->dir);
 	/* Its age is that of its last use. */
 	if (s->is_there && utimensat(AT_FDCWD, s->dir, NULL, 0))
@@ -143,14 +96,11 @@ struct err *state_take(const char *owner, const char *key, struct state **ret)
 static struct err *remove_all(struct state *s)
 {
 	struct err *e = file_remove_tree(s->tmp);
+	bool was_there;
 
-	/* Out of sight at once: half of it must not be taken for a state. */
-	if (!e && rename(s->dir, s->tmp) && errno != ENOENT)
-		e = err_errno(errno, "cannot remove '%s'", s->dir);
-	if (!e) {
-		s->is_there = false;
-		e = file_remove_tree(s->tmp);
-	}
+	if (!e)
+		e = file_remove_aside(s->dir, s->tmp, &was_there);
+	s->is_there = file_exists(s->dir);
 	return e;
 }
 
@@ -214,9 +164,10 @@ void state_drop(struct state *s)
 static struct err *remove_free(const char *dir, const char *name, bool *ret)
 {
 	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
-	struct err *e = try_lock(s, ret);
+	struct err *e = lock_try(s->lock, &s->lock_fd);
 
-	return e || !*ret ? e : remove_all(s);
+	*ret = s->lock_fd >= 0;
+	return *ret ? remove_all(s) : e;
 }
 
 /** Bytes on the disk of what is in a directory. */

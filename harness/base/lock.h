@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SWAPCAL_LOCK_H
+#define SWAPCAL_LOCK_H
+
+#include <stdbool.h>
+
+#include "harness/base/err.h"
+
+/*
+ * Locks that end with their process: flock() on a file, which is made when missing. Its owner may remove the
+ * file together with what it guards; a lock on a file that is gone counts for nothing.
+ */
+
+/** Locks the file at path if nobody has it. *ret: a descriptor that has the lock, or -1. */
+struct err *lock_try(const char *path, int *ret) must_check;
+
+/**
+ * Locks the file at path, trying again each poll_ms while another has it. When it has to wait it calls
+ * waiting(arg) once, which may be NULL. An error of kind ERR_INTERRUPTED when cancelled(), which may be NULL,
+ * becomes true.
+ */
+struct err *lock_wait(const char *path, int poll_ms, bool (*cancelled)(void), void (*waiting)(void *arg),
+		      void *arg, int *ret) must_check;
+
+#endif
