@@ -29,7 +29,7 @@ GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Os -g0 -static -DSWAPCAL_V
 SRC := $(filter-out harness/cmd/main.c,$(wildcard harness/*/*.c calibrate/*/*.c))
 LIB_OBJ := $(patsubst %.c,$B/%.o,$(SRC)) $B/harness/image/embed.o
 UNIT_TESTS := $(patsubst %.c,$B/%.t,$(wildcard tests/unit/*/*.c))
-SIM_SRC := $(addprefix tests/sim/,guest-sim.c guest-sim-load.c guest-sim-evidence.c)
+SIM_SRC := tests/sim/guest-sim.c
 SIM_TESTS := $(patsubst %.c,$B/%.t,$(filter-out $(SIM_SRC),$(wildcard tests/sim/*.c)))
 SYSTEM_TOOLS := $(patsubst %.c,$B/%,$(wildcard tests/system/*.c))
 DOCS_TESTS := $(wildcard tests/docs/*.t)

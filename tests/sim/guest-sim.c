@@ -1,14 +1,63 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/sim/guest-sim.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "tests/sim/guest-sim-internal.h"
+#include "harness/base/strbuf.h"
+
+/** The ballast or workload of a guest, and the first process of the load of fixed size beside it. */
+#define SIM_LOAD_PID  42
+#define SIM_FIXED_PID 101
+
+/** What a load has beside what it holds: its program, stack and libraries. */
+#define SIM_OVERHEAD_KIB 1024
+
+/** How long freezing takes. */
+#define SIM_FREEZE_US 150
+
+struct load {
+	bool is_alive, is_ballast, is_zero, is_touching, is_frozen, is_full, is_waiting;
+	int pending_signal;  /* sent while frozen */
+	uint64_t target_kib; /* ballast: its size; workload: the end of the step */
+	uint64_t rate_kib_s;
+	uint64_t held_ukib; /* millionths of a KiB, so that growth is exact */
+	uint64_t step;
+};
+
+struct guest {
+	struct guest_sim_params *params;
+	uint64_t swap_kib, random, threshold_kib;
+	enum guest_state state;
+	bool has_hello, is_silent, is_corrupt;
+	bool has_zram, is_on_zram;
+	unsigned vcpus;
+
+	struct guest_msg **queue;
+	size_t queue_n, queue_cap, queue_first;
+	uint64_t heartbeat_us; /* next */
+
+	bool is_watching, must_freeze, has_onset;
+	uint64_t tick_us, next_tick_us, rule_pages, window_us;
+	struct proto_sample *series;
+	size_t series_n, series_cap, shipped, window_first;
+	unsigned batches;
+
+	struct load load;
+	unsigned fixed_n; /* processes of the load of fixed size that are alive, the last started first to end
+			   */
+	bool is_working[32]; /* of these: they are in a round of work, which ends at round_us */
+	uint64_t round_us;
+	bool is_built;     /* they have come to "full" */
+	unsigned forked_n; /* what these forked on request */
+	uint64_t swapped_pages, zero_pages, oom_kills;
+};
 
 #define BOOT_US      2000000
 #define HEARTBEAT_US 1000000
@@ -17,7 +66,8 @@
 /* Growth is computed in pieces no longer than this. */
 #define QUANTUM_US 20000
 
-_Thread_local uint64_t sim_clock_us;
+/** The virtual time of all guests of a thread; a new one goes on where the last one ended. */
+static _Thread_local uint64_t clock_us;
 
 /* splitmix64. */
 static uint64_t draw(uint64_t *state)
@@ -48,7 +98,7 @@ static void draw_threshold(struct guest *g, unsigned life, unsigned ram_mib)
 }
 
 /* Takes json over; the payload is copied. */
-void sim_say(struct guest *g, json_t *json, const void *payload, size_t len)
+static void say(struct guest *g, json_t *json, const void *payload, size_t len)
 {
 	if (g->is_silent) {
 		json_decref(json);
@@ -63,27 +113,243 @@ void sim_say(struct guest *g, json_t *json, const void *payload, size_t len)
 	*array_push(g->queue, g->queue_n, g->queue_cap) = m;
 }
 
+/* As the agent ships them: so many rows, or fewer when the first is this old. */
+#define BATCH_ROWS 25
+#define BATCH_US   250000
+
+/*
+ * Beyond the threshold each KiB pushes another out, and kswapd takes a batch (SWAP_CLUSTER_MAX) when it
+ * wakes.
+ */
+#define FIRST_BATCH_PAGES 32
+
+/** What the load holds, in whole pages. */
+static uint64_t held_kib(const struct guest *g)
+{
+	return g->load.is_alive ? g->load.held_ukib / 4000000 * 4 : 0;
+}
+
+/** What the load of fixed size holds. */
+static uint64_t fixed_kib(const struct guest *g)
+{
+	return (g->fixed_n + g->forked_n) * g->params->fixed_kib;
+}
+
+/* Ships the samples taken so far; a lost batch leaves a gap in seq, which counts rows. */
+static void ship(struct guest *g)
+{
+	while (g->shipped < g->series_n) {
+		size_t n = g->series_n - g->shipped;
+		json_t *json;
+
+		if (n > BATCH_ROWS)
+			n = BATCH_ROWS;
+		json = json_pack("{s:s, s:I, s:I}", "type", "samples", "seq", (json_int_t)g->shipped, "count",
+				 (json_int_t)n);
+		g->batches++;
+		if (g->params->lose_samples && g->batches % g->params->lose_samples == 0)
+			json_decref(json);
+		else
+			say(g, json, g->series + g->shipped, n * sizeof(*g->series));
+		g->shipped += n;
+	}
+}
+
+/** A line of a process to its checkpoint fd. */
+static void say_line(struct guest *g, int pid, const char *line)
+{
+	ship(g);
+	say(g, json_pack("{s:s, s:i, s:s}", "type", "checkpoint", "pid", pid, "line", line), NULL, 0);
+}
+
+static void say_exit(struct guest *g, int pid, int status, int sig)
+{
+	ship(g);
+	say(g,
+	    json_pack("{s:s, s:i, s:i, s:i, s:I}", "type", "exit", "pid", pid, "status", status, "signal",
+		      sig, "oom_kills", (json_int_t)g->oom_kills),
+	    NULL, 0);
+}
+
+/** The load ends. */
+static void end_load(struct guest *g, int status, int sig)
+{
+	g->load.is_alive = false;
+	say_exit(g, SIM_LOAD_PID, status, sig);
+}
+
+/** The load of fixed size ends, with the last of its processes. */
+static void end_fixed(struct guest *g, int status, int sig)
+{
+	if (g->fixed_n)
+		say_exit(g, SIM_FIXED_PID + (int)--g->fixed_n, status, sig);
+}
+
+static void take_sample(const struct guest *g, struct proto_sample *s)
+{
+	uint64_t ballast = held_kib(g), out = g->swapped_pages + g->zero_pages;
+	uint64_t held = ballast + fixed_kib(g);
+	uint64_t resident = held > out * 4 ? held - out * 4 : 0, available = g->params->mem_available_kib;
+
+	*s = (struct proto_sample){
+		.t_us = clock_us,
+		.load_pages = g->load.is_ballast ? ballast / 4 : 0,
+		.load_kib = held ? resident + SIM_OVERHEAD_KIB : 0,
+		.swap_used_kib = out * 4,
+		.pswpout = g->swapped_pages,
+		.swpout_zero = g->zero_pages,
+		.nr_free_pages = available > resident ? (available - resident) / 4 : 0,
+		.nr_file_pages = 2500,
+		.nr_anon_pages = resident / 4,
+		.pgscan_kswapd = 2 * out,
+		.pgsteal_anon = out,
+		.oom_kill = g->oom_kills,
+	};
+}
+
+/* The rule, in the agent's place: the samples that it sees. */
+static bool holds_rule(struct guest *g)
+{
+	const struct proto_sample *last = &g->series[g->series_n - 1], *first;
+
+	while (g->series[g->window_first].t_us + g->window_us < last->t_us)
+		g->window_first++;
+	first = &g->series[g->window_first];
+	return last->pswpout + last->swpout_zero - first->pswpout - first->swpout_zero >= g->rule_pages;
+}
+
+/** A tick of the agent: samples, applies the rule, freezes. */
+static void tick(struct guest *g)
+{
+	struct proto_sample *s = array_push(g->series, g->series_n, g->series_cap);
+
+	take_sample(g, s);
+	if (!g->has_onset && !g->params->mute_onset && holds_rule(g)) {
+		g->has_onset = true;
+		g->load.is_frozen |= g->must_freeze;
+		ship(g);
+		say(g,
+		    json_pack("{s:s, s:I, s:I, s:i, s:b}", "type", "onset", "t_us", (json_int_t)s->t_us,
+			      "swapped_pages",
+			      (json_int_t)(s->pswpout + s->swpout_zero - g->series[0].pswpout -
+					   g->series[0].swpout_zero),
+			      "freeze_us", g->must_freeze ? SIM_FREEZE_US : 0, "frozen", g->must_freeze),
+		    NULL, 0);
+	}
+	if (g->series_n - g->shipped >= BATCH_ROWS ||
+	    (g->shipped < g->series_n && clock_us - g->series[g->shipped].t_us >= BATCH_US))
+		ship(g);
+}
+
+static void reach_target(struct guest *g)
+{
+	struct load *l = &g->load;
+	cleanup_free char *line = NULL;
+
+	if (l->is_ballast) {
+		l->is_full = true;
+		line = xasprintf("full pages=%" PRIu64 " rss_kib=%d pte_kib=%" PRIu64, l->target_kib / 4,
+				 SIM_OVERHEAD_KIB, l->target_kib / 512 + 40);
+	} else if (g->params->workload_max_kib && l->target_kib >= g->params->workload_max_kib) {
+		end_load(g, 0, 0);
+		return;
+	} else {
+		l->is_waiting = true;
+		line = xasprintf("step-%" PRIu64, ++l->step);
+	}
+	say_line(g, SIM_LOAD_PID, line);
+}
+
+/** What the kernel does about what there is now. */
+static void reclaim(struct guest *g)
+{
+	uint64_t held = held_kib(g) + fixed_kib(g);
+
+	if (held <= g->threshold_kib)
+		return;
+	if (g->params->oom) {
+		g->oom_kills++;
+		end_load(g, 0, SIGKILL);
+		return;
+	}
+
+	uint64_t *pages = g->load.is_zero ? &g->zero_pages : &g->swapped_pages;
+	uint64_t want = FIRST_BATCH_PAGES + (held - g->threshold_kib) / 4, room = g->swap_kib / 4;
+
+	if (want > room)
+		want = room;
+	if (want > *pages)
+		*pages = want;
+}
+
+/** Lets the load grow for that long. */
+static void grow(struct guest *g, uint64_t us)
+{
+	struct load *l = &g->load;
+
+	if (!l->is_alive || l->is_frozen || l->is_full || l->is_waiting)
+		return;
+	l->held_ukib += l->rate_kib_s * us;
+
+	bool is_there = l->held_ukib >= l->target_kib * 1000000;
+
+	if (is_there)
+		l->held_ukib = l->target_kib * 1000000;
+	if (g->fixed_n && g->params->fixed_ends_kib && held_kib(g) >= g->params->fixed_ends_kib)
+		end_fixed(g, 0, SIGSEGV);
+	reclaim(g);
+	if (is_there && l->is_alive)
+		reach_target(g);
+}
+
+/** The load gets a signal; 0 is none. */
+static void take_signal(struct guest *g, int sig)
+{
+	struct load *l = &g->load;
+
+	/* A process that is told to stop stays as it is. */
+	while (g->fixed_n && sig && sig != SIGSTOP)
+		end_fixed(g, 0, sig == SIGTERM ? 0 : sig);
+	if (sig == SIGSTOP)
+		return;
+	if (!l->is_alive || sig == 0)
+		return;
+	if (!l->is_ballast || sig != SIGTERM) {
+		end_load(g, 0, sig);
+		return;
+	}
+
+	uint64_t pages = held_kib(g) / 4;
+	cleanup_free char *line = xasprintf("verified pages=%" PRIu64 " bad=%" PRIu64 " zero=%" PRIu64
+					    " swapped=0 touched=%" PRIu64,
+					    pages, g->params->bad_pages, l->is_zero ? pages : 0,
+					    l->is_touching ? (g->params->touch_behind ? 1 : 4) * pages : 0);
+
+	say_line(g, SIM_LOAD_PID, line);
+	end_load(g, g->params->bad_pages > 0, 0);
+}
+
 static void say_hello(struct guest *g)
 {
 	const struct guest_sim_params *p = g->params;
 
-	sim_say(g,
-		json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
-			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
-			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-			  "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
-			  p->hello_error ? p->hello_error : ""),
-		NULL, 0);
+	say(g,
+	    json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
+		      PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
+		      (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
+		      "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
+		      p->hello_error ? p->hello_error : ""),
+	    NULL, 0);
 }
 
 static void say_heartbeat(struct guest *g)
 {
-	sim_say(g,
-		json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
-			  (json_int_t)sim_clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
-			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
-			  g->params->forks && g->fixed_n ? 7 : 0),
-		NULL, 0);
+	say(g,
+	    json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
+		      (json_int_t)clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
+		      "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
+		      g->params->forks && g->fixed_n ? 7 : 0),
+	    NULL, 0);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -100,7 +366,7 @@ static void end_round(struct guest *g)
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {
 			g->is_working[i] = false;
-			sim_say_line(g, SIM_FIXED_PID + (int)i, line);
+			say_line(g, SIM_FIXED_PID + (int)i, line);
 		}
 	g->is_built = true;
 	g->round_us = 0;
@@ -109,21 +375,21 @@ static void end_round(struct guest *g)
 /* Lets time pass up to the next thing that happens, at most until then. */
 static void advance(struct guest *g, uint64_t until_us)
 {
-	uint64_t next = earlier(earlier(until_us, sim_clock_us + QUANTUM_US), g->heartbeat_us);
+	uint64_t next = earlier(earlier(until_us, clock_us + QUANTUM_US), g->heartbeat_us);
 
 	if (g->is_watching)
 		next = earlier(next, g->next_tick_us);
 	if (g->round_us)
 		next = earlier(next, g->round_us);
-	sim_grow(g, next - sim_clock_us);
-	sim_clock_us = next;
-	if (g->round_us && sim_clock_us >= g->round_us && !g->load.is_frozen)
+	grow(g, next - clock_us);
+	clock_us = next;
+	if (g->round_us && clock_us >= g->round_us && !g->load.is_frozen)
 		end_round(g);
-	if (g->is_watching && sim_clock_us >= g->next_tick_us) {
-		sim_tick(g);
+	if (g->is_watching && clock_us >= g->next_tick_us) {
+		tick(g);
 		g->next_tick_us += g->tick_us;
 	}
-	if (sim_clock_us < g->heartbeat_us)
+	if (clock_us < g->heartbeat_us)
 		return;
 	g->heartbeat_us += HEARTBEAT_US;
 	if (g->has_hello)
@@ -160,7 +426,7 @@ static json_t *new_reply(json_t *request, const char *error)
 
 static void reply(struct guest *g, json_t *request, const char *error)
 {
-	sim_say(g, new_reply(request, error), NULL, 0);
+	say(g, new_reply(request, error), NULL, 0);
 }
 
 /* What the kernel's files say after a write: most repeat it, a few have their own way. */
@@ -177,7 +443,7 @@ static void do_write(struct guest *g, json_t *request)
 	else if (strstr(path, "lru_gen/enabled"))
 		value = strchr("yY1", *value) ? "0x0007" : "0x0000";
 	json_object_set_new(json, "value", json_string(value));
-	sim_say(g, json, NULL, 0);
+	say(g, json, NULL, 0);
 }
 
 static void do_zram(struct guest *g, json_t *request)
@@ -202,17 +468,127 @@ static void do_unreference(struct guest *g, json_t *request)
 	reply(g, request, NULL);
 }
 
+/* As much of the kernel's texts as keeps the parsers and the metrics busy, consistent in itself. */
+
+static void add_kib(struct strbuf *sb, const char *key, uint64_t kib)
+{
+	strbuf_addf(sb, "%s:%*s%8" PRIu64 " kB\n", key, (int)(15 - strlen(key)), "", kib);
+}
+
+/* The fields of private memory of which anon_kib is not backed by a file. */
+static void add_smaps_fields(struct strbuf *sb, uint64_t rss_kib, uint64_t anon_kib, uint64_t swap_kib)
+{
+	add_kib(sb, "Rss", rss_kib);
+	add_kib(sb, "Pss", rss_kib);
+	add_kib(sb, "Pss_Dirty", anon_kib);
+	add_kib(sb, "Shared_Clean", 0);
+	add_kib(sb, "Shared_Dirty", 0);
+	add_kib(sb, "Private_Clean", rss_kib - anon_kib);
+	add_kib(sb, "Private_Dirty", anon_kib);
+	add_kib(sb, "Referenced", rss_kib);
+	add_kib(sb, "Anonymous", anon_kib);
+	add_kib(sb, "LazyFree", 0);
+	add_kib(sb, "AnonHugePages", 0);
+	add_kib(sb, "Swap", swap_kib);
+	add_kib(sb, "SwapPss", swap_kib);
+	add_kib(sb, "Locked", 0);
+}
+
+static void add_mapping(struct strbuf *sb, uint64_t start, const char *tail, uint64_t size_kib)
+{
+	strbuf_addf(sb, "%08" PRIx64 "-%08" PRIx64 " %s\n", start, start + size_kib * 1024, tail);
+	add_kib(sb, "Size", size_kib);
+}
+
+static void say_file(struct guest *g, json_int_t id, int pid, const char *name, const struct strbuf *text)
+{
+	say(g,
+	    json_pack("{s:s, s:I, s:i, s:s, s:b}", "type", "file", "id", id, "pid", pid, "name", name, "more",
+		      0),
+	    strbuf_str(text), text->len);
+}
+
+static void say_process(struct guest *g, json_int_t id, int pid, uint64_t held, uint64_t swap_used)
+{
+	uint64_t swap = swap_used < held ? swap_used : held, rss = held - swap;
+	cleanup_strbuf struct strbuf smaps = STRBUF_INIT, rollup = STRBUF_INIT, status = STRBUF_INIT,
+				     statm = STRBUF_INIT;
+
+	add_mapping(&smaps, 0x400000, "r-xp 00000000 fe:00 12       /load", SIM_OVERHEAD_KIB);
+	add_smaps_fields(&smaps, SIM_OVERHEAD_KIB, 0, 0);
+	strbuf_adds(&smaps, "THPeligible:    0\nVmFlags: rd ex mr mw me sd \n");
+	if (held) {
+		add_mapping(&smaps, 0x7f0000000000, "rw-p 00000000 00:00 0 ", held);
+		add_smaps_fields(&smaps, rss, rss, swap);
+		strbuf_adds(&smaps, "THPeligible:    0\nVmFlags: rd wr mr mw me ac nh sd \n");
+	}
+	strbuf_adds(&rollup, "00400000-7fffffffe000 ---p 00000000 00:00 0      [rollup]\n");
+	add_smaps_fields(&rollup, SIM_OVERHEAD_KIB + rss, rss, swap);
+	strbuf_addf(&status, "Name:\tload\nPid:\t%d\n", pid);
+	add_kib(&status, "VmSize", SIM_OVERHEAD_KIB + held);
+	add_kib(&status, "VmRSS", SIM_OVERHEAD_KIB + rss);
+	add_kib(&status, "RssAnon", rss);
+	add_kib(&status, "RssFile", SIM_OVERHEAD_KIB);
+	add_kib(&status, "VmPTE", held / 512 + 40);
+	add_kib(&status, "VmSwap", swap);
+	strbuf_addf(&statm, "%" PRIu64 " %" PRIu64 " %d %d 0 %" PRIu64 " 0\n", (SIM_OVERHEAD_KIB + held) / 4,
+		    (SIM_OVERHEAD_KIB + rss) / 4, SIM_OVERHEAD_KIB / 4, SIM_OVERHEAD_KIB / 4, held / 4);
+
+	say_file(g, id, pid, "smaps_rollup", &rollup);
+	say_file(g, id, pid, "smaps", &smaps);
+	say_file(g, id, pid, "status", &status);
+	say_file(g, id, pid, "statm", &statm);
+}
+
+static void say_guest_files(struct guest *g, json_int_t id, const struct proto_sample *s)
+{
+	cleanup_strbuf struct strbuf meminfo = STRBUF_INIT, vmstat = STRBUF_INIT, zoneinfo = STRBUF_INIT;
+
+	add_kib(&meminfo, "MemTotal", g->params->mem_total_kib);
+	add_kib(&meminfo, "MemFree", s->nr_free_pages * 4);
+	add_kib(&meminfo, "MemAvailable", s->nr_free_pages * 4);
+	add_kib(&meminfo, "Cached", s->nr_file_pages * 4);
+	add_kib(&meminfo, "AnonPages", s->nr_anon_pages * 4);
+	add_kib(&meminfo, "SwapTotal", g->swap_kib);
+	add_kib(&meminfo, "SwapFree", g->swap_kib - s->swap_used_kib);
+	strbuf_addf(&vmstat,
+		    "nr_free_pages %" PRIu64 "\nnr_anon_pages %" PRIu64 "\nnr_file_pages %" PRIu64
+		    "\npswpin 0\npswpout %" PRIu64 "\npgscan_kswapd %" PRIu64 "\noom_kill %" PRIu64
+		    "\nswpout_zero %" PRIu64 "\n",
+		    s->nr_free_pages, s->nr_anon_pages, s->nr_file_pages, s->pswpout, s->pgscan_kswapd,
+		    s->oom_kill, s->swpout_zero);
+	strbuf_addf(&zoneinfo, "Node 0, zone    DMA32\n  pages free     %" PRIu64 "\n        min      500\n",
+		    s->nr_free_pages);
+
+	say_file(g, id, 0, "meminfo", &meminfo);
+	say_file(g, id, 0, "vmstat", &vmstat);
+	say_file(g, id, 0, "zoneinfo", &zoneinfo);
+}
+
+/** The "file" messages of a snapshot. */
+static void say_evidence(struct guest *g, json_int_t id)
+{
+	struct proto_sample s;
+
+	take_sample(g, &s);
+	say_guest_files(g, id, &s);
+	for (unsigned i = 0; i < g->fixed_n + g->forked_n; i++)
+		say_process(g, id, SIM_FIXED_PID + (int)i, g->params->fixed_kib, 0);
+	if (g->load.is_alive)
+		say_process(g, id, SIM_LOAD_PID, held_kib(g), s.swap_used_kib);
+}
+
 static void do_snapshot(struct guest *g, json_t *request)
 {
-	uint64_t until_us = sim_clock_us + 2 * g->tick_us;
+	uint64_t until_us = clock_us + 2 * g->tick_us;
 
 	if (g->params->swaps_at && strcmp(get_str(request, "name"), g->params->swaps_at) == 0) {
 		g->swapped_pages += 2 * g->rule_pages;
-		while (sim_clock_us < until_us)
+		while (clock_us < until_us)
 			advance(g, until_us);
 	}
-	sim_ship(g);
-	sim_say_evidence(g, json_integer_value(json_object_get(request, "id")));
+	ship(g);
+	say_evidence(g, json_integer_value(json_object_get(request, "id")));
 	reply(g, request, NULL);
 }
 
@@ -223,7 +599,7 @@ static void do_read(struct guest *g, json_t *request)
 			  json_object_get(request, "id"), "pid", 0, "name", json_object_get(request, "path"),
 			  "more", 0, "error", "no files in a simulated guest");
 
-	sim_say(g, json, NULL, 0);
+	say(g, json, NULL, 0);
 	reply(g, request, "no files in a simulated guest");
 }
 
@@ -235,24 +611,24 @@ static uint64_t get_uint(json_t *request, const char *key)
 static void do_watch(struct guest *g, json_t *request)
 {
 	if (get_uint(request, "tick_ms") == 0) {
-		sim_ship(g);
+		ship(g);
 		g->is_watching = false;
 		reply(g, request, NULL);
 		if (g->params->late_oom && g->has_onset) {
 			g->oom_kills++;
-			(g->fixed_n ? sim_end_fixed : sim_end_load)(g, 0, SIGKILL);
+			(g->fixed_n ? end_fixed : end_load)(g, 0, SIGKILL);
 		}
 		return;
 	}
 	g->tick_us = get_uint(request, "tick_ms") * 1000;
-	g->next_tick_us = sim_clock_us + g->tick_us;
+	g->next_tick_us = clock_us + g->tick_us;
 	g->rule_pages = get_uint(request, "pages");
 	g->window_us = get_uint(request, "window_ms") * 1000;
 	g->must_freeze = json_is_true(json_object_get(request, "freeze"));
 	g->is_watching = true;
 	g->has_onset = false;
 	g->series_n = g->shipped = g->window_first = 0;
-	sim_take_sample(g, array_push(g->series, g->series_n, g->series_cap));
+	take_sample(g, array_push(g->series, g->series_n, g->series_cap));
 	reply(g, request, NULL);
 }
 
@@ -305,7 +681,7 @@ static void make_wrong(struct guest *g)
 
 static void say_output(struct guest *g, int pid, const char *text)
 {
-	sim_say(g, json_pack("{s:s, s:i}", "type", "output", "pid", pid), text, strlen(text));
+	say(g, json_pack("{s:s, s:i}", "type", "output", "pid", pid), text, strlen(text));
 }
 
 /* One more process of the load of fixed size: all there at once. */
@@ -315,26 +691,26 @@ static void start_fixed(struct guest *g, json_t *argv)
 
 	if (!get_option(argv, "--processes", 1)) {
 		say_output(g, pid, "--processes needs a number from 1\n");
-		sim_end_fixed(g, 2, 0);
+		end_fixed(g, 2, 0);
 	} else if (g->params->not_applicable) {
 		say_output(g, pid, "this guest has no such memory\n");
-		sim_end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
+		end_fixed(g, PROTO_STATUS_NOT_APPLICABLE, 0);
 	} else if (g->params->exit_at_once) {
 		say_output(g, pid, "load: no such module\n");
-		sim_end_fixed(g, 1, 0);
+		end_fixed(g, 1, 0);
 	} else if (g->params->kills_itself) {
-		sim_end_fixed(g, 0, SIGKILL);
+		end_fixed(g, 0, SIGKILL);
 	} else {
-		sim_reclaim(g);
+		reclaim(g);
 		if (g->params->garbage)
-			sim_say(g,
-				json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
-					  "hello?", "bad", 1),
-				NULL, 0);
+			say(g,
+			    json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
+				      "hello?", "bad", 1),
+			    NULL, 0);
 		else if (g->params->first_checkpoint)
-			sim_say_line(g, pid, g->params->first_checkpoint);
+			say_line(g, pid, g->params->first_checkpoint);
 		else if (!g->params->never_full)
-			sim_say_line(g, pid, "full cpu_ms=120");
+			say_line(g, pid, "full cpu_ms=120");
 		g->is_built |= !g->params->first_checkpoint;
 	}
 }
@@ -349,7 +725,7 @@ static void do_start(struct guest *g, json_t *request)
 
 	json_object_set_new(json, "pid",
 			    json_integer(is_fixed ? SIM_FIXED_PID + (int)g->fixed_n : SIM_LOAD_PID));
-	sim_say(g, json, NULL, 0);
+	say(g, json, NULL, 0);
 	if (p->start_error)
 		return;
 	if (is_fixed) {
@@ -362,7 +738,7 @@ static void do_start(struct guest *g, json_t *request)
 	g->is_corrupt = p->corrupt;
 	if (p->exit_at_once) {
 		say_output(g, SIM_LOAD_PID, "load: no such module\n");
-		sim_end_load(g, 1, 0);
+		end_load(g, 1, 0);
 	}
 	if (p->panic_at_start)
 		die(g, GUEST_PANICKED);
@@ -380,12 +756,12 @@ static void do_resume(struct guest *g, json_t *request)
 		reply(g, request, NULL);
 		if (strcmp(get_str(request, "line"), "fork") != 0) {
 			g->is_working[pid - SIM_FIXED_PID] = true;
-			g->round_us = g->round_us ? g->round_us : sim_clock_us + round_us;
+			g->round_us = g->round_us ? g->round_us : clock_us + round_us;
 			return;
 		}
 		g->forked_n++;
-		sim_reclaim(g);
-		sim_say_line(g, pid, "full cpu_ms=240");
+		reclaim(g);
+		say_line(g, pid, "full cpu_ms=240");
 		return;
 	}
 	g->load.is_waiting = false;
@@ -404,7 +780,7 @@ static void do_signal(struct guest *g, json_t *request)
 	if (g->load.is_frozen && sig != SIGKILL)
 		g->load.pending_signal = sig;
 	else
-		sim_take_signal(g, sig);
+		take_signal(g, sig);
 }
 
 static void do_freeze(struct guest *g, json_t *request)
@@ -413,9 +789,9 @@ static void do_freeze(struct guest *g, json_t *request)
 
 	g->load.is_frozen = strcmp(get_str(request, "type"), "freeze") == 0;
 	json_object_set_new(json, "freeze_us", json_integer(SIM_FREEZE_US));
-	sim_say(g, json, NULL, 0);
+	say(g, json, NULL, 0);
 	if (!g->load.is_frozen) {
-		sim_take_signal(g, g->load.pending_signal);
+		take_signal(g, g->load.pending_signal);
 		g->load.pending_signal = 0;
 	}
 }
@@ -454,9 +830,9 @@ static struct err *sim_send(struct guest *g, json_t *json)
 
 static struct err *sim_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
 {
-	uint64_t deadline_us = sim_clock_us + (timeout_ms > 0 ? (uint64_t)timeout_ms * 1000 : 0);
+	uint64_t deadline_us = clock_us + (timeout_ms > 0 ? (uint64_t)timeout_ms * 1000 : 0);
 
-	while (!g->is_corrupt && g->queue_first == g->queue_n && sim_clock_us < deadline_us)
+	while (!g->is_corrupt && g->queue_first == g->queue_n && clock_us < deadline_us)
 		advance(g, deadline_us);
 	if (g->is_corrupt)
 		return err_new("frame with a wrong checksum");
@@ -474,7 +850,7 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 	g->vcpus = config->vcpus;
 	g->swap_kib = config->swap_mib * 1024ull;
 	g->random = g->params->seed ^ config->seed << 20 ^ (uint64_t)life << 40;
-	g->heartbeat_us = sim_clock_us + BOOT_US;
+	g->heartbeat_us = clock_us + BOOT_US;
 	g->is_silent = g->params->boot_fail || g->params->boot_state;
 	g->state = g->params->boot_state;
 	draw_threshold(g, life, config->ram_mib);
@@ -529,7 +905,7 @@ static char *sim_command_line(struct guest *g)
 static int64_t sim_now_ms(struct guest *g)
 {
 	(void)g;
-	return (int64_t)(sim_clock_us / 1000);
+	return (int64_t)(clock_us / 1000);
 }
 
 static void sim_stop(struct guest *g)
