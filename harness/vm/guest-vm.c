@@ -14,9 +14,8 @@
 #include "harness/host/host-pressure.h"
 #include "harness/image/initramfs.h"
 #include "harness/vm/channel.h"
-#include "harness/vm/scratchdisk.h"
 #include "harness/vm/state-cache.h"
-#include "harness/vm/swapdisk.h"
+#include "harness/vm/disks.h"
 
 /*
  * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline.

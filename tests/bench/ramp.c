@@ -22,7 +22,7 @@
 #include "harness/image/initramfs.h"
 #include "harness/probe/probe.h"
 #include "harness/vm/state-cache.h"
-#include "harness/vm/swapdisk.h"
+#include "harness/vm/disks.h"
 
 #define RAM_MIB  256
 #define SWAP_MIB 512

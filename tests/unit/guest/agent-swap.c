@@ -9,7 +9,7 @@
 #undef file_read
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/vm/swapdisk.h"
+#include "harness/vm/disks.h"
 #include "tests/tap.h"
 
 /* Of the agent's other parts. */

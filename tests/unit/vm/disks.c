@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/vm/swapdisk.h"
+#include "harness/vm/disks.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/base/file.h"
 #include "tests/tap.h"
 
-/* That a kernel accepts the disk only a guest can show (tests/system). */
+/* That a kernel accepts and mounts them only a guest can show (tests/system). */
 
 /** The header page of a new disk of 64 MiB; offsets are those of the kernel's union swap_header. */
-static void test_header(const char *path)
+static void test_swap(const char *path)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct err *e = swapdisk_create(path, 64);
@@ -52,14 +51,46 @@ static void test_replaces(const char *path)
 	ok(stat(path, &st) == 0 && st.st_size == 1 << 20, "by a disk of the asked size");
 }
 
-static void test_same_bytes(const char *path)
+/* Fields of the superblock, which is 1 KiB into the disk, as ext4's documentation has them. */
+static uint32_t field(const char *disk, size_t offset)
 {
-	char first[65], second[65];
-	struct err *e = swapdisk_create(path, 3);
+	uint32_t v;
+
+	memcpy(&v, disk + 1024 + offset, sizeof(v));
+	return v;
+}
+
+static void test_scratch(const char *path)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	struct err *e = scratchdisk_create(path, 48);
+	struct stat st;
+
+	if (!ok(!e, "a disk with room for 48 MiB is made")) {
+		printf("# %s\n", err_message(e));
+		err_free(e);
+		return;
+	}
+	is_int(stat(path, &st), 0, "it is there");
+	is_int(st.st_mode & 07777, 0600, "only its owner can read it");
+	ok(st.st_blocks * 512 < 1 << 20, "it takes little space");
+	e = file_read(path, 128 << 20, &text);
+	ok(!e && text.len == (size_t)st.st_size, "it can be read");
+	is_int(field(text.data, 0x38) & 0xffff, 0xef53, "it has an ext4's magic");
+	is_int(field(text.data, 0x18), 2, "blocks of 4 KiB");
+	ok(field(text.data, 0xc) >= 48 * 256, "enough of them are free");
+	is_int(field(text.data, 0x5c) & 4, 0, "there is no journal");
+	is_int(field(text.data, 0x8), 0, "and nothing kept for root");
+}
+
+static void test_same_bytes(struct err *(*create)(const char *path, unsigned mib), const char *path)
+{
+	char first[65] = "", second[65] = "1";
+	struct err *e = create(path, 3);
 
 	ok(!e && !file_sha256(path, first), "a disk is made");
-	e = swapdisk_create(path, 3);
-	ok(!e && !file_sha256(path, second), "and once more");
+	e = create(path, 3);
+	ok(!e && !file_sha256(path, second), "and made again in its place");
 	is_str(second, first, "same size, same bytes");
 }
 
@@ -83,18 +114,24 @@ static void test_refusals(const char *dir)
 
 	has_str(e ? err_message(e) : "", path, "an error names the file");
 	err_free(e);
+	e = scratchdisk_create(path, 3);
+	has_str(e ? err_message(e) : "", "scratch disk '/tmp/", "and the disk");
+	has_str(e ? err_message(e) : "", path, "by its name");
+	err_free(e);
 }
 
 int main(void)
 {
-	char dir[] = "/tmp/swapdisk-XXXXXX", path[64];
+	char dir[] = "/tmp/disks-XXXXXX", path[64];
 
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(path, sizeof(path), "%s/disk", dir);
-	test_header(path);
+	test_swap(path);
 	test_replaces(path);
-	test_same_bytes(path);
+	test_same_bytes(swapdisk_create, path);
+	test_scratch(path);
+	test_same_bytes(scratchdisk_create, path);
 	test_refusals(dir);
 	err_free(file_remove_tree(dir));
 	return tap_done();
