@@ -30,11 +30,11 @@ struct err *host_room_check(unsigned guests, unsigned ram_mib, double available_
 		return err_new_kind(ERR_HOST,
 				    "a guest of %u MiB needs some %" PRIu64
 				    " MiB of this host's memory, of which %" PRIu64
-				    " MiB are available: take smaller guests, or another machine",
+				    " MiB are available: use smaller guests or another machine",
 				    ram_mib, guest_mib + HOST_MIB, available_mib);
 	return err_new_kind(ERR_HOST,
 			    "%u guests of %u MiB side by side need some %" PRIu64
 			    " MiB of this host's memory, of which %" PRIu64
-			    " MiB are available: give --jobs %" PRIu64,
+			    " MiB are available: use --jobs %" PRIu64,
 			    guests, ram_mib, guests * guest_mib + HOST_MIB, available_mib, fit);
 }

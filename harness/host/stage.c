@@ -117,9 +117,10 @@ static struct err *set_list(const char *path, uid_t uid, unsigned access)
 	if (list && acl_set_file(path, ACL_TYPE_ACCESS, list) == 0)
 		return NULL;
 	return err_set_kind(
-		err_errno(errno,
-			  "cannot open '%s' to user %u by an access list; take qemu:///session, or be root",
-			  path, (unsigned)uid),
+		err_errno(
+			errno,
+			"cannot open '%s' to user %u by an access list; use qemu:///session, or run as root",
+			path, (unsigned)uid),
 		ERR_HOST);
 }
 
@@ -130,8 +131,7 @@ static bool has_list(const char *path, uid_t uid, unsigned access)
 	return want && got && acl_cmp(want, got) == 0;
 }
 
-/** What we may not try, since we cannot become that user: calculated, but for access lists that are not ours.
- */
+/** Calculates what we may not try, since we cannot become that user. It knows only access lists of ours. */
 static bool seems_open(const struct stage_user *user, const char *path, bool to_write)
 {
 	unsigned want = to_write ? ACCESS_READ | ACCESS_WRITE : ACCESS_READ;

@@ -148,10 +148,11 @@ bool probe_end_lost(struct probe *p, const char *what)
 	case GUEST_PAUSED:
 		return probe_end(p, outcome, "guest was paused by the hypervisor (%s)%s%s", what, sep, line);
 	case GUEST_DISK_ERROR:
-		return probe_end(p, outcome,
-				 "guest was paused by the hypervisor, which cannot read or write a disk of "
-				 "its, as when the file system below its swap is full (%s)",
-				 what);
+		return probe_end(
+			p, outcome,
+			"guest was paused by the hypervisor, which cannot read or write one of its disks, as "
+			"when the file system below its swap is full (%s)",
+			what);
 	case GUEST_STOPPED:
 		return probe_end(p, outcome,
 				 "QEMU was stopped from outside, as by SIGSTOP or a debugger (%s)", what);

@@ -336,10 +336,10 @@ bool probe_verify_ballast(struct probe *p)
 				 " pages do not hold what was written",
 				 p->bad_pages, p->verified_pages);
 	if (p->zero_pages)
-		return probe_end(
-			p, OUTCOME_INVALID,
-			"%" PRIu64 " of the ballast's %" PRIu64
-			" pages are zeros, which a kernel may swap without using RAM or disk: they are no Z",
-			p->zero_pages, p->verified_pages);
+		return probe_end(p, OUTCOME_INVALID,
+				 "%" PRIu64 " of the ballast's %" PRIu64
+				 " pages are zeros, which a kernel may swap without using RAM or disk: they "
+				 "do not count as Z",
+				 p->zero_pages, p->verified_pages);
 	return true;
 }

@@ -174,7 +174,7 @@ static void on_checkpoint(struct probe *p, const struct guest_msg *m)
 
 	if (process && json_is_true(json_object_get(m->json, "bad")))
 		probe_end(p, OUTCOME_INVALID,
-			  "the load wrote to its checkpoint descriptor what is no checkpoint: '%s'", line);
+			  "the load wrote to its checkpoint descriptor what is not a checkpoint: '%s'", line);
 	else if (process)
 		probe_at_checkpoint(p, process, line);
 	else if (pid == p->ballast.pid)

@@ -221,7 +221,7 @@ static struct snapshot *add_snapshot(struct probe_record *rec, const char *name)
 	return s;
 }
 
-/** What else tells why there is no answer, beside console, output and series. */
+/** Adds what tells, beside console, output and series, why there is no answer. */
 static void add_post_mortem(struct probe *p)
 {
 	struct snapshot *s = add_snapshot(p->rec, PROBE_POST_MORTEM);
@@ -230,7 +230,7 @@ static void add_post_mortem(struct probe *p)
 	add_text(s, "qemu-exit", p->ops->ending(p->guest));
 }
 
-/** Was the host disturbed? What it said of itself is kept, so that another rule can be judged later. */
+/** Was the host disturbed? Its own figures are kept, so that another rule can be judged later. */
 static void judge_host(struct probe *p, const struct pressure *begin, const struct pressure *end)
 {
 	unsigned disturbed = pressure_judge(begin, end);

@@ -27,7 +27,7 @@
 
 #define POLL_MS 20
 
-/** What was seen of a kernel that did not come to its end. */
+/** Says what was seen of a kernel that did not come to its end. */
 static char *describe_failure(struct domain *d, enum guest_state state, int64_t passed_ms)
 {
 	cleanup_free char *console = domain_console(d);
@@ -181,7 +181,7 @@ static void save(const char *path, const char *key, bool works, const char *why)
 
 	/* Without a cache the next run tries again: slower, not wrong. */
 	if (e)
-		log_note("verdict on KVM not kept: %s", err_message(e));
+		log_note("cannot keep the verdict on KVM: %s", err_message(e));
 	err_free(e);
 }
 
@@ -253,7 +253,7 @@ struct err *accel_resolve(const char *wanted, struct domain_conn *conn, const ch
 		return NULL;
 	}
 	if (!is_auto && strcmp(wanted, "kvm") != 0)
-		return err_new_kind(ERR_USAGE, "accelerator '%s': want auto, kvm or tcg", wanted);
+		return err_new_kind(ERR_USAGE, "accelerator '%s' is not auto, kvm or tcg", wanted);
 
 	struct err *e = accel_ask_kvm(conn, &works, &why);
 

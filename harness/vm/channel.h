@@ -15,8 +15,8 @@ struct channel *channel_create(int fd);
 void channel_destroy(struct channel *ch);
 
 /**
- * Sends one message, waiting at most 10 s for room. After an error the line is of no more use: half a message
- * may be sent.
+ * Sends one message, waiting at most 10 s for room. After an error the line must not be used again: half a
+ * message may be sent.
  */
 struct err *channel_send(struct channel *ch, json_t *json) must_check;
 

@@ -58,7 +58,7 @@ static struct err *make_file(const char *path, uint64_t mib, const void *head, s
 	return e;
 }
 
-/** What making a disk came to: what is left of it after an error is of no use. */
+/** Ends the making of a disk: after an error, which is wrapped, nothing of it stays. */
 static struct err *finish(struct err *e, const char *what, const char *path)
 {
 	if (e)
@@ -104,7 +104,7 @@ static struct err *make_ext4(const char *path)
 		"-b", "4096", "-N", "64", "-m", "0", path, NULL,
 	};
 	/* clang-format on */
-	/* Else the time of making is in the superblock. */
+	/* Without this the superblock holds the time at which it was made. */
 	const char *const env[] = { "E2FSPROGS_FAKE_TIME=1", NULL };
 	struct subprocess job = {
 		.argv = argv, .env = env, .timeout_s = MAKE_TIMEOUT_S, .cancelled = cancel_requested

@@ -45,7 +45,7 @@ struct err *domain_uri_check(const char *uri, const char *own_name, bool *ret)
 	const char *colon = strstr(uri, "://");
 
 	if (!colon)
-		return err_new_kind(ERR_USAGE, "connection '%s' is no URI such as 'qemu:///system'", uri);
+		return err_new_kind(ERR_USAGE, "connection '%s' is not a URI such as 'qemu:///system'", uri);
 
 	cleanup_free char *host = find_host(colon + 3);
 

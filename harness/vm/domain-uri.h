@@ -8,8 +8,8 @@
 
 /**
  * Where does a libvirt URI lead? Sets *ret to whether it names a host. An error of kind ERR_USAGE when that
- * is another machine, or when it is no URI: guests, their sockets and disks must be on this one. own_name is
- * this machine's name.
+ * is another machine, or when it is not a URI: guests, their sockets and disks must be on this one. own_name
+ * is this machine's name.
  */
 struct err *domain_uri_check(const char *uri, const char *own_name, bool *ret) must_check;
 

@@ -130,7 +130,7 @@ static void start_thread(void)
 	if (watch.has_thread)
 		pthread_detach(thread);
 	else
-		log_note("calls of libvirt are not watched: no thread can be started");
+		log_note("cannot start the thread that watches calls of libvirt");
 }
 
 void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *dir, const char *name,

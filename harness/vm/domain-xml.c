@@ -70,7 +70,7 @@ static struct err *check_name(const char *name)
 	if (strncmp(name, DOMAIN_NAME_PREFIX, strlen(DOMAIN_NAME_PREFIX)) != 0)
 		return err_new("guest name '%s' does not begin with '%s'", name, DOMAIN_NAME_PREFIX);
 	if (len == strlen(DOMAIN_NAME_PREFIX))
-		return err_new("guest name '%s' needs more than that", name);
+		return err_new("guest name '%s' has nothing after the prefix", name);
 	return NULL;
 }
 

@@ -144,8 +144,9 @@ static struct err *reconnect(struct domain_conn *conn)
 			return e;
 	}
 	if (!virt)
-		return err_wrap(e, "connection lost, and not found again in %d attempts", RETRIES);
-	log_note("connection '%s' is there again", conn->uri);
+		return err_wrap(e, "the connection was lost, and %d attempts to open it again failed",
+				RETRIES);
+	log_note("connection '%s' is open again", conn->uri);
 	pthread_mutex_lock(&conn->lock);
 	old = conn->virt;
 	conn->virt = virt;
@@ -162,7 +163,7 @@ static struct err *conn_ensure(struct domain_conn *conn, virConnectPtr *ret)
 	struct err *e = NULL;
 
 	if (!virt) {
-		/* Who waits here finds what the first one has found: a connection, or none. */
+		/* A thread that waited here finds what the first one found: a connection, or none. */
 		pthread_mutex_lock(&conn->reach_lock);
 		virt = conn_get(conn);
 		if (!virt && conn->failed_ms < asked_ms)
@@ -492,7 +493,7 @@ static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
 		e = virt_error();
 	e = domain_watch_end(&watch, e);
 	if (!e && stats.wr_bytes < 0)
-		e = err_new("none");
+		e = err_new("QEMU tells none");
 	if (!e)
 		*ret_bytes = (uint64_t)stats.wr_bytes;
 	return e;

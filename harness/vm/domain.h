@@ -111,8 +111,8 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 int domain_agent_fd(struct domain *d);
 
 /**
- * Writes the guest to a file at path, from which others can go on, and ends it. Who opens the file is
- * libvirt: in this process with an embedded driver, else in its daemon. After an error there may be a part of
+ * Writes the guest to a file at path, from which others can go on, and ends it. libvirt opens the file:
+ * in this process with an embedded driver, else in its daemon. After an error there may be a part of
  * it.
  */
 struct err *domain_save(struct domain *d, const char *path) must_check;

@@ -22,9 +22,9 @@
  * no_timer_check: the kernel else counts ticks of its timer while it waits a moment, and panics when a busy
  * host has kept an emulator from giving it any ("IO-APIC + timer doesn't work"). Under KVM it does not look.
  *
- * What costs time in each guest's boot and is of no use to it: the kernel's tests of its own ciphers, and
- * looking for the BIOS's disks. mitigations=off: nobody has secrets in a guest, and a switch of page tables
- * at each system call makes an emulator forget where pages are.
+ * The kernel's tests of its own ciphers and its search for the BIOS's disks only cost time in each boot.
+ * mitigations=off: nobody has secrets in a guest, and a switch of page tables at each system call makes an
+ * emulator forget where pages are.
  *
  * Where every life must be the same: no randomisation, and no idle processor, for with a clock that counts
  * instructions an idle guest's time races ahead while it waits for the host.
@@ -216,7 +216,7 @@ static struct err *launch(struct guest_vm_host *host, const struct guest_config 
 	return NULL;
 }
 
-/** Has the agent say hello again, for who waits for it. */
+/** Has the agent say hello again, for whoever waits for it. */
 static struct err *ask_hello(struct guest *g)
 {
 	cleanup(cleanup_json_) json_t *request = json_pack("{s:s, s:i}", "type", "hello", "id", 0);
@@ -309,7 +309,7 @@ static struct err *make(struct guest_vm_host *host, const struct guest_config *c
 	e = guest_vm_await_hello(g, GUEST_BOOT_MS * scale);
 	if (e && err_get_kind(e) == ERR_INTERRUPTED)
 		return e;
-	/* Who started it finds out what is wrong with it, as with any guest; a hello is said again for that.
+	/* The caller finds out what is wrong with it, as with any guest; for that the hello is said again.
 	 */
 	if (e) {
 		err_free(e);
@@ -337,10 +337,10 @@ static struct err *start_saved(struct guest_vm_host *host, const struct guest_co
 		return e;
 	if (state_dir(state)) {
 		e = go_on(host, config, state, ret);
-		/* A host that is unsuitable is no fault of the state. */
+		/* The state is not to blame for an unsuitable host. */
 		if (!e || err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 			return e;
-		log_note("made anew: %s", err_message(e));
+		log_note("a guest is saved anew: %s", err_message(e));
 		err_free(e);
 		state_drop(state);
 	}

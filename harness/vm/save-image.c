@@ -45,7 +45,7 @@ static struct err *check_header(const struct header *h)
 	if (memcmp(h->magic, MAGIC_PARTIAL, sizeof(h->magic)) == 0)
 		return err_new("saving it was not completed");
 	if (memcmp(h->magic, MAGIC, sizeof(h->magic)) != 0)
-		return err_new("it is no guest that libvirt saved");
+		return err_new("it is not a guest that libvirt saved");
 	if (h->version != VERSION)
 		return err_new("it has version %u of libvirt's format, not %d", h->version, VERSION);
 	if (h->data_len < 2 || h->data_len > DATA_MAX || h->cookie_offset >= h->data_len)

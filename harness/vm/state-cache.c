@@ -76,7 +76,7 @@ struct err *state_take(const char *owner, const char *key, struct state **ret)
 		return e;
 	if (strlen(owner) != HEX_LEN || strlen(key) != HEX_LEN || !is_hex(owner, HEX_LEN) ||
 	    !is_hex(key, HEX_LEN))
-		return err_new("'%s-%s' is no name of a saved state", owner, key);
+		return err_new("'%s-%s' is not the name of a saved state", owner, key);
 
 	cleanup_free char *name = xasprintf("%s-%s", owner, key);
 	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
@@ -226,7 +226,7 @@ static struct err *list_states(const char *path, struct found_list *list)
 	return NULL;
 }
 
-/** What is not whole first. */
+/** Those that are not whole come first. */
 static int oldest_first(const void *a, const void *b)
 {
 	const struct found *fa = a, *fb = b;

@@ -10,8 +10,8 @@
 
 /*
  * Saved states of guests: directories `$CACHE/states/OWNER-KEY`, private to the user. OWNER is whom a state
- * is made for and removed with, KEY what it is a state of; each 32 hex digits. What is in a state is its
- * user's affair.
+ * is made for and removed with, KEY what it is a state of; each 32 hex digits. The module does not care what
+ * is in a state.
  *
  * Beside a state is `OWNER-KEY.lock`, held with flock() by the one thread that makes or uses it. While it is
  * made it is `.tmp-OWNER-KEY`, so that it is whole whenever it is there. Nothing is synced to the disk: KEY
@@ -43,7 +43,7 @@ struct err *state_begin(struct state *s, const char **ret) must_check;
 /** It is complete and there from now on; others make room for it. */
 struct err *state_finish(struct state *s) must_check;
 
-/** Removes it, for one that is of no use. */
+/** Removes a state that turned out to be useless. */
 void state_drop(struct state *s);
 
 /** Removes all states of an owner that nobody uses. What cannot be removed is said with log_note(). */

@@ -46,8 +46,8 @@ struct err *virt_error(void)
 
 /*
  * Stands before libvirt's own, also for libguestfs, which calls it before main(): only then does libvirt read
- * how much it is to log. Else it warns on standard error of each guest whose definition asks for something
- * unusual.
+ * how much it is to log. Without this it warns on standard error about each guest whose definition asks for
+ * something unusual.
  */
 int virInitialize(void)
 {

@@ -35,7 +35,7 @@ struct guest_sim_params {
 	uint64_t round_us;  /**< so long do a round of its work and its building take; 0: half a second */
 	const char *round;  /**< its line after a round; NULL: a short one */
 	const char *first_checkpoint; /**< it comes to that before it is full; NULL: to none */
-	bool garbage;                 /**< it writes what is no checkpoint */
+	bool garbage;                 /**< it writes what is not a checkpoint */
 	bool kills_itself;            /**< by SIGKILL */
 	bool forks;                   /**< without end, until the kernel refuses it */
 

@@ -423,7 +423,7 @@ static void test_faults(void)
 	FAULT(params.kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
 	FAULT(params.forks = true, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load wants more than 512 processes and threads");
-	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is no checkpoint: 'hello?'");
+	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is not a checkpoint: 'hello?'");
 	FAULT(params.never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
 	FAULT(params.workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
 }

@@ -42,9 +42,9 @@ has "$dir/outcomes" "^growth exits invalid: the load does not start: .*/usr/bin/
 ends growth strings "not-applicable: image 'bookworm' has no 'python2.7', which interpreter 'python2.7' is"
 ends displacement exits 'invalid: the load ended by itself'
 ends growth fails 'invalid: the load failed with status 3: fails: there is no input'
-ends growth speaks-garbage "invalid: the load wrote .* what is no checkpoint: 'chekpoint \?\[2J step-1'"
-ends growth floods-bytes "invalid: the load wrote .* what is no checkpoint: 'x+'"
-ends growth floods-lines "invalid: the load wrote .* what is no checkpoint: ''"
+ends growth speaks-garbage "invalid: the load wrote .* what is not a checkpoint: 'chekpoint \?\[2J step-1'"
+ends growth floods-bytes "invalid: the load wrote .* what is not a checkpoint: 'x+'"
+ends growth floods-lines "invalid: the load wrote .* what is not a checkpoint: ''"
 ends growth forks 'invalid: the load wants more than 512 processes and threads at a time: .*Cannot fork'
 ends growth kills 'invalid: the load died of signal 9'
 ends growth allocates 'onset: '

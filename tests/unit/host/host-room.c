@@ -28,8 +28,8 @@ int main(void)
 
 	allowed(2, 256, 4096 * 1024, "two small guests on a machine with 4 GiB");
 	refused(4, 1024, 4096, "--jobs 3");
-	refused(1, 4096, 4096, "take smaller guests");
-	refused(2, 64, 100, "take smaller guests");
+	refused(1, 4096, 4096, "use smaller guests");
+	refused(2, 64, 100, "use smaller guests");
 	allowed(64, 65536, NAN, "where the host's memory is not known nothing is refused");
 	host_pressure_read(&host);
 	ok(host.mem_available_kib > 0, "this host has memory available");

@@ -43,8 +43,8 @@ int main(void)
 	refuses("qemu+tcp://[fe80::1]/system", "'fe80::1'");
 	refuses("qemu+tcp://127.0.0.1.example.org/system", "'127.0.0.1.example.org'");
 	refuses("qemu+tcp://localhost.example.org/system", "'localhost.example.org'");
-	refuses("my-alias", "no URI such as 'qemu:///system'");
-	refuses("", "no URI");
+	refuses("my-alias", "not a URI such as 'qemu:///system'");
+	refuses("", "not a URI");
 	ok(domain_uri_is_same_host("a", "A.example.org"), "a name with and without its domain");
 	ok(!domain_uri_is_same_host("", ""), "no name is no host");
 	ok(!domain_uri_is_same_host("ab", "a.example.org"), "a longer name is another");

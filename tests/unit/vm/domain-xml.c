@@ -147,7 +147,7 @@ static void test_refusals(void)
 	spec.name = "other";
 	refuses(&spec, "does not begin with", "names without our prefix are refused");
 	spec.name = "swapcal-";
-	refuses(&spec, "needs more than", "the prefix alone is no name");
+	refuses(&spec, "nothing after the prefix", "the prefix alone is no name");
 	spec.name = "swapcal-0123456789012345678901234567890123456789012345678901234";
 	refuses(&spec, "longer than 60", "too long names are refused");
 	spec = plain;

@@ -133,7 +133,7 @@ static void test_bad(void)
 	memcpy(image.magic, "LibvirtQemudPart", 16);
 	is_refused(image, sizeof(image), "<d/>", "not completed", "one that was not saved to its end");
 	memcpy(image.magic, "SomethingElse...", 16);
-	is_refused(image, sizeof(image), "<d/>", "no guest that libvirt saved", "another kind of file");
+	is_refused(image, sizeof(image), "<d/>", "not a guest that libvirt saved", "another kind of file");
 	image = make_image();
 	image.version = 3;
 	is_refused(image, sizeof(image), "<d/>", "version 3", "a version that we do not know");
