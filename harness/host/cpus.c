@@ -5,13 +5,6 @@
 
 #include "harness/base/strbuf.h"
 
-unsigned cpus_count(void)
-{
-	cpu_set_t all;
-
-	return sched_getaffinity(0, sizeof(all), &all) ? 1 : (unsigned)CPU_COUNT(&all);
-}
-
 char *cpus_share(const cpu_set_t *all, unsigned slot, unsigned n)
 {
 	struct strbuf list = STRBUF_INIT;

@@ -4,9 +4,6 @@
 
 #include <sched.h>
 
-/** Number of CPUs that this process may run on; at least 1. */
-unsigned cpus_count(void);
-
 /**
  * The CPUs for slot (from 0) of n that share those of `all` evenly, as in "0,2"; to be freed. With more slots
  * than CPUs several slots have the same one.

@@ -60,33 +60,6 @@ static struct err *watch(struct domain *d, int deadline_ms, bool *ret, char **re
 	return NULL;
 }
 
-struct err *accel_try_boot(struct domain_conn *conn, const char *accel, const char *kernel, bool *ret,
-			   char **ret_why)
-{
-	cleanup_free char *name = xasprintf(DOMAIN_NAME_PREFIX "try-%s-%d", accel, (int)getpid());
-	cleanup_free char *found = NULL, *staged = NULL;
-	struct err *e = kernel ? NULL : accel_find_kernel(&found);
-
-	if (!e)
-		e = domain_stage_file(conn, kernel ? kernel : found, &staged);
-
-	struct domain_spec spec = {
-		.name = name,
-		.accel = accel,
-		.ram_mib = 256,
-		.vcpus = 1,
-		.kernel = staged,
-		.cmdline = "console=ttyS0 earlyprintk=ttyS0",
-	};
-	cleanup(cleanup_domain_) struct domain *d = NULL;
-
-	if (!e)
-		e = domain_start(conn, &spec, &d);
-	if (!e)
-		e = watch(d, strcmp(accel, "kvm") == 0 ? KVM_DEADLINE_MS : TCG_DEADLINE_MS, ret, ret_why);
-	return e;
-}
-
 /** The kernel of the newest built image, to be freed; NULL when there is none. */
 static char *find_image_kernel(void)
 {
@@ -128,7 +101,8 @@ struct err *accel_find_boot_kernel(char **ret)
 	return NULL;
 }
 
-struct err *accel_find_kernel(char **ret)
+/** A kernel to try things with: of the newest built image, else of /boot. To be freed. */
+static struct err *find_kernel(char **ret)
 {
 	char *path = find_image_kernel();
 
@@ -136,6 +110,33 @@ struct err *accel_find_kernel(char **ret)
 		return accel_find_boot_kernel(ret);
 	*ret = path;
 	return NULL;
+}
+
+struct err *accel_try_boot(struct domain_conn *conn, const char *accel, const char *kernel, bool *ret,
+			   char **ret_why)
+{
+	cleanup_free char *name = xasprintf(DOMAIN_NAME_PREFIX "try-%s-%d", accel, (int)getpid());
+	cleanup_free char *found = NULL, *staged = NULL;
+	struct err *e = kernel ? NULL : find_kernel(&found);
+
+	if (!e)
+		e = domain_stage_file(conn, kernel ? kernel : found, &staged);
+
+	struct domain_spec spec = {
+		.name = name,
+		.accel = accel,
+		.ram_mib = 256,
+		.vcpus = 1,
+		.kernel = staged,
+		.cmdline = "console=ttyS0 earlyprintk=ttyS0",
+	};
+	cleanup(cleanup_domain_) struct domain *d = NULL;
+
+	if (!e)
+		e = domain_start(conn, &spec, &d);
+	if (!e)
+		e = watch(d, strcmp(accel, "kvm") == 0 ? KVM_DEADLINE_MS : TCG_DEADLINE_MS, ret, ret_why);
+	return e;
 }
 
 /** What a verdict depends on, as text. */
@@ -190,7 +191,7 @@ static struct err *try_kvm(struct domain_conn *conn, const char *path, const cha
 			   char **ret_why)
 {
 	cleanup_free char *kernel = NULL;
-	struct err *e = accel_find_kernel(&kernel);
+	struct err *e = find_kernel(&kernel);
 	bool works = false;
 
 	if (e)

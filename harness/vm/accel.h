@@ -13,10 +13,10 @@
  */
 
 /**
- * Boots a kernel (NULL: accel_find_kernel()) without a root file system under "kvm" or "tcg". *ret: did it
- * get to the end of its own boot, where it panics for want of a root? *ret_why (to be freed): "a kernel
- * boots in 1.9 s", or what was seen instead. Takes up to 15 s under KVM, a minute under TCG; the user can
- * interrupt it.
+ * Boots a kernel (NULL: of the newest built image, else of /boot) without a root file system under "kvm" or
+ * "tcg". *ret: did it get to the end of its own boot, where it panics for want of a root? *ret_why (to be
+ * freed): "a kernel boots in 1.9 s", or what was seen instead. Takes up to 15 s under KVM, a minute under
+ * TCG; the user can interrupt it.
  */
 struct err *accel_try_boot(struct domain_conn *conn, const char *accel, const char *kernel, bool *ret,
 			   char **ret_why) must_check;
@@ -36,9 +36,6 @@ struct err *accel_kvm_works(bool *ret) must_check;
  * does not work is an error.
  */
 struct err *accel_resolve(const char *wanted, struct domain_conn *conn, const char **ret) must_check;
-
-/** A kernel to try things with: of the newest built image, else of /boot. To be freed. */
-struct err *accel_find_kernel(char **ret) must_check;
 
 /** The newest kernel in /boot that we can read, to be freed. */
 struct err *accel_find_boot_kernel(char **ret) must_check;
