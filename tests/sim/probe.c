@@ -11,18 +11,34 @@
 #include "tests/sim/spec.h"
 #include "tests/tap.h"
 
-/** Runs a probe that must not fail outright. */
-static struct probe_record run(struct guest_sim_params *params, enum probe_kind kind, uint64_t z_mib)
+/** The record of the last probe; that of the one before it is freed. */
+static struct probe_record keep(struct probe_record r)
 {
-	struct probe_spec spec = make_spec(kind, z_mib);
+	static struct probe_record last;
+
+	probe_record_deinit(&last);
+	last = r;
+	return r;
+}
+
+/** Runs a probe that must not fail outright; its record is there until the next one. */
+static struct probe_record run_spec(struct guest_sim_params *params, const struct probe_spec *spec)
+{
 	struct probe_record r = { 0 };
-	struct err *e = probe_run(&guest_sim_ops, params, &spec, NULL, &r);
+	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, &r);
 
 	if (e) {
 		printf("Bail out! %s\n", err_message(e));
 		_exit(1);
 	}
-	return r;
+	return keep(r);
+}
+
+static struct probe_record run(struct guest_sim_params *params, enum probe_kind kind, uint64_t z_mib)
+{
+	struct probe_spec spec = make_spec(kind, z_mib);
+
+	return run_spec(params, &spec);
 }
 
 static const struct snapshot *find_snapshot(const struct probe_record *r, const char *name)
@@ -47,7 +63,6 @@ static void test_ramp(void)
 	is_int(r.mem_total_kib, params.mem_total_kib, "MemTotal is read from the baseline");
 	ok(find_snapshot(&r, "baseline") && find_snapshot(&r, "onset"),
 	   "evidence before the load and at onset");
-	probe_record_deinit(&r);
 }
 
 static void test_fixed(void)
@@ -59,10 +74,8 @@ static void test_fixed(void)
 	is_int(r.load_pages, 187 * 256, "the ballast holds exactly what was asked");
 	ok(find_snapshot(&r, "end") && !find_snapshot(&r, "onset"), "evidence at the end");
 	ok(r.phase_ms[PHASE_SETTLE] >= 3000, "the guest had its time to settle");
-	probe_record_deinit(&r);
 	r = run(&params, PROBE_FIXED, 189);
 	is_str(outcome_name(r.outcome), "onset", "above it the guest swaps");
-	probe_record_deinit(&r);
 }
 
 static void test_growth(void)
@@ -72,12 +85,10 @@ static void test_growth(void)
 
 	is_str(outcome_name(r.outcome), "onset", "a workload that grows reaches the onset");
 	is_int(find_snapshot(&r, "onset") != NULL, 1, "with evidence");
-	probe_record_deinit(&r);
 	params.workload_max_kib = 64 * 1024;
 	r = run(&params, PROBE_GROWTH, 0);
 	is_str(outcome_name(r.outcome), "no-onset", "one that ends before does not");
 	has_str(r.reason, "ended before", "and the reason says so");
-	probe_record_deinit(&r);
 }
 
 static unsigned count_pids(const struct snapshot *s)
@@ -104,18 +115,15 @@ static void test_displacement(void)
 	ok(is_ballast_alone, "the series counts the ballast's pages only");
 	ok(r.phase_ms[PHASE_SETTLE] >= 3000, "the load had its time to settle");
 	is_str(r.flags, "", "no doubts");
-	probe_record_deinit(&r);
 
 	params.fixed_kib = 0;
 	r = run(&params, PROBE_DISPLACEMENT, 512);
 	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "a load of nothing displaces nothing");
-	probe_record_deinit(&r);
 
 	params.fixed_kib = 48 * 1024;
 	r = run(&params, PROBE_DISPLACEMENT, 100);
 	is_str(outcome_name(r.outcome), "no-onset", "a ballast that ends too soon is an answer too");
 	is_int((long long)r.load_pages, 100 * 256, "with all that it holds");
-	probe_record_deinit(&r);
 }
 
 static const struct evidence *find_file(const struct snapshot *s, const char *name)
@@ -124,19 +132,6 @@ static const struct evidence *find_file(const struct snapshot *s, const char *na
 		if (!s->files[i].pid && strcmp(s->files[i].name, name) == 0)
 			return &s->files[i];
 	return NULL;
-}
-
-/** Runs a probe of a spec that is made otherwise than usual. */
-static struct probe_record run_spec(struct guest_sim_params *params, const struct probe_spec *spec)
-{
-	struct probe_record r = { 0 };
-	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, &r);
-
-	if (e) {
-		printf("Bail out! %s\n", err_message(e));
-		_exit(1);
-	}
-	return r;
 }
 
 static void test_processes(void)
@@ -155,7 +150,6 @@ static void test_processes(void)
 	is_int(count_pids(find_snapshot(&r, "load")), 3, "all three are measured");
 	if (ok(log != NULL, "what they told at their checkpoints is kept"))
 		has_str(log->data, " 103 full cpu_ms=120\n", "with its process");
-	probe_record_deinit(&r);
 
 	spec.is_frozen = false;
 	spec.has_rounds = true;
@@ -164,7 +158,6 @@ static void test_processes(void)
 	log = find_file(find_snapshot(&r, "load"), "checkpoints");
 	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
 	is_str(r.flags, "", "and are steady");
-	probe_record_deinit(&r);
 
 	/* Its number comes from the results file. */
 	params.fixed_kib = 1024;
@@ -172,7 +165,6 @@ static void test_processes(void)
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "invalid", "more processes than any plan has are none");
 	has_str(r.reason, "more than 32 processes", "and the reason says so");
-	probe_record_deinit(&r);
 }
 
 /** Of a load that has a lot to say what counts is kept, and the rest not without end. */
@@ -193,7 +185,6 @@ static void test_talkative(void)
 		ok(log->len > 60000 && log->len < 160000, "of its last words");
 		ok(strstr(log->data, " 101 full cpu_ms=120\n") != NULL, "and of when it was complete");
 	}
-	probe_record_deinit(&r);
 }
 
 static unsigned count_snapshots(const struct probe_record *r, const char *name)
@@ -220,7 +211,6 @@ static void test_slow_rounds(void)
 
 	is_str(outcome_name(r.outcome), "onset", "a load of slow rounds is displaced");
 	is_str(r.flags, "not-steady", "with a doubt");
-	probe_record_deinit(&r);
 }
 
 /** Evidence on the way has the name of its checkpoint, unless a moment of ours has it. */
@@ -239,7 +229,6 @@ static void test_checkpoint_names(void)
 		is_int(count_snapshots(&r, names[i]), 1, names[i]);
 		is_int((long long)r.snapshots_count, i ? 4 : 5,
 		       "baseline, load, onset, the one on the way, and the host");
-		probe_record_deinit(&r);
 	}
 }
 
@@ -253,19 +242,16 @@ static void test_population(void)
 	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three of 48 MiB have room");
 	ok(!find_snapshot(&r, "count-4"), "the fourth has not");
 	is_int(count_pids(find_snapshot(&r, "onset")), 4, "and is there at onset");
-	probe_record_deinit(&r);
 	spec.is_forked = true;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "onset", "the same with processes that the first one forks");
 	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three have room");
 	is_int(count_pids(find_snapshot(&r, "onset")), 4, "the fourth has not");
-	probe_record_deinit(&r);
 	spec.is_forked = spec.has_checkpoints = false;
 	params.never_full = true;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "onset", "the same with processes that know no checkpoints");
 	ok(r.phase_ms[PHASE_LOAD] >= 3 * 3000, "each of which is waited for");
-	probe_record_deinit(&r);
 	params.never_full = false;
 	spec.is_forked = spec.has_checkpoints = true;
 	params.fixed_kib = 1024;
@@ -273,7 +259,6 @@ static void test_population(void)
 	is_str(outcome_name(r.outcome), "no-onset",
 	       "when as many as can be started have room, that is no onset");
 	has_str(r.reason, "largest number of processes", "and the reason says so");
-	probe_record_deinit(&r);
 }
 
 static void test_ram(void)
@@ -289,20 +274,17 @@ static void test_ram(void)
 	is_int((long long)r.z_kib, 256 * 1024, "its RAM is what was asked");
 	ok(find_snapshot(&r, "load") != NULL, "the load is measured");
 	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
-	probe_record_deinit(&r);
 	is_int(params.stops, 0, "a running load is not stopped");
 	spec.is_frozen = true;
 	spec.has_checkpoints = false;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "no-onset", "nor with one that knows no checkpoints");
 	is_int(params.stops, 1, "which is stopped when it is to be frozen");
-	probe_record_deinit(&r);
 	spec.guest.ram_mib = 100;
 	spec.z_kib = 100 * 1024;
 	r = run_spec(&params, &spec);
 	is_str(outcome_name(r.outcome), "onset", "one without does");
 	is_str(r.reason, "", "which is an answer and no fault");
-	probe_record_deinit(&r);
 }
 
 /** The record of a growth probe on a host that goes from one state to the other. */
@@ -331,7 +313,6 @@ static void test_host(void)
 	is_str(r.snapshots[r.snapshots_count - 1].name, "host", "what it says is kept");
 	has_str(r.snapshots[r.snapshots_count - 1].files[0].data, "\"mem_available_kib\": 900.0",
 		"in numbers");
-	probe_record_deinit(&r);
 	bad.t_us = 11e6;
 	bad.pswpout = 1000;
 	bad.mem_available_kib = 40;
@@ -340,7 +321,6 @@ static void test_host(void)
 	r = run_on(calm, bad);
 	is_str(outcome_name(r.outcome), "onset", "a disturbed host leaves the answer");
 	is_str(r.flags, "host-swapped,host-memory,host-busy", "with its flags");
-	probe_record_deinit(&r);
 }
 
 static void test_post_mortem(void)
@@ -361,11 +341,9 @@ static void test_post_mortem(void)
 	is_str(s->files[0].data, "simulated\nqemu-system-x86_64: no\n", "as QEMU wrote it");
 	is_str(s->files[1].name, "qemu-exit", "and the end");
 	is_str(s->files[1].data, "exit status 0", "as it was");
-	probe_record_deinit(&r);
-	r = probe_not_started(&spec, failed);
+	r = keep(probe_not_started(&spec, failed));
 	is_str(r.reason, "the guest was not started: no disk", "one that was not started has a reason");
 	is_str(r.snapshots[0].files[0].data, "qemu: no\n", "and the log");
-	probe_record_deinit(&r);
 	err_free(failed);
 }
 
@@ -377,7 +355,6 @@ static void test_post_mortem(void)
 		struct probe_record r = run(&params, kind, z_mib);                                           \
 		is_str(outcome_name(r.outcome), want, #set ": " want);                                       \
 		has_str(r.reason, words, "the reason has: " words);                                          \
-		probe_record_deinit(&r);                                                                     \
 	} while (0)
 
 static void test_faults(void)
@@ -423,7 +400,8 @@ static void test_faults(void)
 	FAULT(params.kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
 	FAULT(params.forks = true, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load wants more than 512 processes and threads");
-	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is not a checkpoint: 'hello?'");
+	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid",
+	      "what is not a checkpoint: 'hello?'");
 	FAULT(params.never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
 	FAULT(params.workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
 }
@@ -433,16 +411,14 @@ static void test_slow_ramp(void)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
-	struct probe_record r = { 0 };
 
 	spec.ramp_kib_s = 1024;
 	spec.guest.accel = "kvm";
 
-	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &r);
+	struct probe_record r = run_spec(&params, &spec);
 
-	ok(!e && r.outcome == OUTCOME_ONSET, "a ramp of three minutes reaches its onset");
+	ok(r.outcome == OUTCOME_ONSET, "a ramp of three minutes reaches its onset");
 	ok(r.phase_ms[PHASE_LOAD] > 180000, "which takes three minutes");
-	probe_record_deinit(&r);
 }
 
 static void test_doubts(void)
@@ -455,7 +431,6 @@ static void test_doubts(void)
 
 	is_str(outcome_name(r.outcome), "onset", "a swap disk that contradicts does not change the answer");
 	is_str(r.flags, "swap-disk-disagrees", "but flags it");
-	probe_record_deinit(&r);
 }
 
 /** Moments in which it stood still do not add up, as long as it is heard between them. */
@@ -471,22 +446,19 @@ static void test_debugged(void)
 
 	is_str(outcome_name(r.outcome), "onset", "a guest that stands still for moments comes to its end");
 	is_str(r.reason, "", "without a word on that");
-	probe_record_deinit(&r);
 }
 
 static void test_negative_control(void)
 {
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct probe_spec spec = make_spec(PROBE_FIXED, 100);
-	struct probe_record r = { 0 };
 
 	spec.fill = "zero";
 
-	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &r);
+	struct probe_record r = run_spec(&params, &spec);
 
-	ok(!e && r.outcome == OUTCOME_INVALID, "a ballast of zeros is invalid");
+	ok(r.outcome == OUTCOME_INVALID, "a ballast of zeros is invalid");
 	has_str(r.reason, "zeros", "and the reason says why");
-	probe_record_deinit(&r);
 }
 
 static void is_outcome(struct guest_sim_params params, const struct probe_spec *spec, const char *outcome,
@@ -496,7 +468,6 @@ static void is_outcome(struct guest_sim_params params, const struct probe_spec *
 
 	is_str(outcome_name(r.outcome), outcome, what);
 	has_str(r.reason, words, "and the reason says so");
-	probe_record_deinit(&r);
 }
 
 static void test_zram(void)
@@ -511,12 +482,10 @@ static void test_zram(void)
 	is_str(outcome_name(r.outcome), "onset", "a guest swaps to zram");
 	is_str(r.flags, "", "that its swap disk knows nothing of it is as it should be");
 	is_int((long long)r.swap_written_bytes, 0, "the record says so");
-	probe_record_deinit(&r);
 
 	params.zram_writes_disk = true;
 	r = run_spec(&params, &spec);
 	is_str(r.flags, "swap-disk-disagrees", "writes to the swap disk are a doubt then");
-	probe_record_deinit(&r);
 
 	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
 	params.no_zram = true;
@@ -547,11 +516,9 @@ static void test_settings(void)
 	struct probe_record r = run_spec(&params, &spec);
 
 	is_str(r.flags, "", "no doubts about a ballast that touches as many pages as it should");
-	probe_record_deinit(&r);
 	params.touch_behind = true;
 	r = run_spec(&params, &spec);
 	is_str(r.flags, "touch-behind", "but about one that does not");
-	probe_record_deinit(&r);
 	params.stuck_file = "swappiness";
 	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'",
 		   "another swappiness");
@@ -584,5 +551,6 @@ int main(void)
 	test_settings();
 	test_debugged();
 	test_negative_control();
+	keep((struct probe_record){ 0 });
 	return tap_done();
 }
