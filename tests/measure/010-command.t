@@ -33,15 +33,18 @@ done
 
 # The memory of a child that its parent has left to itself; the parent lives on.
 measure -- $python -c '
-import os, time
+import os, sys, time
 if os.fork() == 0:
 	if os.fork() == 0:
 		x = bytearray(80 << 20)
+		print(file=open(sys.argv[1], "w"), flush=True)
 		time.sleep(3)
 		os._exit(0)
 	os._exit(0)
 os.wait()
-time.sleep(3.2)'
+while not os.path.exists(sys.argv[1]):
+	time.sleep(0.1)
+time.sleep(3)' "$dir/is-there"
 within "$(column uss 2)" 81920 200000 'an orphan belongs to the command'
 measure -- sh -c "sleep 0.3; $python -c 'import time; time.sleep(60)' & echo \$! > $dir/left; sleep 0.5"
 is $? 0 'processes that are left behind do not hold us up'
@@ -94,7 +97,8 @@ if has_tracing; then
 	./swapcal measure -o "$dir/text" -- sh -c "echo \$\$ > $dir/pid; kill -STOP \$\$; kill -TERM \$\$" 2> "$dir/err" &
 	pid=$!
 	wait_for "$dir/pid"
-	sleep 0.3
+	wait_until $hangs_s grep -qi ') t ' "/proc/$(cat "$dir/pid")/stat"
+	sleep 0.2
 	is "$(cut -d' ' -f3 "/proc/$(cat "$dir/pid")/stat")" t 'a command that stops itself stays stopped'
 	kill -CONT "$(cat "$dir/pid")"
 	wait $pid
@@ -112,9 +116,10 @@ measure --baseline 'exit 4' -- true
 is "$?:$(cat "$dir/err")" '1:swapcal: --baseline: the command failed with exit status 4' 'one that fails is an error'
 
 # TERM, not INT: what a shell starts in the background ignores the latter.
-./swapcal measure --output "$dir/text" -- sleep 30 2> "$dir/err" &
+./swapcal measure --output "$dir/text" -- sleep 3600 2> "$dir/err" &
 pid=$!
-sleep 0.7
+wait_until $hangs_s pgrep -xP $pid sleep
+sleep 0.5
 kill -TERM $pid
 wait $pid
 is $? 130 'an interruption ends the command'
@@ -123,12 +128,17 @@ ok $? 'and what was measured is shown'
 pgrep -P $pid > "$dir/left"
 none "$dir/left" 'nothing is left behind'
 
-$python -c 'import time; x = bytearray(30 << 20); time.sleep(2)' &
+$python -c 'import os, sys, time
+x = bytearray(30 << 20)
+print(file=open(sys.argv[1], "w"), flush=True)
+while not os.path.exists(sys.argv[2]):
+	time.sleep(0.1)' "$dir/ready" "$dir/go" &
 pid=$!
-sleep 0.5
+wait_for "$dir/ready"
 measure --pid $pid --duration 1
 is $? 0 'a process that runs is measured for a time'
 within "$(column uss 2)" 30720 60000 'whole'
+(sleep 1; : > "$dir/go") &
 measure --pid $pid
 is "$?:$(cat "$dir/err")" '0:' 'or to its end'
 wait $pid

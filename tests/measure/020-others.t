@@ -23,13 +23,14 @@ if child == 0:
 	with open(sys.argv[1] + ".new", "w") as f:
 		f.write("%d %d\n" % (os.getppid(), os.getpid()))
 	os.rename(sys.argv[1] + ".new", sys.argv[1])
-time.sleep(60)
+time.sleep(3600)
 END
 own "$dir/pair.py" "$dir/pids" &
 parent=$!
 wait_for "$dir/pids"
 read -r _ child < "$dir/pids"
-sleep 0.3
+wait_asleep $parent
+wait_asleep "$child"
 
 # Metrics of the sum over mappings, and of the process as a whole, which rounds once.
 own_metrics

@@ -21,12 +21,12 @@ fi
 # start SCRIPT: Python code that ends in wait(), which tells that all is in place; $pid is its process
 start() {
 	rm -f "$dir/ready"
-	printf 'import mmap, os, sys, time\ndef wait():\n\topen(sys.argv[1], "w").write("x")\n\ttime.sleep(60)\n%s\n' "$1" \
+	printf 'import mmap, os, sys, time\ndef wait():\n\topen(sys.argv[1], "w").write("x")\n\ttime.sleep(3600)\n%s\n' "$1" \
 		> "$dir/script.py"
 	$python -I -S "$dir/script.py" "$dir/ready" &
 	pid=$!
 	wait_for "$dir/ready"
-	sleep 0.2
+	wait_asleep $pid
 }
 
 start 'm = mmap.mmap(-1, 40 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -45,7 +45,9 @@ if os.fork() == 0:
 	for i in range(0, 10 << 20, 4096): m[i] = 2
 	open(sys.argv[1] + ".child", "w").write(str(os.getpid()))
 	wait()
-time.sleep(60)'
+time.sleep(3600)'
+wait_for "$dir/ready.child"
+wait_asleep "$(cat "$dir/ready.child")"
 measure --pid $pid --duration 1
 kill $pid "$(cat "$dir/ready.child")"
 is "$(column mapped 2)" "$(column rss 2)" 'a process and its fork: pages as often as they are mapped are RSS'

@@ -50,6 +50,11 @@ has_frames() {
 		od -An -N8 /proc/kpageflags > "$dir/frames" 2>&1
 }
 
+# wait_asleep PID: until it does nothing, as it will for a long time
+wait_asleep() {
+	wait_until $hangs_s grep -q '^[0-9]* ([^)]*) S' "/proc/$1/stat"
+}
+
 # wait_for FILE: until something stands in it
 wait_for() {
 	wait_until $hangs_s test -s "$1"

@@ -27,8 +27,8 @@ LINE = re.compile(r"checkpoint ([a-z]+(?:-[0-9]+)?)((?: [a-z0-9_]+=[0-9]+(?:,[0-
 LINE_MAX = 199
 # Long enough for a process that is not blocked to use a tick of 10 ms.
 IDLE_S = 0.02
-IDLE_LOOKS = 25
-DEADLINE_S = 60
+IDLE_LOOKS = 5000
+DEADLINE_S = 1200
 
 
 def stat_of(pid):
@@ -139,7 +139,7 @@ def main():
     reports.close()
     status = load.wait()
     # Children that must end need a moment to see that they are alone.
-    for _ in range(100):
+    for _ in range(50 * DEADLINE_S):
         left = [pid for pid in seen if stat_of(pid)]
         if not left:
             break

@@ -278,9 +278,13 @@ static void test_killed(void)
 	workloads_deinit(&w);
 }
 
-/** Two ask for the same disk at once. */
+/** Two ask for the same disk at once: the second when the first has begun to make it. */
+static int begun[2];
+
 static struct err *make_slowly(const struct rootdisk_job *job)
 {
+	if (write(begun[1], "x", 1) != 1)
+		abort();
 	usleep(300000);
 	return make_copy(job);
 }
@@ -296,6 +300,8 @@ static void test_two_at_once(void)
 	put("grow.py", "print(4)", 0644);
 	must(workloads_load_tree(tree, &w));
 	slow.make = make_slowly;
+	if (pipe(begun))
+		abort();
 	made = 0;
 	pid = fork();
 	if (pid == 0) {
@@ -303,7 +309,10 @@ static void test_two_at_once(void)
 
 		_exit(e || made != 1);
 	}
-	usleep(100000);
+	char x;
+
+	if (read(begun[0], &x, 1) != 1)
+		abort();
 	no_err(userdisk_find_or_build(&w, &slow, &path), "one waits for the other's disk");
 	is_int(made, 0, "and does not make it again");
 	waitpid(pid, &status, 0);

@@ -339,7 +339,7 @@ static void test_endless(void)
 		"SELECT a.snapshot_id, count(*) AS y_kib FROM guest a, guest b, guest c, guest d, guest e,"
 		" guest f, guest g, guest h, guest i, guest j, guest k, guest l, guest m, guest n GROUP BY 1",
 		"takes more than 0.2 s");
-	ok(clock_ms() - begin < 10000, "a query ends when its time is over");
+	ok(clock_ms() - begin < HANGS_S * 1000, "a query ends when its time is over");
 	check(Y("1"), 1, 1, 1);
 }
 

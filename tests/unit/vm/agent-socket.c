@@ -72,7 +72,7 @@ static void test_living_peer(void)
 	cleanup_close int listen_fd = listen_here();
 	struct agent_peer peer = { .fd = -1, .pidfd = -1 };
 	pid_t pid = start_peer(geteuid(), true);
-	struct err *e = agent_socket_accept(listen_fd, geteuid(), 10000, &peer);
+	struct err *e = agent_socket_accept(listen_fd, geteuid(), HANGS_S * 1000, &peer);
 
 	ok(!e && peer.fd >= 0, "a connection is accepted");
 	is_int(peer.pid, pid, "its process is known");
@@ -93,7 +93,7 @@ static void test_dead_peer(void)
 
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 
-	struct err *e = agent_socket_accept(listen_fd, geteuid(), 10000, &peer);
+	struct err *e = agent_socket_accept(listen_fd, geteuid(), HANGS_S * 1000, &peer);
 
 	ok(!e && peer.fd >= 0, "a connection whose process has ended is accepted");
 	is_int(peer.pidfd, -1, "but whoever has its id now is not taken for it");
@@ -142,7 +142,7 @@ static void test_knocking(void)
 
 	if (pid == 0)
 		knock();
-	alarm(60);
+	alarm(HANGS_S);
 
 	struct err *e = agent_socket_accept(listen_fd, geteuid() + 1, 300, &peer);
 

@@ -99,7 +99,7 @@ static void test_stop(void)
 	int64_t start_ms = clock_ms();
 
 	raise(SIGTERM);
-	e = channel_recv(ch, 60000, &m);
+	e = channel_recv(ch, 2 * HANGS_S * 1000, &m);
 	ok(e && err_get_kind(e) == ERR_INTERRUPTED, "a wish to stop is heard while waiting for a message");
 	err_free(e);
 	/* A guest that takes nothing: the socket fills up. */
@@ -108,7 +108,7 @@ static void test_stop(void)
 	while (!e);
 	ok(err_get_kind(e) == ERR_INTERRUPTED, "and while waiting for room");
 	err_free(e);
-	ok(clock_ms() - start_ms < 5000, "at once");
+	ok(clock_ms() - start_ms < HANGS_S * 1000, "at once");
 	close_line(ch);
 }
 

@@ -59,16 +59,16 @@ static void test_in_time(void)
 	int pidfd;
 	pid_t pid = start_child(&pidfd);
 
-	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
 	ok(!domain_watch_end(&soon, NULL), "a call in time is no error");
-	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
 
 	struct err *e = domain_watch_end(&soon, err_new("no such guest"));
 
 	is_str(e ? err_message(e) : "", "no such guest", "and keeps the error it has");
 	err_free(e);
 	/* Another call is due meanwhile, which has no process that could be killed. */
-	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", 60000);
+	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
 	domain_watch_begin(&late, NULL, "/nowhere", "swapcal-none", -1, "y", 1);
 	while (!__atomic_load_n(&late.is_late, __ATOMIC_RELAXED))
 		usleep(1000);
@@ -89,9 +89,9 @@ static pid_t start_qemu_later(const char *word)
 	pid_t pid = pipe(input) ? -1 : fork();
 
 	if (pid == 0) {
-		/* It waits for input, a minute at most. */
+		/* It waits for input, but not for ever. */
 		dup2(input[0], 0);
-		alarm(60);
+		alarm(HANGS_S);
 		usleep(300000);
 		execl("/bin/sh", "/usr/bin/qemu-x", "-c", "read x", "-name", word, "/nowhere/x", NULL);
 		_exit(1);
