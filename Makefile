@@ -36,7 +36,10 @@ DOCS_TESTS := $(wildcard tests/docs/*.t)
 STRUCTURE_TESTS := $(wildcard tests/structure/*.t) $(wildcard tests/golden/*.t)
 WORKLOAD_TESTS := $(wildcard tests/workloads/*.t)
 MEASURE_TESTS := $(wildcard tests/measure/*.t)
-SYSTEM_TESTS := $(wildcard tests/system/*.t)
+# Those that take longest come first, so that no processor has nothing to do at the end.
+SYSTEM_TESTS := $(wildcard $(patsubst %,tests/system/%.t,kill slurm hostile methods first-light restore connections kernels \
+	known-answers libvirtd-restart full-disk unattended frozen))
+SYSTEM_TESTS += $(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.t))
 WORKLOADS := $(wildcard guest/workloads/*)
 
 # Short lines unless V=1.
@@ -87,13 +90,19 @@ $B/guest/loads/ballast $B/guest/loads/known: $B/%: %.c guest/loads/fill.h guest/
 	$(call say,MUSL)
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
 
+# There are a hundred test programs, and gold links one in a third of the time.
+GOLD := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+link = $(call say,LD)$(newline)$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(GOLD) -o $@ $^ $(PKG_LIBS)
+define newline
+
+
+endef
+
 $B/tests/unit/%.t: $B/tests/unit/%.o $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(link)
 
 $B/tests/sim/%.t: $B/tests/sim/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(link)
 
 $B/tests/bench/bare: tests/bench/bare.c
 	@mkdir -p $(@D)
@@ -101,21 +110,17 @@ $B/tests/bench/bare: tests/bench/bare.c
 	$Q$(MUSL_CC) $(GUEST_CFLAGS) -s -o $@ $<
 
 $B/tests/bench/ramp $B/tests/bench/rejudge: %: %.o $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(link)
 
 # Only in a build for fuzzing (see fuzz-programs): another one has no LLVMFuzzerMutate.
 $B/tests/fuzz/%: $B/tests/fuzz/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(link) -fsanitize=fuzzer
 
 $B/tests/bench/evidence: $B/tests/bench/evidence.o $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(link)
 
 $B/tests/system/%: $B/tests/system/%.o $B/libswapcal.a
-	$(call say,LD)
-	$Q$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(link)
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_TESTS) $(SIM_TESTS)
@@ -172,6 +177,7 @@ install: swapcal man ## install below PREFIX (default /usr/local; DESTDIR is hon
 # --- Tests: all speak TAP and run through prove, so that a run of nothing fails
 
 PROVE := prove --exec ''
+NPROC := $(shell nproc)
 
 .PHONY: check
 check: swapcal $(UNIT_TESTS) $(SIM_TESTS) ## unit, simulation, workload, measure and docs tests: no root, no image, under a minute
@@ -183,23 +189,30 @@ check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image
 	$(PROVE) --verbose --jobs 2 $(SYSTEM_TESTS)
 
 .PHONY: check-compile
-check-compile: ## clang, analysers, unit tests under sanitizers (gcc)
+check-compile: ## clang, analysers, unit tests and fuzz targets under sanitizers
 	$(PROVE) --verbose tests/compile/*.t
+
+# One build for all that is checked while it runs: clang, its sanitizers, and what its fuzzer needs.
+CHECKED_B := $B/checked
+CHECKED_FLAGS := -O1 -gline-tables-only -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+CHECKED = @$(MAKE) -s --no-print-directory B=$(CHECKED_B) CC=clang CFLAGS='$(CHECKED_FLAGS)'
 
 # Seconds for each target.
 FUZZ_SECONDS ?= 30
-FUZZ_B := $B/fuzz
 FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/*.c)))
-FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_PROGRAMS := $(addprefix $(CHECKED_B)/tests/fuzz/,$(FUZZ_TARGETS))
 
-.PHONY: fuzz-programs
+.PHONY: fuzz-programs checked-programs
 fuzz-programs:
-	@$(MAKE) -s --no-print-directory B=$(FUZZ_B) CC=clang CFLAGS='$(FUZZ_FLAGS)' \
-		$(addprefix $(FUZZ_B)/tests/fuzz/,$(FUZZ_TARGETS))
+	$(CHECKED) $(FUZZ_PROGRAMS)
+
+checked-programs:
+	$(CHECKED) $(FUZZ_PROGRAMS) unit-tests $(CHECKED_B)/harness/cmd/main.o $(SYSTEM_TOOLS:$B/%=$(CHECKED_B)/%)
 
 .PHONY: fuzz
 fuzz: fuzz-programs ## hostile input, FUZZ_SECONDS (30) for each reader of any
-	@tests/fuzz/run.sh $(FUZZ_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+	@tests/fuzz/run.sh $(CHECKED_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: check-layers
 check-layers: ## includes go to lower floors only, each library to its rooms (tests/structure/layers.list)
@@ -209,12 +222,18 @@ check-layers: ## includes go to lower floors only, each library to its rooms (te
 check-cycles: $B/libswapcal.a ## no files need one another in a circle, as the linker sees it
 	@perl tests/structure/cycles.pl $(LIB_OBJ)
 
-.PHONY: check-all
+# Tests that need no guest, and compilers, beside those with guests: two of which run at a time.
+.PHONY: check-all check-here check-guests
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS)
-	$(PROVE) --timer $(MEASURE_TESTS)
-	$(PROVE) --timer --jobs 2 $(UNIT_TESTS) $(SIM_TESTS) $(WORKLOAD_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS) $(wildcard tests/compile/*.t) $(SYSTEM_TESTS)
+	@$(MAKE) --no-print-directory -j$(NPROC) swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS)
+	@$(MAKE) --no-print-directory -j2 -k --output-sync=line check-here check-guests
+
+check-here:
+	$(PROVE) --timer $(MEASURE_TESTS) $(wildcard tests/compile/*.t) $(WORKLOAD_TESTS) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS)
+
+check-guests:
+	$(PROVE) --timer --jobs 2 $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe costs (boot, restore, bare QEMU), a second job brings, a snapshot and judging again cost

@@ -3,7 +3,7 @@
 
 # What a user may have set is not what is tested.
 export LC_ALL=C.UTF-8 TZ=UTC
-unset COLUMNS CDPATH PYTHONPATH PYTHONHASHSEED LIBVIRT_DEFAULT_URI SWAPCAL_DATADIR
+unset TMPDIR MAKEFLAGS MFLAGS MAKELEVEL COLUMNS CDPATH PYTHONPATH PYTHONHASHSEED LIBVIRT_DEFAULT_URI SWAPCAL_DATADIR
 umask 022
 
 # Seconds after which a command hangs, whatever the host: a busy one is slow, and no test is about that.
