@@ -6,15 +6,9 @@
  * what the agent says.
  */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
+#include "tests/vm.h"
 
 #define PROCESSES 8
 
@@ -181,23 +175,16 @@ static struct err *compare(struct bench *b, int rounds)
 
 static struct err *run(int rounds)
 {
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup_vm struct vm vm = { 0 };
 	struct guest_config config = {
 		.name = "swapcal-bench-evidence", .ram_mib = 1024, .swap_mib = 64, .vcpus = 1, .seed = 1
 	};
 	struct bench b = { 0 };
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = vm_open("bookworm", NULL, &vm);
 
+	config.accel = vm.accel;
 	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &config.accel);
-	if (!e)
-		e = guest_vm_host_create(conn, image, NULL, &host);
-	if (!e)
-		e = guest_vm_ops.start(host, &config, &b.guest);
+		e = guest_vm_ops.start(vm.host, &config, &b.guest);
 	if (e)
 		return e;
 	e = wait_for(&b, "hello", NULL);
@@ -214,12 +201,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cancel_install();
-
-	struct err *e = run(atoi(argv[1]));
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "evidence: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("evidence", run(atoi(argv[1])));
 }

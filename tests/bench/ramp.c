@@ -7,22 +7,15 @@
  * guest, save it, and restore a first one.
  */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
 #include "harness/image/initramfs.h"
-#include "harness/probe/probe.h"
 #include "harness/vm/state-cache.h"
 #include "harness/vm/disks.h"
+#include "tests/vm.h"
 
 #define RAM_MIB  256
 #define SWAP_MIB 512
@@ -69,9 +62,7 @@ static struct err *make_state(struct guest_vm_host *host, struct guest_config *c
 
 static struct err *run(const char *dir, bool is_restored)
 {
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup_vm struct vm vm = { 0 };
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = PROBE_RAMP,
@@ -90,18 +81,13 @@ static struct err *run(const char *dir, bool is_restored)
 	};
 	struct probe_record r;
 	int64_t make_ms = 0;
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = vm_open("bookworm", NULL, &vm);
 
-	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &spec.guest.accel);
-	if (!e)
-		e = guest_vm_host_create(conn, image, NULL, &host);
+	spec.guest.accel = vm.accel;
 	if (!e && is_restored)
-		e = make_state(host, &spec.guest, &make_ms);
+		e = make_state(vm.host, &spec.guest, &make_ms);
 	if (!e)
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
+		e = probe_run(&guest_vm_ops, vm.host, &spec, NULL, &r);
 	if (is_restored && spec.guest.state_owner)
 		state_cache_forget(spec.guest.state_owner);
 	if (e)
@@ -115,7 +101,7 @@ static struct err *run(const char *dir, bool is_restored)
 	if (!e)
 		putchar('\n');
 	if (!e)
-		e = leave_files(dir, image, &r);
+		e = leave_files(dir, vm.image, &r);
 	probe_record_deinit(&r);
 	return e;
 }
@@ -129,12 +115,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cancel_install();
-
-	struct err *e = run(argv[argc - 1], is_restored);
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "ramp: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("ramp", run(argv[argc - 1], is_restored));
 }

@@ -5,15 +5,8 @@
  * the page, in RAM and in swap. [vvar] is left out: smaps does not count the kernel's own page in it.
  */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "harness/vm/accel.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
-#include "harness/probe/probe.h"
+#include "tests/vm.h"
 
 #define IN_RAM    (1ull << 63)
 #define FLAG_ZERO (1ull << 24)
@@ -122,9 +115,7 @@ static struct err *print_evidence(const struct probe_record *r)
 
 static struct err *run(void)
 {
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup_vm struct vm vm = { 0 };
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = PROBE_RAMP,
@@ -142,16 +133,11 @@ static struct err *run(void)
 		.fill = "random",
 	};
 	struct probe_record r;
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = vm_open("bookworm", NULL, &vm);
 
+	spec.guest.accel = vm.accel;
 	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &spec.guest.accel);
-	if (!e)
-		e = guest_vm_host_create(conn, image, NULL, &host);
-	if (!e)
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
+		e = probe_run(&guest_vm_ops, vm.host, &spec, NULL, &r);
 	if (e)
 		return e;
 	e = print_evidence(&r);
@@ -162,12 +148,5 @@ static struct err *run(void)
 int main(void)
 {
 	cancel_install();
-
-	struct err *e = run();
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "page-runs: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("page-runs", run());
 }

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE SIG] RAM_MIB COMMAND...`
- * prints "OUTCOME: REASON".
- * For system tests of what plans cannot ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user:
- * the guest has a disk with what is in DIR. --signal: QEMU gets that signal when the phase begins, in phase start as soon as it is there. Then
- * "took N s", "flags: FLAGS", "QEMU: HOW IT ENDED", "qemu.log: N bytes", "samples: N, longest gap M ms" and what the load printed follow.
+ * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR]
+ * [--signal PHASE SIG] RAM_MIB COMMAND...` prints "OUTCOME: REASON". For system tests of what plans cannot
+ * ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user: the guest has a
+ * disk with what is in DIR. --signal: QEMU gets that signal when the phase begins, in phase start as soon as
+ * it is there. Then "took N s", "since the signal N s", "flags: FLAGS", "QEMU: HOW IT ENDED", "qemu.log: N
+ * bytes", "samples: N, longest gap M ms" and what the load printed follow.
  */
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
-#include "harness/probe/probe.h"
 #include "harness/image/userdisk.h"
+#include "tests/vm.h"
 
 /*
- * A program of the image that is started in the initramfs, where loads are root, needs its own loader; chroot(1) is such a program.
+ * A program of the image that is started in the initramfs, where loads are root, needs its own loader;
+ * chroot(1) is such a program.
  */
 #define LIB "/root-image/usr/lib/x86_64-linux-gnu"
 
-static const char *const as_root[] = { LIB "/ld-linux-x86-64.so.2", "--library-path", LIB, "/root-image/usr/sbin/chroot", "/root-image" };
+static const char *const as_root[] = { LIB "/ld-linux-x86-64.so.2", "--library-path", LIB,
+				       "/root-image/usr/sbin/chroot", "/root-image" };
 
 struct options {
 	const char *image;
@@ -51,6 +47,8 @@ static struct err *make_user_disk(const char *dir, char **ret)
 	return e;
 }
 
+static int64_t signalled_ms;
+
 /** Sends the signal to the QEMU of this process's guest; false when there is none yet. */
 static bool signal_qemu(int sig)
 {
@@ -58,6 +56,7 @@ static bool signal_qemu(int sig)
 	cleanup_free char *command =
 		xasprintf("pkill -%d -f '[q]emu-system.*guest=swapcal-command-%d,'", sig, (int)getpid());
 
+	signalled_ms = clock_ms();
 	return system(command) == 0;
 }
 
@@ -112,21 +111,12 @@ static struct err *run(const struct options *o)
 	cleanup_free char *user_disk = NULL;
 	const char *argv[64] = { NULL };
 	size_t argc = 0;
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
-	const char *accel;
+	cleanup_vm struct vm vm = { 0 };
 	struct probe_record r;
-	struct err *e = image_find(o->image, &image);
+	struct err *e = o->user_dir ? make_user_disk(o->user_dir, &user_disk) : NULL;
 
 	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &accel);
-	if (!e)
-		e = o->user_dir ? make_user_disk(o->user_dir, &user_disk) : NULL;
-	if (!e)
-		e = guest_vm_host_create(conn, image, user_disk, &host);
+		e = vm_open(o->image, user_disk, &vm);
 	if (e)
 		return e;
 	for (size_t i = 0; o->is_root && i < sizeof(as_root) / sizeof(as_root[0]); i++)
@@ -139,7 +129,12 @@ static struct err *run(const struct options *o)
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = PROBE_GROWTH,
-		.guest = { .name = name, .accel = accel, .ram_mib = o->ram_mib, .swap_mib = 128, .vcpus = 1, .seed = 1 },
+		.guest = { .name = name,
+			   .accel = vm.accel,
+			   .ram_mib = o->ram_mib,
+			   .swap_mib = 128,
+			   .vcpus = 1,
+			   .seed = 1 },
 		.swappiness = 60,
 		.thp = "never",
 		.rule = onset_rule_find("so32"),
@@ -155,14 +150,17 @@ static struct err *run(const struct options *o)
 	int64_t start_ms = clock_ms();
 	pthread_t thread;
 
-	if (o->signal_phase && strcmp(o->signal_phase, "start") == 0 && pthread_create(&thread, NULL, signal_at_start, (void *)o))
+	if (o->signal_phase && strcmp(o->signal_phase, "start") == 0 &&
+	    pthread_create(&thread, NULL, signal_at_start, (void *)o))
 		return err_new("no thread");
-	e = probe_run(&guest_vm_ops, host, &spec, &events, &r);
+	e = probe_run(&guest_vm_ops, vm.host, &spec, &events, &r);
 	if (e)
 		r = probe_not_started(&spec, e);
 	err_free(e);
 	print_record(&r);
 	printf("flags: %s\ntook %.1f s\n", r.flags, (double)(clock_ms() - start_ms) / 1000);
+	if (o->signal_phase)
+		printf("since the signal %.1f s\n", (double)(clock_ms() - signalled_ms) / 1000);
 	probe_record_deinit(&r);
 	return NULL;
 }
@@ -190,19 +188,13 @@ int main(int argc, char **argv)
 		argv += 3;
 	}
 	if (!*argv || !argv[1]) {
-		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE SIG] RAM_MIB COMMAND...\n");
+		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE "
+				"SIG] RAM_MIB COMMAND...\n");
 		return 2;
 	}
 	o.ram_mib = (unsigned)atoi(*argv);
 	o.argv = (const char *const *)argv + 1;
 	(void)argc;
 	cancel_install();
-
-	struct err *e = run(&o);
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "probe-command: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("probe-command", run(&o));
 }

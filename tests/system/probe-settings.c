@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One real guest life of a ballast with guest settings as given: `probe-settings KEY=VALUE...` prints lines "key value" of how it ended.
- * Keys: ram_mib, swap_mib, z_mib (0: a ramp), vcpus, swappiness, min_free_kib, swap, thp, mglru, touch, fill, rate_mib_s, times (lives), series (so many
- * samples around the onset).
+ * One real guest life of a ballast with guest settings as given: `probe-settings KEY=VALUE...` prints lines
+ * "key value" of how it ended. Keys: ram_mib, swap_mib, z_mib (0: a ramp), vcpus, swappiness, min_free_kib,
+ * swap, thp, mglru, touch, fill, rate_mib_s, times (lives), series (so many samples around the onset).
  */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "calibrate/evidence/text.h"
-#include "harness/vm/accel.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
-#include "harness/probe/probe.h"
+#include "tests/vm.h"
 
 struct settings {
 	const char *swap, *thp, *touch, *fill;
@@ -27,13 +21,20 @@ static bool parse_settings(char **args, struct settings *s)
 		unsigned *number;
 		const char **text;
 	} keys[] = {
-		{ "ram_mib", &s->ram_mib, NULL },       { "swap_mib", &s->swap_mib, NULL },
-		{ "z_mib", &s->z_mib, NULL },           { "vcpus", &s->vcpus, NULL },
-		{ "swappiness", &s->swappiness, NULL }, { "min_free_kib", &s->min_free_kib, NULL },
-		{ "mglru", &s->mglru, NULL },           { "rate_mib_s", &s->rate_mib_s, NULL },
-		{ "times", &s->times, NULL },           { "swap", NULL, &s->swap },
-		{ "thp", NULL, &s->thp },               { "touch", NULL, &s->touch },
-		{ "series", &s->series, NULL },         { "fill", NULL, &s->fill },
+		{ "ram_mib", &s->ram_mib, NULL },
+		{ "swap_mib", &s->swap_mib, NULL },
+		{ "z_mib", &s->z_mib, NULL },
+		{ "vcpus", &s->vcpus, NULL },
+		{ "swappiness", &s->swappiness, NULL },
+		{ "min_free_kib", &s->min_free_kib, NULL },
+		{ "mglru", &s->mglru, NULL },
+		{ "rate_mib_s", &s->rate_mib_s, NULL },
+		{ "times", &s->times, NULL },
+		{ "swap", NULL, &s->swap },
+		{ "thp", NULL, &s->thp },
+		{ "touch", NULL, &s->touch },
+		{ "series", &s->series, NULL },
+		{ "fill", NULL, &s->fill },
 	};
 
 	for (; *args; args++) {
@@ -97,10 +98,10 @@ static void print_series(const struct probe_record *r, unsigned n)
 	for (size_t i = first; onset.found && i < r->samples_count && i < onset.index + n; i++) {
 		const struct proto_sample *s = &r->samples[i];
 
-		printf("sample %" PRIu64 " ms, ballast %" PRIu64 " KiB, swapped %" PRIu64 ", back %" PRIu64 ", free %" PRIu64
-		       " KiB, stalls %" PRIu64 ", oom %" PRIu64 "%s\n",
-		       (s->t_us - r->samples[0].t_us) / 1000, s->load_pages * 4, s->pswpout, s->pswpin, s->nr_free_pages * 4,
-		       s->allocstall, s->oom_kill, i == onset.index ? " onset" : "");
+		printf("sample %" PRIu64 " ms, ballast %" PRIu64 " KiB, swapped %" PRIu64 ", back %" PRIu64
+		       ", free %" PRIu64 " KiB, stalls %" PRIu64 ", oom %" PRIu64 "%s\n",
+		       (s->t_us - r->samples[0].t_us) / 1000, s->load_pages * 4, s->pswpout, s->pswpin,
+		       s->nr_free_pages * 4, s->allocstall, s->oom_kill, i == onset.index ? " onset" : "");
 	}
 }
 
@@ -109,13 +110,17 @@ static void print_record(const struct probe_record *r)
 	const struct proto_sample *s = r->samples_count ? &r->samples[r->samples_count - 1] : NULL;
 
 	printf("outcome %s\nreason %s\nflags %s\n", outcome_name(r->outcome), r->reason, r->flags);
-	printf("mem_total_kib %" PRIu64 "\nmem_available0_kib %" PRIu64 "\n", r->mem_total_kib, r->mem_available0_kib);
+	printf("mem_total_kib %" PRIu64 "\nmem_available0_kib %" PRIu64 "\n", r->mem_total_kib,
+	       r->mem_available0_kib);
 	if (!s)
 		return;
-	printf("load_kib %" PRIu64 "\nonset_swapped_pages %" PRIu64 "\nfreeze_us %" PRIu64 "\nswap_written_bytes %" PRIu64 "\n",
+	printf("load_kib %" PRIu64 "\nonset_swapped_pages %" PRIu64 "\nfreeze_us %" PRIu64
+	       "\nswap_written_bytes %" PRIu64 "\n",
 	       r->load_pages * 4, r->onset_swapped_pages, r->freeze_us, r->swap_written_bytes);
-	printf("pswpin %" PRIu64 "\nfree_kib %" PRIu64 "\nfile_kib %" PRIu64 "\nswap_total_kib %" PRIu64 "\nload_ms %" PRId64 "\n",
-	       s->pswpin, s->nr_free_pages * 4, s->nr_file_pages * 4, number_of(r, "meminfo", "SwapTotal"), r->phase_ms[PHASE_LOAD]);
+	printf("pswpin %" PRIu64 "\nfree_kib %" PRIu64 "\nfile_kib %" PRIu64 "\nswap_total_kib %" PRIu64
+	       "\nload_ms %" PRId64 "\n",
+	       s->pswpin, s->nr_free_pages * 4, s->nr_file_pages * 4, number_of(r, "meminfo", "SwapTotal"),
+	       r->phase_ms[PHASE_LOAD]);
 	print_text(r, "swaps");
 	print_text(r, "zram0/mm_stat");
 	print_text(r, "zram0/comp_algorithm");
@@ -123,14 +128,15 @@ static void print_record(const struct probe_record *r)
 
 static struct err *run(const struct settings *s)
 {
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup_vm struct vm vm = { 0 };
 	struct probe_spec spec = {
 		.cell_key = "0",
 		.kind = s->z_mib ? PROBE_FIXED : PROBE_RAMP,
 		.z_kib = (s->z_mib ? s->z_mib : s->ram_mib + s->swap_mib / 2) * 1024,
-		.guest = { .name = "swapcal-settings-0", .ram_mib = s->ram_mib, .swap_mib = s->swap_mib, .vcpus = s->vcpus },
+		.guest = { .name = "swapcal-settings-0",
+			   .ram_mib = s->ram_mib,
+			   .swap_mib = s->swap_mib,
+			   .vcpus = s->vcpus },
 		.swap_kind = s->swap,
 		.swappiness = s->swappiness,
 		.min_free_kib = s->min_free_kib,
@@ -143,19 +149,14 @@ static struct err *run(const struct settings *s)
 		.fill = s->fill,
 		.touch = s->touch,
 	};
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = vm_open("bookworm", NULL, &vm);
 
-	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &spec.guest.accel);
-	if (!e)
-		e = guest_vm_host_create(conn, image, NULL, &host);
+	spec.guest.accel = vm.accel;
 	for (unsigned i = 0; !e && i < s->times; i++) {
 		struct probe_record r;
 
 		spec.guest.seed = i + 1;
-		e = probe_run(&guest_vm_ops, host, &spec, NULL, &r);
+		e = probe_run(&guest_vm_ops, vm.host, &spec, NULL, &r);
 		if (e)
 			break;
 		print_record(&r);
@@ -188,12 +189,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cancel_install();
-
-	struct err *e = run(&s);
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "probe-settings: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("probe-settings", run(&s));
 }

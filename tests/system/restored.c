@@ -7,18 +7,12 @@
  * random, once in each boot.
  */
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "calibrate/evidence/text.h"
 #include "guest/proto.h"
-#include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
-#include "harness/vm/guest-vm.h"
-#include "harness/image/image.h"
+#include "tests/vm.h"
 
 #define GUESTS_MAX 8
 
@@ -95,19 +89,10 @@ static struct err *describe(const struct start *s)
 
 static struct err *run(const char *owner, int n, char **args)
 {
-	cleanup(cleanup_image_) struct image *image = NULL;
-	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
-	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
+	cleanup_vm struct vm vm = { 0 };
 	struct start starts[GUESTS_MAX] = { 0 };
-	const char *accel;
-	struct err *e = image_find("bookworm", &image);
+	struct err *e = vm_open("bookworm", NULL, &vm);
 
-	if (!e)
-		e = domain_conn_open(NULL, &conn);
-	if (!e)
-		e = accel_resolve("auto", conn, &accel);
-	if (!e)
-		e = guest_vm_host_create(conn, image, NULL, &host);
 	if (e)
 		return e;
 	for (int i = 0; i < n; i++) {
@@ -115,10 +100,10 @@ static struct err *run(const char *owner, int n, char **args)
 		unsigned number = (unsigned)strtoul(args[i], NULL, 10);
 
 		s->arg = args[i];
-		s->host = host;
+		s->host = vm.host;
 		s->name = xasprintf("swapcal-restored-%d-%d", (int)getpid(), i);
 		s->config = (struct guest_config){ .name = s->name,
-						   .accel = accel,
+						   .accel = vm.accel,
 						   .ram_mib = 128,
 						   .swap_mib = 64,
 						   .vcpus = 1,
@@ -154,12 +139,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	cancel_install();
-
-	struct err *e = run(argv[1], argc - 2, argv + 2);
-
-	if (!e)
-		return 0;
-	fprintf(stderr, "restored: %s\n", err_message(e));
-	err_free(e);
-	return 1;
+	return vm_end("restored", run(argv[1], argc - 2, argv + 2));
 }
