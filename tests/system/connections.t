@@ -20,40 +20,15 @@ chmod 700 "$dir/home" "$dir/home/run"
 as_nobody="setpriv --reuid=$nobody --regid=$nobody --clear-groups --pdeathsig KILL env HOME=$dir/home XDG_CACHE_HOME=$dir/home/cache \
 	XDG_RUNTIME_DIR=$dir/home/run"
 
-cat > "$dir/plan.yaml" << END
-name: connections-$$
-image: bookworm
-guest: {ram_mib: [160]}
-method: [threshold]
-END
+plan connections 'guest: {ram_mib: [160]}' 'method: [threshold]'
 chmod 644 "$dir/plan.yaml"
 
-# probes FILE: how many have ended
-probes() {
-	[ -s "$1" ] && sqlite3 "$1" 'select count(*) from probe' 2> /dev/null || echo 0
-}
-
-# has_probes_or_ended FILE N PID
-has_probes_or_ended() {
-	[ "$(probes "$1")" -ge "$2" ] || has_ended "$3"
-}
-
-# some_probes N NAME COMMAND...: swapcal run, ended when it has N; COMMAND begins the command line
-some_probes() {
-	wanted=$1
-	file=$dir/home/$2.swapcal
-	shift 2
-	"$@" > "$file.out" 2>&1 &
-	wait_until 180 has_probes_or_ended "$file" "$wanted" $!
-	# By the file that it writes: in front of it there may be others.
-	[ -e "$file-lock" ] && kill -TERM "$(cat "$file-lock")"
-	wait $!
-}
-
-# two_probes NAME COMMAND...: the same with 2
+# two_probes NAME COMMAND...: into a file of that name
 two_probes() {
-	some_probes 2 "$@"
-	is $? 130 "$(basename "$file" .swapcal): interrupted after two probes"
+	name=$1
+	shift
+	some_probes 2 "$dir/home/$name.swapcal" "$@"
+	is $? 130 "$name: interrupted after two probes"
 }
 
 # shows FILE: cells and how their first probes ended
@@ -67,7 +42,7 @@ ballast() {
 }
 
 run="run $dir/plan.yaml"
-two_probes embedded "$swapcal" $run -o "$dir/home/embedded.swapcal"
+two_probes embedded "$swapcal" $run
 shows "$dir/home/embedded.swapcal" > "$dir/want"
 has "$dir/want" '\|ramp$' 'the embedded driver: a ballast grows until the guest swaps'
 sed 's/^/# /' "$dir/want"
@@ -85,18 +60,18 @@ same_answers() {
 	is "$(guests connections-$$)" 0 '... no guest is left'
 }
 
-two_probes system in_libvirtd "$swapcal" $run -c qemu:///system -o "$dir/home/system.swapcal"
+two_probes system in_libvirtd "$swapcal" $run -c qemu:///system
 same_answers system qemu:///system
-two_probes loopback in_libvirtd "$swapcal" $run -c "qemu+tcp://127.0.0.1:$port/system" -o "$dir/home/loopback.swapcal"
+two_probes loopback in_libvirtd "$swapcal" $run -c "qemu+tcp://127.0.0.1:$port/system"
 same_answers loopback "qemu+tcp://127.0.0.1:$port/system"
 two_probes user in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
-	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" $run -c qemu:///system -o "$dir/home/user.swapcal"
+	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" $run -c qemu:///system
 same_answers user qemu:///system
 # The daemon's log keeper, which is root's, writes the console.
 # Too small by some MiB a kernel says nothing at all, too small by one or two it panics.
 sed 's/160/66, 67, 68, 69/' "$dir/plan.yaml" > "$dir/small.yaml"
-some_probes 4 small in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
-	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" run "$dir/small.yaml" -c qemu:///system -o "$dir/home/small.swapcal"
+some_probes 4 "$dir/home/small.swapcal" in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
+	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" run "$dir/small.yaml" -c qemu:///system
 sqlite3 "$dir/home/small.swapcal" 'select outcome, reason, console from probe' > "$dir/small" 2>&1
 has "$dir/small" '^boot-fail\|' 'user: a guest too small to boot'
 has "$dir/small" 'Kernel panic' '... of which the console can be read'
@@ -106,12 +81,12 @@ $as_nobody virtlogd > "$dir/session-virtlogd.out" 2>&1 &
 session_virtlogd=$!
 $as_nobody libvirtd > "$dir/session-libvirtd.out" 2>&1 &
 session_libvirtd=$!
-wait_until 20 test -S "$dir/home/run/libvirt/libvirt-sock"
-two_probes session $as_nobody "$swapcal" $run -c qemu:///session -o "$dir/home/session.swapcal"
+wait_until $hangs_s test -S "$dir/home/run/libvirt/libvirt-sock"
+two_probes session $as_nobody "$swapcal" $run -c qemu:///session
 same_answers session qemu:///session
 for pid in $session_libvirtd $session_virtlogd; do
 	kill $pid
-	wait_until 15 has_ended $pid
+	wait_until $hangs_s has_ended $pid
 	ok $? '... and its daemons end'
 done
 

@@ -8,20 +8,15 @@ build_image
 is $? 0 'a ballast swaps and its evidence arrives'
 sed 's/^/# /' "$dir/err" "$dir/pages"
 
-# number KEY
-number() {
-	awk -v key="$1" '$1 == key { print $2 }' "$dir/pages"
-}
-
-within "$(number mappings)" 4 100 'the ballast has mappings'
-is "$(number differing)" 0 'each has as many pages in RAM and in swap by its runs as by smaps'
-within "$(number rss_kib)" 50000 160000 'most of the guest is in RAM'
-within "$(number swap_kib)" 128 100000 'and at least the 32 pages of the onset in swap'
-is "$(number spare_bytes)" 0 'runs are whole'
+within "$(number "$dir/pages" mappings)" 4 100 'the ballast has mappings'
+is "$(number "$dir/pages" differing)" 0 'each has as many pages in RAM and in swap by its runs as by smaps'
+within "$(number "$dir/pages" rss_kib)" 50000 160000 'most of the guest is in RAM'
+within "$(number "$dir/pages" swap_kib)" 128 100000 'and at least the 32 pages of the onset in swap'
+is "$(number "$dir/pages" spare_bytes)" 0 'runs are whole'
 # A page each would be no better than the pagemap itself.
-within "$(number runs)" 2 "$(($(number rss_kib) / 8))" 'runs are fewer than half the pages'
-is "$(number agent_is_last)" 1 'what the snapshot cost comes last'
-within "$(number evidence_us)" 1 30000000 'the time that took is told'
-within "$(number frozen_us)" "$(number evidence_us)" 60000000 'and the load stood still for longer'
-within "$(number agent_rss_kib)" 1 420 'the agent stays below 420 KiB'
+within "$(number "$dir/pages" runs)" 2 "$(($(number "$dir/pages" rss_kib) / 8))" 'runs are fewer than half the pages'
+is "$(number "$dir/pages" agent_is_last)" 1 'what the snapshot cost comes last'
+within "$(number "$dir/pages" evidence_us)" 1 $((hangs_s * 1000000)) 'the time that took is told'
+within "$(number "$dir/pages" frozen_us)" "$(number "$dir/pages" evidence_us)" $((hangs_s * 1000000)) 'and the load stood still for longer'
+within "$(number "$dir/pages" agent_rss_kib)" 1 420 'the agent stays below 420 KiB'
 done_testing

@@ -11,9 +11,9 @@ outcome_of() {
 	sed 's/^/# /' "$dir/outcome"
 }
 
-outcome_of --root 160 /bin/sh -c 'echo c > /proc/sysrq-trigger; sleep 60'
+outcome_of --root 96 /bin/sh -c 'echo c > /proc/sysrq-trigger; sleep 3600'
 has "$dir/outcome" '^agent-lost: guest panic: Kernel panic' 'a guest that panics'
-outcome_of --root 160 /usr/bin/python3 -c '
+outcome_of --root 96 /usr/bin/python3 -c '
 import re
 for line in open("/proc/1/maps"):
     m = re.match("([0-9a-f]+)-([0-9a-f]+) r-x", line)
@@ -24,59 +24,56 @@ for line in open("/proc/1/maps"):
             f.write(bytes(end - start))
         break
 import time
-time.sleep(60)'
+time.sleep(3600)'
 has "$dir/outcome" '^agent-lost: guest panic: .*kill init' 'an agent that crashes'
-outcome_of 160 /nonexistent
+outcome_of 96 /nonexistent
 has "$dir/outcome" "^invalid: the load does not start: .*/nonexistent.*No such file" 'a program that is not there'
-outcome_of 160 /usr/bin/python3 /nonexistent.py
+outcome_of 96 /usr/bin/python3 /nonexistent.py
 has "$dir/outcome" "^invalid: the load failed with status 2: .*No such file" 'a script that is not there'
-outcome_of 160 /bin/true
+outcome_of 96 /bin/true
 has "$dir/outcome" '^no-onset: the workload ended before' 'a workload that ends at once'
 outcome_of 40 /bin/true
 has "$dir/outcome" '^boot-fail: ' 'a guest too small to boot'
 
-# plan RAM INTERPRETER IMAGE
-plan() {
-	cat > "$dir/plan.yaml" << END
-name: faults-$$
-image: $3
-guest: {ram_mib: [$1]}
-method: [growth]
-loads:
-  - {workload: strings, interpreter: [$2]}
-END
+# growing INTERPRETER [IMAGE]: a plan
+growing() {
+	plan faults 'guest: {ram_mib: [96]}' 'method: [growth]' "loads: [{workload: strings, interpreter: [$1]}]"
+	sed -i "s/bookworm/${2:-bookworm}/" "$dir/plan.yaml"
 }
 
-plan 160 python9 bookworm
-"$swapcal" run "$dir/plan.yaml" -o "$dir/x.swapcal" 2> "$dir/err"
+growing python9
+run "$dir/x.swapcal"
 is $? 2 'an interpreter the image lacks is an error of the plan'
-has "$dir/err" "plan.yaml:6: no interpreter 'python9'.*python3" 'with line, and what there is'
-plan 160 python3 nonesuch
-"$swapcal" run "$dir/plan.yaml" -o "$dir/x.swapcal" 2> "$dir/err"
+has "$dir/err" "plan.yaml:5: no interpreter 'python9'.*python3" 'with line, and what there is'
+growing python3 nonesuch
+run "$dir/x.swapcal"
 is $? 3 'an image that is not built makes the host unsuitable'
 has "$dir/err" 'swapcal image build nonesuch' 'and the error says what to run'
 
 # interrupt SIGNAL: a run that gets the signal in its second probe
 interrupt() {
 	rm -f "$dir/i.swapcal"*
-	"$swapcal" run "$dir/plan.yaml" -o "$dir/i.swapcal" 2> "$dir/err" &
+	run "$dir/i.swapcal" &
 	pid=$!
 	until grep -q 'of about' "$dir/err" || ! kill -0 $pid 2> /dev/null; do sleep 0.2; done
 	until [ "$(guests faults-$$)" -ge 1 ] || ! kill -0 $pid 2> /dev/null; do sleep 0.1; done
 	sleep 2
-	kill -"$1" $pid
+	kill -"$1" "$(cat "$dir/i.swapcal-lock")"
 	wait $pid
 }
 
-plan 160 python3 bookworm
+growing python3
 interrupt TERM
 is $? 130 'SIGTERM ends a run'
 is "$(guests faults-$$)" 0 'with its guest'
-is "$(sqlite3 "$dir/i.swapcal" 'select count(*) from probe')" 1 'and keeps the finished probe'
+is "$(probes "$dir/i.swapcal")" 1 'and keeps the finished probe'
 interrupt KILL
 is "$(guests faults-$$)" 1 'SIGKILL leaves the guest behind'
-timeout -s TERM 12 "$swapcal" run "$dir/plan.yaml" -o "$dir/i.swapcal" 2> "$dir/err"
+run "$dir/i.swapcal" &
+wait_until $hangs_s grep -q 'of about' "$dir/err"
+kill -TERM "$(cat "$dir/i.swapcal-lock")"
+wait $!
 has "$dir/err" 'ended 1 guest' 'the next run ends it, and says so'
 is "$(guests faults-$$)" 0 'no guest is left'
-within "$(sqlite3 "$dir/i.swapcal" 'select count(*) from probe')" 1 3 'nothing recorded was lost'
+within "$(probes "$dir/i.swapcal")" 1 3 'nothing recorded was lost'
 done_testing

@@ -8,24 +8,12 @@
 . tests/system/lib.sh
 build_image
 
-cat > "$dir/plan.yaml" << PLAN
-name: icount
-image: bookworm
-guest: {ram_mib: 160}
-method: threshold
-determinism: icount
-PLAN
+plan icount 'guest: {ram_mib: 160}' 'method: threshold' 'determinism: icount'
 
 # ramp NAME: the first probe of the plan, a ramp, then stop; its mappings in $dir/NAME.maps
 ramp() {
-	"$swapcal" run "$dir/plan.yaml" --accel tcg -o "$dir/$1" 2> "$dir/err" &
-	pid=$!
-	until [ "$(sqlite3 "$dir/$1" 'select count(*) from probe' 2> /dev/null || echo 0)" -ge 1 ] || ! kill -0 $pid 2> /dev/null; do
-		sleep 0.5
-	done
-	kill -TERM $pid 2> /dev/null
-	wait $pid
-	sed 's/^/# /' "$dir/err" >&2
+	some_probes 1 "$dir/$1" "$swapcal" run "$dir/plan.yaml" --accel tcg
+	explain "$dir/$1.out" >&2
 	"$swapcal" export "$dir/$1" --tree "$dir/$1.tree" > /dev/null 2>&1
 	cat "$dir/$1.tree"/probe-0001/onset/pid-*/smaps | grep -oE '^[0-9a-f]+-[0-9a-f]+ [^ ]+' > "$dir/$1.maps"
 	sqlite3 "$dir/$1" 'select outcome, load_pages from probe order by id limit 1'

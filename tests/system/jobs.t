@@ -4,9 +4,9 @@
 . tests/system/lib.sh
 build_image
 
-# plan FILE REPLICATES
-plan() {
-	printf 'name: jobs-%s\nimage: bookworm\nguest: {ram_mib: 144}\nmethod: threshold\nreplicates: %s\n' $$ "$2" > "$1"
+# search REPLICATES
+search() {
+	plan jobs 'guest: {ram_mib: 96}' 'method: threshold' 'start: restore' "replicates: $1"
 }
 
 # z FILE: Z* in MiB with its interval
@@ -15,20 +15,25 @@ z() {
 	jq -r '.thresholds[0] | "\(.z_mib) \(.z_lo_mib) \(.z_hi_mib)"' "$dir/report"
 }
 
-plan "$dir/one.yaml" 1
-plan "$dir/two.yaml" 2
-"$swapcal" run "$dir/one.yaml" -o "$dir/one.swapcal" 2> "$dir/err"
+search 1
+run "$dir/one.swapcal"
 is $? 0 'a search with one guest at a time'
 
-"$swapcal" run "$dir/two.yaml" -o "$dir/two.swapcal" --jobs 2 2> "$dir/err" &
+# has_two: both guests run, or it is over; what the status says of them, and their CPUs, go to files
+has_two() {
+	has_ended $pid && return
+	"$swapcal" status "$dir/two.swapcal" --format json | jq -r '"\(.running) \(.jobs) \(.guests | length)"' > "$dir/status"
+	for qemu in $(pgrep -f "qemu-system.*guest=swapcal-jobs-$$"); do
+		sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/"$qemu"/task/*/status | sort -u
+	done > "$dir/cpus"
+	[ "$(cat "$dir/status")" = '2 2 2' ] && [ "$(wc -l < "$dir/cpus")" -eq 2 ]
+}
+
+search 2
+run "$dir/two.swapcal" --jobs 2 &
 pid=$!
-until [ "$(guests jobs-$$)" -eq 2 ] || ! kill -0 $pid 2> /dev/null; do sleep 0.2; done
-sleep 1
-"$swapcal" status "$dir/two.swapcal" --format json > "$dir/status"
-is "$(jq -r '"\(.running) \(.jobs) \(.guests | length)"' "$dir/status")" '2 2 2' 'two guests run, as the status shows'
-for qemu in $(pgrep -f "qemu-system.*guest=swapcal-jobs-$$"); do
-	sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/"$qemu"/task/*/status | sort -u
-done > "$dir/cpus"
+wait_until $hangs_s has_two
+is "$(cat "$dir/status")" '2 2 2' 'two guests run, as the status shows'
 if [ "$(nproc)" -ge 2 ]; then
 	is "$(wc -l < "$dir/cpus") $(sort -u "$dir/cpus" | wc -l)" '2 2' 'each on CPUs that the other has not'
 fi
@@ -43,10 +48,10 @@ echo "# Z* with its 95 % interval: $one; side by side $two"
 echo "$one $two" | awk '{ exit !($2 - 0.5 <= $6 && $5 <= $3 + 0.5) }'
 ok $? 'and Z* is the same'
 
-"$swapcal" run "$dir/one.yaml" -o "$dir/x.swapcal" --jobs 0 2> "$dir/err"
+run "$dir/x.swapcal" --jobs 0
 is $? 2 'no guests at all are a wrong usage'
-sed 's/144/60000/' "$dir/one.yaml" > "$dir/large.yaml"
-"$swapcal" run "$dir/large.yaml" -o "$dir/x.swapcal" --jobs 2 2> "$dir/err"
+sed -i "s/ram_mib: 96/ram_mib: $(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)/" "$dir/plan.yaml"
+run "$dir/x.swapcal" --jobs 2
 is $? 3 'guests that do not fit into the memory of this host are refused'
 has "$dir/err" 'MiB are available' 'and told how much there is'
 done_testing

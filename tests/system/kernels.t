@@ -23,7 +23,7 @@ has "$dir/all" '^about [0-9]+ probes; about .* min' 'with an estimate of the tim
 
 # grows IMAGE INTERPRETER
 grows() {
-	build/tests/system/probe-command --image "$1" 160 "/usr/bin/$2" /usr/share/swapcal/workloads/strings.py --mode grow \
+	build/tests/system/probe-command --image "$1" 128 "/usr/bin/$2" /usr/share/swapcal/workloads/strings.py --mode grow \
 		--size-kib 1024 --step-kib 1024 --processes 1 > "$dir/probe" 2>&1
 	sed 's/^/# /' "$dir/probe"
 	has "$dir/probe" '^onset: $' "$1: $2 grows until the guest swaps"

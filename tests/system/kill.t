@@ -37,6 +37,12 @@ ask() {
 	sqlite3 "$1" "$2"
 }
 
+# anew: a campaign that is done has nothing to kill
+anew() {
+	rm -f "$dir"/k.swapcal* "$dir/now"
+	: > "$dir/before"
+}
+
 begin=$(date +%s)
 run "$dir/whole.swapcal" 2> "$dir/whole.err"
 status=$?
@@ -48,17 +54,22 @@ soonest=0.5
 latest=$(ask "$dir/whole.swapcal" "SELECT 1 + 1.5 * $jobs * ($(date +%s) - $begin) / count(*) FROM probe")
 echo "# kills come $soonest to $latest s after each start"
 
-: > "$dir/before"
+anew
 lost=0
 most=0
 killed=0
+finished=0
 while [ $killed -lt $kills ]; do
 	setsid "$swapcal" run "$dir/plan.yaml" -o "$dir/k.swapcal" --jobs $jobs 2>> "$dir/k.err" &
 	pid=$!
 	seed=$(((seed * 1103515245 + 12345) % 2147483648))
 	after=$(awk -v r=$seed -v s=$soonest -v l=$latest 'BEGIN { printf "%.2f", s + r / 2147483648 * (l - s) }')
 	sleep "$after"
-	kill -KILL $pid 2> /dev/null || break
+	if ! kill -KILL $pid 2> /dev/null; then
+		wait $pid || break
+		anew
+		continue
+	fi
 	wait $pid
 	killed=$((killed + 1))
 	left=$(guests kill-$$)
@@ -68,15 +79,17 @@ while [ $killed -lt $kills ]; do
 	[ -e "$dir/now" ] || : > "$dir/now"
 	lost=$((lost + $(grep -cvxFf "$dir/now" "$dir/before")))
 	cp "$dir/now" "$dir/before"
+	[ ! -s "$dir/before" ] || finished=$(wc -l < "$dir/before")
 	echo "# killed after $after s: $(wc -l < "$dir/now") probes committed, $left guests left"
-	# A campaign that is done has nothing to kill.
+	# A host that has become slower gets more time.
+	[ $finished -gt 0 ] || latest=$(awk -v l="$latest" 'BEGIN { print 1.2 * l }')
 	if [ -s "$dir/k.swapcal" ] && [ "$("$swapcal" status "$dir/k.swapcal" --format json | sed -n 's/.*"probes_left": \([0-9]*\).*/\1/p')" = 0 ]; then
 		echo '# it was done'
-		break
+		[ $killed -eq $kills ] || anew
 	fi
 done
 is $killed $kills "it was killed so often"
-within "$(wc -l < "$dir/before")" 1 1000 'some probes came to their end between kills'
+within $finished 1 1000 'some probes came to their end between kills'
 is $lost 0 'no committed probe was lost or changed'
 within $most 1 $jobs 'a kill leaves no more guests than ran'
 

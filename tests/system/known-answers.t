@@ -5,16 +5,10 @@
 . tests/system/lib.sh
 build_image
 
-cat > "$dir/plan.yaml" <<END
-name: known-$$
-image: bookworm
-guest: {ram_mib: 192, thp: never}
-method: displacement
-loads:
-  - {ballast: [private-dirty, forked-cow, lazyfree, tmpfs, file-clean, thp-holes], mib: 24, children: 4, dirty_pct: 25}
-END
-"$swapcal" run "$dir/plan.yaml" -o "$dir/k.swapcal" 2> "$dir/run.err"
-sed 's/^/# /' "$dir/run.err"
+plan known 'guest: {ram_mib: 192, thp: never}' 'method: displacement' 'start: restore' 'loads:' \
+	'  - {ballast: [private-dirty, forked-cow, lazyfree, tmpfs, file-clean, thp-holes], mib: 24, children: 4, dirty_pct: 25}'
+run "$dir/k.swapcal"
+explain "$dir/err"
 "$swapcal" report "$dir/k.swapcal" --format json > "$dir/k.json"
 is $? 0 'its report is made'
 
@@ -52,7 +46,7 @@ END
 within "$(value tmpfs memcg_current y_mib)" 24 25.5 'the cgroup is charged for what no process has'
 
 "$swapcal" report "$dir/k.swapcal" > "$dir/k.txt"
-sed 's/^/# /' "$dir/k.txt"
+explain "$dir/k.txt"
 has "$dir/k.txt" 'thp-holes.*not-applicable.*no transparent huge pages .thp: madvise or always.$' 'without huge pages there are none with holes'
 has "$dir/k.txt" '^Known answers at X = 192 MiB' 'the text report has their tables'
 is "$(guests known-$$)" 0 'no guest is left'

@@ -9,12 +9,63 @@ has() {
 	grep -Eq -- "$2" "$1"
 	found=$?
 	ok $found "$3"
-	[ $found -eq 0 ] || { echo "# no line of $1 matches: $2"; sed 's/^/# /' "$1" | tail -n 30; }
+	[ $found -eq 0 ] || { echo "# no line of $1 matches: $2"; explain "$1"; }
 }
 
 # guests NAME: how many QEMU processes there are of guests whose name begins with swapcal-NAME; others may run guests of theirs
 guests() {
 	pgrep -fc "qemu-system.*guest=swapcal-$1"
+}
+
+# has_ended PID
+has_ended() {
+	! kill -0 "$1" 2> /dev/null
+}
+
+# probes FILE: how many have ended
+probes() {
+	[ -s "$1" ] && sqlite3 "$1" 'SELECT count(*) FROM probe' 2> /dev/null || echo 0
+}
+
+# has_probes FILE N [PID]: N probes or more, or that process is at its end
+has_probes() {
+	[ "$(probes "$1")" -ge "$2" ] || { [ $# -eq 3 ] && has_ended "$3"; }
+}
+
+# some_probes N FILE COMMAND...: swapcal run into FILE, ended when it has N, with what it prints in FILE.out; COMMAND begins the command line
+some_probes() {
+	wanted=$1 file=$2
+	shift 2
+	"$@" -o "$file" > "$file.out" 2>&1 &
+	wait_until $hangs_s has_probes "$file" "$wanted" $!
+	# By the file that it writes: in front of it there may be others.
+	[ -e "$file-lock" ] && kill -TERM "$(cat "$file-lock")"
+	wait $!
+}
+
+# number FILE KEY: of lines "key number"
+number() {
+	awk -v key="$2" '$1 == key { print $2 }' "$1"
+}
+
+# took FILE: the seconds that a tool of these tests tells
+took() {
+	sed -n 's/^took \([0-9.]*\) s$/\1/p' "$1"
+}
+
+# plan NAME LINE...: $dir/plan.yaml, of guests of bookworm that are called swapcal-NAME-$$-...; a guest has the first 16 letters of its
+# plan's name
+plan() {
+	echo "name: $1-$$" > "$dir/plan.yaml"
+	shift
+	printf '%s\n' 'image: bookworm' "$@" >> "$dir/plan.yaml"
+}
+
+# run OUTPUT [OPTION]...: runs it, with messages in $dir/err
+run() {
+	output=$1
+	shift
+	"$swapcal" run "$dir/plan.yaml" -o "$output" "$@" 2> "$dir/err"
 }
 
 # build_image [NAME]: the image that most tests need, or another; nothing to do when the cache has it
@@ -26,16 +77,8 @@ build_image() {
 	fi
 }
 
-# small_plan NAME [REPLICATES]: a plan in $dir/plan.yaml for small guests, called swapcal-NAME-$$-...; a guest has the first 16 letters of its
-# plan's name
+# small_plan NAME [REPLICATES]: a plan for small guests, which boot once each replicate
 small_plan() {
-	cat > "$dir/plan.yaml" <<- END
-		name: $1-$$
-		image: bookworm
-		guest: {ram_mib: 80, swap_mib: 64}
-		method: [growth]
-		replicates: ${2:-1}
-		loads:
-		  - {workload: strings, interpreter: [python3]}
-	END
+	plan "$1" 'guest: {ram_mib: 80, swap_mib: 64}' 'method: [growth]' "replicates: ${2:-1}" 'start: restore' \
+		'loads: [{workload: strings, interpreter: [python3]}]'
 }

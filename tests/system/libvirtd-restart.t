@@ -7,16 +7,13 @@ build_image
 libvirtd_start_or_skip
 
 small_plan restart
-
-has_probes() {
-	[ "$(sqlite3 "$dir/r.swapcal" 'SELECT count(*) FROM probe' 2> /dev/null || echo 0)" -ge "$1" ]
-}
+sed -i /^start:/d "$dir/plan.yaml"
 
 in_libvirtd "$swapcal" run "$dir/plan.yaml" -c qemu:///system -o "$dir/r.swapcal" 2> "$dir/err" &
 run=$!
-probes=1
+wanted=1
 for signal in KILL TERM; do
-	wait_until 120 has_probes $probes
+	wait_until $hangs_s has_probes "$dir/r.swapcal" $wanted $run
 	ok $? 'guests live under qemu:///system'
 	# Into the next guest's life.
 	sleep 2
@@ -24,7 +21,7 @@ for signal in KILL TERM; do
 	sleep 1
 	libvirtd_continue
 	ok $? "libvirtd, ended by SIG$signal, is started again"
-	probes=$((probes + 2))
+	wanted=$((wanted + 2))
 done
 wait $run
 status=$?

@@ -9,10 +9,6 @@ libvirtd_holder=           # process that keeps the namespace
 libvirtd_pid=
 virtlogd_pid=
 
-has_ended() {
-	! kill -0 "$1" 2> /dev/null
-}
-
 # in_libvirtd COMMAND...: where the test's libvirtd is qemu:///system. `in_libvirtd COMMAND & pid=$!` gives the pid of a subshell: signals are
 # for the command, `in_libvirtd sh -c 'echo $$ > FILE; exec COMMAND'` tells which that is. The current directory stays.
 in_libvirtd() {
@@ -31,7 +27,7 @@ start_holder() {
 		ip link set lo up
 		touch "$1/is-mounted" && exec sleep infinity' sh "$libvirtd_dir" 2> "$libvirtd_dir/holder.err" &
 	libvirtd_holder=$!
-	wait_until 5 test -e "$libvirtd_dir/is-mounted"
+	wait_until $hangs_s test -e "$libvirtd_dir/is-mounted"
 }
 
 # start_daemon NAME SOCKET [OPTION]...: sets $! to its pid
@@ -42,7 +38,7 @@ start_daemon() {
 	rm -f "$socket"
 	nsenter --target "$libvirtd_holder" --mount --net setpriv --pdeathsig KILL "$name" --pid-file "$libvirtd_dir/run/$name.pid" "$@" \
 		>> "$libvirtd_dir/$name.out" 2>&1 &
-	wait_until 10 test -S "$socket"
+	wait_until $hangs_s test -S "$socket"
 }
 
 # libvirtd_start [CONFIGURATION]...: starts both, with lines for libvirtd.conf; libvirtd gets --listen when there are any

@@ -5,19 +5,13 @@
 . tests/system/lib.sh
 build_image
 
-cat > "$dir/plan.yaml" <<END
-name: methods-$$
-image: bookworm
-guest: {ram_mib: [104, 160]}
-method: [displacement, population, ram]
-loads:
-  - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: small, method: displacement}
-  - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: 16M, method: ram}
-  - {workload: lists, interpreter: python3, launch: [independent, forked], size: 16M, method: population}
-END
-"$swapcal" run "$dir/plan.yaml" -o "$dir/m.swapcal" 2> "$dir/run.err"
+plan methods 'guest: {ram_mib: [104, 160]}' 'method: [displacement, population, ram]' 'start: restore' 'loads:' \
+	'  - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: small, method: displacement}' \
+	'  - {workload: lists, interpreter: python3, processes: 2, launch: forked, size: 16M, method: ram}' \
+	'  - {workload: lists, interpreter: python3, launch: [independent, forked], size: 16M, method: population}'
+run "$dir/m.swapcal"
 is $? 0 'the campaign runs to its end'
-sed 's/^/# /' "$dir/run.err"
+explain "$dir/err"
 "$swapcal" report "$dir/m.swapcal" --format json > "$dir/m.json"
 is $? 0 'its report is made'
 

@@ -4,14 +4,8 @@
 . tests/system/lib.sh
 build_image
 
-cat > "$dir/plan.yaml" << END
-name: negative control
-image: bookworm
-guest: {ram_mib: 160}
-method: threshold
-ballast: {fill: zero}
-END
-"$swapcal" run "$dir/plan.yaml" -o "$dir/n.swapcal" 2> "$dir/err"
+plan negative 'guest: {ram_mib: 96}' 'method: threshold' 'start: restore' 'ballast: {fill: zero}'
+run "$dir/n.swapcal"
 is $? 5 'a campaign whose probes are all invalid ends with status 5'
 has "$dir/err" 'invalid: .* pages are zeros' 'and says why'
 is "$(sqlite3 "$dir/n.swapcal" 'select distinct outcome from probe')" invalid 'every probe is invalid'

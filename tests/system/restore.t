@@ -86,19 +86,10 @@ fi
 
 # campaign START: runs it, to $dir/START.swapcal and .csv
 campaign() {
-	cat > "$dir/plan.yaml" << END
-name: restore-$$
-image: bookworm
-guest: {ram_mib: 128}
-method: growth
-start: $1
-replicates: 2
-loads:
-  - {workload: strings, interpreter: python3}
-END
-	"$swapcal" run "$dir/plan.yaml" -o "$dir/$1.swapcal" --jobs 2 2> "$dir/run.err"
+	plan restore 'guest: {ram_mib: 88}' 'method: growth' "start: $1" 'replicates: 2' 'loads: [{workload: strings, interpreter: python3}]'
+	run "$dir/$1.swapcal" --jobs 2
 	is $? 0 "start: $1: the campaign runs to its end"
-	sed 's/^/# /' "$dir/run.err"
+	explain "$dir/err"
 	"$swapcal" report "$dir/$1.swapcal" --format csv > "$dir/$1.csv"
 }
 

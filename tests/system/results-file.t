@@ -4,16 +4,11 @@
 . tests/system/lib.sh
 build_image
 
-cat > "$dir/plan.yaml" << END
-name: results-$$
-image: bookworm
-guest: {ram_mib: 96}
-method: threshold
-END
+plan results 'guest: {ram_mib: 96}' 'method: threshold'
 
 # refused FILE PATTERN TEXT [AS]: a run into that file fails, and says why
 refused() {
-	timeout 60 ${4:-} "$swapcal" run "$dir/plan.yaml" -o "$1" > "$dir/out" 2> "$dir/err"
+	timeout $hangs_s ${4:-} "$swapcal" run "$dir/plan.yaml" -o "$1" > "$dir/out" 2> "$dir/err"
 	is $? 1 "$3"
 	has "$dir/err" "$2" 'and says why'
 	is "$(guests results-$$)" 0 'no guest was started'
@@ -34,16 +29,12 @@ make_file() {
 	rm -f "$dir/r.swapcal"*
 	"$swapcal" run "$dir/plan.yaml" -o "$dir/r.swapcal" > "$dir/out" 2> "$dir/err" &
 	pid=$!
-	tries=300
-	until [ -s "$dir/r.swapcal-lock" ] && [ -s "$dir/r.swapcal" ] || [ $tries -eq 0 ]; do
-		sleep 0.02
-		tries=$((tries - 1))
-	done
+	until { [ -s "$dir/r.swapcal-lock" ] && [ -s "$dir/r.swapcal" ]; } || has_ended $pid; do sleep 0.02; done
 	kill -STOP $pid
 }
 
 make_file
-timeout 60 "$swapcal" run "$dir/plan.yaml" -o "$dir/r.swapcal" 2> "$dir/second"
+timeout $hangs_s "$swapcal" run "$dir/plan.yaml" -o "$dir/r.swapcal" 2> "$dir/second"
 is $? 1 'a file that another run has open'
 has "$dir/second" "'$dir/r.swapcal' is in use by another run \(pid $pid\)" 'is in use by that process'
 kill -CONT $pid

@@ -10,7 +10,7 @@ start_run() {
 	shift 2
 	"$@" > "$dir/run.out" 2>&1 &
 	run=$!
-	wait_until 300 has_guest "$name"
+	wait_until $hangs_s has_guest "$name"
 }
 
 # By what the plan's name becomes in that of a guest. A QEMU that has its disks open has made itself harmless before.
@@ -20,23 +20,14 @@ has_guest() {
 
 # end_run NAME: once a probe is recorded
 end_run() {
-	wait_until 180 has_probe
+	wait_until $hangs_s has_probes "$output" 1 $run
 	kill -TERM $run
 	wait $run
 	sed 's/^/# /' "$dir/run.out" | tail -n 5
 	is "$(guests "$1")" 0 'no guest is left'
 }
 
-has_probe() {
-	[ -s "$output" ] && [ "$(sqlite3 "$output" 'select count(*) from probe')" -ge 1 ]
-}
-
-cat > "$dir/plan.yaml" << END
-name: safe-$$
-image: bookworm
-guest: {ram_mib: [160]}
-method: [threshold]
-END
+plan safe 'guest: {ram_mib: [160]}' 'method: [threshold]'
 
 # With the most careless umask there is.
 (umask 0 && exec "$swapcal" run "$dir/plan.yaml" -n) > "$dir/dry.out" 2>&1

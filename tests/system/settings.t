@@ -13,11 +13,6 @@ live() {
 	sed 's/^/# /' "$dir/err" "$dir/$name"
 }
 
-# number NAME KEY
-number() {
-	awk -v key="$2" '$1 == key { print $2 }' "$dir/$1"
-}
-
 # A guest as all others are, to compare with.
 live usual
 has "$dir/usual" '^outcome onset' 'a usual guest swaps'
@@ -28,10 +23,10 @@ ok $? 'and has no zram'
 live zram swap=zram fill=half
 has "$dir/zram" '^outcome onset' 'a guest with zram swaps'
 has "$dir/zram" '^/dev/zram0 .*131068' 'to an area of the asked size'
-is "$(number zram swap_written_bytes)" 0 'and nothing reaches its swap disk'
+is "$(number "$dir/zram" swap_written_bytes)" 0 'and nothing reaches its swap disk'
 has "$dir/zram" '^flags *$' 'which is no reason for doubt'
 # The table of zram takes 16 bytes a page: half a MiB.
-within "$(number zram load_kib)" $(($(number usual load_kib) - 6144)) $(($(number usual load_kib) + 2048)) \
+within "$(number "$dir/zram" load_kib)" $(($(number "$dir/usual" load_kib) - 6144)) $(($(number "$dir/usual" load_kib) + 2048)) \
 	'it begins to swap where the usual one does'
 # Stored, compressed: half of each page and a little of zram's own.
 within "$(awk '$1 == "zram0/mm_stat" { print $3 / $2 }' "$dir/zram")" 0.45 0.65 'half-filled pages compress to half'
@@ -39,16 +34,16 @@ within "$(awk '$1 == "zram0/mm_stat" { print $3 / $2 }' "$dir/zram")" 0.45 0.65 
 live free min_free_kib=16384
 has "$dir/free" '^outcome onset' 'a guest that keeps 16 MiB free swaps'
 # Its watermarks rise by as much, from 1.4 MiB, and half of that again for the low one, up to 25 %.
-within $(($(number usual load_kib) - $(number free load_kib))) 13000 21000 'that much earlier'
+within $(($(number "$dir/usual" load_kib) - $(number "$dir/free" load_kib))) 13000 21000 'that much earlier'
 
 # At the usual rate a guest without KVM has no time left to touch as much as it should.
 live smp vcpus=2 mglru=1 touch=sweep rate_mib_s=16
 has "$dir/smp" '^outcome onset' 'two processors, MGLRU and a sweep at once'
 # Each processor has free lists and a share of the kernel's own.
-within "$(number smp load_kib)" $(($(number usual load_kib) - 8192)) $(($(number usual load_kib) + 4096)) 'hardly move the onset'
+within "$(number "$dir/smp" load_kib)" $(($(number "$dir/usual" load_kib) - 8192)) $(($(number "$dir/usual" load_kib) + 4096)) 'hardly move the onset'
 
 live random touch=random z_mib=70
 has "$dir/random" '^outcome no-onset' 'a ballast that fits and is touched at random does not swap'
-is "$(number random load_kib)" 71680 'it holds what was asked'
+is "$(number "$dir/random" load_kib)" 71680 'it holds what was asked'
 has "$dir/random" '^flags *$' 'and keeps the pace'
 done_testing

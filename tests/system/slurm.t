@@ -91,8 +91,8 @@ PartitionName=all Nodes=ALL Default=YES
 END
 	start slurmctld slurmctld -D -f "$SLURM_CONF"
 	start slurmd slurmd -D -f "$SLURM_CONF"
-	for _ in $(seq 60); do
-		timeout 5 sinfo --noheader --format=%T 2> /dev/null | grep -qx idle && return
+	for _ in $(seq $hangs_s); do
+		timeout 60 sinfo --noheader --format=%T 2> /dev/null | grep -qx idle && return
 		sleep 0.5
 	done
 	for log in "$cluster"/*.out; do echo "# $log"; tail -n 5 "$log" | sed 's/^/# /'; done
@@ -100,13 +100,13 @@ END
 	exit 1
 }
 
-# finish SECONDS: both jobs of the last submission; sets state and status of the merge
+# finish: both jobs of the last submission; sets state and status of the merge
 finish() {
 	job=$(sed -n 's/.*merge \([0-9]*\)$/\1/p' "$dir/submitted")
 	state=
 	status=
-	for _ in $(seq "$1"); do
-		timeout 5 scontrol --oneliner show job "$job" > "$dir/job" 2> /dev/null
+	for _ in $(seq $hangs_s); do
+		timeout 60 scontrol --oneliner show job "$job" > "$dir/job" 2> /dev/null
 		state=$(sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' "$dir/job")
 		case $state in COMPLETED | FAILED | CANCELLED | TIMEOUT | NODE_FAIL) break ;; esac
 		sleep 1
@@ -115,15 +115,10 @@ finish() {
 }
 
 mkdir "$work"
-cat > "$work/the plan.yaml" << END
-name: slurm-$$
-image: bookworm
-guest: {ram_mib: 128, swap_mib: 256}
-method: [growth]
-replicates: 1
-loads:
-  - {workload: strings, interpreter: [python3, pypy3]}
-END
+plan slurm 'guest: {ram_mib: 128, swap_mib: 256}' 'method: [growth]' 'start: restore' 'replicates: 1' \
+	'loads: [{workload: strings, interpreter: [python3, pypy3]}]'
+mv "$dir/plan.yaml" "$work/the plan.yaml"
+
 # refused TEXT SCRIPT ARGUMENT...: its usage, without a cluster
 refused() {
 	text=$1
@@ -151,14 +146,14 @@ start_cluster
 
 # submit: from another directory, by relative names
 submit() {
-	(cd "$work" && timeout 30 "$OLDPWD/contrib/slurm/submit.sh" 'the plan.yaml' night.swapcal 4) > "$dir/submitted" 2> "$dir/err"
+	(cd "$work" && timeout $hangs_s "$OLDPWD/contrib/slurm/submit.sh" 'the plan.yaml' night.swapcal 4) > "$dir/submitted" 2> "$dir/err"
 }
 
 # Four shards of three cells: the last has nothing to do. Two guests at a time at most.
 submit
 is "$?" 0 'a plan is submitted'
 has "$dir/submitted" '^array [0-9]+, merge [0-9]+$' 'as two jobs'
-finish 600
+finish
 is "$state:$status" COMPLETED:0 'the merge job ends well'
 for k in 1 2 3 4; do
 	has "$work/night.swapcal.shards/$k-of-4.log" "shard $k/4 of the plan: $((k < 4)) of its 3 cells" "shard $k has its cells"
@@ -171,7 +166,7 @@ is "$(find "$work" -name '*-lock' -o -name '*-wal' -o -name '*.new' -o -name '*.
 # The same command again: everything is answered already.
 probes=$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')
 submit
-finish 180
+finish
 is "$state:$status" COMPLETED:0 'the same command again ends well'
 is "$(sqlite3 "$work/night.swapcal" 'select count(*) from probe')" "$probes" 'asks nothing anew'
 [ -e "$work/night.swapcal.~1~" ]
@@ -187,7 +182,7 @@ chmod +x "$work/swapcal on bad node"
 rm "$work/night.swapcal.shards/2-of-4.swapcal"
 sqlite3 "$work/night.swapcal.shards/3-of-4.swapcal" 'delete from probe'
 SWAPCAL="$work/swapcal on bad node" submit
-finish 180
+finish
 is "$state:$status" FAILED:5 'when a shard fails, the others are merged, and the exit status tells'
 has "$work/night.swapcal.report" 'shards without results, of 4: 2$' 'as does the report'
 has "$work/night.swapcal.report" '1 of 2 replicates are not answered, 0 of them lost' 'of what has no answer too'
