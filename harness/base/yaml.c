@@ -170,9 +170,9 @@ struct err *yaml_check_keys(struct yaml_node node, const char *const *keys)
 
 struct yaml_node yaml_get(struct yaml_node mapping, const char *key)
 {
-	const yaml_node_t *n = raw(mapping);
+	const yaml_node_t *n = yaml_is_present(mapping) ? raw(mapping) : NULL;
 
-	if (n->type == YAML_MAPPING_NODE)
+	if (n && n->type == YAML_MAPPING_NODE)
 		for (const yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
 		     p++) {
 			const char *name = scalar(raw((struct yaml_node){ mapping.file, p->key }));

@@ -56,38 +56,34 @@ static unsigned scratch_mib(const struct plan *plan)
 }
 
 /**
- * The part of the identity that all cells of an image share; image NULL: it is not built. What is not in it:
- * versions of QEMU and of the host's kernel. They are recorded with each run, and a security update must not
- * throw away a night.
+ * What all cells of an image share; image NULL: it is not built. What is not in it: versions of QEMU and of
+ * the host's kernel. They are recorded with each run, and a security update must not throw away a night.
+ * Strings are borrowed, among them the 64 digits of programs and content.
  */
-static json_t *shared_identity(const struct plan *plan, const char *name, const struct image *image,
-			       const char *accel)
+static struct cell shared_cell(const struct plan *plan, const char *name, const struct image *image,
+			       const char *accel, const char *programs, const char *content)
 {
-	char programs[65], content[65] = "";
-
-	guest_programs_hash(programs);
-	if (image)
-		image_content_hash(image, content);
-	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:i, s:i, s:i, "
-			 "s:i, s:s, s:s, s:s}",
-			 "swap_mib", (int)plan->swap_mib, "scratch_mib", (int)scratch_mib(plan), "image",
-			 name, "image_content", content, "kernel", image ? image_kernel_release(image) : "?",
-			 "cmdline", guest_vm_cmdline(plan->icount), "cpu", DOMAIN_CPU_MODEL, "accel", accel,
-			 "icount", (int)plan->icount, "start", plan->start, "onset", plan->rule->name,
-			 "onset_version", (int)plan->rule->version, "tick_ms", SAMPLE_TICK_MS, "ramp_kib_s",
-			 (int)plan->ballast_mib_s * 1024, "settle_ms", SETTLE_MS, "protocol", PROTO_VERSION,
-			 "agent", programs, "fill", plan->fill, "workloads", plan->own_key);
-}
-
-static void set_load(json_t *identity, enum method method, const char *workload, const char *interpreter,
-		     unsigned processes, const char *launch, const char *size)
-{
-	json_object_set_new(identity, "method", json_string(method_name(method)));
-	json_object_set_new(identity, "workload", json_string(workload));
-	json_object_set_new(identity, "interpreter", json_string(interpreter));
-	json_object_set_new(identity, "processes", json_integer(processes));
-	json_object_set_new(identity, "launch", json_string(launch));
-	json_object_set_new(identity, "size", json_string(size));
+	return (struct cell){
+		.replicates = plan->replicates,
+		.scratch_mib = scratch_mib(plan),
+		.image = name,
+		.image_content = content,
+		.kernel = image ? image_kernel_release(image) : "?",
+		.cmdline = guest_vm_cmdline(plan->icount),
+		.cpu = DOMAIN_CPU_MODEL,
+		.accel = accel,
+		.icount = plan->icount,
+		.onset = plan->rule->name,
+		.onset_version = plan->rule->version,
+		.tick_ms = SAMPLE_TICK_MS,
+		.ramp_kib_s = plan->ballast_mib_s * 1024,
+		.settle_ms = SETTLE_MS,
+		.protocol = PROTO_VERSION,
+		.agent = programs,
+		.workloads = plan->own_key,
+		/* Without the blank at its start. */
+		.course = &PROBE_COURSE_WORDS[1],
+	};
 }
 
 struct cell_list {
@@ -97,22 +93,19 @@ struct cell_list {
 };
 
 /**
- * Adds a cell of this identity (taken over), unless the list has it: loads of a plan may overlap. Returns its
- * key. threshold_key NULL: it is a threshold cell itself.
+ * Adds the cell, unless the list has it: loads of a plan may overlap. Returns its key. threshold_key NULL: it
+ * is a threshold cell itself.
  */
-static const char *add_cell(struct cell_list *list, json_t *identity, const char *threshold_key)
+static const char *add_cell(struct cell_list *list, struct cell cell, const char *threshold_key)
 {
-	cleanup_free char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
-	struct cell cell = { .position = (unsigned)list->n, .replicates = list->plan->replicates };
-
-	hash_sha256(text, strlen(text), cell.key);
+	cell_encode(&cell);
+	cell.position = (unsigned)list->n;
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->cells[i].key, cell.key) == 0) {
-			json_decref(identity);
+			cell_deinit(&cell);
 			return list->cells[i].key;
 		}
 	memcpy(cell.threshold_key, threshold_key ? threshold_key : cell.key, sizeof(cell.threshold_key));
-	cell.identity = identity;
 	*array_push(list->cells, list->n, list->cap) = cell;
 	return list->cells[list->n - 1].key;
 }
@@ -124,25 +117,6 @@ static json_t *string_array(const char *const *strings)
 	for (; *strings; strings++)
 		json_array_append_new(array, json_string(*strings));
 	return array;
-}
-
-/** How the interpreter of that name is started. */
-static void set_interpreter(json_t *identity, const struct plan *plan, const char *name)
-{
-	const struct interpreter *interpreter = interpreters_find(&plan->interpreters, name);
-
-	json_object_set_new(identity, "command", string_array(interpreter->command));
-	json_object_set_new(identity, "env", string_array((const char *const *)interpreter->env));
-	json_object_set_new(identity, "extension", json_string(interpreter->extension));
-}
-
-/** The program that the workload is. */
-static void set_file(json_t *identity, const struct plan *plan, const char *workload, const char *interpreter)
-{
-	cleanup_free char *path =
-		plan_workload_path(plan, workload, interpreters_find(&plan->interpreters, interpreter));
-
-	json_object_set_new(identity, "file", json_string(path));
 }
 
 /** A workload as one cell has it: one of each of the load's lists. */
@@ -168,26 +142,38 @@ static bool is_repeated(const struct plan_load *load, const struct workload *w)
 }
 
 static void add_workload(struct cell_list *list, const struct plan_load *load, const struct workload *w,
-			 const json_t *guest, const char *threshold_key)
+			 const struct cell *guest, const char *threshold_key)
 {
+	const struct plan *plan = list->plan;
+	const struct interpreter *interpreter = interpreters_find(&plan->interpreters, w->interpreter);
 	bool is_population = w->method == METHOD_POPULATION;
 	bool is_alone = w->processes == 1 && !is_population;
 	bool may_rest = w->method == METHOD_DISPLACEMENT || w->method == METHOD_RAM;
-	json_t *identity;
-	unsigned kib = 0;
+	struct cell cell = *guest;
 
 	if (is_repeated(load, w))
 		return;
-	identity = json_copy((json_t *)guest);
-	plan_size_kib(w->size, &kib);
-	set_load(identity, w->method, w->name, w->interpreter, is_population ? 0 : w->processes,
-		 is_alone ? "independent" : w->launch, w->size);
-	set_interpreter(identity, list->plan, w->interpreter);
-	set_file(identity, list->plan, w->name, w->interpreter);
-	json_object_set_new(identity, "size_kib", json_integer(kib));
-	json_object_set_new(identity, "activity", json_string(may_rest ? w->activity : "-"));
-	json_object_set_new(identity, "checkpoints", json_boolean(load->has_checkpoints));
-	add_cell(list, identity, threshold_key);
+
+	cleanup_free char *file = plan_workload_path(plan, w->name, interpreter);
+	json_t *command = string_array(interpreter->command);
+	json_t *env = string_array((const char *const *)interpreter->env);
+
+	cell.method = method_name(w->method);
+	cell.workload = w->name;
+	cell.interpreter = w->interpreter;
+	cell.processes = is_population ? 0 : w->processes;
+	cell.launch = is_alone ? "independent" : w->launch;
+	cell.size = w->size;
+	plan_size_kib(w->size, &cell.size_kib);
+	cell.command = command;
+	cell.env = env;
+	cell.extension = interpreter->extension;
+	cell.file = file;
+	cell.activity = may_rest ? w->activity : "-";
+	cell.checkpoints = load->has_checkpoints;
+	add_cell(list, cell, threshold_key);
+	json_decref(command);
+	json_decref(env);
 }
 
 /**
@@ -203,7 +189,7 @@ static bool get_digits(size_t k, const size_t *counts, size_t n, size_t *ret)
 
 /** All combinations of a load under one method. */
 static void add_workloads(struct cell_list *list, const struct plan_load *load, enum method method,
-			  const json_t *guest, const char *threshold_key)
+			  const struct cell *guest, const char *threshold_key)
 {
 	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
 				  load->launch.n,    load->sizes.n,        load->activity.n };
@@ -225,26 +211,31 @@ static void add_workloads(struct cell_list *list, const struct plan_load *load, 
 }
 
 /** One cell for each kind of known-answer load. */
-static void add_known(struct cell_list *list, const struct plan_load *load, const json_t *guest,
+static void add_known(struct cell_list *list, const struct plan_load *load, const struct cell *guest,
 		      const char *threshold_key)
 {
-	for (size_t i = 0; i < load->kinds_n; i++) {
-		json_t *identity = json_copy((json_t *)guest);
-		bool is_forked = load->kinds[i] == KNOWN_FORKED_COW;
-		unsigned children = is_forked ? load->children : 0;
-		cleanup_free char *size = xasprintf("%uM", load->mib);
+	cleanup_free char *size = xasprintf("%uM", load->mib);
 
-		set_load(identity, METHOD_DISPLACEMENT, known_kind_name(load->kinds[i]),
-			 CELL_KNOWN_INTERPRETER, children + 1, is_forked ? "forked" : "independent", size);
-		json_object_set_new(identity, "kib", json_integer((json_int_t)load->mib * 1024));
-		json_object_set_new(identity, "children", json_integer(children));
-		json_object_set_new(identity, "dirty_pct", json_integer(is_forked ? load->dirty_pct : 0));
-		add_cell(list, identity, threshold_key);
+	for (size_t i = 0; i < load->kinds_n; i++) {
+		bool is_forked = load->kinds[i] == KNOWN_FORKED_COW;
+		struct cell cell = *guest;
+
+		cell.method = method_name(METHOD_DISPLACEMENT);
+		cell.workload = known_kind_name(load->kinds[i]);
+		cell.interpreter = CELL_KNOWN_INTERPRETER;
+		cell.children = is_forked ? load->children : 0;
+		cell.processes = cell.children + 1;
+		cell.launch = is_forked ? "forked" : "independent";
+		cell.size = size;
+		cell.kib = load->mib * 1024;
+		cell.dirty_pct = is_forked ? load->dirty_pct : 0;
+		add_cell(list, cell, threshold_key);
 	}
 }
 
 /** The loads of one guest under its methods; is_ram: under those that search for the guest. */
-static void add_loads(struct cell_list *list, const json_t *guest, const char *threshold_key, bool is_ram)
+static void add_loads(struct cell_list *list, const struct cell *guest, const char *threshold_key,
+		      bool is_ram)
 {
 	const struct plan *plan = list->plan;
 
@@ -262,58 +253,59 @@ static void add_loads(struct cell_list *list, const json_t *guest, const char *t
 }
 
 /** The cells of a guest of each size, and of the loads that its size is searched for. */
-static void add_sizes(struct cell_list *list, const json_t *settings)
+static void add_sizes(struct cell_list *list, struct cell guest)
 {
 	const struct plan_uints *x = &list->plan->ram_mib;
-	unsigned lo = x->v[0], hi = x->v[0];
 	char first_key[65] = "";
 
+	guest.x_lo_mib = guest.x_hi_mib = x->v[0];
 	for (size_t i = 0; i < x->n; i++) {
-		json_t *guest = json_copy((json_t *)settings), *threshold;
+		struct cell threshold;
 		char key[65];
 
-		json_object_set_new(guest, "x_mib", json_integer(x->v[i]));
-		threshold = json_copy(guest);
-		set_load(threshold, METHOD_THRESHOLD, "ballast", "-", 1, "-", "-");
+		guest.x_mib = x->v[i];
+		threshold = guest;
+		threshold.method = method_name(METHOD_THRESHOLD);
+		threshold.workload = "ballast";
+		threshold.processes = 1;
+		threshold.interpreter = threshold.launch = threshold.size = "-";
 		memcpy(key, add_cell(list, threshold, NULL), sizeof(key));
-		add_loads(list, guest, key, false);
-		json_decref(guest);
-		lo = x->v[i] < lo ? x->v[i] : lo;
-		hi = x->v[i] > hi ? x->v[i] : hi;
+		add_loads(list, &guest, key, false);
+		guest.x_lo_mib = x->v[i] < guest.x_lo_mib ? x->v[i] : guest.x_lo_mib;
+		guest.x_hi_mib = x->v[i] > guest.x_hi_mib ? x->v[i] : guest.x_hi_mib;
 		if (i == 0)
 			memcpy(first_key, key, sizeof(key));
 	}
-
-	json_t *guest = json_copy((json_t *)settings);
-
-	json_object_set_new(guest, "x_lo_mib", json_integer(lo));
-	json_object_set_new(guest, "x_hi_mib", json_integer(hi));
 	/* Each probe has a guest of another size, so that a saved one would serve once. */
-	json_object_set_new(guest, "start", json_string("boot"));
-	add_loads(list, guest, first_key, true);
-	json_decref(guest);
+	guest.settings.start = "boot";
+	add_loads(list, &guest, first_key, true);
 }
 
-/** All settings of the guests of one image. */
-static void add_settings(struct cell_list *list, const json_t *shared)
+/** All settings of the guests of one image: those that the plan lists multiply, by the order of their
+ * nesting. */
+static void add_settings(struct cell_list *list, struct cell guest)
 {
-	const struct plan *plan = list->plan;
-	const size_t counts[] = { plan->swap.n,       plan->vcpus.n, plan->min_free_kib.n, plan->touch.n,
-				  plan->swappiness.n, plan->thp.n,   plan->mglru_n };
-	size_t at[COUNT(counts)] = { 0 };
+	const struct plan_values *nest[SETTINGS_MAX + 1] = { NULL };
+	const struct setting *settings[SETTINGS_MAX + 1] = { NULL };
+	size_t counts[SETTINGS_MAX], at[SETTINGS_MAX] = { 0 }, depth = 0;
+	const struct setting *s;
 
-	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
-		json_t *settings = json_copy((json_t *)shared);
+	for (size_t i = 0; (s = setting_at(i)); i++) {
+		const struct plan_values *values = &list->plan->settings[i];
 
-		json_object_set_new(settings, "swap", json_string(plan->swap.v[at[0]]));
-		json_object_set_new(settings, "vcpus", json_integer(plan->vcpus.v[at[1]]));
-		json_object_set_new(settings, "min_free_kib", json_integer(plan->min_free_kib.v[at[2]]));
-		json_object_set_new(settings, "touch", json_string(plan->touch.v[at[3]]));
-		json_object_set_new(settings, "swappiness", json_integer(plan->swappiness.v[at[4]]));
-		json_object_set_new(settings, "thp", json_string(plan->thp.v[at[5]]));
-		json_object_set_new(settings, "mglru", json_boolean(plan->mglru[at[6]]));
-		add_sizes(list, settings);
-		json_decref(settings);
+		setting_set(&guest.settings, s, values->v[0]);
+		nest[s->nesting] = values;
+		settings[s->nesting] = s;
+	}
+	/* Those at 0 are single. */
+	while (nest[depth + 1]) {
+		counts[depth] = nest[depth + 1]->n;
+		depth++;
+	}
+	for (size_t k = 0; get_digits(k, counts, depth, at); k++) {
+		for (size_t i = 0; i < depth; i++)
+			setting_set(&guest.settings, settings[i + 1], nest[i + 1]->v[at[i]]);
+		add_sizes(list, guest);
 	}
 }
 
@@ -322,13 +314,16 @@ void campaign_expand(const struct plan *plan, struct image *const *images, const
 {
 	struct cell_list list = { .plan = plan };
 
-	for (size_t i = 0; i < plan->images.n; i++) {
-		json_t *shared = shared_identity(plan, plan->images.v[i], images[i], accel);
+	char programs[65];
 
-		/* Without the blank at its start. */
-		json_object_set_new(shared, "course", json_string(&PROBE_COURSE_WORDS[1]));
-		add_settings(&list, shared);
-		json_decref(shared);
+	guest_programs_hash(programs);
+	for (size_t i = 0; i < plan->images.n; i++) {
+		char content[65] = "";
+
+		if (images[i])
+			image_content_hash(images[i], content);
+		add_settings(&list,
+			     shared_cell(plan, plan->images.v[i], images[i], accel, programs, content));
 	}
 	*ret = list.cells;
 	*ret_n = list.n;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/plan/load-command.h"
 
 /*

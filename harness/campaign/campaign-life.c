@@ -48,7 +48,7 @@ static const struct campaign_image *find_image(const struct campaign *c, const s
 	for (size_t i = 0; i < c->images_n; i++) {
 		const char *name = json_string_value(json_object_get(c->images[i].image->manifest, "name"));
 
-		if (name && strcmp(name, cell_str(cell, "image")) == 0)
+		if (name && strcmp(name, cell->image) == 0)
 			return &c->images[i];
 	}
 	return NULL;
@@ -73,31 +73,25 @@ static struct probe_spec make_spec(const struct life *life, const struct cell_st
 		.z_kib = state->z_kib,
 		.guest = {
 			.name = life->name,
-			.accel = cell_str(cell, "accel"),
-			.icount = cell_bool(cell, "icount"),
-			.ram_mib = is_ram ? (unsigned)(state->z_kib / 1024) : cell_uint(cell, "x_mib"),
-			.swap_mib = cell_uint(cell, "swap_mib"),
-			.scratch_mib = cell_uint(cell, "scratch_mib"),
-			.vcpus = cell_uint(cell, "vcpus"),
+			.accel = cell->accel,
+			.icount = cell->icount,
+			.ram_mib = is_ram ? (unsigned)(state->z_kib / 1024) : cell->x_mib,
+			.swap_mib = cell->settings.swap_mib,
+			.scratch_mib = cell->scratch_mib,
+			.vcpus = cell->settings.vcpus,
 			.cpus = life->cpus,
 			.seed = probe_seed(life->campaign->seed, cell, state),
 			.state_owner = cell_is_restored(cell) ? store_id(life->campaign->store) : NULL,
 			.state_number = state->replicate,
 		},
-		.swap_kind = cell_str(cell, "swap"),
-		.swappiness = cell_uint(cell, "swappiness"),
-		.min_free_kib = cell_uint(cell, "min_free_kib"),
-		.thp = cell_str(cell, "thp"),
-		.mglru = cell_bool(cell, "mglru"),
-		.rule = onset_rule_find(cell_str(cell, "onset")),
-		.tick_ms = cell_uint(cell, "tick_ms"),
-		.settle_ms = cell_uint(cell, "settle_ms"),
-		.ramp_kib_s = cell_uint(cell, "ramp_kib_s"),
-		.fill = cell_str(cell, "fill"),
-		.touch = cell_str(cell, "touch"),
-		.processes = is_forked ? 1 : cell_uint(cell, "processes"),
+		.settings = cell->settings,
+		.rule = onset_rule_find(cell->onset),
+		.tick_ms = cell->tick_ms,
+		.settle_ms = cell->settle_ms,
+		.ramp_kib_s = cell->ramp_kib_s,
+		.processes = is_forked ? 1 : cell->processes,
 		.is_forked = is_forked,
-		.is_frozen = strcmp(cell_str(cell, "activity"), "frozen") == 0,
+		.is_frozen = strcmp(cell->activity, "frozen") == 0,
 	};
 }
 
@@ -112,8 +106,8 @@ static void add_load(struct life *life, const struct image *image)
 	spec->env = (const char *const *)life->command.env;
 	spec->is_in_image = life->command.is_in_image;
 	spec->has_seed = life->command.has_seed;
-	spec->has_checkpoints = cell_known(life->cell, &known) || cell_bool(life->cell, "checkpoints");
-	spec->has_rounds = cell_bool(life->cell, "checkpoints") && !spec->is_frozen;
+	spec->has_checkpoints = cell_known(life->cell, &known) || life->cell->checkpoints;
+	spec->has_rounds = life->cell->checkpoints && !spec->is_frozen;
 }
 
 struct err *life_prepare(struct life *life, const struct cell *cell, const struct cell_state *state,
@@ -123,7 +117,7 @@ struct err *life_prepare(struct life *life, const struct cell *cell, const struc
 	const struct campaign_image *image = find_image(c, cell);
 
 	if (!image)
-		return err_new("the plan's images do not have the cell's, '%s'", cell_str(cell, "image"));
+		return err_new("the plan's images do not have the cell's, '%s'", cell->image);
 	life->cell = cell;
 	life->ops_ctx = image->ops_ctx;
 	life->name = guest_name(c->name, number);

@@ -41,8 +41,7 @@ static struct replicate_state search_state(const struct cell *cell, unsigned rep
 
 	if (next.step == SEARCH_RAMP) {
 		state.kind = is_ram ? PROBE_RAM : PROBE_RAMP;
-		state.z_kib = is_ram ? (uint64_t)cell_uint(cell, "x_hi_mib") * 1024
-				     : cell_search_params(cell).hi_kib;
+		state.z_kib = is_ram ? (uint64_t)cell->x_hi_mib * 1024 : cell_search_params(cell).hi_kib;
 	} else if (next.step != SEARCH_PROBE) {
 		state.status = IS_DONE;
 	}

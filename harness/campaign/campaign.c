@@ -12,6 +12,7 @@
 #include "harness/base/log.h"
 #include "harness/campaign/campaign-internal.h"
 #include "harness/campaign/schedule.h"
+#include "harness/cell/cell.h"
 #include "harness/store/live-file.h"
 
 /*

@@ -15,6 +15,7 @@
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"
 #include "harness/probe/probe.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/store/store.h"
 

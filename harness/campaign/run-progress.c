@@ -38,14 +38,13 @@ struct run_progress {
 /** What a probe does, in a few words, to be freed. */
 static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
 {
-	unsigned x = cell_uint(cell, "x_mib");
-	const char *interpreter = cell_str(cell, "interpreter");
-	const char *workload = cell_str(cell, "workload"), *size = cell_str(cell, "size");
+	unsigned x = cell->x_mib;
+	const char *interpreter = cell->interpreter;
+	const char *workload = cell->workload, *size = cell->size;
 	struct known_spec known;
-	cleanup_free char *load = cell_known(cell, &known)
-					  ? xasprintf("%s %s", workload, size)
-					  : xasprintf("%u x %s %s %s", cell_uint(cell, "processes"),
-						      interpreter, workload, size);
+	cleanup_free char *load = cell_known(cell, &known) ? xasprintf("%s %s", workload, size)
+							   : xasprintf("%u x %s %s %s", cell->processes,
+								       interpreter, workload, size);
 
 	switch (kind) {
 	case PROBE_RAMP:

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 
 /*
  * What is known of all cells of a campaign and what is under way: which question comes next, how many are

@@ -7,6 +7,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/probe-time.h"
 
 struct item {

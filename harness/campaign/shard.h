@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/cell/shard-spec.h"
 

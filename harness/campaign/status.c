@@ -9,6 +9,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
 #include "harness/campaign/campaign.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/schedule.h"
 

@@ -5,21 +5,16 @@
 #include <stddef.h>
 
 #include "harness/base/strbuf.h"
-#include "harness/cell/record.h"
+#include "harness/cell/cell.h"
 
-/**
- * A setting of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing for one that goes
- * without saying (no icount).
- */
-void format_setting(struct strbuf *out, const struct cell *cell, const char *key);
+/** A trait of a cell for a person: "swappiness 60", "mglru off", "512 MiB swap". Nothing when it is the usual
+ * one. */
+void format_trait(struct strbuf *out, const struct cell *cell, const struct cell_trait *trait);
 
-/** Settings in the order they are told: names of members of a cell's identity; NULL at the end. */
-extern const char *const format_settings[];
+/** Do all cells agree on that trait? */
+bool format_is_shared(const struct cell *cells, size_t n, const struct cell_trait *trait);
 
-/** Do all cells agree on that member of their identity? */
-bool format_is_shared(const struct cell *cells, size_t n, const char *key);
-
-/** ", a, b" of the settings that differ among the cells, as this cell has them. */
+/** ", a, b" of the traits that differ among the cells, as this cell has them. */
 void format_varying(struct strbuf *out, const struct cell *cell, const struct cell *cells, size_t n);
 
 /** "256 MiB: strings on python3, 4 processes, forked"; "256 MiB: ballast". */

@@ -23,7 +23,7 @@
 
 static uint64_t ram_precision_kib(const struct cell *cell)
 {
-	uint64_t steps = cell_uint(cell, "x_hi_mib") * 1024ull / RAM_STEP_KIB / PRECISION_OF_RAM;
+	uint64_t steps = cell->x_hi_mib * 1024ull / RAM_STEP_KIB / PRECISION_OF_RAM;
 
 	return (steps ? steps : 1) * RAM_STEP_KIB;
 }
@@ -31,7 +31,7 @@ static uint64_t ram_precision_kib(const struct cell *cell)
 uint64_t cell_ram_max_kib(const struct cell *cell)
 {
 	/* The largest guest is asked too, and the search counts answers from its precision on only. */
-	return (uint64_t)cell_uint(cell, "x_hi_mib") * 1024 + ram_precision_kib(cell);
+	return (uint64_t)cell->x_hi_mib * 1024 + ram_precision_kib(cell);
 }
 
 static struct search_params ram_params(const struct cell *cell)
@@ -40,7 +40,7 @@ static struct search_params ram_params(const struct cell *cell)
 
 	return (struct search_params){
 		.lo_kib = 0,
-		.hi_kib = max_kib - (uint64_t)cell_uint(cell, "x_lo_mib") * 1024,
+		.hi_kib = max_kib - (uint64_t)cell->x_lo_mib * 1024,
 		.precision_kib = ram_precision_kib(cell),
 		.max_probes = PROBES_MAX,
 	};
@@ -48,8 +48,8 @@ static struct search_params ram_params(const struct cell *cell)
 
 struct search_params cell_search_params(const struct cell *cell)
 {
-	uint64_t ram_kib = (uint64_t)cell_uint(cell, "x_mib") * 1024;
-	uint64_t swap_kib = (uint64_t)cell_uint(cell, "swap_mib") * 1024;
+	uint64_t ram_kib = (uint64_t)cell->x_mib * 1024;
+	uint64_t swap_kib = (uint64_t)cell->settings.swap_mib * 1024;
 	uint64_t precision_kib = ram_kib / PRECISION_OF_RAM / 4 * 4;
 
 	if (cell_is(cell, METHOD_RAM))

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "calibrate/stats/search.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 /*

@@ -1,56 +1,253 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/cell/cell.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-const char *cell_str(const struct cell *cell, const char *key)
-{
-	const char *s = json_string_value(json_object_get(cell->identity, key));
+#include "harness/base/cleanup.h"
+#include "harness/base/hash.h"
 
-	return s ? s : "";
+/** Which cells have a member. */
+enum owner {
+	OF_ALL,
+	OF_SIZED,    /**< of a guest of known size: every method but ram */
+	OF_SEARCHED, /**< of method ram */
+	OF_WORKLOAD,
+	OF_KNOWN, /**< of a known-answer load */
+};
+
+enum type {
+	NUMBER,
+	FLAG,
+	STRING,
+	STRINGS,
+};
+
+struct member {
+	const char *name;
+	enum type type;
+	size_t offset;
+	enum owner owner;
+};
+
+#define SETTING(type_, member_)      { #member_, type_, offsetof(struct cell, settings.member_), OF_ALL },
+#define SETTING_NUMBER(member_, ...) SETTING(NUMBER, member_)
+#define SETTING_FLAG(member_, ...)   SETTING(FLAG, member_)
+#define SETTING_CHOICE(member_, ...) SETTING(STRING, member_)
+#define MEMBER(type_, member_, owner_)                                                                       \
+	{                                                                                                    \
+#member_, type_, offsetof(struct cell, member_), owner_                                      \
+	}
+
+static const struct member members[] = {
+	MEMBER(STRING, method, OF_ALL),
+	MEMBER(STRING, workload, OF_ALL),
+	MEMBER(STRING, interpreter, OF_ALL),
+	MEMBER(NUMBER, processes, OF_ALL),
+	MEMBER(STRING, launch, OF_ALL),
+	MEMBER(STRING, size, OF_ALL),
+	MEMBER(NUMBER, size_kib, OF_WORKLOAD),
+	MEMBER(STRINGS, command, OF_WORKLOAD),
+	MEMBER(STRINGS, env, OF_WORKLOAD),
+	MEMBER(STRING, extension, OF_WORKLOAD),
+	MEMBER(STRING, file, OF_WORKLOAD),
+	MEMBER(STRING, activity, OF_WORKLOAD),
+	MEMBER(FLAG, checkpoints, OF_WORKLOAD),
+	MEMBER(NUMBER, kib, OF_KNOWN),
+	MEMBER(NUMBER, children, OF_KNOWN),
+	MEMBER(NUMBER, dirty_pct, OF_KNOWN),
+	MEMBER(NUMBER, x_mib, OF_SIZED),
+	MEMBER(NUMBER, x_lo_mib, OF_SEARCHED),
+	MEMBER(NUMBER, x_hi_mib, OF_SEARCHED),
+	/* clang-format off */
+	GUEST_SETTINGS(SETTING_NUMBER, SETTING_FLAG, SETTING_CHOICE)
+	BALLAST_SETTINGS(SETTING_NUMBER, SETTING_FLAG, SETTING_CHOICE)
+	/* clang-format on */
+	MEMBER(NUMBER, scratch_mib, OF_ALL),
+	MEMBER(STRING, image, OF_ALL),
+	MEMBER(STRING, image_content, OF_ALL),
+	MEMBER(STRING, kernel, OF_ALL),
+	MEMBER(STRING, workloads, OF_ALL),
+	MEMBER(STRING, accel, OF_ALL),
+	MEMBER(STRING, cpu, OF_ALL),
+	MEMBER(STRING, cmdline, OF_ALL),
+	MEMBER(FLAG, icount, OF_ALL),
+	MEMBER(STRING, onset, OF_ALL),
+	MEMBER(NUMBER, onset_version, OF_ALL),
+	MEMBER(NUMBER, tick_ms, OF_ALL),
+	MEMBER(NUMBER, ramp_kib_s, OF_ALL),
+	MEMBER(NUMBER, settle_ms, OF_ALL),
+	MEMBER(NUMBER, protocol, OF_ALL),
+	MEMBER(STRING, course, OF_ALL),
+	MEMBER(STRING, agent, OF_ALL),
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool is_strings(const json_t *array)
+{
+	size_t i;
+	const json_t *item;
+
+	json_array_foreach(array, i, item) if (!json_is_string(item)) return false;
+	return json_is_array(array);
 }
 
-unsigned cell_uint(const struct cell *cell, const char *key)
+/** Reads one member; false when v has another type. */
+static bool decode(void *member, enum type type, const json_t *v)
 {
-	json_int_t v = json_integer_value(json_object_get(cell->identity, key));
+	json_int_t number = json_integer_value(v);
 
-	return v > 0 && v <= UINT32_MAX ? (unsigned)v : 0;
+	switch (type) {
+	case NUMBER:
+		*(unsigned *)member = (unsigned)number;
+		return json_is_integer(v) && number >= 0 && number <= UINT32_MAX;
+	case FLAG:
+		*(bool *)member = json_is_true(v);
+		return json_is_boolean(v);
+	case STRING:
+		*(const char **)member = json_string_value(v);
+		return json_is_string(v);
+	case STRINGS:
+		*(const json_t **)member = v;
+		return is_strings(v);
+	}
+	return false;
 }
 
-bool cell_bool(const struct cell *cell, const char *key)
+struct err *cell_decode(struct cell *cell)
 {
-	return json_is_true(json_object_get(cell->identity, key));
+	static const char *const types[] = { "a number of 32 bits", "true or false", "a string",
+					     "an array of strings" };
+
+	cell->settings = settings_default();
+	for (size_t i = 0; i < COUNT(members); i++) {
+		const struct member *m = &members[i];
+		void *member = (char *)cell + m->offset;
+		const json_t *v = json_object_get(cell->identity, m->name);
+
+		if (v && !decode(member, m->type, v))
+			return err_new("'%s' in the identity of cell %.12s is not %s", m->name, cell->key,
+				       types[m->type]);
+		if (!v && m->type == STRING && !*(const char **)member)
+			*(const char **)member = "";
+	}
+	return NULL;
+}
+
+static json_t *encode(const void *member, enum type type)
+{
+	switch (type) {
+	case NUMBER:
+		return json_integer(*(const unsigned *)member);
+	case FLAG:
+		return json_boolean(*(const bool *)member);
+	case STRING:
+		return json_string(*(const char *const *)member);
+	case STRINGS:
+		return json_deep_copy(*(const json_t *const *)member);
+	}
+	return NULL;
+}
+
+static bool owns(const struct cell *cell, enum owner owner)
+{
+	bool is_known = strcmp(cell->interpreter, CELL_KNOWN_INTERPRETER) == 0;
+
+	switch (owner) {
+	case OF_ALL:
+		return true;
+	case OF_SIZED:
+		return !cell_is(cell, METHOD_RAM);
+	case OF_SEARCHED:
+		return cell_is(cell, METHOD_RAM);
+	case OF_WORKLOAD:
+		return !is_known && !cell_is(cell, METHOD_THRESHOLD);
+	case OF_KNOWN:
+		return is_known;
+	}
+	return false;
+}
+
+void cell_encode(struct cell *cell)
+{
+	json_t *identity = json_object();
+
+	for (size_t i = 0; i < COUNT(members); i++)
+		if (owns(cell, members[i].owner))
+			json_object_set_new(identity, members[i].name,
+					    encode((const char *)cell + members[i].offset, members[i].type));
+	cell->identity = identity;
+
+	cleanup_free char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
+
+	hash_sha256(text, strlen(text), cell->key);
+	/* It cannot fail: each member was made with its type. */
+	err_free(cell_decode(cell));
+}
+
+void cell_deinit(struct cell *cell)
+{
+	json_decref(cell->identity);
+	cell->identity = NULL;
 }
 
 bool cell_is(const struct cell *cell, enum method method)
 {
-	return strcmp(cell_str(cell, "method"), method_name(method)) == 0;
+	return strcmp(cell->method, method_name(method)) == 0;
 }
 
 bool cell_is_restored(const struct cell *cell)
 {
-	return strcmp(cell_str(cell, "start"), "restore") == 0;
+	return strcmp(cell->settings.start, "restore") == 0;
 }
 
 bool cell_is_forked(const struct cell *cell)
 {
-	return strcmp(cell_str(cell, "launch"), "forked") == 0;
+	return strcmp(cell->launch, "forked") == 0;
 }
 
 bool cell_known(const struct cell *cell, struct known_spec *ret)
 {
 	struct known_spec spec = {
-		.kib = cell_uint(cell, "kib"),
-		.children = cell_uint(cell, "children"),
-		.dirty_pct = cell_uint(cell, "dirty_pct"),
+		.kib = cell->kib,
+		.children = cell->children,
+		.dirty_pct = cell->dirty_pct,
 	};
 
-	if (strcmp(cell_str(cell, "interpreter"), CELL_KNOWN_INTERPRETER) != 0 ||
-	    !known_kind_parse(cell_str(cell, "workload"), &spec.kind))
+	if (strcmp(cell->interpreter, CELL_KNOWN_INTERPRETER) != 0 ||
+	    !known_kind_parse(cell->workload, &spec.kind))
 		return false;
 	if (!spec.kib || spec.kib % 2048 || spec.dirty_pct > 100 || spec.children > 64 ||
 	    (spec.kind == KNOWN_FORKED_COW) != (spec.children > 0))
 		return false;
 	*ret = spec;
 	return true;
+}
+
+/* A few digits of the key of the plan's own workloads tell two states of them apart. */
+#define KEY_DIGITS 12
+
+static const struct cell_trait traits[] = {
+#define TOLD_NUMBER(member, section, key, nesting, least, most, default_, before, after, usual)              \
+	{ #member, before, after, usual, 0 },
+#define TOLD_FLAG(member, section, key, nesting, before, after, usual) { #member, before, after, usual, 0 },
+#define TOLD_CHOICE(member, section, key, nesting, choices, before, after, usual)                            \
+	{ #member, before, after, usual, 0 },
+	{ "image", "image ", "", NULL, 0 },
+	{ "kernel", "kernel ", "", NULL, 0 },
+	{ "accel", "accel ", "", NULL, 0 },
+	{ "icount", "icount", "", "off", 0 },
+	/* clang-format off */
+	GUEST_SETTINGS(TOLD_NUMBER, TOLD_FLAG, TOLD_CHOICE)
+	{ "onset", "onset ", "", NULL, 0 },
+	BALLAST_SETTINGS(TOLD_NUMBER, TOLD_FLAG, TOLD_CHOICE)
+	/* clang-format on */
+	{ "workloads", "own workloads ", "", "", KEY_DIGITS },
+};
+
+const struct cell_trait *cell_trait_at(size_t i)
+{
+	return i < COUNT(traits) ? &traits[i] : NULL;
 }

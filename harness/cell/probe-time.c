@@ -38,9 +38,9 @@ char *probe_time_format(double seconds)
 
 double probe_time_typical_s(const struct cell *cell)
 {
-	double rate_mib_s = cell_uint(cell, "ramp_kib_s") / 1024.0;
-	double x_mib = cell_is(cell, METHOD_RAM) ? cell_uint(cell, "x_hi_mib") : cell_uint(cell, "x_mib");
-	double payload_mib = (double)cell_uint(cell, "size_kib") * cell_uint(cell, "processes") / 1024;
+	double rate_mib_s = cell->ramp_kib_s / 1024.0;
+	double x_mib = cell_is(cell, METHOD_RAM) ? cell->x_hi_mib : cell->x_mib;
+	double payload_mib = (double)cell->size_kib * cell->processes / 1024;
 
 	if (cell_is(cell, METHOD_GROWTH))
 		return PROBE_TYPICAL_S + x_mib / GROWTH_TYPICAL_MIB;

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 /** How long a probe took, all its phases; 0 when no guest was needed. */

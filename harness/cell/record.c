@@ -87,12 +87,6 @@ const char *probe_phase_name(enum probe_phase phase)
 	return probe_phase_names[phase];
 }
 
-void cell_deinit(struct cell *cell)
-{
-	json_decref(cell->identity);
-	cell->identity = NULL;
-}
-
 static void snapshot_deinit(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->files_count; i++) {

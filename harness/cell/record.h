@@ -2,7 +2,6 @@
 #ifndef SWAPCAL_RECORD_H
 #define SWAPCAL_RECORD_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +9,7 @@
 #include "guest/proto.h"
 
 /*
- * What is known about cells and probes: plain data that probe.c makes, store.c keeps and report.c reads.
+ * What is known about probes: plain data that the probe makes, the store keeps and the report reads.
  */
 
 /** How a probe ended. A closed list: reports and exit codes depend on it. */
@@ -50,54 +49,6 @@ enum probe_kind {
 
 const char *probe_kind_name(enum probe_kind kind);
 bool probe_kind_parse(const char *name, enum probe_kind *ret);
-
-/**
- * A cell. identity is a flat JSON object of everything that can change its result; key is the sha256 of
- * its canonical text. Members of identity, present in every cell unless said; strings unless marked:
- *
- *   the load:
- *   - method: "threshold", "growth", "population", "displacement", "ram"
- *   - workload: "ballast" for threshold cells; for a known-answer load its kind, see
- * calibrate/evidence/known.h
- *   - interpreter: "-" for the ballast, "ballast" for a known-answer load
- *   - processes (number, 0 for a population), launch, size ("24M" for a known-answer load)
- *   - of a workload only: size_kib (number; payload of one process), command and env (arrays of strings) and
- *     extension of the interpreter, activity ("running" or "frozen" when the guest is at rest with it; "-"
- *     where that has no meaning), checkpoints (bool: it speaks the checkpoint protocol), file (path of the
- *     program in the guest)
- *   - of a known-answer load only: kib, children, dirty_pct (numbers)
- *   - fill: of the ballast; "random", "half", "zero"
- *   - touch: of the ballast; "none", "sweep", "random"
- *
- *   the guest:
- *   - x_mib, swap_mib, swappiness, vcpus (numbers), thp, mglru (bool); of method ram, which searches for the
- *     guest, x_lo_mib and x_hi_mib in the place of x_mib
- *   - swap: "disk", "zram"; min_free_kib (number): vm.min_free_kbytes, 0: as the kernel has it
- *   - scratch_mib (number): room on a disk for loads of files; 0: no such disk
- *   - image: its name; image_content (see image_content_hash()); kernel: its release
- *   - workloads: key of the disk with the plan's own (see userdisk.h), "" when there is none. All guests of
- *     such a plan have it, also those of Z*: a mounted file system takes some memory from a guest
- *   - accel, icount (bool), start, cpu, cmdline (of the kernel)
- *
- *   how it is measured:
- *   - onset: name of the rule; onset_version (number)
- *   - tick_ms, ramp_kib_s, settle_ms, protocol (numbers)
- *   - course: the host's numbers that decide how a guest is led to its onset (see probe-course.h)
- *   - agent: sha256 of the programs in the guest
- */
-struct cell {
-	char key[65];
-	/**
-	 * The threshold cell of the same guest, its own key for a threshold cell; of method ram the one of
-	 * the first guest on the line Z*(X)
-	 */
-	char threshold_key[65];
-	unsigned position; /**< place in the plan, from 0 */
-	unsigned replicates;
-	json_t *identity;
-};
-
-void cell_deinit(struct cell *cell);
 
 /** One piece of raw evidence: a kernel text of a process, or of the guest (pid 0). */
 struct evidence {

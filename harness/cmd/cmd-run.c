@@ -175,7 +175,7 @@ static const struct image *image_of(const struct plan *plan, const struct images
 				    const struct cell *cell)
 {
 	for (size_t i = 0; i < images->n; i++)
-		if (strcmp(plan->images.v[i], cell_str(cell, "image")) == 0)
+		if (strcmp(plan->images.v[i], cell->image) == 0)
 			return images->built[i];
 	return NULL;
 }
@@ -185,8 +185,7 @@ static void print_cell(const struct cell *cell, const struct cell *cells, size_t
 {
 	cleanup_strbuf struct strbuf line = STRBUF_INIT;
 
-	strbuf_addf(&line, "%-12.12s  %-12s  ", *cell_str(cell, "image_content") ? cell->key : "-",
-		    cell_str(cell, "method"));
+	strbuf_addf(&line, "%-12.12s  %-12s  ", *cell->image_content ? cell->key : "-", cell->method);
 	format_cell(&line, cell);
 	format_varying(&line, cell, cells, n);
 	if (missing)
@@ -345,7 +344,7 @@ static unsigned largest_ram_mib(const struct cell *cells, size_t n)
 	unsigned largest = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned x_mib = cell_uint(&cells[i], cell_is(&cells[i], METHOD_RAM) ? "x_hi_mib" : "x_mib");
+		unsigned x_mib = cell_is(&cells[i], METHOD_RAM) ? cells[i].x_hi_mib : cells[i].x_mib;
 
 		largest = x_mib > largest ? x_mib : largest;
 	}

@@ -44,14 +44,15 @@ const struct probe_record *export_find_probe(const struct export *x, int64_t id)
 	return NULL;
 }
 
-/* A member of the identity of a probe's cell; "" for a cell of an earlier plan, which the store does not
- * tell. */
-static const char *cell_of(const struct export *x, const struct probe_record *probe, const char *key)
+/* A probe's cell; one that says nothing for a cell of an earlier plan, which the store does not tell. */
+static const struct cell *cell_of(const struct export *x, const struct probe_record *probe)
 {
+	static const struct cell none = { .method = "", .workload = "" };
+
 	for (size_t i = 0; probe && i < x->cells_n; i++)
 		if (strcmp(x->cells[i].key, probe->cell_key) == 0)
-			return cell_str(&x->cells[i], key);
-	return "";
+			return &x->cells[i];
+	return &none;
 }
 
 static void add_name(struct strbuf *out, const struct store_piece *p)
@@ -102,9 +103,9 @@ void export_list_csv(const struct export *x, struct strbuf *out)
 		add_name(&piece, p);
 		format_csv(out, strbuf_str(&piece));
 		strbuf_addf(out, ",%" PRId64 ",%.12s,", p->probe_id, probe ? probe->cell_key : "");
-		format_csv(out, cell_of(x, probe, "method"));
+		format_csv(out, cell_of(x, probe)->method);
 		strbuf_adds(out, ",");
-		format_csv(out, cell_of(x, probe, "workload"));
+		format_csv(out, cell_of(x, probe)->workload);
 		strbuf_addf(out, ",%s,%" PRId64 ",", probe ? outcome_name(probe->outcome) : "",
 			    p->snapshot_id);
 		format_csv(out, p->snapshot);
@@ -127,8 +128,8 @@ static json_t *piece_json(const struct export *x, const struct store_piece *p)
 		memcpy(cell, probe->cell_key, 12);
 	return json_pack("{s:s, s:I, s:s, s:o, s:o, s:s, s:I, s:o, s:I, s:o, s:I, s:o}", "piece",
 			 strbuf_str(&piece), "probe", (json_int_t)p->probe_id, "cell", cell, "method",
-			 format_json_string(cell_of(x, probe, "method")), "workload",
-			 format_json_string(cell_of(x, probe, "workload")), "outcome",
+			 format_json_string(cell_of(x, probe)->method), "workload",
+			 format_json_string(cell_of(x, probe)->workload), "outcome",
 			 probe ? outcome_name(probe->outcome) : "", "snapshot_id", (json_int_t)p->snapshot_id,
 			 "snapshot", format_json_string(p->snapshot), "pid", (json_int_t)p->pid, "name",
 			 format_json_string(p->name), "bytes", (json_int_t)p->len, "error",

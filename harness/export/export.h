@@ -8,6 +8,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
+#include "harness/cell/cell.h"
 #include "harness/store/store.h"
 
 /*

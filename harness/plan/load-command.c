@@ -56,7 +56,7 @@ static void push_interpreter(struct load_command *c, const struct cell *cell, co
 	size_t i;
 	json_t *word;
 
-	json_array_foreach(json_object_get(cell->identity, "command"), i, word)
+	json_array_foreach(cell->command, i, word)
 	{
 		const char *text = json_is_string(word) ? json_string_value(word) : "";
 		const char *path = i == 0 ? image_interpreter_path(image, text) : NULL;
@@ -70,7 +70,7 @@ static void set_env(struct load_command *c, const struct cell *cell)
 	size_t i;
 	json_t *variable;
 
-	json_array_foreach(json_object_get(cell->identity, "env"), i, variable)
+	json_array_foreach(cell->env, i, variable)
 	{
 		if (i + 1 < LOAD_ENV_MAX && json_is_string(variable))
 			c->env[i] = xstrdup(json_string_value(variable));
@@ -99,10 +99,10 @@ static void push_arguments(struct load_command *c, const struct cell *cell)
 {
 	push(c, xstrdup("--mode"));
 	push(c, xstrdup(cell_is(cell, METHOD_GROWTH) ? "grow" : "hold"));
-	push_number(c, "--size-kib", cell_uint(cell, "size_kib"));
+	push_number(c, "--size-kib", cell->size_kib);
 	push_number(c, "--step-kib", PROBE_STEP_KIB);
 	/* A population begins with one, and is told when to fork. */
-	push_number(c, "--processes", is_family(cell) ? cell_uint(cell, "processes") : 1);
+	push_number(c, "--processes", is_family(cell) ? cell->processes : 1);
 	c->has_seed = true;
 }
 
@@ -115,12 +115,12 @@ struct load_command load_command_create(const struct cell *cell, const struct im
 		return known_command(&known);
 
 	push_interpreter(&command, cell, image);
-	push(&command, xstrdup(cell_str(cell, "file")));
+	push(&command, xstrdup(cell->file));
 	/* A program that knows nothing of checkpoints knows nothing of our options either. */
-	if (cell_bool(cell, "checkpoints"))
+	if (cell->checkpoints)
 		push_arguments(&command, cell);
 	set_env(&command, cell);
-	if (strncmp(cell_str(cell, "file"), PROTO_USER_DIR "/", strlen(PROTO_USER_DIR "/")) == 0)
+	if (strncmp(cell->file, PROTO_USER_DIR "/", strlen(PROTO_USER_DIR "/")) == 0)
 		set_module_path(&command);
 	return command;
 }
@@ -147,12 +147,10 @@ static bool is_shipped(const char *name)
 
 char *load_command_missing(const struct cell *cell, const struct image *image)
 {
-	const char *name = cell_str(cell, "interpreter");
-	const char *program =
-		json_string_value(json_array_get(json_object_get(cell->identity, "command"), 0));
+	const char *name = cell->interpreter;
+	const char *program = json_string_value(json_array_get(cell->command, 0));
 
 	if (!program || image_interpreter_path(image, program) || !is_shipped(name))
 		return NULL;
-	return xasprintf("image '%s' has no '%s', which interpreter '%s' is", cell_str(cell, "image"),
-			 program, name);
+	return xasprintf("image '%s' has no '%s', which interpreter '%s' is", cell->image, program, name);
 }

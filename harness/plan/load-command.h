@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "harness/image/image.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 /** Longest command of a load without its seed, and its environment; each with its NULL. */

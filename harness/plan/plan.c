@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/plan/plan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,91 +12,120 @@
 #include "harness/image/image.h"
 #include "harness/plan/plan-internal.h"
 
-/*
- * Bounds of a plan. Swap: the rule for onset needs
- * room to happen and the guest needs room to go on a little until it is frozen.
- */
-#define SWAP_MIN_MIB      64
-#define SWAP_MAX_MIB      65536
+/* Faster than any guest can fill its memory. */
 #define BALLAST_MIB_S_MAX 4096
-#define MIN_FREE_MAX_KIB  1048576
 
-static const char *const thp_names[] = { "never", "madvise", "always", NULL };
-static const char *const swap_names[] = { "disk", "zram", NULL };
-static const char *const start_names[] = { "boot", "restore", NULL };
-static const char *const fill_names[] = { "random", "half", "zero", NULL };
-static const char *const touch_names[] = { "none", "sweep", "random", NULL };
 static const char *const determinism_names[] = { "none", "icount", NULL };
+
+const struct plan_values *plan_setting(const struct plan *plan, const char *name)
+{
+	const struct setting *s;
+
+	for (size_t i = 0; (s = setting_at(i)); i++)
+		if (strcmp(s->name, name) == 0)
+			return &plan->settings[i];
+	assert(!"there is such a setting");
+	return NULL;
+}
 
 bool plan_is_restored(const struct plan *plan)
 {
-	return strcmp(plan->start, "restore") == 0;
+	return strcmp(plan_setting(plan, "start")->v[0].choice, "restore") == 0;
 }
 
-static struct err *parse_mglru(struct yaml_node guest, struct plan *plan)
+/** The list of a flag: false, true, or both once. */
+static struct err *parse_flags(struct yaml_node node, const char *key, struct plan_values *ret)
 {
-	struct yaml_node node = yaml_get(guest, "mglru");
 	struct err *e = NULL;
 
-	plan->mglru_n = 1;
+	ret->n = yaml_count(node);
+	if (ret->n < 1 || ret->n > 2)
+		return yaml_error(node, "%s lists false, true, or both once", key);
+	for (size_t i = 0; !e && i < ret->n; i++) {
+		bool value = false;
+
+		e = yaml_bool(yaml_at(node, i), &value);
+		ret->v[i].number = value;
+	}
+	if (!e && ret->n == 2 && ret->v[0].number == ret->v[1].number)
+		e = yaml_error(node, "%s lists a value twice", key);
+	return e;
+}
+
+/** What the mapping of its section says of a setting. */
+static struct err *parse_setting(struct yaml_node section, const struct setting *s, struct plan_values *ret)
+{
+	struct yaml_node node = yaml_get(section, s->key);
+	struct plan_uints numbers = { .n = 1 };
+	struct plan_strings choices = { .n = 1 };
+	bool may_list = s->nesting > 0;
+	struct err *e;
+
+	*ret = (struct plan_values){ { setting_default(s) }, 1 };
 	if (!yaml_is_present(node))
 		return NULL;
-	plan->mglru_n = yaml_count(node);
-	if (plan->mglru_n < 1 || plan->mglru_n > 2)
-		return yaml_error(node, "mglru lists false, true, or both once");
-	for (size_t i = 0; !e && i < plan->mglru_n; i++)
-		e = yaml_bool(yaml_at(node, i), &plan->mglru[i]);
-	if (!e && plan->mglru_n == 2 && plan->mglru[0] == plan->mglru[1])
-		e = yaml_error(node, "mglru lists a value twice");
+	if (s->type == SETTING_FLAG)
+		return parse_flags(node, s->key, ret);
+	if (s->choices)
+		e = may_list ? plan_get_strings(section, s->key, s->choices, &choices)
+			     : plan_get_choice(section, s->key, s->choices, &choices.v[0]);
+	else
+		e = may_list ? plan_get_uints(section, s->key, s->least, s->most, 0, &numbers)
+			     : yaml_uint(node, s->least, s->most, &numbers.v[0]);
+	ret->n = s->choices ? choices.n : numbers.n;
+	for (size_t i = 0; !e && i < ret->n; i++)
+		ret->v[i] = (struct setting_value){ numbers.v[i], choices.v[i] };
+	return e;
+}
+
+/** Reads the settings of a section; it has no keys but theirs and those of own, NULL at its end. */
+static struct err *parse_section(struct yaml_node section, enum setting_section which, const char *const *own,
+				 struct plan *plan)
+{
+	const char *keys[2 * SETTINGS_MAX + 1] = { NULL };
+	size_t n = 0;
+	const struct setting *s;
+
+	for (; own[n]; n++)
+		keys[n] = own[n];
+	assert(n <= SETTINGS_MAX);
+	for (size_t i = 0; (s = setting_at(i)); i++)
+		if (s->section == which)
+			keys[n++] = s->key;
+
+	struct err *e = yaml_is_present(section) ? yaml_check_keys(section, keys) : NULL;
+
+	for (size_t i = 0; !e && (s = setting_at(i)); i++)
+		if (s->section == which)
+			e = parse_setting(section, s, &plan->settings[i]);
 	return e;
 }
 
 /** What the kernel keeps free must leave even the smallest guest something to use. */
-static struct err *parse_min_free(struct yaml_node guest, struct plan *plan)
+static struct err *check_min_free(struct yaml_node guest, const struct plan *plan)
 {
-	struct err *e = plan_get_uints(guest, "min_free_kbytes", 0, MIN_FREE_MAX_KIB, 0, &plan->min_free_kib);
+	const struct plan_values *min_free = plan_setting(plan, "min_free_kib");
 
-	for (size_t x = 0; !e && x < plan->ram_mib.n; x++)
-		for (size_t i = 0; !e && i < plan->min_free_kib.n; i++)
-			if (plan->min_free_kib.v[i] > plan->ram_mib.v[x] * 1024 / 4)
-				e = yaml_error(yaml_get(guest, "min_free_kbytes"),
-					       "%u is more than a quarter of a guest of %u MiB",
-					       plan->min_free_kib.v[i], plan->ram_mib.v[x]);
-	return e;
+	for (size_t x = 0; x < plan->ram_mib.n; x++)
+		for (size_t i = 0; i < min_free->n; i++)
+			if (min_free->v[i].number > plan->ram_mib.v[x] * 1024 / 4)
+				return yaml_error(yaml_get(guest, "min_free_kbytes"),
+						  "%u is more than a quarter of a guest of %u MiB",
+						  min_free->v[i].number, plan->ram_mib.v[x]);
+	return NULL;
 }
 
 static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
 {
-	static const char *const keys[] = { "ram_mib", "swap_mib", "swap",  "swappiness", "min_free_kbytes",
-					    "thp",     "mglru",    "vcpus", NULL };
+	static const char *const keys[] = { "ram_mib", NULL };
 	struct yaml_node ram;
-	struct err *e = yaml_check_keys(guest, keys);
+	struct err *e = parse_section(guest, SETTING_GUEST, keys, plan);
 
 	if (!e)
 		e = yaml_need(guest, "ram_mib", &ram);
 	if (!e)
 		e = plan_get_uints(guest, "ram_mib", PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB, 0, &plan->ram_mib);
-	if (!e)
-		e = plan_get_uint(guest, "swap_mib", 1, SWAP_MAX_MIB, 512, &plan->swap_mib);
-	if (!e && plan->swap_mib < SWAP_MIN_MIB)
-		e = yaml_error(
-			yaml_get(guest, "swap_mib"),
-			"a swap disk of %u MiB is too small: a guest must be able to swap for a while before "
-			"it is frozen; give it %d MiB or more (the disk is sparse)",
-			plan->swap_mib, SWAP_MIN_MIB);
-	if (!e)
-		e = plan_get_uints(guest, "swappiness", 0, 200, 60, &plan->swappiness);
-	if (!e)
-		e = parse_min_free(guest, plan);
-	if (!e)
-		e = plan_get_strings(guest, "swap", swap_names, &plan->swap);
-	if (!e)
-		e = plan_get_strings(guest, "thp", thp_names, &plan->thp);
-	if (!e)
-		e = parse_mglru(guest, plan);
-	if (!e)
-		e = plan_get_uints(guest, "vcpus", 1, 64, 1, &plan->vcpus);
-	return e;
+	return e ? e : check_min_free(guest, plan);
 }
 
 struct err *plan_get_methods(struct yaml_node mapping, const char *key, bool ret[METHOD_COUNT])
@@ -165,29 +195,18 @@ static struct err *parse_onset(struct yaml_node root, struct plan *plan)
 
 static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "fill", "touch", "rate_mib_s", NULL };
+	static const char *const keys[] = { "rate_mib_s", NULL };
 	struct yaml_node node = yaml_get(root, "ballast");
+	struct err *e = parse_section(node, SETTING_BALLAST, keys, plan);
 
-	plan->fill = fill_names[0];
-	plan->touch = (struct plan_strings){ { touch_names[0] }, 1 };
 	/*
 	 * 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3
 	 * MiB.
 	 */
 	plan->ballast_mib_s = 64;
-	if (!yaml_is_present(node))
-		return NULL;
-
-	struct err *e = yaml_check_keys(node, keys);
-
-	if (!e)
-		e = plan_get_choice(node, "fill", fill_names, &plan->fill);
-	if (!e)
-		e = plan_get_strings(node, "touch", touch_names, &plan->touch);
-	if (!e)
-		e = plan_get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s,
-				  &plan->ballast_mib_s);
-	return e;
+	return e ? e
+		 : plan_get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s,
+				 &plan->ballast_mib_s);
 }
 
 static struct err *parse_margin(struct yaml_node root, double *ret)
@@ -200,12 +219,12 @@ static struct err *parse_margin(struct yaml_node root, double *ret)
 
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "name",    "image",       "guest",        "method",    "start",
-					    "onset",   "replicates",  "margin_pct",   "seed",      "loads",
-					    "ballast", "determinism", "interpreters", "workloads", NULL };
+	static const char *const keys[] = { "name",        "image",        "guest",     "method", "onset",
+					    "replicates",  "margin_pct",   "seed",      "loads",  "ballast",
+					    "determinism", "interpreters", "workloads", NULL };
 	struct yaml_node name, guest;
 	const char *determinism;
-	struct err *e = yaml_check_keys(root, keys);
+	struct err *e = parse_section(root, SETTING_ROOT, keys, plan);
 
 	if (!e)
 		e = yaml_need(root, "name", &name);
@@ -219,8 +238,6 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 		e = parse_guest(guest, plan);
 	if (!e)
 		e = parse_methods(root, plan);
-	if (!e)
-		e = plan_get_choice(root, "start", start_names, &plan->start);
 	if (!e)
 		e = parse_onset(root, plan);
 	if (!e)

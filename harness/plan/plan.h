@@ -9,6 +9,7 @@
 #include "calibrate/evidence/onset.h"
 #include "harness/base/err.h"
 #include "harness/cell/method.h"
+#include "harness/cell/settings.h"
 #include "harness/image/image.h"
 #include "harness/image/interpreters.h"
 #include "harness/image/workloads.h"
@@ -28,6 +29,12 @@ struct plan_uints {
 
 struct plan_strings {
 	const char *v[PLAN_LIST_MAX];
+	size_t n;
+};
+
+/** What a plan says of a setting: one value, or several where it may list them. */
+struct plan_values {
+	struct setting_value v[PLAN_LIST_MAX];
 	size_t n;
 };
 
@@ -56,23 +63,15 @@ struct plan {
 	const char *workloads_dir;        /**< of workloads of the plan's own, as written; NULL: none */
 	struct workloads own; /**< what is in it, and its key (see userdisk.h), once they are read */
 	char own_key[65];
-	struct plan_uints ram_mib, swappiness, vcpus;
-	struct plan_uints min_free_kib; /**< 0: as the kernel has it */
-	struct plan_strings thp;
-	struct plan_strings swap; /**< what swap is on: "disk", "zram" */
-	bool mglru[2];
-	size_t mglru_n;
-	unsigned swap_mib;
+	struct plan_uints ram_mib;
+	struct plan_values settings[SETTINGS_MAX]; /**< of guests, in the order of setting_at() */
 	bool methods[METHOD_COUNT];
 	const struct onset_rule *rule;
 	unsigned replicates;
 	unsigned seed;
 	double margin_pct;
-	const char *start; /**< how a guest comes to be ready for its load: "boot", "restore" */
 	bool icount;
-	const char *fill; /**< of the ballast: "random", "half", or "zero" for the negative control */
-	struct plan_strings touch; /**< how the ballast uses what it holds: "none", "sweep", "random" */
-	unsigned ballast_mib_s;    /**< how fast the ballast grows */
+	unsigned ballast_mib_s; /**< how fast the ballast grows */
 	struct plan_load *loads;
 	size_t loads_n;
 };
@@ -108,6 +107,9 @@ char *plan_workload_path(const struct plan *plan, const char *workload,
  * when it has none that makes sense. text may be NULL.
  */
 double plan_text_margin_pct(const char *text);
+
+/** What the plan says of the setting with that name in a cell's identity, which must be one. */
+const struct plan_values *plan_setting(const struct plan *plan, const char *name);
 
 /** Do its guests go on from saved boots? */
 bool plan_is_restored(const struct plan *plan);

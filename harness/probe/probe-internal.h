@@ -151,10 +151,6 @@ bool probe_has_ballast(const struct probe *p);
 /** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
 bool probe_verify_ballast(struct probe *p);
 
-/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages.
- */
-bool probe_touch_is_behind(const struct probe *p);
-
 /* probe-barrier.c */
 
 /** A process of the load has come to a checkpoint; line is "NAME key=value ...". */

@@ -42,7 +42,7 @@ static bool set_sysctl(struct probe *p, const char *path, unsigned value)
 
 bool probe_has_zram(const struct probe *p)
 {
-	return p->spec->swap_kind && strcmp(p->spec->swap_kind, "zram") == 0;
+	return strcmp(p->spec->settings.swap, "zram") == 0;
 }
 
 /** Swap on a compressed disk in the guest's own RAM, of the size that the swap disk has. */
@@ -80,21 +80,22 @@ static bool swap_on(struct probe *p)
 /** After huge pages, which make the kernel raise it. */
 static bool set_min_free(struct probe *p)
 {
-	return !p->spec->min_free_kib || set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->min_free_kib);
+	return !p->spec->settings.min_free_kib ||
+	       set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->settings.min_free_kib);
 }
 
 static bool set_thp(struct probe *p)
 {
 	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-	cleanup_free char *chosen = xasprintf("[%s]", p->spec->thp);
+	cleanup_free char *chosen = xasprintf("[%s]", p->spec->settings.thp);
 
-	if (!write_file(p, path, p->spec->thp))
+	if (!write_file(p, path, p->spec->settings.thp))
 		return false;
-	if (!p->reply_ok && strcmp(p->spec->thp, "never") != 0)
+	if (!p->reply_ok && strcmp(p->spec->settings.thp, "never") != 0)
 		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no transparent huge pages");
 	if (p->reply_ok && !strstr(p->reply_value, chosen))
 		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
-				 p->spec->thp, p->reply_value);
+				 p->spec->settings.thp, p->reply_value);
 	return true;
 }
 
@@ -102,17 +103,17 @@ static bool set_mglru(struct probe *p)
 {
 	static const char path[] = "/sys/kernel/mm/lru_gen/enabled";
 
-	if (!write_file(p, path, p->spec->mglru ? "y" : "n"))
+	if (!write_file(p, path, p->spec->settings.mglru ? "y" : "n"))
 		return false;
-	if (!p->reply_ok && p->spec->mglru)
+	if (!p->reply_ok && p->spec->settings.mglru)
 		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no multi-generational LRU");
 
 	/* The file shows a bit mask of its parts, 0 when all are off. */
 	bool is_on = p->reply_ok && strtoul(p->reply_value, NULL, 0) != 0;
 
-	if (is_on != p->spec->mglru)
+	if (is_on != p->spec->settings.mglru)
 		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
-				 p->spec->mglru ? "on" : "off", p->reply_value);
+				 p->spec->settings.mglru ? "on" : "off", p->reply_value);
 	return true;
 }
 
@@ -151,7 +152,7 @@ bool probe_prepare(struct probe *p)
 
 	if (!swap_on(p))
 		return false;
-	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->swappiness) ||
+	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->settings.swappiness) ||
 	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p) ||
 	    !set_min_free(p))
 		return false;
@@ -200,8 +201,8 @@ static void push_option(json_t *argv, const char *name, uint64_t value)
 
 bool probe_start_ballast(struct probe *p)
 {
-	json_t *argv = json_pack("[s, s, s, s, s]", "/ballast", "--fill", p->spec->fill, "--touch",
-				 p->spec->touch ? p->spec->touch : "none");
+	json_t *argv = json_pack("[s, s, s, s, s]", "/ballast", "--fill", p->spec->settings.fill, "--touch",
+				 p->spec->settings.touch);
 
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);

@@ -125,7 +125,7 @@ static bool is_evidence_whole(struct probe *p)
  */
 static bool touch_is_behind(const struct probe *p)
 {
-	bool is_touching = p->spec->touch && strcmp(p->spec->touch, "none") != 0;
+	bool is_touching = strcmp(p->spec->settings.touch, "none") != 0;
 
 	/* While it grows, four for each page (guest/loads/ballast.c): less than half of that is another
 	 * pattern. */

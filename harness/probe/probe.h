@@ -9,6 +9,7 @@
 #include "harness/base/err.h"
 #include "harness/vm/guest.h"
 #include "harness/cell/record.h"
+#include "harness/cell/settings.h"
 
 /** Snapshots of what the host knows: of a probe without an answer, and of every probe. */
 #define PROBE_POST_MORTEM "post-mortem"
@@ -26,18 +27,12 @@ struct probe_spec {
 	uint64_t z_kib;
 
 	struct guest_config guest;
-	const char *swap_kind; /**< what swap is on: disk, zram; NULL: disk */
-	unsigned swappiness;
-	unsigned min_free_kib; /**< vm.min_free_kbytes; 0: as the kernel has it */
-	const char *thp;       /**< never, madvise, always */
-	bool mglru;
+	struct guest_settings settings; /**< those that guest has too are the same there */
 
 	const struct onset_rule *rule;
 	unsigned tick_ms;
 	unsigned settle_ms;  /**< how long a fixed ballast stays before "no-onset" */
 	unsigned ramp_kib_s; /**< how fast the ballast grows */
-	const char *fill;    /**< of the ballast */
-	const char *touch;   /**< how the ballast uses what it holds: none, sweep, random; NULL: none */
 
 	/** NULL-terminated command of the load and its environment; NULL when the ballast is all there is */
 	const char *const *argv, *const *env;

@@ -16,13 +16,13 @@ json_t *members_cell_id(const struct cell *cell)
 void members_set_cell(json_t *object, const struct cell *cell)
 {
 	json_object_set_new(object, "cell", members_cell_id(cell));
-	json_object_set_new(object, "x_mib", json_integer(cell_uint(cell, "x_mib")));
-	json_object_set_new(object, "method", format_json_string(cell_str(cell, "method")));
-	json_object_set_new(object, "workload", format_json_string(cell_str(cell, "workload")));
-	json_object_set_new(object, "interpreter", format_json_string(cell_str(cell, "interpreter")));
-	json_object_set_new(object, "processes", json_integer(cell_uint(cell, "processes")));
-	json_object_set_new(object, "launch", format_json_string(cell_str(cell, "launch")));
-	json_object_set_new(object, "size", format_json_string(cell_str(cell, "size")));
+	json_object_set_new(object, "x_mib", json_integer(cell->x_mib));
+	json_object_set_new(object, "method", format_json_string(cell->method));
+	json_object_set_new(object, "workload", format_json_string(cell->workload));
+	json_object_set_new(object, "interpreter", format_json_string(cell->interpreter));
+	json_object_set_new(object, "processes", json_integer(cell->processes));
+	json_object_set_new(object, "launch", format_json_string(cell->launch));
+	json_object_set_new(object, "size", format_json_string(cell->size));
 }
 
 void members_set_mib(json_t *object, const char *key, double kib)

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 struct report;

@@ -21,7 +21,7 @@
 /* Flags say of searches that are open, or found none, that what the others found is not all there is. */
 static bool is_usable(const struct report_threshold *t)
 {
-	return cell_uint(t->cell, "x_mib") > 0 && isfinite(t->z_kib) && isfinite(t->estimate.se_kib) &&
+	return t->cell->x_mib > 0 && isfinite(t->z_kib) && isfinite(t->estimate.se_kib) &&
 	       t->estimate.se_kib > 0 && !strstr(t->flags, "no-threshold") && !strstr(t->flags, "z-open");
 }
 
@@ -37,7 +37,7 @@ static json_t *family_of(const struct cell *cell)
 static int by_x(const void *a, const void *b)
 {
 	const struct report_threshold *const *s = a, *const *t = b;
-	unsigned x = cell_uint((*s)->cell, "x_mib"), y = cell_uint((*t)->cell, "x_mib");
+	unsigned x = (*s)->cell->x_mib, y = (*t)->cell->x_mib;
 
 	return (x > y) - (x < y);
 }
@@ -51,7 +51,7 @@ static void fit(struct report_curve *c)
 		const struct report_threshold *t = c->points[i];
 
 		points[i] = (struct curve_point){
-			.x_mib = cell_uint(t->cell, "x_mib"),
+			.x_mib = t->cell->x_mib,
 			.z_kib = t->z_kib,
 			.z_se_kib = t->estimate.se_kib,
 			.available_kib = t->mem_available0_kib,
@@ -116,7 +116,7 @@ static double residual_kib(const struct report_curve *c, size_t i)
 {
 	const struct report_threshold *t = c->points[i];
 
-	return t->z_kib - curve_predict(&c->fit, cell_uint(t->cell, "x_mib")).z_kib;
+	return t->z_kib - curve_predict(&c->fit, t->cell->x_mib).z_kib;
 }
 
 /* A line may go below 0, a ballast cannot; what is not known stays so. */
@@ -194,8 +194,8 @@ static void add_points(struct strbuf *out, const struct report_curve *c)
 {
 	strbuf_adds(out, "\n      X       Z*  Z* - line\n");
 	for (size_t i = 0; i < c->n; i++) {
-		strbuf_addf(out, "%7u%9s%11s\n", cell_uint(c->points[i]->cell, "x_mib"),
-			    MIB_TEXT(c->points[i]->z_kib), NUMBER_TEXT(residual_kib(c, i) / 1024, "+", ""));
+		strbuf_addf(out, "%7u%9s%11s\n", c->points[i]->cell->x_mib, MIB_TEXT(c->points[i]->z_kib),
+			    NUMBER_TEXT(residual_kib(c, i) / 1024, "+", ""));
 	}
 }
 
@@ -242,9 +242,11 @@ static json_t *varying_json(const struct report *r, const struct cell *cell)
 {
 	json_t *object = json_object();
 
-	for (const char *const *key = format_settings; *key; key++)
-		if (!format_is_shared(r->cells, r->cells_n, *key))
-			json_object_set(object, *key, json_object_get(cell->identity, *key));
+	const struct cell_trait *trait;
+
+	for (size_t i = 0; (trait = cell_trait_at(i)); i++)
+		if (!format_is_shared(r->cells, r->cells_n, trait))
+			json_object_set(object, trait->name, json_object_get(cell->identity, trait->name));
 	return object;
 }
 
@@ -254,7 +256,7 @@ static json_t *point_json(const struct report_curve *c, size_t i)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "cell", members_cell_id(t->cell));
-	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
+	json_object_set_new(object, "x_mib", json_integer(t->cell->x_mib));
 	members_set_mib(object, "z_mib", t->z_kib);
 	members_set_mib(object, "residual_mib", residual_kib(c, i));
 	return object;

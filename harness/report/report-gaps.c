@@ -41,7 +41,7 @@ static char *unstable_reason(const struct search_estimate *e)
 static char *no_threshold_reason(const struct cell *cell)
 {
 	if (cell_is(cell, METHOD_RAM))
-		return xasprintf("no guest swapped down to %u MiB", cell_uint(cell, "x_lo_mib"));
+		return xasprintf("no guest swapped down to %u MiB", cell->x_lo_mib);
 	return xasprintf("nothing swapped up to %llu MiB",
 			 (unsigned long long)cell_search_params(cell).hi_kib / 1024);
 }
@@ -53,7 +53,7 @@ static void find_search_gap(struct report *r, const struct cell *cell, unsigned 
 	case SEARCH_DONE:
 		if (cell_is(cell, METHOD_RAM) && s->estimate.answers && !s->estimate.bracket_lo_kib)
 			add_gap(r, cell, replicate, "no-threshold",
-				xasprintf("every guest swapped up to %u MiB", cell_uint(cell, "x_hi_mib")));
+				xasprintf("every guest swapped up to %u MiB", cell->x_hi_mib));
 		break;
 	case SEARCH_RAMP:
 	case SEARCH_PROBE:

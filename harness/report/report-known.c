@@ -105,8 +105,7 @@ static void add_weight(struct strbuf *out, const struct column *column)
 	double weight_kib = (double)known_weight_kib(&column->spec);
 	char name[32];
 
-	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind),
-		 cell_str(row->cell, "size"));
+	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind), row->cell->size);
 	strbuf_addf(out, "  %-*s%7s%8s  %-16s", LOAD_WIDTH, name, MIB_TEXT(weight_kib), MIB_TEXT(row->z_kib),
 		    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
 	add_difference(out, row->z_kib, weight_kib, RIGHT_KIB + row->z_resolution_kib);
@@ -141,8 +140,7 @@ static void add_guest(struct strbuf *out, const struct report *r, const struct r
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
 	format_varying(&varying, t->cell, r->cells, r->cells_n);
-	strbuf_addf(out, "\nKnown answers at X = %u MiB%s, in MiB\n\n", cell_uint(t->cell, "x_mib"),
-		    strbuf_str(&varying));
+	strbuf_addf(out, "\nKnown answers at X = %u MiB%s, in MiB\n\n", t->cell->x_mib, strbuf_str(&varying));
 	add_weights(out, columns, n);
 	for (size_t i = 0; i < n; i += COLUMNS_MAX) {
 		size_t some = n - i < COLUMNS_MAX ? n - i : COLUMNS_MAX;

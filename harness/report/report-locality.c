@@ -6,6 +6,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 #include "harness/report/members.h"
 #include "harness/report/report-parts.h"
 #include "harness/report/table.h"

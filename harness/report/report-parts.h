@@ -16,6 +16,7 @@
 #include "calibrate/stats/threshold.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/query/metric.h"
 #include "harness/report/report.h"

@@ -184,7 +184,7 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 {
 	const char *z = cell_is(row->cell, METHOD_DISPLACEMENT) ? "Zeq" : "Z*";
 
-	strbuf_addf(out, "\n  %s: ", cell_str(row->cell, "method"));
+	strbuf_addf(out, "\n  %s: ", row->cell->method);
 	table_name(out, r, row->cell);
 	if (cell_is(row->cell, METHOD_RAM) && isfinite(row->x_mib))
 		strbuf_addf(out, "; swaps at X = %.1f MiB", row->x_mib);
@@ -278,18 +278,6 @@ static struct field mib_field(const char *name, double kib)
 	return number_field(name, kib / 1024, 3);
 }
 
-static struct field cell_text(const struct cell *cell, const char *key)
-{
-	return text_field(key, cell_str(cell, key));
-}
-
-static struct field cell_number(const struct cell *cell, const char *key)
-{
-	const json_t *v = json_object_get(cell->identity, key);
-
-	return number_field(key, json_is_integer(v) ? (double)json_integer_value(v) : (double)NAN, 0);
-}
-
 /* All values of a row in the order of the columns. Texts live as long as the report. */
 static void row_fields(const struct report_row *row, struct field fields[FIELDS])
 {
@@ -299,17 +287,17 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 		number_field("x_mib", row->x_mib, cell_is(c, METHOD_RAM) ? 1 : 0),
 		number_field("mem_total_kib", row->mem_total_kib, 0),
 		number_field("mem_available0_kib", row->mem_available0_kib, 0),
-		cell_text(c, "kernel"),
-		cell_text(c, "accel"),
-		cell_number(c, "swappiness"),
-		cell_text(c, "thp"),
-		text_field("mglru", cell_bool(c, "mglru") ? "true" : "false"),
-		cell_text(c, "method"),
-		cell_text(c, "workload"),
-		cell_text(c, "interpreter"),
-		cell_number(c, "processes"),
-		cell_text(c, "launch"),
-		cell_text(c, "size"),
+		text_field("kernel", c->kernel),
+		text_field("accel", c->accel),
+		number_field("swappiness", c->settings.swappiness, 0),
+		text_field("thp", c->settings.thp),
+		text_field("mglru", c->settings.mglru ? "true" : "false"),
+		text_field("method", c->method),
+		text_field("workload", c->workload),
+		text_field("interpreter", c->interpreter),
+		number_field("processes", c->processes, 0),
+		text_field("launch", c->launch),
+		text_field("size", c->size),
 		text_field("metric", row->metric),
 		mib_field("y_mib", row->y_kib),
 		mib_field("y_lo_mib", row->y_lo_kib),
@@ -341,10 +329,12 @@ static void add_field(struct strbuf *out, const struct field *f)
 /* Names alone: rows of an empty report. */
 static void add_header(struct strbuf *out)
 {
-	static const struct cell nothing;
+	struct cell nothing = { 0 };
 	const struct report_row row = { .cell = &nothing, .metric = "", .flags = (char *)"" };
 	struct field fields[FIELDS];
 
+	/* A cell without an identity says nothing. */
+	err_free(cell_decode(&nothing));
 	row_fields(&row, fields);
 	for (int i = 0; i < FIELDS; i++)
 		strbuf_addf(out, "%s%s", i ? "," : "", fields[i].name);
@@ -381,7 +371,7 @@ static json_t *row_json(const struct report *r, size_t n)
 					    : format_json_fixed(f->number, f->decimals));
 	}
 	json_object_set_new(object, "cell", members_cell_id(row->cell));
-	json_object_set_new(object, "mglru", json_boolean(cell_bool(row->cell, "mglru")));
+	json_object_set_new(object, "mglru", json_boolean(row->cell->settings.mglru));
 	members_set_flags(object, row->flags);
 	json_object_set_new(object, "is_best", json_boolean(row->is_best));
 	members_set_mib(object, "expected_mib", row->expected_kib);

@@ -162,22 +162,16 @@ static bool is_workload(const struct cell *cell)
 	struct known_spec known;
 
 	return !cell_is(cell, METHOD_THRESHOLD) && !cell_known(cell, &known) &&
-	       strcmp(cell_str(cell, "interpreter"), "-") != 0;
+	       strcmp(cell->interpreter, "-") != 0;
 }
 
 /* Is b what a is, but for the workload "bare"? */
 static bool is_bare_of(const struct cell *b, const struct cell *a)
 {
-	static const char *const keys[] = { "method", "interpreter", "processes", "launch" };
-
-	if (b == a || strcmp(cell_str(b, "workload"), "bare") != 0 ||
-	    strcmp(b->threshold_key, a->threshold_key) != 0 ||
-	    strcmp(cell_str(b, "activity"), cell_str(a, "activity")) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (!json_equal(json_object_get(a->identity, keys[i]), json_object_get(b->identity, keys[i])))
-			return false;
-	return true;
+	return b != a && strcmp(b->workload, "bare") == 0 &&
+	       strcmp(b->threshold_key, a->threshold_key) == 0 && strcmp(b->activity, a->activity) == 0 &&
+	       strcmp(b->method, a->method) == 0 && strcmp(b->interpreter, a->interpreter) == 0 &&
+	       b->processes == a->processes && strcmp(b->launch, a->launch) == 0;
 }
 
 const struct cell *report_find_bare(const struct report *r, const struct cell *cell)

@@ -98,7 +98,7 @@ static struct report_span onsets_of(const struct report_probes *p, enum probe_ki
 
 double report_ramp_step_kib(const struct cell *cell)
 {
-	return (double)cell_uint(cell, "ramp_kib_s") * cell_uint(cell, "tick_ms") / 1000;
+	return (double)cell->ramp_kib_s * cell->tick_ms / 1000;
 }
 
 static void compute(const struct cell *cell, const struct report_probes *p, struct report_threshold *t)
@@ -225,9 +225,7 @@ struct report_z report_z_compute(const struct report *r, const struct cell *cell
 {
 	const struct report_threshold *t = report_find_threshold(r, cell);
 	const struct report_probes *p = &r->probes[cell - r->cells];
-	struct report_z z = {
-		.x_mib = cell_uint(cell, "x_mib"), .kib = NAN, .lo_kib = NAN, .hi_kib = NAN, .flags = ""
-	};
+	struct report_z z = { .x_mib = cell->x_mib, .kib = NAN, .lo_kib = NAN, .hi_kib = NAN, .flags = "" };
 
 	if (cell_is(cell, METHOD_RAM)) {
 		set_searched(r, cell, p, &z);
@@ -249,8 +247,8 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 {
 	cleanup_strbuf struct strbuf varying = STRBUF_INIT;
 
-	strbuf_addf(out, "%7u%10s%14s%9s  %-16s%14s%8u%4u", cell_uint(t->cell, "x_mib"),
-		    MIB_TEXT(t->mem_total_kib), MIB_TEXT(t->mem_available0_kib), MIB_TEXT(t->z_kib),
+	strbuf_addf(out, "%7u%10s%14s%9s  %-16s%14s%8u%4u", t->cell->x_mib, MIB_TEXT(t->mem_total_kib),
+		    MIB_TEXT(t->mem_available0_kib), MIB_TEXT(t->z_kib),
 		    MIB_RANGE_TEXT(t->z_lo_kib, t->z_hi_kib),
 		    NUMBER_TEXT(100 * (t->z_kib - t->mem_available0_kib) / t->mem_available0_kib, "+", " %"),
 		    t->answers + t->lost, t->n);
@@ -271,7 +269,7 @@ static void add_details(struct strbuf *out, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
 
-	strbuf_addf(out, "\n%7u  bracket %s, %u of %u answers contradict; ", cell_uint(t->cell, "x_mib"),
+	strbuf_addf(out, "\n%7u  bracket %s, %u of %u answers contradict; ", t->cell->x_mib,
 		    MIB_RANGE_TEXT((double)e->bracket_lo_kib, (double)e->bracket_hi_kib), e->contradictions,
 		    e->answers);
 	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
@@ -325,7 +323,7 @@ static json_t *threshold_json(const struct report *r, size_t n)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "cell", members_cell_id(t->cell));
-	json_object_set_new(object, "x_mib", json_integer(cell_uint(t->cell, "x_mib")));
+	json_object_set_new(object, "x_mib", json_integer(t->cell->x_mib));
 	json_object_set_new(object, "mem_total_kib", format_json_fixed(t->mem_total_kib, 0));
 	json_object_set_new(object, "mem_available0_kib", format_json_fixed(t->mem_available0_kib, 0));
 	members_set_mib(object, "z_mib", t->z_kib);

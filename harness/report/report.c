@@ -125,13 +125,15 @@ static void add_heading(struct strbuf *out, const struct report *r)
 	strbuf_adds(out, "\n");
 	if (!r->cells_n)
 		return;
-	for (const char *const *key = format_settings; *key; key++) {
-		cleanup_strbuf struct strbuf setting = STRBUF_INIT;
+	const struct cell_trait *trait;
 
-		if (format_is_shared(r->cells, r->cells_n, *key))
-			format_setting(&setting, r->cells, *key);
-		if (setting.len)
-			add_wrapped(out, &column, setting.data);
+	for (size_t i = 0; (trait = cell_trait_at(i)); i++) {
+		cleanup_strbuf struct strbuf text = STRBUF_INIT;
+
+		if (format_is_shared(r->cells, r->cells_n, trait))
+			format_trait(&text, r->cells, trait);
+		if (text.len)
+			add_wrapped(out, &column, text.data);
 	}
 	strbuf_adds(out, "\n");
 }

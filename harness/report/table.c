@@ -57,8 +57,7 @@ void table_cell(struct strbuf *out, int width, const struct report *r, const str
 	strbuf_adds(out, "  ");
 	start = out->len;
 	if (cell_known(cell, &known))
-		strbuf_addf(out, "%u MiB: %s %.8s", cell_uint(cell, "x_mib"), known_kind_name(known.kind),
-			    cell_str(cell, "size"));
+		strbuf_addf(out, "%u MiB: %s %.8s", cell->x_mib, known_kind_name(known.kind), cell->size);
 	else
 		format_cell(out, cell);
 	format_varying(out, cell, r->cells, r->cells_n);

@@ -3,6 +3,7 @@
 #define SWAPCAL_TABLE_H
 
 #include "harness/base/strbuf.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/report/report.h"
 

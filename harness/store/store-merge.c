@@ -12,6 +12,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/shard-spec.h"
 #include "harness/store/store-db.h"
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 /*

@@ -5,6 +5,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
+#include "harness/cell/cell.h"
 #include "harness/store/store-db.h"
 
 /* Far more than anybody has time for; a bound for those who count them one by one. */
@@ -160,7 +161,12 @@ struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell
 	cell->identity = json_loads(identity, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(cell->identity))
 		return store_damaged(store, "the identity of a cell is no JSON object");
-	return NULL;
+
+	struct err *e = cell_decode(cell);
+	struct err *damaged = e ? store_damaged(store, err_message(e)) : NULL;
+
+	err_free(e);
+	return damaged;
 }
 
 struct err *store_cells(struct store *store, struct cell **ret, size_t *ret_n)

@@ -11,6 +11,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 
 /*

@@ -72,12 +72,10 @@ static struct err *run(const char *dir, bool is_restored)
 			   .swap_mib = SWAP_MIB,
 			   .vcpus = 1,
 			   .seed = 1 },
-		.swappiness = 60,
-		.thp = "never",
+		.settings = settings_default(),
 		.rule = onset_rule_find("so32"),
 		.tick_ms = 20,
 		.ramp_kib_s = RAMP_KIB_S,
-		.fill = "random",
 	};
 	struct probe_record r;
 	int64_t make_ms = 0;

@@ -6,6 +6,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/hash.h"
+#include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "harness/store/store.h"
 
@@ -171,6 +172,7 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 	struct cell cell = { .replicates = snapshots, .identity = json_pack("{s:s}", "method", "growth") };
 	json_t *audit = json_object();
 
+	must(cell_decode(&cell));
 	hash_sha256("rejudge", 7, cell.key);
 	memcpy(cell.threshold_key, cell.key, sizeof(cell.key));
 	must(store_open(from, STORE_READ, &in.store));

@@ -3,7 +3,17 @@
 # swapcal-plan(5) has the keys and the words that the code accepts, and the recipes' keys are in swapcal(1).
 . tests/docs/lib.sh
 
-quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c harness/plan/plan-loads.c > "$dir/code"
+# Rows of the table of settings: "TYPE KEY LEAST MOST DEFAULT" of a number, "TYPE KEY CHOICE..." of others.
+perl -ne '
+	next unless /^\t(NUMBER|FLAG|CHOICE)\(\w+, \w+, "(\w+)", \d+, (.*)/;
+	my ($type, $key, $rest) = ($1, $2, $3);
+	print join(" ", $type, $key, $rest =~ /^CHOICES\((.*?)\)/ ? $1 =~ /"(\w+)"/g
+		: $type eq "NUMBER" ? $rest =~ /^(\d+), (\d+), (\d+)/ : ()), "\n"' harness/cell/settings.h > "$dir/settings"
+
+{
+	quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c harness/plan/plan-loads.c
+	awk '{ print $2 }' "$dir/settings"
+} > "$dir/code"
 pod_items swapcal-plan.5.pod KEYS > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 
@@ -11,6 +21,7 @@ same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c harness/plan/plan-loads.c
 	quoted '\[KNOWN_\w+\] = \{ "[^"]*"' calibrate/evidence/known.c
 	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/evidence/onset.c
+	awk '$1 == "CHOICE" { for (i = 3; i <= NF; i++) print $i }' "$dir/settings"
 	printf 'true\nfalse\n'
 } | sort -u > "$dir/code"
 pod_bold swapcal-plan.5.pod KEYS | sort -u > "$dir/bold"
@@ -25,15 +36,15 @@ none "$dir/unknown" 'and no other'
 # Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
 { preprocessed harness/plan/plan.c; preprocessed harness/plan/plan-loads.c; } | perl -0777 -ne '
 	s/UL\b//g;
-	my %min = /plan->(\w+) < (\d+)/g, my %default = /plan->(\w+) = (\d+);/g;
+	my %default = /plan->(\w+) = (\d+);/g;
 	for (/plan_get_uints?\((?:guest|node|root)\b, "[^;]*;/g) {
 		my ($key, $min, $max, $default, $to) = /"(\w+)", (\d+), (\d+), ([\w>-]+),\s*&\w+->(\w+)/ or die $_;
-		$min = $min{$to} if $min{$to};
 		$default = $default{$to} if $default =~ /\D/;
 		# What must be said, and has no sensible value to fall back on.
 		$default = "-" if $key eq "ram_mib";
 		print "$key $min $max $default\n";
 	}' > "$dir/numbers"
+sed -n 's/^NUMBER //p' "$dir/settings" >> "$dir/numbers"
 while read -r key min max default; do
 	# With a single value there is nothing to choose.
 	[ "$min" -lt "$max" ] || continue

@@ -6,11 +6,17 @@
 
 static void check_plan(const struct plan *p)
 {
-	must_hold(p->name && *p->name && p->images.n >= 1 && *p->images.v[0] && p->rule && p->fill);
+	must_hold(p->name && *p->name && p->images.n >= 1 && *p->images.v[0] && p->rule);
 	must_hold(p->ram_mib.n >= 1 && p->ram_mib.n <= PLAN_LIST_MAX);
-	must_hold(p->swappiness.n >= 1 && p->swappiness.n <= PLAN_LIST_MAX);
-	must_hold(p->thp.n >= 1 && p->mglru_n >= 1 && p->mglru_n <= 2);
-	must_hold(p->replicates >= 1 && p->vcpus.n >= 1 && p->vcpus.v[0] >= 1 && p->margin_pct > 0);
+	for (size_t i = 0; setting_at(i); i++) {
+		const struct plan_values *values = &p->settings[i];
+
+		must_hold(values->n >= 1 && values->n <= (setting_at(i)->nesting ? PLAN_LIST_MAX : 1));
+		for (size_t v = 0; v < values->n; v++)
+			must_hold(setting_at(i)->choices ? values->v[v].choice != NULL
+							 : values->v[v].number <= setting_at(i)->most);
+	}
+	must_hold(p->replicates >= 1 && p->margin_pct > 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,6 +4,7 @@
 
 #include "harness/campaign/campaign.h"
 #include "harness/campaign/shard.h"
+#include "harness/cell/cell.h"
 #include "tests/unit/results.h"
 
 /** Opens the campaign's results file, begins a run, and makes the plan's cells, of a shard, the current ones.

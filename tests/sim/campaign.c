@@ -392,13 +392,13 @@ static void test_displacement(void)
 	ok(cell_known(&cells[3], &spec) && spec.kind == KNOWN_FORKED_COW && spec.kib == 48 * 1024 &&
 		   spec.children == 3 && spec.dirty_pct == 25,
 	   "a known-answer cell knows its load");
-	is_int(cell_uint(&cells[3], "processes"), 4, "children and their parent");
-	is_str(cell_str(&cells[3], "launch"), "forked", "are forked");
-	is_str(cell_str(&cells[1], "size"), "48M", "the size is told");
-	is_int(cell_uint(&cells[1], "children"), 0, "others have no children");
-	is_int(cell_uint(&cells[0], "scratch_mib"), 48, "all guests have the disk that one of them needs");
+	is_int(cells[3].processes, 4, "children and their parent");
+	is_str(cells[3].launch, "forked", "are forked");
+	is_str(cells[1].size, "48M", "the size is told");
+	is_int(cells[1].children, 0, "others have no children");
+	is_int(cells[0].scratch_mib, 48, "all guests have the disk that one of them needs");
 	is_str(cells[2].threshold_key, cells[0].key, "each refers to its guest's threshold");
-	json_object_set_new(cells[3].identity, "children", json_integer(0));
+	cells[3].children = 0;
 	ok(!cell_known(&cells[3], &spec), "a load that makes no sense is none");
 	store_cells_free(cells, n);
 
@@ -437,10 +437,10 @@ static void test_settings(void)
 		for (size_t j = 0; j < i; j++)
 			differ &= strcmp(cells[i].key, cells[j].key) != 0;
 	ok(differ, "no two are the same");
-	is_str(cell_str(&cells[23], "swap"), "zram", "the last has the last of each list: swap");
-	is_int(cell_uint(&cells[23], "min_free_kib"), 8192, "min_free_kbytes");
-	is_int(cell_uint(&cells[23], "vcpus"), 2, "vcpus");
-	is_str(cell_str(&cells[23], "touch"), "random", "and touch");
+	is_str(cells[23].settings.swap, "zram", "the last has the last of each list: swap");
+	is_int(cells[23].settings.min_free_kib, 8192, "min_free_kbytes");
+	is_int(cells[23].settings.vcpus, 2, "vcpus");
+	is_str(cells[23].settings.touch, "random", "and touch");
 	store_cells_free(cells, n);
 	is_int(run("settings", &s, false), -1, "such a campaign runs to its end");
 	is_int(result.replicates_done, 24, "all cells are answered");
@@ -472,16 +472,14 @@ static void check_ram(const char *file)
 		struct probe_record *probes;
 		size_t probes_n;
 
-		if (!cell_is(&cells[i], METHOD_RAM) ||
-		    strcmp(cell_str(&cells[i], "interpreter"), "python3") != 0)
+		if (!cell_is(&cells[i], METHOD_RAM) || strcmp(cells[i].interpreter, "python3") != 0)
 			continue;
 		must(store_probes(store, cells[i].key, &probes, &probes_n));
 
 		struct search_next next = cell_search(&cells[i], 0, probes, probes_n);
 		double x_kib = (double)cell_ram_max_kib(&cells[i]) - next.estimate.z_kib;
 		/* One process, or two independent ones; the simulated guest counts forked ones as one. */
-		bool is_two = cell_uint(&cells[i], "processes") == 2 &&
-			      strcmp(cell_str(&cells[i], "launch"), "independent") == 0;
+		bool is_two = cells[i].processes == 2 && strcmp(cells[i].launch, "independent") == 0;
 		double want_kib = 256 * 1024 - (188 - (is_two ? 96 : 48)) * 1024 / 1000.0 * 1024;
 
 		searched++;
@@ -522,12 +520,11 @@ static void test_methods(void)
 	campaign_expand(plan, images, "tcg", &cells, &n);
 	is_int(n, 16,
 	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
-	is_str(cell_str(&cells[10], "method"), "ram", "the searches come after all guests");
-	is_str(cell_str(&cells[1], "launch"), "forked", "a population may be forked");
+	is_str(cells[10].method, "ram", "the searches come after all guests");
+	is_str(cells[1].launch, "forked", "a population may be forked");
 	is_int(option_of(&cells[1], "--processes"), 1, "it begins with one process all the same");
 	for (size_t i = 10; i < n; i++)
-		if (cell_uint(&cells[i], "processes") == 2 &&
-		    strcmp(cell_str(&cells[i], "launch"), "forked") == 0)
+		if (cells[i].processes == 2 && strcmp(cells[i].launch, "forked") == 0)
 			is_int(option_of(&cells[i], "--processes"), 2, "two forked processes are a family");
 	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
 	store_cells_free(cells, n);
@@ -575,7 +572,9 @@ static void test_restored(void)
 	       "boots its guests, which are of another size each, and no others boot");
 	ok(s.restored[0] > 0 && s.restored[1] > 0 && s.restored[0] + s.restored[1] + s.booted == probes_n,
 	   "each replicate has saved boots of its own");
-	plan->start = "boot";
+	for (size_t i = 0; setting_at(i); i++)
+		if (strcmp(setting_at(i)->name, "start") == 0)
+			plan->settings[i].v[0].choice = "boot";
 	campaign_expand(plan, images, "tcg", &boot, &boot_n);
 	for (size_t i = 0; i < n && i < boot_n; i++)
 		same += strcmp(cells[i].key, boot[i].key) == 0;
@@ -724,9 +723,9 @@ static void test_identity(void)
 	is_int(same, 0, "cells of different guests, loads and accelerators have different keys");
 	is_str(a[1].threshold_key, a[0].key, "a load refers to the threshold of its guest");
 	is_str(a[4].threshold_key, a[3].key, "and the next guest's load to that one's");
-	ok(cell_uint(&a[1], "size_kib") > 0 && *cell_str(&a[1], "cmdline") && *cell_str(&a[1], "cpu"),
+	ok(a[1].size_kib > 0 && *a[1].cmdline && *a[1].cpu,
 	   "the size of a workload, the kernel's command line and the CPU are part of a cell");
-	is_str(cell_str(&a[0], "course"),
+	is_str(a[0].course,
 	       "version=1 step_kib=1024 rounds_min=2 steady_parts=200 work_settles_max=30 quiet_kib=256 "
 	       "settled_kib=10",
 	       "and so are the numbers that the host leads a guest by");

@@ -453,7 +453,7 @@ static void test_negative_control(void)
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct probe_spec spec = make_spec(PROBE_FIXED, 100);
 
-	spec.fill = "zero";
+	spec.settings.fill = "zero";
 
 	struct probe_record r = run_spec(&params, &spec);
 
@@ -475,7 +475,7 @@ static void test_zram(void)
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
 
-	spec.swap_kind = "zram";
+	spec.settings.swap = "zram";
 
 	struct probe_record r = run_spec(&params, &spec);
 
@@ -491,11 +491,11 @@ static void test_zram(void)
 	params.no_zram = true;
 	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module",
 		   "a guest without zram");
-	spec.swap_kind = "disk";
+	spec.settings.swap = "disk";
 	is_outcome(params, &spec, "onset", "", "which is no matter when the disk is asked for");
 	params.no_zram = false;
 	params.stuck_file = "disksize";
-	spec.swap_kind = "zram";
+	spec.settings.swap = "zram";
 	is_outcome(params, &spec, "invalid", "disksize: asked for 536870912", "a zram of another size");
 }
 
@@ -504,13 +504,13 @@ static void test_settings(void)
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
 
-	spec.min_free_kib = 8192;
-	spec.touch = "sweep";
+	spec.settings.min_free_kib = 8192;
+	spec.settings.touch = "sweep";
 	is_outcome(params, &spec, "onset", "", "settings that the guest takes");
 	params.stuck_file = "min_free_kbytes";
 	is_outcome(params, &spec, "invalid", "min_free_kbytes: asked for 8192, guest says '1'",
 		   "min_free_kbytes that stays what it was");
-	spec.min_free_kib = 0;
+	spec.settings.min_free_kib = 0;
 	is_outcome(params, &spec, "onset", "", "which is not touched when nothing is asked");
 
 	struct probe_record r = run_spec(&params, &spec);

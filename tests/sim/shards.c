@@ -9,6 +9,7 @@
 
 #include "harness/campaign/campaign.h"
 #include "harness/campaign/shard.h"
+#include "harness/cell/cell.h"
 #include "harness/store/store-merge.h"
 #include "tests/sim/begin.h"
 #include "tests/sim/guest-sim.h"

@@ -21,13 +21,11 @@ static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 			   .swap_mib = 512,
 			   .vcpus = 1,
 			   .seed = 7 },
-		.swappiness = 60,
-		.thp = "never",
+		.settings = settings_default(),
 		.rule = onset_rule_find("so32"),
 		.tick_ms = 20,
 		.settle_ms = 3000,
 		.ramp_kib_s = 32768,
-		.fill = "random",
 		.argv = kind == PROBE_GROWTH                            ? workload
 			: kind == PROBE_DISPLACEMENT                    ? known
 			: kind == PROBE_POPULATION || kind == PROBE_RAM ? hold

@@ -125,12 +125,10 @@ static struct err *run(void)
 			   .swap_mib = 512,
 			   .vcpus = 1,
 			   .seed = 1 },
-		.swappiness = 60,
-		.thp = "never",
+		.settings = settings_default(),
 		.rule = onset_rule_find("so32"),
 		.tick_ms = 20,
 		.ramp_kib_s = 65536,
-		.fill = "random",
 	};
 	struct probe_record r;
 	struct err *e = vm_open("bookworm", NULL, &vm);

@@ -9,32 +9,32 @@
 #include "calibrate/evidence/text.h"
 #include "tests/vm.h"
 
-struct settings {
-	const char *swap, *thp, *touch, *fill;
-	unsigned ram_mib, swap_mib, z_mib, vcpus, swappiness, min_free_kib, mglru, rate_mib_s, times, series;
+struct options {
+	struct guest_settings settings;
+	unsigned ram_mib, z_mib, rate_mib_s, times, series;
 };
 
-static bool parse_settings(char **args, struct settings *s)
+/** KEY=VALUE of a setting, by its name in a cell's identity. */
+static bool parse_setting(const char *key, const char *value, struct guest_settings *settings)
+{
+	const struct setting *s;
+	size_t i = 0;
+
+	while ((s = setting_at(i)) && strcmp(s->name, key) != 0)
+		i++;
+	if (s)
+		setting_set(settings, s, (struct setting_value){ (unsigned)strtoul(value, NULL, 10), value });
+	return s != NULL;
+}
+
+static bool parse_options(char **args, struct options *o)
 {
 	const struct {
 		const char *key;
 		unsigned *number;
-		const char **text;
 	} keys[] = {
-		{ "ram_mib", &s->ram_mib, NULL },
-		{ "swap_mib", &s->swap_mib, NULL },
-		{ "z_mib", &s->z_mib, NULL },
-		{ "vcpus", &s->vcpus, NULL },
-		{ "swappiness", &s->swappiness, NULL },
-		{ "min_free_kib", &s->min_free_kib, NULL },
-		{ "mglru", &s->mglru, NULL },
-		{ "rate_mib_s", &s->rate_mib_s, NULL },
-		{ "times", &s->times, NULL },
-		{ "swap", NULL, &s->swap },
-		{ "thp", NULL, &s->thp },
-		{ "touch", NULL, &s->touch },
-		{ "series", &s->series, NULL },
-		{ "fill", NULL, &s->fill },
+		{ "ram_mib", &o->ram_mib }, { "z_mib", &o->z_mib },   { "rate_mib_s", &o->rate_mib_s },
+		{ "times", &o->times },     { "series", &o->series },
 	};
 
 	for (; *args; args++) {
@@ -46,12 +46,10 @@ static bool parse_settings(char **args, struct settings *s)
 		*value++ = '\0';
 		while (i < sizeof(keys) / sizeof(keys[0]) && strcmp(keys[i].key, *args) != 0)
 			i++;
-		if (i == sizeof(keys) / sizeof(keys[0]))
-			return false;
-		if (keys[i].number)
+		if (i < sizeof(keys) / sizeof(keys[0]))
 			*keys[i].number = (unsigned)strtoul(value, NULL, 10);
-		else
-			*keys[i].text = value;
+		else if (!parse_setting(*args, value, &o->settings))
+			return false;
 	}
 	return true;
 }
@@ -126,33 +124,28 @@ static void print_record(const struct probe_record *r)
 	print_text(r, "zram0/comp_algorithm");
 }
 
-static struct err *run(const struct settings *s)
+static struct err *run(const struct options *o)
 {
-	cleanup_vm struct vm vm = { 0 };
+	cleanup(cleanup_vm) struct vm vm = { 0 };
+	unsigned swap_mib = o->settings.swap_mib;
 	struct probe_spec spec = {
 		.cell_key = "0",
-		.kind = s->z_mib ? PROBE_FIXED : PROBE_RAMP,
-		.z_kib = (s->z_mib ? s->z_mib : s->ram_mib + s->swap_mib / 2) * 1024,
+		.kind = o->z_mib ? PROBE_FIXED : PROBE_RAMP,
+		.z_kib = (o->z_mib ? o->z_mib : o->ram_mib + swap_mib / 2) * 1024,
 		.guest = { .name = "swapcal-settings-0",
-			   .ram_mib = s->ram_mib,
-			   .swap_mib = s->swap_mib,
-			   .vcpus = s->vcpus },
-		.swap_kind = s->swap,
-		.swappiness = s->swappiness,
-		.min_free_kib = s->min_free_kib,
-		.thp = s->thp,
-		.mglru = s->mglru,
+			   .ram_mib = o->ram_mib,
+			   .swap_mib = swap_mib,
+			   .vcpus = o->settings.vcpus },
+		.settings = o->settings,
 		.rule = onset_rule_find("so32"),
 		.tick_ms = 20,
 		.settle_ms = 3000,
-		.ramp_kib_s = s->rate_mib_s * 1024,
-		.fill = s->fill,
-		.touch = s->touch,
+		.ramp_kib_s = o->rate_mib_s * 1024,
 	};
 	struct err *e = vm_open("bookworm", NULL, &vm);
 
 	spec.guest.accel = vm.accel;
-	for (unsigned i = 0; !e && i < s->times; i++) {
+	for (unsigned i = 0; !e && i < o->times; i++) {
 		struct probe_record r;
 
 		spec.guest.seed = i + 1;
@@ -160,8 +153,8 @@ static struct err *run(const struct settings *s)
 		if (e)
 			break;
 		print_record(&r);
-		if (s->series)
-			print_series(&r, s->series);
+		if (o->series)
+			print_series(&r, o->series);
 		fflush(stdout);
 		probe_record_deinit(&r);
 	}
@@ -170,24 +163,19 @@ static struct err *run(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct settings s = {
-		.swap = "disk",
-		.thp = "never",
-		.touch = "none",
-		.fill = "random",
+	struct options o = {
+		.settings = settings_default(),
 		.ram_mib = 160,
-		.swap_mib = 128,
-		.vcpus = 1,
-		.swappiness = 60,
 		.rate_mib_s = 64,
 		.times = 1,
 	};
 
+	o.settings.swap_mib = 128;
 	(void)argc;
-	if (!parse_settings(argv + 1, &s)) {
+	if (!parse_options(argv + 1, &o)) {
 		fprintf(stderr, "usage: probe-settings KEY=VALUE...\n");
 		return 2;
 	}
 	cancel_install();
-	return vm_end("probe-settings", run(&s));
+	return vm_end("probe-settings", run(&o));
 }

@@ -11,6 +11,7 @@
 #include "harness/base/hash.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-search.h"
+#include "harness/cell/cell.h"
 #include "harness/store/store.h"
 #include "tests/unit/errors.h"
 
@@ -51,7 +52,15 @@ __attribute__((unused)) static struct cell test_cell(unsigned position, unsigned
 		"image", "bookworm", "kernel", "6.1.0-49-cloud-amd64", "accel", "tcg", "onset", "so32");
 	if (!cell.identity)
 		must(err_new("bad identity"));
+	must(cell_decode(&cell));
 	return cell;
+}
+
+/** Another value (taken over) for a member of the cell's identity; its key stays. */
+__attribute__((unused)) static void test_cell_set(struct cell *cell, const char *name, json_t *value)
+{
+	json_object_set_new(cell->identity, name, value);
+	must(cell_decode(cell));
 }
 
 /** A plain probe; its strings are owned. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/campaign/shard.h"
 
+#include "harness/cell/cell.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
@@ -129,7 +130,7 @@ static size_t make_cells(struct cell cells[12])
 		cells[n + 1] = test_cell((unsigned)n + 1, x, "growth", "strings", "python3", z);
 		cells[n + 2] = test_cell((unsigned)n + 2, x, "growth", "strings", "pypy3", z);
 		for (int i = 0; i < 3; i++)
-			json_object_set_new(cells[n + i].identity, "ramp_kib_s", json_integer(65536));
+			test_cell_set(&cells[n + i], "ramp_kib_s", json_integer(65536));
 		n += 3;
 	}
 	return n;
@@ -199,7 +200,7 @@ static void test_by_probes(void)
 	for (unsigned i = 0; i < 4; i++)
 		cells[i + 1] = test_cell(i + 1, 128, "growth", "strings", interpreters[i], cells);
 	for (int i = 0; i < 5; i++)
-		json_object_set_new(cells[i].identity, "ramp_kib_s", json_integer(65536));
+		test_cell_set(&cells[i], "ramp_kib_s", json_integer(65536));
 
 	size_t n = shard_select(&shard, cells, 5);
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "harness/campaign/status.h"
+#include "harness/cell/cell.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 

@@ -4,6 +4,7 @@
 
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
+#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -91,6 +92,15 @@ static void test_flags(void)
 	free(flags);
 }
 
+static const struct cell_trait *trait(const char *name)
+{
+	size_t i = 0;
+
+	while (cell_trait_at(i) && strcmp(cell_trait_at(i)->name, name) != 0)
+		i++;
+	return cell_trait_at(i);
+}
+
 static void test_cells(void)
 {
 	struct cell cells[2] = {
@@ -99,16 +109,16 @@ static void test_cells(void)
 	};
 	cleanup_strbuf struct strbuf first = STRBUF_INIT, second = STRBUF_INIT;
 
-	json_object_set_new(cells[0].identity, "processes", json_integer(4));
-	json_object_set_new(cells[0].identity, "launch", json_string("forked"));
-	json_object_set_new(cells[0].identity, "thp", json_string("always"));
-	json_object_set_new(cells[0].identity, "mglru", json_true());
-	json_object_set_new(cells[0].identity, "image", json_string("evil\x1b[2J"));
-	json_object_set_new(cells[0].identity, "workloads", json_string("0123456789abcdef0123456789abcdef"));
-	json_object_set_new(cells[1].identity, "workloads", json_string(""));
-	ok(format_is_shared(cells, 2, "swappiness"), "a setting that is the same everywhere");
-	ok(!format_is_shared(cells, 2, "thp"), "a setting that differs");
-	ok(format_is_shared(cells, 2, "unheard-of"), "what no cell has does not differ");
+	test_cell_set(&cells[0], "processes", json_integer(4));
+	test_cell_set(&cells[0], "launch", json_string("forked"));
+	test_cell_set(&cells[0], "thp", json_string("always"));
+	test_cell_set(&cells[0], "mglru", json_true());
+	test_cell_set(&cells[0], "image", json_string("evil\x1b[2J"));
+	test_cell_set(&cells[0], "workloads", json_string("0123456789abcdef0123456789abcdef"));
+	test_cell_set(&cells[1], "workloads", json_string(""));
+	ok(format_is_shared(cells, 2, trait("swappiness")), "a trait that is the same everywhere");
+	ok(!format_is_shared(cells, 2, trait("thp")), "a trait that differs");
+	ok(format_is_shared(cells, 2, trait("touch")), "what no cell has does not differ");
 	format_cell(&first, &cells[0]);
 	format_varying(&first, &cells[0], cells, 2);
 	is_str(strbuf_str(&first),

@@ -2,6 +2,7 @@
 /* What `swapcal merge` makes of its command line, and of files that contradict each other. */
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "harness/export/export.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"

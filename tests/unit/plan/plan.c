@@ -48,10 +48,10 @@ static void test_good(void)
 	}
 	is_int(plan->ram_mib.n, 2, "with its lists");
 	is_int(plan->ram_mib.v[1], 256, "and their values");
-	is_int(plan->swap_mib, 512, "what is not written has its default");
+	is_int(plan_setting(plan, "swap_mib")->v[0].number, 512, "what is not written has its default");
 	is_int(plan->replicates, 3, "what is written has not");
 	is_str(plan->loads[0].interpreters.v[1], "pypy3", "strings too");
-	is_str(plan->fill, "zero", "and nested keys");
+	is_str(plan_setting(plan, "fill")->v[0].choice, "zero", "and nested keys");
 	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
 	is_str(plan->rule->name, "so32", "the onset rule is found by name");
 	plan_destroy(plan);
@@ -65,7 +65,8 @@ static void test_one_value(void)
 
 	ok(!e, "one value may stand for a list of one; a threshold alone needs no loads");
 	is_int(plan ? plan->ram_mib.v[0] : 0, 200, "and is that value");
-	ok(plan && plan->mglru[0] && plan->mglru_n == 1, "booleans too");
+	ok(plan && plan_setting(plan, "mglru")->v[0].number && plan_setting(plan, "mglru")->n == 1,
+	   "booleans too");
 	err_free(e);
 	plan_destroy(plan);
 }
@@ -334,20 +335,25 @@ static void test_settings(void)
 		printf("# %s\n", err_message(e));
 		return;
 	}
-	is_int(plan->swap.n, 2, "both kinds of swap");
-	is_str(plan->swap.v[0], "zram", "in the plan's order");
-	is_int(plan->min_free_kib.v[1], 8192, "min_free_kbytes");
-	is_int(plan->vcpus.v[1], 2, "processors");
-	is_str(plan->touch.v[2], "random", "and touch patterns are lists");
-	is_str(plan->fill, "half", "the fill is one");
+	is_int(plan_setting(plan, "swap")->n, 2, "both kinds of swap");
+	is_str(plan_setting(plan, "swap")->v[0].choice, "zram", "in the plan's order");
+	is_int(plan_setting(plan, "min_free_kib")->v[1].number, 8192, "min_free_kbytes");
+	is_int(plan_setting(plan, "vcpus")->v[1].number, 2, "processors");
+	is_str(plan_setting(plan, "touch")->v[2].choice, "random", "and touch patterns are lists");
+	is_str(plan_setting(plan, "fill")->v[0].choice, "half", "the fill is one");
 	plan_destroy(plan);
 	e = load(GUEST(""), &plan);
-	ok(!e && plan->swap.n == 1 && strcmp(plan->swap.v[0], "disk") == 0,
+	ok(!e && plan_setting(plan, "swap")->n == 1 &&
+		   strcmp(plan_setting(plan, "swap")->v[0].choice, "disk") == 0,
 	   "swap is on the disk, if nothing is said");
-	ok(!e && plan->min_free_kib.n == 1 && plan->min_free_kib.v[0] == 0,
+	ok(!e && plan_setting(plan, "min_free_kib")->n == 1 &&
+		   plan_setting(plan, "min_free_kib")->v[0].number == 0,
 	   "the kernel keeps its min_free_kbytes");
-	ok(!e && plan->vcpus.n == 1 && plan->vcpus.v[0] == 1, "one processor");
-	ok(!e && plan->touch.n == 1 && strcmp(plan->touch.v[0], "none") == 0, "and nothing is touched");
+	ok(!e && plan_setting(plan, "vcpus")->n == 1 && plan_setting(plan, "vcpus")->v[0].number == 1,
+	   "one processor");
+	ok(!e && plan_setting(plan, "touch")->n == 1 &&
+		   strcmp(plan_setting(plan, "touch")->v[0].choice, "none") == 0,
+	   "and nothing is touched");
 	err_free(e);
 	plan_destroy(plan);
 	is_refused(GUEST(", swap: tape"), 3, "'tape' is not known", "an unknown kind of swap");
@@ -416,7 +422,7 @@ int main(void)
 	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\n", 1, "'method' is missing", "no method");
 	is_refused(HEAD "loads:\n  - strings\n", 6, "expected a mapping", "a load that is a word");
 	is_refused("name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
-		   "too small", "a swap disk too small");
+		   "4 is out of range: 64 to 65536", "a swap disk too small");
 	is_refused("name: n\nimage: i\nguest: {ram_mib: [8]}\nmethod: threshold\n", 3, "out of range: 32 to",
 		   "RAM no kernel boots with");
 	is_refused("name: n\nimage: i\nguest: {ram_mib: [160, 160]}\nmethod: threshold\n", 3,

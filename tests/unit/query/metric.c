@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "guest/proto.h"
+#include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"

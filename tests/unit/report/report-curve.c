@@ -34,7 +34,7 @@ static struct report_threshold *add(struct report *r, unsigned x_mib, unsigned s
 	struct report_threshold *t = &r->thresholds[r->thresholds_n++];
 
 	*cell = test_cell((unsigned)r->cells_n++, x_mib, "threshold", "ballast", "-", NULL);
-	json_object_set_new(cell->identity, "swappiness", json_integer((json_int_t)swappiness));
+	test_cell_set(cell, "swappiness", json_integer((json_int_t)swappiness));
 	t->cell = cell;
 	t->z_kib = z_mib * 1024;
 	t->z_lo_kib = t->z_kib - 512;
@@ -137,7 +137,7 @@ static void test_two(void)
 	add(r, 256, 60, 132);
 	report_curves_compute(r);
 	is_int(r->curves_n, 1, "two sizes, a curve");
-	is_int(cell_uint(r->curves[0].points[0]->cell, "x_mib"), 256, "the smallest first");
+	is_int(r->curves[0].points[0]->cell->x_mib, 256, "the smallest first");
 	must(report_predict(r, x, 3));
 	check_text(r);
 	report_curves_text(r, &text);

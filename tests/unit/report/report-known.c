@@ -13,12 +13,12 @@ static struct cell known_cell(unsigned position, const char *kind, const struct 
 	struct cell cell = test_cell(position, 256, "displacement", kind, "ballast", threshold);
 	bool is_forked = strcmp(kind, "forked-cow") == 0;
 
-	json_object_set_new(cell.identity, "kib", json_integer(48 * 1024));
-	json_object_set_new(cell.identity, "children", json_integer(is_forked ? 4 : 0));
-	json_object_set_new(cell.identity, "dirty_pct", json_integer(is_forked ? 25 : 0));
-	json_object_set_new(cell.identity, "size", json_string("48M"));
-	json_object_set_new(cell.identity, "ramp_kib_s", json_integer(64000));
-	json_object_set_new(cell.identity, "tick_ms", json_integer(20));
+	test_cell_set(&cell, "kib", json_integer(48 * 1024));
+	test_cell_set(&cell, "children", json_integer(is_forked ? 4 : 0));
+	test_cell_set(&cell, "dirty_pct", json_integer(is_forked ? 25 : 0));
+	test_cell_set(&cell, "size", json_string("48M"));
+	test_cell_set(&cell, "ramp_kib_s", json_integer(64000));
+	test_cell_set(&cell, "tick_ms", json_integer(20));
 	return cell;
 }
 
@@ -46,7 +46,7 @@ static void put_fill(struct store *store, int64_t run, const struct cell *cell, 
 static const struct report_row *row_of_load(const struct report *r, const char *workload, const char *metric)
 {
 	for (size_t i = 0; i < r->rows_n; i++)
-		if (strcmp(cell_str(r->rows[i].cell, "workload"), workload) == 0 &&
+		if (strcmp(r->rows[i].cell->workload, workload) == 0 &&
 		    strcmp(r->rows[i].metric, metric) == 0)
 			return &r->rows[i];
 	must(err_new("no row %s %s", workload, metric));

@@ -44,8 +44,8 @@ static struct report *report_on(const unsigned *sizes, size_t n, unsigned swaps_
 	struct cell ram = test_cell(2, 0, "ram", "strings", "python3", &z[0]);
 
 	json_object_del(ram.identity, "x_mib");
-	json_object_set_new(ram.identity, "x_lo_mib", json_integer(160));
-	json_object_set_new(ram.identity, "x_hi_mib", json_integer(256));
+	test_cell_set(&ram, "x_lo_mib", json_integer(160));
+	test_cell_set(&ram, "x_hi_mib", json_integer(256));
 	put_threshold(store, run, &z[0], 94);
 	put_threshold(store, run, &z[1], 190);
 	must(store_put_cell(store, &ram));

@@ -40,7 +40,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, unsig
 static const struct report_reclaim *find(const struct report *r, const char *method)
 {
 	for (size_t i = 0; i < r->reclaims_n; i++)
-		if (strcmp(cell_str(r->reclaims[i].cell, "method"), method) == 0)
+		if (strcmp(r->reclaims[i].cell->method, method) == 0)
 			return &r->reclaims[i];
 	must(err_new("no cell of %s", method));
 	return NULL;

@@ -69,8 +69,8 @@ static void put_grown(struct store *store, int64_t run, const struct cell *cell)
 static const struct report_space_time *find(const struct report *r, const char *method, const char *workload)
 {
 	for (size_t i = 0; i < r->space_times_n; i++)
-		if (strcmp(cell_str(r->space_times[i].cell, "method"), method) == 0 &&
-		    strcmp(cell_str(r->space_times[i].cell, "workload"), workload) == 0)
+		if (strcmp(r->space_times[i].cell->method, method) == 0 &&
+		    strcmp(r->space_times[i].cell->workload, workload) == 0)
 			return &r->space_times[i];
 	must(err_new("no cell of %s %s", method, workload));
 	return NULL;
@@ -159,7 +159,7 @@ static void test_all(void)
 	cells[1].replicates = 2;
 	/* The key of a made-up cell does not follow from its identity. */
 	cells[3].key[0] = cells[3].key[0] == '0' ? '1' : '0';
-	json_object_set_new(cells[3].identity, "activity", json_string("frozen"));
+	test_cell_set(&cells[3], "activity", json_string("frozen"));
 	must(store_put_cell(store, &z));
 	for (size_t i = 0; i < 4; i++)
 		must(store_put_cell(store, &cells[i]));

@@ -58,7 +58,7 @@ __attribute__((unused)) static const struct report_row *row_of(const struct repo
 							       const char *interpreter, const char *metric)
 {
 	for (size_t i = 0; i < r->rows_n; i++)
-		if (strcmp(cell_str(r->rows[i].cell, "interpreter"), interpreter) == 0 &&
+		if (strcmp(r->rows[i].cell->interpreter, interpreter) == 0 &&
 		    strcmp(r->rows[i].metric, metric) == 0)
 			return &r->rows[i];
 	must(err_new("no row %s %s", interpreter, metric));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 
+#include "harness/cell/cell.h"
 #include "harness/report/validate.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
@@ -196,14 +197,12 @@ static void test_same_name(void)
 /* Turns a cell into one with a known answer. */
 static void make_known(size_t cell)
 {
-	json_t *identity = cells[cell].identity;
-
-	json_object_set_new(identity, "method", json_string("displacement"));
-	json_object_set_new(identity, "workload", json_string("shmem"));
-	json_object_set_new(identity, "interpreter", json_string("ballast"));
-	json_object_set_new(identity, "kib", json_integer(48 * 1024));
-	json_object_set_new(identity, "children", json_integer(0));
-	json_object_set_new(identity, "dirty_pct", json_integer(0));
+	test_cell_set(&cells[cell], "method", json_string("displacement"));
+	test_cell_set(&cells[cell], "workload", json_string("shmem"));
+	test_cell_set(&cells[cell], "interpreter", json_string("ballast"));
+	test_cell_set(&cells[cell], "kib", json_integer(48 * 1024));
+	test_cell_set(&cells[cell], "children", json_integer(0));
+	test_cell_set(&cells[cell], "dirty_pct", json_integer(0));
 }
 
 /* A load that weighs nothing: Z is 0, and percents of it mean nothing. */
@@ -253,7 +252,7 @@ static void test_displaced(void)
 		.ramps = { .sd_kib = 0.8 * 1024, .within_boot_kib = 0.5 * 1024 },
 	};
 	for (size_t i = 1; i < CELLS; i++) {
-		json_object_set_new(cells[i].identity, "method", json_string("displacement"));
+		test_cell_set(&cells[i], "method", json_string("displacement"));
 		set_z(i, 39.5, 40.5);
 		set_row(i, 2, 40);
 	}

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "harness/store/blob.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"

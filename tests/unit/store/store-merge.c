@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "harness/cell/cell.h"
 #include "harness/store/store-merge.h"
 
 #include <dirent.h>

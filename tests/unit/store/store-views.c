@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <unistd.h>
 
+#include "harness/cell/cell.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 

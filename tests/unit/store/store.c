@@ -154,14 +154,14 @@ static void test_current_cells(void)
 
 	again.replicates = 4;
 	/* As if the file had another one under this key: no hash says so, and a run must not go by it. */
-	json_object_set_new(again.identity, "fill", json_string("zero"));
+	test_cell_set(&again, "fill", json_string("zero"));
 	must(store_set_cells(store, &again, 1, &change));
 	must(store_cells(store, &cells, &n));
 	is_int(change.kept, 1, "a cell of the plan was in the file already");
 	ok(n == 1 && strcmp(cells[0].key, again.key) == 0, "only cells of the plan now running are current");
 	is_int(cells[0].position, 7, "position is updated");
 	is_int(cells[0].replicates, 4, "replicates are updated");
-	is_str(cell_str(&cells[0], "fill"), "zero", "the identity is the plan's, not the file's");
+	is_str(cells[0].settings.fill, "zero", "the identity is the plan's, not the file's");
 	store_cells_free(cells, n);
 	cell_deinit(&again);
 	store_close(store);
