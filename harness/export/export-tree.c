@@ -94,54 +94,29 @@ static struct err *take_dir(const char *dir)
 	return NULL;
 }
 
-/* The place that pieces are written to. */
+/* The snapshot whose pieces are being written. */
 struct place {
 	int64_t snapshot_id;
-	char *snapshot_dir;
-	unsigned *pids; /* that have a directory in it */
-	char **dirs;
-	size_t pids_n, pids_cap, dirs_n, dirs_cap;
+	char *dir; /* NULL: none yet */
 };
 
-static void leave_snapshot(struct place *at)
+/* The directory of a piece: that of a process, or of the guest, in the directory of its snapshot. */
+static struct err *enter(struct place *at, const char *probe_dir, const struct store_piece *p, char **ret)
 {
-	for (size_t i = 0; i < at->dirs_n; i++)
-		free(at->dirs[i]);
-	free(at->dirs);
-	free(at->pids);
-	free(at->snapshot_dir);
-	*at = (struct place){ 0 };
-}
+	cleanup_free char *snapshot = export_file_name(p->snapshot), *dir = NULL;
+	struct err *e = NULL;
 
-static struct err *enter_snapshot(struct place *at, const char *probe_dir, const struct store_piece *p)
-{
-	cleanup_free char *name = export_file_name(p->snapshot);
-
-	if (at->snapshot_dir && at->snapshot_id == p->snapshot_id)
-		return NULL;
-	leave_snapshot(at);
-	at->snapshot_id = p->snapshot_id;
-	return make_dir(probe_dir, name, &at->snapshot_dir);
-}
-
-/* The directory of a process, or of the guest, in the snapshot at hand; borrowed. */
-static struct err *process_dir(struct place *at, unsigned pid, const char **ret)
-{
-	cleanup_free char *name = pid ? xasprintf("pid-%u", pid) : xstrdup("guest"), *dir = NULL;
-
-	for (size_t i = at->pids_n; i > 0; i--)
-		if (at->pids[i - 1] == pid) {
-			*ret = at->dirs[i - 1];
-			return NULL;
-		}
-
-	struct err *e = make_dir(at->snapshot_dir, name, &dir);
-
+	if (!at->dir || at->snapshot_id != p->snapshot_id) {
+		free(take_ptr(at->dir));
+		at->snapshot_id = p->snapshot_id;
+		e = make_dir(probe_dir, snapshot, &at->dir);
+	}
 	if (e)
 		return e;
-	*array_push(at->pids, at->pids_n, at->pids_cap) = pid;
-	*array_push(at->dirs, at->dirs_n, at->dirs_cap) = take_ptr(dir);
-	*ret = at->dirs[at->dirs_n - 1];
+	dir = p->pid ? xasprintf("%s/pid-%u", at->dir, p->pid) : xasprintf("%s/guest", at->dir);
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return err_errno(errno, "cannot make directory '%s'", dir);
+	*ret = take_ptr(dir);
 	return NULL;
 }
 
@@ -149,12 +124,9 @@ static struct err *write_piece(struct store *store, struct place *at, const char
 			       const struct store_piece *p)
 {
 	cleanup_strbuf struct strbuf content = STRBUF_INIT;
-	cleanup_free char *name = export_file_name(p->name);
-	const char *dir;
-	struct err *e = enter_snapshot(at, probe_dir, p);
+	cleanup_free char *name = export_file_name(p->name), *dir = NULL;
+	struct err *e = enter(at, probe_dir, p, &dir);
 
-	if (!e)
-		e = process_dir(at, p->pid, &dir);
 	if (e)
 		return e;
 	if (p->error)
@@ -183,44 +155,33 @@ static struct err *write_text(const char *probe_dir, const char *name, const cha
 }
 
 /* Writes a probe; *next is the first piece that is not of an earlier one, and becomes that of a later one. */
-static struct err *write_probe(struct store *store, const struct export *x, const char *dir, int64_t probe_id,
-			       size_t *next)
+static struct err *write_probe(struct store *store, const struct export *x, const char *dir,
+			       const struct probe_record *r, size_t *next)
 {
 	struct place at = { 0 };
-	cleanup_free char *name = xasprintf("probe-%04" PRId64, probe_id), *probe_dir = NULL;
+	cleanup_free char *name = xasprintf("probe-%04" PRId64, r->id), *probe_dir = NULL;
 	struct err *e = make_dir(dir, name, &probe_dir);
 
 	if (!e)
-		e = write_series(store, probe_dir, probe_id);
+		e = write_series(store, probe_dir, r->id);
 	if (!e)
-		e = write_text(probe_dir, "console.txt", export_find_probe(x, probe_id)->console);
+		e = write_text(probe_dir, "console.txt", r->console);
 	if (!e)
-		e = write_text(probe_dir, "output.txt", export_find_probe(x, probe_id)->output);
-	for (; !e && *next < x->pieces_n && x->pieces[*next].probe_id == probe_id; ++*next)
+		e = write_text(probe_dir, "output.txt", r->output);
+	for (; !e && *next < x->pieces_n && x->pieces[*next].probe_id == r->id; ++*next)
 		e = write_piece(store, &at, probe_dir, &x->pieces[*next]);
-	leave_snapshot(&at);
+	free(at.dir);
 	return e;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 struct err *export_tree(struct store *store, const struct export *x, const char *dir)
 {
 	cleanup_strbuf struct strbuf index = STRBUF_INIT;
-	cleanup_free int64_t *ids = xcalloc(x->probes_n, sizeof(*ids));
 	size_t next = 0;
 	struct err *e = take_dir(dir);
 
-	for (size_t i = 0; i < x->probes_n; i++)
-		ids[i] = x->probes[i].id;
-	qsort(ids, x->probes_n, sizeof(*ids), by_number);
 	for (size_t i = 0; !e && i < x->probes_n; i++)
-		e = write_probe(store, x, dir, ids[i], &next);
+		e = write_probe(store, x, dir, &x->probes[i], &next);
 	/* Pieces come by probe: one whose probe is missing stops all that come after it. */
 	if (!e && next < x->pieces_n)
 		e = err_new("evidence of probe %" PRId64 ", which the file does not have: it is damaged",

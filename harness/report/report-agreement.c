@@ -10,6 +10,7 @@
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"
+#include "harness/cell/flags.h"
 #include "harness/compare/compare.h"
 #include "harness/report/members.h"
 #include "harness/report/report-parts.h"
@@ -73,10 +74,11 @@ static double z_uncertainty_pct(const struct report *r)
 	return sqrt(variance);
 }
 
-/* All values of a metric with their Z, in MiB; the number of the row is that of the cell. */
-static struct agreement_pair *collect(const struct report *r, size_t metric, size_t *ret_n)
+/* A metric by all of its values and their Z, in MiB; the number of the row is that of the cell. */
+static void judge(const struct report *r, size_t metric, const struct agreement_params *params,
+		  struct agreement *ret)
 {
-	struct agreement_pair *pairs = NULL;
+	cleanup_free struct agreement_pair *pairs = NULL;
 	size_t n = 0, cap = 0;
 
 	for (size_t i = metric; i < r->rows_n; i += r->metrics_n)
@@ -84,16 +86,6 @@ static struct agreement_pair *collect(const struct report *r, size_t metric, siz
 			*array_push(pairs, n, cap) = (struct agreement_pair){
 				.z = r->rows[i].z_kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
 			};
-	*ret_n = n;
-	return pairs;
-}
-
-static void judge(const struct report *r, size_t metric, const struct agreement_params *params,
-		  struct agreement *ret)
-{
-	size_t n;
-	cleanup_free struct agreement_pair *pairs = collect(r, metric, &n);
-
 	agreement_compare(pairs, n, params, ret);
 }
 
@@ -154,19 +146,9 @@ static struct ranking_cell *collect_cells(const struct report *r, size_t *ret_me
 	return data;
 }
 
-/* By the name's address: two metrics may have the same name. */
-static size_t index_of(const struct report *r, const char *metric)
-{
-	size_t i = 0;
-
-	while (i + 1 < r->metrics_n && r->rows[i].metric != metric)
-		i++;
-	return i;
-}
-
 static void judge_picked(struct report *r, struct agreement_params params)
 {
-	size_t metrics, cells, picked = index_of(r, r->agreements[0].metric), place = 0;
+	size_t metrics, cells, picked = r->agreements[0].index, place = 0;
 	cleanup_free struct ranking_cell *data = collect_cells(r, &metrics, &cells);
 
 	for (size_t m = 0; m < picked; m++)
@@ -198,7 +180,8 @@ void report_agree(struct report *r)
 	for (size_t m = 0; m < r->metrics_n; m++) {
 		struct report_agreement *a = &r->agreements[m];
 
-		a->metric = r->rows[m].metric;
+		a->metric = r->metrics[m].name;
+		a->index = m;
 		a->no_value = count_no_value(r, m);
 		judge(r, m, &params, &a->agreement);
 		a->error_pct = error_of(&a->agreement);
@@ -208,14 +191,6 @@ void report_agree(struct report *r)
 }
 
 /* The end of a text report: which metric, how good, how sure, and what to do where that is not enough. */
-
-static void add_margin(struct strbuf *out, double margin_pct)
-{
-	char text[32];
-
-	strbuf_adds(out, format_fixed(text, margin_pct, margin_pct == floor(margin_pct) ? 0 : 2));
-	strbuf_adds(out, " %");
-}
 
 static void add_row(struct strbuf *out, const struct report_agreement *a)
 {
@@ -244,7 +219,6 @@ void report_undecided_text(const struct agreement *a, struct strbuf *out)
 static void add_picked(struct strbuf *out, const struct report *r)
 {
 	const struct agreement *a = &r->picked;
-	char confidence[32];
 
 	strbuf_addf(out, "\n  Smallest likely error: %s. ", r->agreements[0].metric);
 	if (a->cells < 2) {
@@ -252,23 +226,24 @@ static void add_picked(struct strbuf *out, const struct report *r)
 		return;
 	}
 	strbuf_addf(out,
-		    "When cells are drawn anew it comes first in %.0f %%.\n  Since it was picked of %zu, its "
-		    "bounds at %s %%: %s %%: %s within ",
+		    "When cells are drawn anew it comes first in %.0f %%.\n"
+		    "  Since it was picked of %zu, its bounds at %s %%: %s %%: %s within %s %%.\n",
 		    100 * r->picked_share, r->agreements_n,
-		    format_fixed(confidence, 100 * r->picked_confidence, 2),
-		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"), agreement_verdict_name(a->verdict));
-	add_margin(out, r->margin_pct);
-	strbuf_adds(out, ".\n");
+		    format_fixed((char[32]){ 0 }, 100 * r->picked_confidence, 2),
+		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"), agreement_verdict_name(a->verdict),
+		    MARGIN_TEXT(r->margin_pct));
 }
 
 static void add_ranking(struct strbuf *out, const struct report *r)
 {
 	size_t decided = 0;
 
-	strbuf_adds(out, "\nAgreement over all workloads, Y - Z in percent of Z; margin ");
-	add_margin(out, r->margin_pct);
-	strbuf_adds(out, "\n\n  metric                      error      mean  95 % of errors   surely within  "
-			 "  cells  verdict\n");
+	strbuf_addf(
+		out,
+		"\nAgreement over all workloads, Y - Z in percent of Z; margin %s %%\n\n"
+		"  metric                      error      mean  95 %% of errors   surely within    cells  "
+		"verdict\n",
+		MARGIN_TEXT(r->margin_pct));
 	for (size_t i = 0; i < r->agreements_n; i++)
 		add_row(out, &r->agreements[i]);
 	add_picked(out, r);
@@ -290,17 +265,15 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 
 	strbuf_adds(out, "  warning: ");
 	table_name(out, r, t->cell);
-	if (isfinite(half_kib)) {
+	if (isfinite(half_kib))
 		strbuf_addf(out, ": Z* is known within %s MiB, wanted ", MIB_TEXT(half_kib));
-	} else {
+	else
 		strbuf_adds(out, ": Z* is open above, wanted within ");
-	}
-	strbuf_addf(out, "%s, after %u probes, %u contradict.\n", MIB_TEXT((double)params.precision_kib),
-		    e->answers, e->contradictions);
 	strbuf_addf(out,
+		    "%s, after %u probes, %u contradict.\n"
 		    "  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for "
 		    "each.\n",
-		    params.max_probes);
+		    MIB_TEXT((double)params.precision_kib), e->answers, e->contradictions, params.max_probes);
 }
 
 void report_agreement_text(const struct report *r, struct strbuf *out)
@@ -314,7 +287,7 @@ void report_agreement_text(const struct report *r, struct strbuf *out)
 	for (size_t i = 0; i < r->thresholds_n; i++) {
 		const struct report_threshold *t = &r->thresholds[i];
 
-		if (!strstr(t->flags, "unstable-threshold"))
+		if (!flags_have(t->flags, "unstable-threshold"))
 			continue;
 		if (!warnings++)
 			strbuf_adds(out, "\n");
@@ -324,19 +297,15 @@ void report_agreement_text(const struct report *r, struct strbuf *out)
 
 json_t *report_picked_json(const struct report *r)
 {
-	json_t *object = r->agreements_n ? json_object() : json_null();
+	const struct interval *outer = &r->picked.pct.outer;
 
 	if (!r->agreements_n)
-		return object;
-
-	json_object_set_new(object, "metric", format_json_string(r->agreements[0].metric));
-	json_object_set_new(object, "confidence", format_json_fixed(r->picked_confidence, 3));
-	json_object_set_new(object, "first_pct", format_json_fixed(100 * r->picked_share, 1));
-	json_object_set_new(object, "outer_pct",
-			    json_pack("[o, o]", format_json_number(r->picked.pct.outer.lo),
-				      format_json_number(r->picked.pct.outer.hi)));
-	json_object_set_new(object, "verdict", json_string(agreement_verdict_name(r->picked.verdict)));
-	return object;
+		return json_null();
+	return json_pack(
+		"{s:o, s:o, s:o, s:[o, o], s:s}", "metric", format_json_string(r->agreements[0].metric),
+		"confidence", format_json_fixed(r->picked_confidence, 3), "first_pct",
+		format_json_fixed(100 * r->picked_share, 1), "outer_pct", format_json_number(outer->lo),
+		format_json_number(outer->hi), "verdict", agreement_verdict_name(r->picked.verdict));
 }
 
 json_t *report_agreement_json(const struct report_agreement *a)
@@ -345,7 +314,7 @@ json_t *report_agreement_json(const struct report_agreement *a)
 
 	json_object_set_new(object, "metric", format_json_string(a->metric));
 	json_object_set_new(object, "error_pct", format_json_fixed(a->error_pct, 3));
-	json_object_set_new(object, "no_value", json_integer((json_int_t)a->no_value));
+	members_set_count(object, "no_value", a->no_value);
 	compare_json_members(&a->agreement, object);
 	return object;
 }

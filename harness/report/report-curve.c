@@ -9,6 +9,7 @@
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
+#include "harness/cell/flags.h"
 #include "harness/report/members.h"
 #include "harness/report/report-parts.h"
 #include "harness/report/table.h"
@@ -22,7 +23,8 @@
 static bool is_usable(const struct report_threshold *t)
 {
 	return t->cell->x_mib > 0 && isfinite(t->z_kib) && isfinite(t->estimate.se_kib) &&
-	       t->estimate.se_kib > 0 && !strstr(t->flags, "no-threshold") && !strstr(t->flags, "z-open");
+	       t->estimate.se_kib > 0 && !flags_have(t->flags, "no-threshold") &&
+	       !flags_have(t->flags, "z-open");
 }
 
 /* Everything that makes a cell but its X: a new reference. */

@@ -126,6 +126,7 @@ struct report_gap {
 /** One metric over all workloads that have a Z, in percent of Z: see calibrate/stats/agreement.h. */
 struct report_agreement {
 	const char *metric;
+	size_t index; /**< of the metric: two may have the same name */
 	struct agreement agreement;
 	/**
 	 * The largest error that is likely, in percent: of its limits of agreement the one further from 0. Of
@@ -161,7 +162,6 @@ struct report_reclaim {
 
 /** What one metric says of a workload beside its Y. */
 struct report_over_time {
-	const char *name;
 	struct footprint_values at_checkpoints; /**< means over n probes that have checkpoints on the way */
 	double over_bare_kib;                   /**< Y less that of the workload "bare" */
 };
@@ -175,8 +175,7 @@ struct report_space_time {
 	double full_cpu_ms, full_wall_ms; /**< and until it was complete */
 	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
 	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
-	struct report_over_time *metrics; /**< in the order of the rows */
-	size_t metrics_n;
+	struct report_over_time *metrics; /**< of each metric of the report */
 };
 
 /** What of an interpreter's binary is touched in one cell, see report-locality.c. */

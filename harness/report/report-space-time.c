@@ -18,6 +18,8 @@
  * what the same cell says of the workload "bare". What a cell is when it is compared with Z is in report.c.
  */
 
+#define NO_METRIC ((struct report_over_time){ .at_checkpoints = FOOTPRINT_NO_VALUES, .over_bare_kib = NAN })
+
 /* What the texts of a probe told. */
 struct told {
 	struct checkpoints checkpoints;
@@ -89,16 +91,6 @@ static uint64_t end_of(const struct probe_record *probe, const struct checkpoint
 	return n && probe->onset_t_us >= 0 ? s[0].t_us + (uint64_t)probe->onset_t_us : UINT64_MAX;
 }
 
-static void add_told(struct sums *sums, struct report_space_time *ret, const struct told *told)
-{
-	add(&sums->cpu_ms, told->cpu_ms);
-	for (size_t i = 0; i < GC_KINDS; i++) {
-		add(&sums->gc_n[i], told->checkpoints.gc[i].n);
-		add(&sums->gc_total_us[i], told->checkpoints.gc[i].total_us);
-		ret->gc[i].max_us = fmax(ret->gc[i].max_us, told->checkpoints.gc[i].max_us);
-	}
-}
-
 static struct err *add_probe(struct store *store, const struct probe_record *probe, const struct told *told,
 			     struct sums *sums, struct report_space_time *ret)
 {
@@ -119,7 +111,14 @@ static struct err *add_probe(struct store *store, const struct probe_record *pro
 	if (told->checkpoints.has_full)
 		add(&sums->full_wall_ms, footprint_of(samples, n, told->checkpoints.full_us).wall_ms);
 	add(&sums->full_cpu_ms, told->checkpoints.full_cpu_ms);
-	add_told(sums, ret, told);
+	add(&sums->cpu_ms, told->cpu_ms);
+	for (size_t i = 0; i < GC_KINDS; i++) {
+		const struct gc_pauses *gc = &told->checkpoints.gc[i];
+
+		add(&sums->gc_n[i], gc->n);
+		add(&sums->gc_total_us[i], gc->total_us);
+		ret->gc[i].max_us = fmax(ret->gc[i].max_us, gc->max_us);
+	}
 	ret->n++;
 	return NULL;
 }
@@ -188,14 +187,12 @@ static void set_over_bare(const struct report *r, struct report_space_time *c)
 	const struct report_row *y = report_rows_of(r, c->cell), *y0 = bare ? report_rows_of(r, bare) : NULL;
 
 	c->metrics = xcalloc(r->metrics_n, sizeof(*c->metrics));
-	c->metrics_n = r->metrics_n;
-	for (size_t i = 0; i < c->metrics_n; i++)
-		c->metrics[i] = (struct report_over_time){
-			.name = y[i].metric,
-			.at_checkpoints = FOOTPRINT_NO_VALUES,
-			.over_bare_kib = y0 ? y[i].y_kib - y0[i].y_kib : (double)NAN,
-		};
-	if (y0 && c->metrics_n && cell_is(c->cell, METHOD_DISPLACEMENT))
+	for (size_t i = 0; i < r->metrics_n; i++) {
+		c->metrics[i] = NO_METRIC;
+		if (y0)
+			c->metrics[i].over_bare_kib = y[i].y_kib - y0[i].y_kib;
+	}
+	if (y0 && r->metrics_n && cell_is(c->cell, METHOD_DISPLACEMENT))
 		c->zeq_over_bare_kib = y->z_kib - y0->z_kib;
 }
 
@@ -285,15 +282,7 @@ static const char *const shown[] = { "pss", "uss", "rss", "memcg_current" };
 
 #define SHOWN (sizeof(shown) / sizeof(shown[0]))
 
-/* A count of pauses: a mean over probes that do not differ by much. */
-static void add_count(struct strbuf *out, double n)
-{
-	char text[32];
-
-	strbuf_adds(out, format_fixed(text, n, 0));
-}
-
-/* "0: 230, 1: 20, 2: 3" */
+/* "0: 230, 1: 20, 2: 3": means over probes whose counts of pauses do not differ by much. */
 static void add_kinds(struct strbuf *out, const struct gc_pauses gc[GC_KINDS])
 {
 	const char *sep = "  ";
@@ -301,8 +290,7 @@ static void add_kinds(struct strbuf *out, const struct gc_pauses gc[GC_KINDS])
 	for (enum gc_kind i = 0; i < GC_KINDS; i++) {
 		if (isnan(gc[i].n))
 			continue;
-		strbuf_addf(out, "%s%s: ", sep, gc_kind_name(i));
-		add_count(out, gc[i].n);
+		strbuf_addf(out, "%s%s: %s", sep, gc_kind_name(i), format_fixed((char[32]){ 0 }, gc[i].n, 0));
 		sep = ", ";
 	}
 }
@@ -340,25 +328,27 @@ static void add_lives(struct strbuf *out, const struct report *r)
 		    "collectors stopped the workload for, as it tells itself.\n");
 }
 
-static const struct report_over_time *find_metric(const struct report_space_time *c, const char *name)
+/* What a cell has of the metric of that name; nothing when it is not asked for. */
+static struct report_over_time find_metric(const struct report *r, const struct report_space_time *c,
+					   const char *name)
 {
-	for (size_t i = 0; i < c->metrics_n; i++)
-		if (strcmp(c->metrics[i].name, name) == 0)
-			return &c->metrics[i];
-	return NULL;
+	for (size_t i = 0; i < r->metrics_n; i++)
+		if (strcmp(r->metrics[i].name, name) == 0)
+			return c->metrics[i];
+	return NO_METRIC;
 }
 
-static bool has_checkpoints(const struct report_space_time *c)
+static bool has_checkpoints(const struct report *r, const struct report_space_time *c)
 {
-	for (size_t i = 0; i < c->metrics_n; i++)
+	for (size_t i = 0; i < r->metrics_n; i++)
 		if (c->metrics[i].at_checkpoints.n)
 			return true;
 	return false;
 }
 
-static bool has_bare(const struct report_space_time *c)
+static bool has_bare(const struct report *r, const struct report_space_time *c)
 {
-	for (size_t i = 0; i < c->metrics_n; i++)
+	for (size_t i = 0; i < r->metrics_n; i++)
 		if (isfinite(c->metrics[i].over_bare_kib))
 			return true;
 	return false;
@@ -379,7 +369,7 @@ static void add_checkpoint_table(struct strbuf *out, const struct report *r)
 	for (size_t i = 0; i < r->space_times_n; i++) {
 		const struct report_space_time *c = &r->space_times[i];
 
-		if (!has_checkpoints(c))
+		if (!has_checkpoints(r, c))
 			continue;
 		if (!is_headed) {
 			strbuf_adds(out,
@@ -390,10 +380,10 @@ static void add_checkpoint_table(struct strbuf *out, const struct report *r)
 		is_headed = true;
 		table_cell(out, TABLE_LABEL, r, c->cell);
 		for (size_t j = 0; j < SHOWN; j++) {
-			const struct report_over_time *m = find_metric(c, shown[j]);
+			struct report_over_time m = find_metric(r, c, shown[j]);
 
-			strbuf_addf(out, "%8s%8s", MIB_TEXT(m ? m->at_checkpoints.max_kib : (double)NAN),
-				    MIB_TEXT(m ? m->at_checkpoints.mean_kib : (double)NAN));
+			strbuf_addf(out, "%8s%8s", MIB_TEXT(m.at_checkpoints.max_kib),
+				    MIB_TEXT(m.at_checkpoints.mean_kib));
 		}
 		table_end_line(out, "");
 	}
@@ -406,7 +396,7 @@ static void add_over_bare(struct strbuf *out, const struct report *r)
 	for (size_t i = 0; i < r->space_times_n; i++) {
 		const struct report_space_time *c = &r->space_times[i];
 
-		if (!has_bare(c))
+		if (!has_bare(r, c))
 			continue;
 		if (!is_headed) {
 			strbuf_adds(out, "\nOver bare: Y less that of the interpreter alone, in MiB\n\n");
@@ -416,10 +406,9 @@ static void add_over_bare(struct strbuf *out, const struct report *r)
 		is_headed = true;
 		table_cell(out, TABLE_LABEL, r, c->cell);
 		for (size_t j = 0; j < SHOWN; j++) {
-			const struct report_over_time *m = find_metric(c, shown[j]);
+			struct report_over_time m = find_metric(r, c, shown[j]);
 
-			strbuf_addf(out, "%15s",
-				    NUMBER_TEXT(m ? m->over_bare_kib / 1024 : (double)NAN, "", ""));
+			strbuf_addf(out, "%15s", NUMBER_TEXT(m.over_bare_kib / 1024, "", ""));
 		}
 		strbuf_addf(out, "%12s", MIB_TEXT(c->zeq_over_bare_kib));
 		table_end_line(out, "");
@@ -458,15 +447,15 @@ static json_t *gc_json(const struct gc_pauses gc[GC_KINDS])
 	return o;
 }
 
-static json_t *metrics_json(const struct report_space_time *c)
+static json_t *metrics_json(const struct report *r, const struct report_space_time *c)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < c->metrics_n; i++) {
+	for (size_t i = 0; i < r->metrics_n; i++) {
 		const struct report_over_time *m = &c->metrics[i];
 		json_t *o = json_object();
 
-		json_object_set_new(o, "metric", format_json_string(m->name));
+		json_object_set_new(o, "metric", format_json_string(r->metrics[i].name));
 		members_set_mib(o, "checkpoints_max_mib", m->at_checkpoints.max_kib);
 		members_set_mib(o, "checkpoints_mean_mib", m->at_checkpoints.mean_kib);
 		members_set_mib(o, "over_bare_mib", m->over_bare_kib);
@@ -490,7 +479,7 @@ static json_t *one_json(const struct report *r, size_t n)
 	json_object_set_new(o, "full_wall_s", format_json_fixed(c->full_wall_ms / 1000, 3));
 	json_object_set_new(o, "pauses", gc_json(c->gc));
 	members_set_mib(o, "zeq_over_bare_mib", c->zeq_over_bare_kib);
-	json_object_set_new(o, "metrics", metrics_json(c));
+	json_object_set_new(o, "metrics", metrics_json(r, c));
 	return o;
 }
 

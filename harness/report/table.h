@@ -2,6 +2,9 @@
 #ifndef SWAPCAL_TABLE_H
 #define SWAPCAL_TABLE_H
 
+#include <math.h>
+
+#include "harness/base/format.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
@@ -28,6 +31,9 @@ const char *table_range(char buf[TABLE_TEXT], double lo, double hi, const char *
 #define RANGE_TEXT(lo, hi, sign)       table_range((char[TABLE_TEXT]){ 0 }, lo, hi, sign)
 #define MIB_TEXT(kib)                  NUMBER_TEXT((kib) / 1024, "", "")
 #define MIB_RANGE_TEXT(lo_kib, hi_kib) RANGE_TEXT((lo_kib) / 1024, (hi_kib) / 1024, "")
+
+/** Percents as a user gave them: whole ones without decimals. */
+#define MARGIN_TEXT(pct) format_fixed((char[32]){ 0 }, pct, (pct) == floor(pct) ? 0 : 2)
 
 /** The width of a column of cells that leaves room for nine of numbers. */
 #define TABLE_LABEL 18

@@ -162,8 +162,7 @@ void validate_judge(const struct report *r, struct validation *ret)
 	if (v.cells_n)
 		qsort(v.cells, v.cells_n, sizeof(*v.cells), by_distance);
 	for (size_t i = 0; i < r->agreements_n; i++)
-		/* Not by its text: a shipped metric may have the same name. */
-		if (r->agreements[i].metric == v.metric->name)
+		if (r->agreements[i].index == last)
 			v.agreement = &r->agreements[i];
 	v.verdict = verdict_of(&v);
 	*ret = v;
@@ -235,9 +234,8 @@ static void add_reason(struct strbuf *out, const struct validation *v)
 
 static void add_verdict(struct strbuf *out, const struct validation *v)
 {
-	char margin[32];
+	const char *margin = MARGIN_TEXT(v->margin_pct);
 
-	format_fixed(margin, v->margin_pct, v->margin_pct == floor(v->margin_pct) ? 0 : 2);
 	if (v->best)
 		strbuf_addf(out,
 			    "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells; %s in %zu\n",

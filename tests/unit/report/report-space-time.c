@@ -92,7 +92,7 @@ static void check_fill(const struct report *r)
 	is_near(c->gc[GC_MINOR].max_us, 3200, 0, "and the longest");
 	is_near(c->gc[GC_STEP].total_us, 7000, 0, "of each kind");
 	ok(isnan(c->gc[GC_0].n), "that there is");
-	is_str(c->metrics[1].name, "rss", "all metrics");
+	is_str(r->metrics[1].name, "rss", "all metrics");
 	is_near(c->metrics[1].at_checkpoints.max_kib, 40000, 1e-9, "the largest of the checkpoints");
 	is_near(c->metrics[1].at_checkpoints.mean_kib, ((5000 + 512) + 40000 + 20000) / 3.0, 1e-9,
 		"the mean");
