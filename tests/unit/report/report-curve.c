@@ -3,15 +3,8 @@
  * Z*(X) in reports: of made-up thresholds on known lines, and from a file to what the command writes. What
  * the fit itself comes to is tests/unit/stats/curve.c. Runs in the root of the source tree.
  */
-#include <unistd.h>
-
-#include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
-#include "harness/report/report-parts.h"
-#include "tests/tap.h"
-#include "tests/unit/results.h"
-
-static char *dir, *path;
+#include "tests/unit/report/report.h"
 
 /* A report of n guests that have no probes and, yet, no thresholds. */
 static struct report *new_report(size_t n)
@@ -50,15 +43,6 @@ static void set_flags(struct report_threshold *t, const char *flags)
 {
 	free(t->flags);
 	t->flags = xstrdup(flags);
-}
-
-static size_t widest_line(const char *text)
-{
-	size_t widest = 0;
-
-	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
-		widest = strcspn(p, "\n") > widest ? strcspn(p, "\n") : widest;
-	return widest;
 }
 
 /* What must hold for any text on curves: width, no number that is none, and its place. */
@@ -271,18 +255,12 @@ static void test_flags(void)
 /* A file with searches in guests of n sizes: of 256 MiB from 180 on, and 64 MiB more for each 64. */
 static void make_file(unsigned n)
 {
-	struct store *store;
-	int64_t run;
-
-	unlink(path);
-	must(store_open(path, STORE_WRITE, &store));
-	run = test_begin_run(store);
+	begin(NULL);
 	for (unsigned i = 0; i < n; i++) {
-		struct cell z = test_cell(i, 256 + 64 * i, "threshold", "ballast", "-", NULL);
+		cleanup_cell struct cell z = test_cell(i, 256 + 64 * i, "threshold", "ballast", "-", NULL);
 
-		must(store_put_cell(store, &z));
+		put_cell(&z);
 		test_search(store, run, &z, 0, 180 + 64 * i);
-		cell_deinit(&z);
 	}
 	must(store_end_run(store, run, "done"));
 	store_close(store);
@@ -352,19 +330,4 @@ static void test_command(void)
 	err_free(e);
 }
 
-int main(void)
-{
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
-	setenv("SWAPCAL_DATADIR", ".", 1);
-	test_none();
-	test_two();
-	test_three();
-	test_groups();
-	test_flags();
-	test_command();
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
-	return tap_done();
-}
+RUN_REPORTS(test_none, test_two, test_three, test_groups, test_flags, test_command)

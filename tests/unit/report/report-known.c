@@ -22,25 +22,15 @@ static struct cell known_cell(unsigned position, const char *kind, const struct 
 	return cell;
 }
 
-static void put_ramp(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
-		     double mib)
-{
-	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
-
-	r.load_pages = (uint64_t)(mib * 256);
-	test_put(store, run, r);
-}
-
 /* The load alone has load_kib; at onset, where it is not looked at, other numbers. */
-static void put_fill(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
-		     double mib, unsigned long load_kib)
+static void put_fill(const struct cell *cell, unsigned replicate, double mib, unsigned long load_kib)
 {
 	struct probe_record r = test_probe(cell, replicate, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
 
 	r.load_pages = (uint64_t)(mib * 256);
 	test_heap(test_snapshot(&r, "load"), 7, load_kib, 0);
 	test_heap(test_snapshot(&r, "onset"), 7, 200000, 5000);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 static const struct report_row *row_of_load(const struct report *r, const char *workload, const char *metric)
@@ -107,61 +97,43 @@ static void check_text(const struct report *r)
 
 static void test_known(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { known_cell(1, "private-dirty", &z), known_cell(2, "zero-read", &z),
 				known_cell(3, "forked-cow", &z) };
-	struct store *store = begin(&run);
 
 	z.replicates = cells[0].replicates = 2;
-	must(store_put_cell(store, &z));
+	begin(&z);
 	for (size_t i = 0; i < 3; i++)
-		must(store_put_cell(store, &cells[i]));
-	put_ramp(store, run, &z, 0, 180);
-	put_ramp(store, run, &z, 1, 181);
-	put_fill(store, run, &cells[0], 0, 132, 49252);
-	put_fill(store, run, &cells[0], 1, 132.5, 49252);
-	put_fill(store, run, &cells[1], 0, 181, 8192);
+		put_cell(&cells[i]);
+	put_ramp(&z, 0, 180);
+	put_ramp(&z, 1, 181);
+	put_fill(&cells[0], 0, 132, 49252);
+	put_fill(&cells[0], 1, 132.5, 49252);
+	put_fill(&cells[1], 0, 181, 8192);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	check_numbers(r);
 	check_text(r);
-	report_destroy(r);
-	cell_deinit(&z);
 	for (size_t i = 0; i < 3; i++)
 		cell_deinit(&cells[i]);
 }
 
 static void test_no_ramp(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell cell = known_cell(1, "shmem", &z);
-	struct store *store = begin(&run);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell cell = known_cell(1, "shmem", &z);
 
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &cell));
-	put_fill(store, run, &cell, 0, 132, 100);
+	begin(&z);
+	put_cell(&cell);
+	put_fill(&cell, 0, 132, 100);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	const struct report_row *row = row_of_load(r, "shmem", "rss");
 
 	ok(isnan(row->z_kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
 	has_str(row->flags, "z-missing", "and the row says so");
 	is_near(row->y_kib, 100, 0, "Y is there all the same");
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&cell);
 }
 
-static void test_all(void)
-{
-	test_known();
-	test_no_ramp();
-}
-
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_known, test_no_ramp)

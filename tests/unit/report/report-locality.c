@@ -39,8 +39,7 @@ static void add_process(struct snapshot *s, unsigned pid, const char *file, unsi
 	add_runs(s, pid, runs, 3);
 }
 
-static void put(struct store *store, int64_t run, const struct cell *cell, enum probe_kind kind,
-		unsigned touched_kib)
+static void put(const struct cell *cell, enum probe_kind kind, unsigned touched_kib)
 {
 	struct probe_record r = test_probe(cell, 0, 0, kind, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&r, kind == PROBE_GROWTH       ? "onset"
@@ -61,7 +60,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 	/* Reclaim has taken the text by then. */
 	if (kind == PROBE_POPULATION)
 		add_process(test_snapshot(&r, "onset"), 7, "libpypy3-c.so", 1028);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 static void check(const struct report *r)
@@ -105,32 +104,25 @@ static void check(const struct report *r)
 
 static void test_all(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
 				test_cell(3, 256, "growth", "strings", "pypy3", &z),
 				test_cell(4, 256, "population", "strings", "pypy3", &z) };
-	struct store *store = begin(&run);
 
-	must(store_put_cell(store, &z));
+	begin(&z);
 	for (size_t i = 0; i < 4; i++)
-		must(store_put_cell(store, &cells[i]));
-	put(store, run, &cells[0], PROBE_DISPLACEMENT, 2048);
-	put(store, run, &cells[1], PROBE_DISPLACEMENT, 4096);
-	put(store, run, &cells[2], PROBE_GROWTH, 4096);
-	put(store, run, &cells[3], PROBE_POPULATION, 3072);
+		put_cell(&cells[i]);
+	put(&cells[0], PROBE_DISPLACEMENT, 2048);
+	put(&cells[1], PROBE_DISPLACEMENT, 4096);
+	put(&cells[2], PROBE_GROWTH, 4096);
+	put(&cells[3], PROBE_POPULATION, 3072);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	check(r);
-	report_destroy(r);
-	cell_deinit(&z);
 	for (size_t i = 0; i < 4; i++)
 		cell_deinit(&cells[i]);
 }
 
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_all)

@@ -8,22 +8,18 @@
  */
 
 /* Clear answers around Z*. */
-static void put_threshold(struct store *store, int64_t run, const struct cell *z, unsigned z_mib)
+static void put_threshold(const struct cell *z, unsigned z_mib)
 {
-	struct probe_record ramp = test_probe(z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 
-	must(store_put_cell(store, z));
-	ramp.load_pages = z_mib * 256;
-	test_put(store, run, ramp);
+	put_cell(z);
+	put_ramp(z, 0, z_mib);
 	for (unsigned i = 0; i < 6; i++)
-		test_put(store, run,
-			 test_probe(z, 0, i + 1, PROBE_FIXED, z_mib * 1024 + (i % 2 ? 512 : 0) - 256,
-				    i % 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+		put_probe(test_probe(z, 0, i + 1, PROBE_FIXED, z_mib * 1024 + (i % 2 ? 512 : 0) - 256,
+				     i % 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 }
 
 /* A guest of that size, which swaps with the load of 140 MiB or does not. */
-static void put_guest(struct store *store, int64_t run, const struct cell *ram, unsigned seq, unsigned x_mib,
-		      bool swaps)
+static void put_guest(const struct cell *ram, unsigned seq, unsigned x_mib, bool swaps)
 {
 	struct probe_record r =
 		test_probe(ram, 0, seq, PROBE_RAM, x_mib * 1024, swaps ? OUTCOME_ONSET : OUTCOME_NO_ONSET);
@@ -31,30 +27,28 @@ static void put_guest(struct store *store, int64_t run, const struct cell *ram, 
 	r.load_pages = 140 * 256;
 	if (!swaps)
 		test_heap(test_snapshot(&r, "load"), 7, 140 * 1024 + x_mib, 0);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 /** A report on a load that swaps in guests of up to so many MiB, when guests of these sizes are asked. */
 static struct report *report_on(const unsigned *sizes, size_t n, unsigned swaps_to_mib)
 {
-	int64_t run;
-	struct store *store = begin(&run);
 	struct cell z[] = { test_cell(0, 160, "threshold", "ballast", "-", NULL),
 			    test_cell(1, 256, "threshold", "ballast", "-", NULL) };
-	struct cell ram = test_cell(2, 0, "ram", "strings", "python3", &z[0]);
+	cleanup_cell struct cell ram = test_cell(2, 0, "ram", "strings", "python3", &z[0]);
 
 	json_object_del(ram.identity, "x_mib");
 	test_cell_set(&ram, "x_lo_mib", json_integer(160));
 	test_cell_set(&ram, "x_hi_mib", json_integer(256));
-	put_threshold(store, run, &z[0], 94);
-	put_threshold(store, run, &z[1], 190);
-	must(store_put_cell(store, &ram));
+	begin(NULL);
+	put_threshold(&z[0], 94);
+	put_threshold(&z[1], 190);
+	put_cell(&ram);
 	for (size_t i = 0; i < n; i++)
-		put_guest(store, run, &ram, (unsigned)i, sizes[i], sizes[i] <= swaps_to_mib);
+		put_guest(&ram, (unsigned)i, sizes[i], sizes[i] <= swaps_to_mib);
 	cell_deinit(&z[0]);
 	cell_deinit(&z[1]);
-	cell_deinit(&ram);
-	return finish(store, run);
+	return finish();
 }
 
 static const struct report_gap *find_gap(const struct report *r)
@@ -68,20 +62,19 @@ static const struct report_gap *find_gap(const struct report *r)
 static void test_found(void)
 {
 	static const unsigned sizes[] = { 256, 200, 201, 200, 201, 200, 201, 200, 201 };
-	struct report *r = report_on(sizes, sizeof(sizes) / sizeof(sizes[0]), 200);
+	cleanup_report struct report *r = report_on(sizes, sizeof(sizes) / sizeof(sizes[0]), 200);
 	const struct report_row *row = row_of(r, "python3", "rss");
 
 	is_near(row->x_mib, 200.5, 0.5, "X* is between the guests that swap and those that do not");
 	is_near(row->z_kib / 1024, 94 + 40.5, 1, "Z* is what the line says of it");
 	is_near(row->y_kib, 140 * 1024 + 201, 0, "Y is that of the smallest guest that does not swap");
 	ok(!find_gap(r), "nothing is missing");
-	report_destroy(r);
 }
 
 static void test_none(void)
 {
 	static const unsigned sizes[] = { 256, 255, 255, 256, 255, 255, 256 };
-	struct report *r = report_on(sizes, sizeof(sizes) / sizeof(sizes[0]), 256);
+	cleanup_report struct report *r = report_on(sizes, sizeof(sizes) / sizeof(sizes[0]), 256);
 	const struct report_row *row = row_of(r, "python3", "rss");
 	const struct report_gap *gap = find_gap(r);
 
@@ -89,16 +82,6 @@ static void test_none(void)
 	has_str(row->flags, "no-threshold", "and a flag says so");
 	if (ok(gap != NULL, "it is listed as not measured"))
 		has_str(gap->reason, "every guest swapped up to 256 MiB", "with its reason");
-	report_destroy(r);
 }
 
-static void test_all(void)
-{
-	test_found();
-	test_none();
-}
-
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_found, test_none)

@@ -19,8 +19,8 @@ static void add_series(struct probe_record *r, uint64_t dropped_mib, uint64_t re
 	}
 }
 
-static void put(struct store *store, int64_t run, const struct cell *cell, unsigned seq, enum probe_kind kind,
-		uint64_t dropped_mib, const char *names)
+static void put(const struct cell *cell, unsigned seq, enum probe_kind kind, uint64_t dropped_mib,
+		const char *names)
 {
 	struct probe_record r = test_probe(cell, 0, seq, kind, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&r, "load");
@@ -34,7 +34,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, unsig
 		test_heap(s, pid, 1000, 512 * (pid - 6));
 	}
 	add_series(&r, dropped_mib, 1, 2);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 static const struct report_reclaim *find(const struct report *r, const char *method)
@@ -94,33 +94,24 @@ static void check_forms(const struct report *r)
 
 static void test_all(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell growth = test_cell(1, 256, "growth", "strings", "pypy3", &z);
-	struct cell fill = test_cell(2, 256, "displacement", "strings", "python3", &z);
-	struct store *store = begin(&run);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell growth = test_cell(1, 256, "growth", "strings", "pypy3", &z);
+	cleanup_cell struct cell fill = test_cell(2, 256, "displacement", "strings", "python3", &z);
 
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &growth));
-	must(store_put_cell(store, &fill));
-	put(store, run, &z, 0, PROBE_RAMP, 40, "ballast");
-	put(store, run, &z, 1, PROBE_FIXED, 0, "ballast");
-	put(store, run, &z, 2, PROBE_FIXED, 0, "python3");
-	put(store, run, &growth, 0, PROBE_GROWTH, 20, "pypy3");
-	put(store, run, &growth, 1, PROBE_GROWTH, 40, "ballast");
-	put(store, run, &fill, 0, PROBE_DISPLACEMENT, 0, "python3 ballast");
+	begin(&z);
+	put_cell(&growth);
+	put_cell(&fill);
+	put(&z, 0, PROBE_RAMP, 40, "ballast");
+	put(&z, 1, PROBE_FIXED, 0, "ballast");
+	put(&z, 2, PROBE_FIXED, 0, "python3");
+	put(&growth, 0, PROBE_GROWTH, 20, "pypy3");
+	put(&growth, 1, PROBE_GROWTH, 40, "ballast");
+	put(&fill, 0, PROBE_DISPLACEMENT, 0, "python3 ballast");
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	check_numbers(r);
 	check_forms(r);
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&growth);
-	cell_deinit(&fill);
 }
 
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_all)

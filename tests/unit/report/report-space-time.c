@@ -27,8 +27,7 @@ static void add_series(struct probe_record *r, unsigned more_kib)
 	add_sample(r, 9500000, 90000, 100);
 }
 
-static void put_fill(struct store *store, int64_t run, const struct cell *cell, unsigned replicate,
-		     unsigned long load_kib, unsigned more_kib)
+static void put_fill(const struct cell *cell, unsigned replicate, unsigned long load_kib, unsigned more_kib)
 {
 	struct probe_record r = test_probe(cell, replicate, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
 	struct snapshot *s;
@@ -48,11 +47,11 @@ static void put_fill(struct store *store, int64_t run, const struct cell *cell, 
 				"gcstep=2,7000,4000\nhostile\n");
 	test_heap(test_snapshot(&r, "onset"), 7, 200000, 5000);
 	add_series(&r, more_kib);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 /* Growth has no checkpoints: onset after 1.5 s. */
-static void put_grown(struct store *store, int64_t run, const struct cell *cell)
+static void put_grown(const struct cell *cell)
 {
 	struct probe_record r = test_probe(cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&r, "onset");
@@ -63,7 +62,7 @@ static void put_grown(struct store *store, int64_t run, const struct cell *cell)
 	add_sample(&r, 1500000, 1024, 0);
 	add_sample(&r, 2500000, 3072, 0);
 	add_sample(&r, 3500000, 9999, 0);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
 static const struct report_space_time *find(const struct report *r, const char *method, const char *workload)
@@ -148,44 +147,34 @@ static void check_forms(const struct report *r)
 
 static void test_all(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
 				test_cell(3, 256, "growth", "strings", "pypy3", &z),
 				test_cell(4, 256, "displacement", "burst", "pypy3", &z) };
-	struct store *store = begin(&run);
 
 	cells[1].replicates = 2;
 	/* The key of a made-up cell does not follow from its identity. */
 	cells[3].key[0] = cells[3].key[0] == '0' ? '1' : '0';
 	test_cell_set(&cells[3], "activity", json_string("frozen"));
-	must(store_put_cell(store, &z));
+	begin(&z);
 	for (size_t i = 0; i < 4; i++)
-		must(store_put_cell(store, &cells[i]));
+		put_cell(&cells[i]);
 
-	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	put_ramp(&z, 0, 180);
+	put_fill(&cells[0], 0, 3000, 0);
+	put_fill(&cells[1], 0, 20000, 0);
+	put_fill(&cells[1], 1, 20000, 1024);
+	put_grown(&cells[2]);
+	put_fill(&cells[3], 0, 20000, 0);
 
-	ramp.load_pages = 180 * 256;
-	test_put(store, run, ramp);
-	put_fill(store, run, &cells[0], 0, 3000, 0);
-	put_fill(store, run, &cells[1], 0, 20000, 0);
-	put_fill(store, run, &cells[1], 1, 20000, 1024);
-	put_grown(store, run, &cells[2]);
-	put_fill(store, run, &cells[3], 0, 20000, 0);
-
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	check_fill(r);
 	check_others(r);
 	check_forms(r);
-	report_destroy(r);
-	cell_deinit(&z);
 	for (size_t i = 0; i < 4; i++)
 		cell_deinit(&cells[i]);
 }
 
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_all)

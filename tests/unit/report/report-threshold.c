@@ -9,17 +9,15 @@
 
 static void test_two_searches(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
 	z.replicates = 3;
-	must(store_put_cell(store, &z));
+	begin(&z);
 	test_search(store, run, &z, 0, 180);
 	test_search(store, run, &z, 1, 184);
-	test_put(store, run, test_probe(&z, 0, 20, PROBE_FIXED, 150 * 1024, OUTCOME_AGENT_LOST));
+	put_probe(test_probe(&z, 0, 20, PROBE_FIXED, 150 * 1024, OUTCOME_AGENT_LOST));
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	const struct report_threshold *t = &r->thresholds[0];
 
 	is_int(r->thresholds_n, 1, "one guest");
@@ -33,34 +31,27 @@ static void test_two_searches(void)
 	is_str(r->gaps[0].reason, "fixed at 150 MiB: it did not work", "with its reason");
 	is_str(r->gaps[1].what, "not-started", "and the third replicate");
 	is_str(r->gaps[1].reason, "1 of 3 replicates", "of three");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
 /* A guest that answers by the toss of a coin: told with its number and with what to do. */
 static void test_unstable(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
-	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 	unsigned coin = 12345;
 
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &g));
-	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
-	ramp.load_pages = 180 * 256;
-	test_put(store, run, ramp);
+	begin(&z);
+	put_cell(&g);
+	put_growth(&g, 0, 177 * 1024, 1536, "");
+	put_ramp(&z, 0, 180);
 	for (unsigned seq = 1; seq <= 40; seq++) {
 		/* The generator of C's standard; its upper bits are the better ones. */
 		coin = coin * 1103515245 + 12345;
-		test_put(store, run,
-			 test_probe(&z, 0, seq, PROBE_FIXED, (175 + seq % 11) * 1024,
-				    coin >> 30 & 1 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+		put_probe(test_probe(&z, 0, seq, PROBE_FIXED, (175 + seq % 11) * 1024,
+				     coin >> 30 & 1 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 	}
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	report_text(r, &text);
@@ -71,73 +62,57 @@ static void test_unstable(void)
 	has_str(strbuf_str(&text), " MiB, wanted 0.5, after 40 probes, ", "with the numbers");
 	has_str(strbuf_str(&text), "`swapcal run PLAN -o FILE`", "and the command to try next");
 	has_str(r->gaps[0].reason, "more replicates ask again", "it is among what was not measured, too");
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&g);
 }
 
-static void put_fixed(struct store *store, int64_t run, const struct cell *z, unsigned *seq, double z_mib,
-		      unsigned n, enum outcome outcome)
+static void put_fixed(const struct cell *z, unsigned *seq, double z_mib, unsigned n, enum outcome outcome)
 {
 	for (unsigned i = 0; i < n; i++)
-		test_put(store, run,
-			 test_probe(z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
+		put_probe(test_probe(z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
 }
 
 /* Far above the onset, where a share of wrong answers is all that explains them, others see a curve that
  * rises slowly. */
 static void test_estimators(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	unsigned seq = 0;
 
-	must(store_put_cell(store, &z));
-	ramp.load_pages = 180 * 256;
-	test_put(store, run, ramp);
-	put_fixed(store, run, &z, &seq, 179.5, 8, OUTCOME_NO_ONSET);
-	put_fixed(store, run, &z, &seq, 180.5, 8, OUTCOME_ONSET);
-	put_fixed(store, run, &z, &seq, 300, 5, OUTCOME_NO_ONSET);
+	begin(&z);
+	put_ramp(&z, 0, 180);
+	put_fixed(&z, &seq, 179.5, 8, OUTCOME_NO_ONSET);
+	put_fixed(&z, &seq, 180.5, 8, OUTCOME_ONSET);
+	put_fixed(&z, &seq, 300, 5, OUTCOME_NO_ONSET);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	is_str(r->thresholds[0].flags, "estimators-disagree",
 	       "answers that only the search's model explains: a doubt");
 	ok(fabs(r->thresholds[0].z_kib / 1024 - 180) < 0.5, "Z* is that of the model");
 	ok(r->thresholds[0].check.isotonic.ed50 > 190 * 1024, "which the isotonic estimate is far from");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
 /* A guest that swaps whatever it holds: the lower side of its bracket is nothing, which needs no question. */
 static void test_always_swaps(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
-	must(store_put_cell(store, &z));
+	begin(&z);
 	test_search(store, run, &z, 0, 0);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	is_str(r->thresholds[0].flags, "", "a guest that swaps whatever it holds: no doubt");
 	ok(r->thresholds[0].z_kib >= 0 && r->thresholds[0].z_hi_kib <= 1024, "but a Z* of next to nothing");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
 /* A guest whose threshold says nothing, or not yet. */
-static struct report *report_with_growth(struct store *store, int64_t run, const struct cell *z)
+static struct report *report_with_growth(const struct cell *z)
 {
-	struct cell g = test_cell(1, 256, "growth", "strings", "python3", z);
+	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", z);
 
-	must(store_put_cell(store, &g));
-	put_growth(store, run, &g, 0, 177 * 1024, 1536, "");
-	cell_deinit(&g);
-	return finish(store, run);
+	put_cell(&g);
+	put_growth(&g, 0, 177 * 1024, 1536, "");
+	return finish();
 }
 
 static void check_no_z(const struct report *r, const char *flags, const char *what)
@@ -158,52 +133,44 @@ static void check_no_z(const struct report *r, const char *flags, const char *wh
 
 static void test_missing_thresholds(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct store *store = begin(&run);
-	struct report *r = report_with_growth(store, run, &z);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	struct report *r;
 
+	begin(NULL);
+	r = report_with_growth(&z);
 	check_no_z(r, "z-missing", "no threshold cell in the file");
 	report_destroy(r);
 
-	store = begin(&run);
-	must(store_put_cell(store, &z));
-	r = report_with_growth(store, run, &z);
+	begin(&z);
+	r = report_with_growth(&z);
 	check_no_z(r, "z-missing", "a threshold cell without a probe");
 	is_str(r->gaps[0].what, "not-started", "is not measured");
 	report_destroy(r);
 
-	store = begin(&run);
-	must(store_put_cell(store, &z));
-	test_put(store, run, test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_BOOT_FAIL));
-	r = report_with_growth(store, run, &z);
+	begin(&z);
+	put_probe(test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_BOOT_FAIL));
+	r = report_with_growth(&z);
 	check_no_z(r, "z-missing", "a threshold cell with a failed probe");
 	is_str(r->gaps[0].what, "boot-fail", "which is said");
 	report_destroy(r);
 
-	store = begin(&run);
-	must(store_put_cell(store, &z));
+	begin(&z);
 	test_search(store, run, &z, 0, 100000);
-	r = report_with_growth(store, run, &z);
+	r = report_with_growth(&z);
 	check_no_z(r, "no-threshold", "a guest that does not swap");
 	is_str(r->gaps[0].reason, "nothing swapped up to 512 MiB", "with the range that was tried");
 	report_destroy(r);
-	cell_deinit(&z);
 }
 
 static void test_open_bracket(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct store *store = begin(&run);
-	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
-	must(store_put_cell(store, &z));
-	ramp.load_pages = 180 * 256;
-	test_put(store, run, ramp);
-	test_put(store, run, test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET));
+	begin(&z);
+	put_ramp(&z, 0, 180);
+	put_probe(test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET));
 
-	struct report *r = report_with_growth(store, run, &z);
+	cleanup_report struct report *r = report_with_growth(&z);
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	is_str(row_of(r, "python3", "rss")->flags, "z-open", "only one side is known");
@@ -212,47 +179,25 @@ static void test_open_bracket(void)
 	report_text(r, &text);
 	has_str(strbuf_str(&text), "[?, 180.0]", "the text shows the side that is open");
 	is_str(r->gaps[0].what, "unfinished", "the search is not at its end");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
 /* Most of the answers at the largest ballasts are no. */
 static void test_no_upper_end(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct store *store = begin(&run);
-	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
-	must(store_put_cell(store, &z));
-	ramp.load_pages = 511 * 256;
-	test_put(store, run, ramp);
+	begin(&z);
+	put_ramp(&z, 0, 511);
 	for (unsigned seq = 1; seq <= 40; seq++)
-		test_put(store, run,
-			 test_probe(&z, 0, seq, PROBE_FIXED, (512 - seq % 7) * 1024,
-				    seq % 5 < 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
+		put_probe(test_probe(&z, 0, seq, PROBE_FIXED, (512 - seq % 7) * 1024,
+				     seq % 5 < 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 
-	struct report *r = report_with_growth(store, run, &z);
+	cleanup_report struct report *r = report_with_growth(&z);
 	const struct report_gap *gap = &r->gaps[0];
 
 	is_str(gap->what, "unstable", "an interval without an upper end is unstable");
 	has_str(gap->reason, "may be beyond the largest ballast", "and has no width to tell");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
-static void test_all(void)
-{
-	test_two_searches();
-	test_unstable();
-	test_estimators();
-	test_always_swaps();
-	test_missing_thresholds();
-	test_open_bracket();
-	test_no_upper_end();
-}
-
-int main(void)
-{
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_two_searches, test_unstable, test_estimators, test_always_swaps, test_missing_thresholds,
+	    test_open_bracket, test_no_upper_end)

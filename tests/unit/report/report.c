@@ -71,25 +71,20 @@ static void check_json(const struct report *r)
  */
 static void test_complete(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell g1 = test_cell(1, 256, "growth", "strings", "python3", &z);
-	struct cell g3 = test_cell(2, 256, "growth", "strings", "pypy3", &z);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell g1 = test_cell(1, 256, "growth", "strings", "python3", &z);
+	cleanup_cell struct cell g3 = test_cell(2, 256, "growth", "strings", "pypy3", &z);
 
 	g3.replicates = 3;
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &g1));
-	must(store_put_cell(store, &g3));
+	begin(&z);
+	put_cell(&g1);
+	put_cell(&g3);
 	test_search(store, run, &z, 0, 180);
-	put_growth(store, run, &g1, 0, 177 * 1024, 1536, "");
+	put_growth(&g1, 0, 177 * 1024, 1536, "");
 	for (unsigned i = 0; i < 3; i++)
-		put_growth(store, run, &g3, i, (190 + i * i) * 1024, 512,
-			   i == 1   ? "b,a"
-			   : i == 2 ? "a,\"c"
-				    : "");
+		put_growth(&g3, i, (190 + i * i) * 1024, 512, i == 1 ? "b,a" : i == 2 ? "a,\"c" : "");
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
 	const struct report_threshold *t = &r->thresholds[0];
 	cleanup_free char *zs =
@@ -131,26 +126,20 @@ static void test_complete(void)
 	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
 	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
 	check_json(r);
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&g1);
-	cell_deinit(&g3);
 }
 
 /* 4 KiB apart: both are shown as -2.8, though only one is best. */
 static void test_equal_digits(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &g));
+	begin(&z);
+	put_cell(&g);
 	test_search(store, run, &z, 0, 180);
-	put_growth(store, run, &g, 0, 177 * 1024, 4, "");
+	put_growth(&g, 0, 177 * 1024, 4, "");
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	ok(row_of(r, "python3", "anonymous_swap")->is_best && !row_of(r, "python3", "rss")->is_best,
@@ -160,50 +149,41 @@ static void test_equal_digits(void)
 	has_str(strbuf_str(&text), "\n  * rss                           177.0  ",
 		"and the one that looks the same");
 	has_str(strbuf_str(&text), "anonymous_swap is undecided: ", "of one cell nothing follows");
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&g);
 }
 
 /* A ramp's ballast asks for more than it holds at onset: it tells where to search, and no Y. */
 static void test_control(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct probe_record fixed = test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET);
 
-	must(store_put_cell(store, &z));
+	begin(&z);
 	ramp.load_pages = 180 * 256;
 	test_heap(test_snapshot(&ramp, "onset"), 7, 400 * 1024, 0);
-	test_put(store, run, ramp);
+	put_probe(ramp);
 	test_heap(test_snapshot(&fixed, "onset"), 7, 179 * 1024, 1024);
-	test_put(store, run, fixed);
+	put_probe(fixed);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	const struct report_row *row = row_of(r, "-", "rss");
 
 	is_int(row->n, 1, "Y of the control is that of its fixed probes");
 	is_near(row->y_hi_kib / 1024, 179, 0, "and of no ramp");
 	is_int(r->thresholds[0].answers, 2, "which counts as an answer to the search");
-	report_destroy(r);
-	cell_deinit(&z);
 }
 
 static void test_no_onset(void)
 {
-	int64_t run;
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell g = test_cell(1, 256, "growth", "strings", "pypy3", &z);
-	struct store *store = begin(&run);
+	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "pypy3", &z);
 
-	must(store_put_cell(store, &z));
-	must(store_put_cell(store, &g));
+	begin(&z);
+	put_cell(&g);
 	test_search(store, run, &z, 0, 180);
-	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_NO_ONSET));
+	put_probe(test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_NO_ONSET));
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 	const struct report_row *row = row_of(r, "pypy3", "rss");
 
 	is_str(row->flags, "no-onset", "a load that never made the guest swap has no Y");
@@ -211,30 +191,23 @@ static void test_no_onset(void)
 	ok(isnan(row->y_kib) && isnan(row->diff_kib), "nothing is computed from it");
 	is_near(row->threshold->z_kib / 1024, 179.75, 0.25, "Z* is there all the same");
 	is_str(r->gaps[0].what, "no-onset", "and it is told under what was not measured");
-	report_destroy(r);
-	cell_deinit(&z);
-	cell_deinit(&g);
 }
 
 static void test_incomplete_evidence(void)
 {
-	int64_t run;
-	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup_cell struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct probe_record p = test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&p, "onset");
-	struct store *store = begin(&run);
 
 	test_heap(s, 7, 1024, 0);
 	test_evidence(s, 8, "smaps", "nonsense\n");
-	must(store_put_cell(store, &g));
-	test_put(store, run, p);
+	begin(&g);
+	put_probe(p);
 
-	struct report *r = finish(store, run);
+	cleanup_report struct report *r = finish();
 
 	has_str(row_of(r, "python3", "rss")->flags, "incomplete-evidence",
 		"a process that cannot be read is a doubt");
-	report_destroy(r);
-	cell_deinit(&g);
 }
 
 /* Runs `swapcal report PATH --output OUTPUT`. */
@@ -247,13 +220,12 @@ static struct err *command(const char *output)
 
 static void test_output(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
 	cleanup_free char *link_path = xasprintf("%s/link", dir), *pipe_path = xasprintf("%s/pipe", dir);
 	char before[65] = "", after[65] = "1", buf[16384] = "";
 	struct stat st;
 
-	report_destroy(finish(store, run));
+	begin(NULL);
+	report_destroy(finish());
 	must(file_sha256(path, before));
 	if (symlink(path, link_path) || mkfifo(pipe_path, 0600))
 		must(err_new("cannot make a link and a pipe"));
@@ -277,31 +249,16 @@ static void test_output(void)
 
 static void test_nothing_at_all(void)
 {
-	int64_t run;
-	struct store *store = begin(&run);
-	struct report *r = finish(store, run);
+	begin(NULL);
+
+	cleanup_report struct report *r = finish();
 	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
 
 	report_csv(r, &csv);
 	is_str(strbuf_str(&csv), CSV_HEADER, "CSV without cells is its header");
 	report_text(r, &text);
 	has_str(strbuf_str(&text), "has no cells yet", "the text says so");
-	report_destroy(r);
 }
 
-static void test_all(void)
-{
-	test_complete();
-	test_equal_digits();
-	test_control();
-	test_no_onset();
-	test_incomplete_evidence();
-	test_nothing_at_all();
-	test_output();
-}
-
-int main(void)
-{
-	setenv("SWAPCAL_DATADIR", ".", 1);
-	return run_reports(test_all);
-}
+RUN_REPORTS(test_complete, test_equal_digits, test_control, test_no_onset, test_incomplete_evidence,
+	    test_nothing_at_all, test_output)

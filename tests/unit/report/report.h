@@ -15,21 +15,39 @@
  * the root of the source tree.
  */
 
+#define unused __attribute__((unused))
+
 static char *dir, *path;
 static struct metric metrics[2]; /* anonymous_swap, rss */
+static struct store *store;
+static int64_t run;
 
-__attribute__((unused)) static struct store *begin(int64_t *run)
+unused static void put_cell(const struct cell *cell)
 {
-	struct store *store;
-
-	unlink(path);
-	must(store_open(path, STORE_WRITE, &store));
-	*run = test_begin_run(store);
-	return store;
+	must(store_put_cell(store, cell));
 }
 
+unused static void put_probe(struct probe_record r)
+{
+	test_put(store, run, r);
+}
+
+/* A new file, with that cell unless NULL. */
+unused static void begin(const struct cell *first)
+{
+	unlink(path);
+	must(store_open(path, STORE_WRITE, &store));
+	run = test_begin_run(store);
+	if (first)
+		put_cell(first);
+}
+
+/* A report; destroyed at the end of the block. */
+#define cleanup_report cleanup(cleanup_report_)
+#define cleanup_cell   cleanup(cell_deinit)
+
 /* Ends the run, and builds the report from the file. */
-__attribute__((unused)) static struct report *finish(struct store *store, int64_t run)
+unused static struct report *finish(void)
 {
 	struct report *r;
 
@@ -42,20 +60,28 @@ __attribute__((unused)) static struct report *finish(struct store *store, int64_
 	return r;
 }
 
-__attribute__((unused)) static void put_growth(struct store *store, int64_t run, const struct cell *cell,
-					       unsigned replicate, unsigned long anonymous_kib,
-					       unsigned long swap_kib, const char *flags)
+/* A ramp that came to its onset at that ballast. */
+unused static void put_ramp(const struct cell *cell, unsigned replicate, double mib)
+{
+	struct probe_record r = test_probe(cell, replicate, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
+
+	r.load_pages = (uint64_t)(mib * 256);
+	put_probe(r);
+}
+
+unused static void put_growth(const struct cell *cell, unsigned replicate, unsigned long anonymous_kib,
+			      unsigned long swap_kib, const char *flags)
 {
 	struct probe_record r = test_probe(cell, replicate, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 
 	free(r.flags);
 	r.flags = xstrdup(flags);
 	test_heap(test_snapshot(&r, "onset"), 7, anonymous_kib, swap_kib);
-	test_put(store, run, r);
+	put_probe(r);
 }
 
-__attribute__((unused)) static const struct report_row *row_of(const struct report *r,
-							       const char *interpreter, const char *metric)
+unused static const struct report_row *row_of(const struct report *r, const char *interpreter,
+					      const char *metric)
 {
 	for (size_t i = 0; i < r->rows_n; i++)
 		if (strcmp(r->rows[i].cell->interpreter, interpreter) == 0 &&
@@ -66,7 +92,7 @@ __attribute__((unused)) static const struct report_row *row_of(const struct repo
 }
 
 /* Lines of the text are for a terminal of 100 columns. */
-__attribute__((unused)) static size_t widest_line(const char *text)
+unused static size_t widest_line(const char *text)
 {
 	size_t widest = 0;
 
@@ -75,14 +101,24 @@ __attribute__((unused)) static size_t widest_line(const char *text)
 	return widest;
 }
 
-/** Runs a test's parts with all of that there. */
-__attribute__((unused)) static int run_reports(void (*tests)(void))
+/* Runs these functions with all of that there. */
+#define RUN_REPORTS(...)                                                                                     \
+	int main(void)                                                                                       \
+	{                                                                                                    \
+		static void (*const tests[])(void) = { __VA_ARGS__ };                                        \
+                                                                                                             \
+		return run_reports(tests, sizeof(tests) / sizeof(*tests));                                   \
+	}
+
+unused static int run_reports(void (*const *tests)(void), size_t n)
 {
 	dir = test_dir();
 	path = xasprintf("%s/f.swapcal", dir);
+	setenv("SWAPCAL_DATADIR", ".", 1);
 	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
 	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
-	tests();
+	for (size_t i = 0; i < n; i++)
+		tests[i]();
 	metric_deinit(&metrics[0]);
 	metric_deinit(&metrics[1]);
 	must(file_remove_tree(dir));
