@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "harness/base/format.h"
-#include "harness/cell/cell-format.h"
 
 /* Significant digits: more than any measurement has, and enough to compare with what was published. */
 #define DIGITS 6
@@ -15,7 +14,8 @@
 /* Below it something is told: a usual level of significance. */
 #define ALPHA 0.05
 
-const char *compare_number(char buf[32], double v)
+/* v with six significant digits, right for a column of such; "-" when it is NAN. */
+static const char *number(char buf[32], double v)
 {
 	double size = fabs(v);
 
@@ -32,25 +32,26 @@ const char *compare_number(char buf[32], double v)
 	return buf;
 }
 
+/* "[lo, hi]" */
+static const char *interval(char buf[80], struct interval i)
+{
+	snprintf(buf, 80, "[%s, %s]", number((char[32]){ 0 }, i.lo), number((char[32]){ 0 }, i.hi));
+	return buf;
+}
+
 /* A line of a table: label, number, interval, and what it means in few words. */
 static void add_row(struct strbuf *out, const char *label, double v, struct interval ci, const char *meaning)
 {
-	char value[32], lo[32], hi[32], interval[80] = "";
+	bool has_ci = !isnan(ci.lo) || !isnan(ci.hi);
 
-	if (!isnan(ci.lo) || !isnan(ci.hi))
-		snprintf(interval, sizeof(interval), "[%s, %s]", compare_number(lo, ci.lo),
-			 compare_number(hi, ci.hi));
-	strbuf_addf(out, "  %-25s%13s  %-28s  %s\n", label, compare_number(value, v), interval, meaning);
+	strbuf_addf(out, "  %-25s%13s  %-28s  %s\n", label, number((char[32]){ 0 }, v),
+		    has_ci ? interval((char[80]){ 0 }, ci) : "", meaning);
 }
 
 /* An interval that belongs to no number. */
 static void add_bounds(struct strbuf *out, const char *label, struct interval bounds, const char *meaning)
 {
-	char lo[32], hi[32], text[80];
-
-	snprintf(text, sizeof(text), "[%s, %s]", compare_number(lo, bounds.lo),
-		 compare_number(hi, bounds.hi));
-	strbuf_addf(out, "  %-38s  %-28s  %s\n", label, text, meaning);
+	strbuf_addf(out, "  %-38s  %-28s  %s\n", label, interval((char[80]){ 0 }, bounds), meaning);
 }
 
 static void add_heading(struct strbuf *out, const char *heading)
@@ -187,11 +188,7 @@ void compare_text(const struct agreement *a, const struct compare_subject *s, st
 
 static json_t *interval_json(struct interval i)
 {
-	json_t *a = json_array();
-
-	json_array_append_new(a, format_json_number(i.lo));
-	json_array_append_new(a, format_json_number(i.hi));
-	return a;
+	return json_pack("[o, o]", format_json_number(i.lo), format_json_number(i.hi));
 }
 
 static void set_number(json_t *o, const char *key, double v)
@@ -207,11 +204,8 @@ static void set_interval(json_t *o, const char *key, struct interval i)
 /* Both limits' intervals. */
 static void set_limits_ci(json_t *o, const char *key, const struct agreement_limits *l)
 {
-	json_t *a = json_array();
-
-	json_array_append_new(a, interval_json(l->loa_lo_ci));
-	json_array_append_new(a, interval_json(l->loa_hi_ci));
-	json_object_set_new(o, key, a);
+	json_object_set_new(o, key,
+			    json_pack("[o, o]", interval_json(l->loa_lo_ci), interval_json(l->loa_hi_ci)));
 }
 
 static void set_differences(json_t *o, const struct agreement *a)

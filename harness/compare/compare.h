@@ -20,9 +20,6 @@ struct compare_subject {
 	struct agreement_params params;
 };
 
-/** v with six significant digits, right for a column of such; "-" when it is NAN. */
-const char *compare_number(char buf[32], double v);
-
 /**
  * Appends tables, notes and, as the last line, the verdict. Lines have at most 100 columns, but for that of
  * the file's name.

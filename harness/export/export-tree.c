@@ -19,7 +19,8 @@
 /* So many files of one name in one directory are no accident. */
 #define SAME_NAME_MAX 1000
 
-char *export_file_name(const char *name)
+/* A name that stays within its directory; to be freed. */
+static char *file_name(const char *name)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t len = strnlen(name, NAME_BYTES_MAX);
@@ -103,7 +104,7 @@ struct place {
 /* The directory of a piece: that of a process, or of the guest, in the directory of its snapshot. */
 static struct err *enter(struct place *at, const char *probe_dir, const struct store_piece *p, char **ret)
 {
-	cleanup_free char *snapshot = export_file_name(p->snapshot), *dir = NULL;
+	cleanup_free char *snapshot = file_name(p->snapshot), *dir = NULL;
 	struct err *e = NULL;
 
 	if (!at->dir || at->snapshot_id != p->snapshot_id) {
@@ -124,7 +125,7 @@ static struct err *write_piece(struct store *store, struct place *at, const char
 			       const struct store_piece *p)
 {
 	cleanup_strbuf struct strbuf content = STRBUF_INIT;
-	cleanup_free char *name = export_file_name(p->name), *dir = NULL;
+	cleanup_free char *name = file_name(p->name), *dir = NULL;
 	struct err *e = enter(at, probe_dir, p, &dir);
 
 	if (e)

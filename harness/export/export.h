@@ -69,14 +69,9 @@ struct err *export_runs_csv(const char *data, size_t len, struct strbuf *out) mu
  * Writes everything below dir, which must be empty or not there yet: index.csv (the table), and for each
  * probe probe-ID/series.csv, probe-ID/console.txt and output.txt unless empty, and
  * probe-ID/SNAPSHOT/guest/NAME, probe-ID/SNAPSHOT/pid-PID/NAME. A piece that could not be read in the guest
- * is a file NAME.error with the reason. See export_file_name().
+ * is a file NAME.error with the reason. In a name each byte but letters, digits, '.', '_' and '-' is '_', and
+ * so is a '.' or '-' at its start; long names are cut.
  */
 struct err *export_tree(struct store *store, const struct export *x, const char *dir) must_check;
-
-/**
- * A name that stays within its directory: each byte but letters, digits, '.', '_' and '-' is '_', and so is a
- * '.' or '-' at its start; long names are cut. To be freed.
- */
-char *export_file_name(const char *name);
 
 #endif

@@ -86,30 +86,6 @@ static struct agreement make_nothing(void)
 	};
 }
 
-static void is_number(double v, const char *want)
-{
-	char buf[32];
-
-	is_str(compare_number(buf, v), want, want);
-}
-
-static void test_numbers(void)
-{
-	is_number(NAN, "-");
-	is_number(0, "0");
-	is_number(-INFINITY, "-inf");
-	is_number(0.942742, "0.942742");
-	is_number(-73.86199, "-73.8620");
-	is_number(2.117647, "2.11765");
-	is_number(1, "1.00000");
-	is_number(100, "100.000");
-	is_number(123456.7, "123457");
-	is_number(1234567, "1234567");
-	is_number(1.5e12, "1.5e+12");
-	is_number(-1.234567e-5, "-1.23457e-05");
-	is_number(0.001, "0.00100000");
-}
-
 /** The longest line, but for the first, which has the file's name. */
 static size_t width(const char *text)
 {
@@ -246,6 +222,35 @@ static void test_width(void)
 		(struct interval){ -1.234567e-5, -1.234567e-5 };
 	a.abs.bias_ci = a.pct.bias_ci = a.ccc_ci = a.deming.slope_ci = a.pct.outer;
 	has_all(&a, &subject, (const char *const[]){ "[-1.23457e-05, -1.23457e-05]", NULL });
+}
+
+/** A number as the text has it. */
+static void is_number(double v, const char *want)
+{
+	struct agreement a = make_good();
+	cleanup_strbuf struct strbuf out = STRBUF_INIT, row = STRBUF_INIT;
+
+	a.ccc = v;
+	compare_text(&a, &subject, &out);
+	strbuf_addf(&row, "\n  Lin's concordance (CCC)  %13s  ", want);
+	has_str(out.data, row.data, want);
+}
+
+static void test_numbers(void)
+{
+	is_number(NAN, "-");
+	is_number(0, "0");
+	is_number(-INFINITY, "-inf");
+	is_number(0.942742, "0.942742");
+	is_number(-73.86199, "-73.8620");
+	is_number(2.117647, "2.11765");
+	is_number(1, "1.00000");
+	is_number(100, "100.000");
+	is_number(123456.7, "123457");
+	is_number(1234567, "1234567");
+	is_number(1.5e12, "1.5e+12");
+	is_number(-1.234567e-5, "-1.23457e-05");
+	is_number(0.001, "0.00100000");
 }
 
 static json_t *json_of(const struct agreement *a)

@@ -84,112 +84,95 @@ static void make_report(void)
 	report.rows_n = METRICS * CELLS;
 }
 
-static struct validation judge(double margin_pct)
-{
-	struct validation v;
+static struct validation v;
 
+static void judge(double margin_pct)
+{
+	validation_deinit(&v);
 	free(report.agreements);
 	report.agreements = NULL;
 	report.agreements_n = 0;
 	report.margin_pct = margin_pct;
 	report_agree(&report);
 	validate_judge(&report, &v);
-	return v;
 }
 
 static void test_verdict(void)
 {
-	struct validation v;
-
 	make_report();
 	set_row(0, 2, 300);
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_VALIDATED && v.cells_n == 3 && v.within == 3,
 	   "right in every workload's cell is validated");
 	ok(v.best == &metrics[0] && v.best_within == 3, "the best shipped metric stands beside it");
 	ok(v.agreement && v.agreement->agreement.n == 3,
 	   "by the agreement over these cells, without the ballast's own");
-	validation_deinit(&v);
 
 	/* Errors of 0, 1 and 2 %: sd 1, of which three cells tell little. */
 	set_row(2, 2, 101);
 	set_row(3, 2, 204);
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_UNDECIDED && v.within == 3,
 	   "three cells within are no proof that 95 % are");
 	ok(v.agreement->agreement.cells_needed > 3, "it is told how many would be one");
-	validation_deinit(&v);
-	v = judge(50);
+	judge(50);
 	ok(v.verdict == AGREEMENT_VALIDATED, "for a wide margin they are enough");
-	validation_deinit(&v);
-	v = judge(0.1);
+	judge(0.1);
 	ok(v.verdict == AGREEMENT_REJECTED && v.off == 2 && v.within == 1,
 	   "and for a narrow one to reject it");
-	validation_deinit(&v);
 
 	set_row(2, 2, 105.4);
-	v = judge(5);
+	judge(5);
 	ok(v.off == 0, "of a single cell the margin is added to the upper side of the interval");
-	validation_deinit(&v);
 	set_row(2, 2, 105.6);
-	v = judge(5);
+	judge(5);
 	ok(v.off == 1 && v.within == 2, "beyond it the metric is off");
 	ok(v.cells[0].row == &rows[2 * METRICS + 2] && v.cells[0].state == VALIDATE_OFF, "worst first");
 	ok(fabs(v.cells[0].distance_pct - 5.1) < 1e-9, "by the distance from the interval, in percent of Z*");
-	validation_deinit(&v);
 
-	v = judge(0.01);
+	judge(0.01);
 	ok(v.best == &metrics[0], "of two that are never right the nearer one is best");
-	validation_deinit(&v);
 }
 
 static void test_no_value(void)
 {
-	struct validation v;
-
 	make_report();
 	set_row(1, 2, NAN);
 	set_row(3, 2, 240);
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_REJECTED && v.no_value == 1 && v.off == 1 && v.within == 1,
 	   "to say nothing is no way out");
 	ok(v.cells[0].state == VALIDATE_NO_VALUE && v.cells[1].state == VALIDATE_OFF,
 	   "and is worse than to be wrong");
-	validation_deinit(&v);
 
 	set_row(3, 2, 200);
-	v = judge(5);
+	judge(5);
 	ok(report.agreements[0].metric == metrics[0].name && report.agreements[2].no_value == 1,
 	   "nor to the first place, though it is nearest where it has one");
-	validation_deinit(&v);
 	set_row(3, 2, 240);
 
 	set_z(1, NAN, NAN);
-	v = judge(5);
+	judge(5);
 	ok(v.cells_n == 2 && v.no_value == 0, "a cell without a Z judges nobody");
-	validation_deinit(&v);
 
 	for (size_t cell = 1; cell < CELLS; cell++)
 		set_z(cell, NAN, 100);
-	v = judge(5);
+	judge(5);
 	ok(v.cells_n == 0 && v.verdict == AGREEMENT_UNDECIDED && !v.agreement, "no cell, no verdict");
-	validation_deinit(&v);
 }
 
 /* A file of one's own may be called like a shipped metric. */
 static void test_same_name(void)
 {
-	struct validation v;
 	char *own = metrics[2].name;
 
 	make_report();
 	metrics[2].name = xstrdup(metrics[1].name);
 	for (size_t cell = 0; cell < CELLS; cell++)
 		rows[cell * METRICS + 2].metric = metrics[2].name;
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_VALIDATED && v.agreement->agreement.pct.bias == 0,
 	   "the metric on trial is judged, and not the shipped one of its name");
-	validation_deinit(&v);
 	free(metrics[2].name);
 	metrics[2].name = own;
 }
@@ -208,32 +191,27 @@ static void make_known(size_t cell)
 /* A load that weighs nothing: Z is 0, and percents of it mean nothing. */
 static void test_known(void)
 {
-	struct validation v;
-
 	make_report();
 	make_known(1);
 	set_z(1, -1.3, 1.3);
 	set_row(1, 2, 1);
 	set_row(1, 0, 60);
-	v = judge(5);
+	judge(5);
 	ok(v.known == 1 && v.known_off == 0 && v.verdict == AGREEMENT_VALIDATED,
 	   "around Z = 0 the interval alone decides");
 	ok(v.best_within == 2 && v.best == &metrics[0], "for the others, too");
 	is_int(v.agreement->agreement.cells, 2, "it is no part of the agreement");
-	validation_deinit(&v);
 
 	set_row(1, 2, 60);
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_REJECTED && v.known_off == 1, "one wrong answer is a counterexample");
-	validation_deinit(&v);
 
 	make_known(2);
 	make_known(3);
 	set_row(1, 2, 0);
-	v = judge(5);
+	judge(5);
 	ok(!v.agreement && v.known == 3 && v.verdict == AGREEMENT_VALIDATED,
 	   "where there is nothing else they decide alone");
-	validation_deinit(&v);
 }
 
 /*
@@ -242,8 +220,6 @@ static void test_known(void)
  */
 static void test_displaced(void)
 {
-	struct validation v;
-
 	make_report();
 	thresholds[0] = thresholds[1] = (struct report_threshold){
 		.z_kib = NAN,
@@ -256,40 +232,36 @@ static void test_displaced(void)
 		set_z(i, 39.5, 40.5);
 		set_row(i, 2, 40);
 	}
-	v = judge(5);
+	judge(5);
 	ok(v.verdict == AGREEMENT_VALIDATED, "Zeq is compared with while Z* is not known");
 	ok(isinf(v.cells[0].distance_pct), "of which there is no distance in percent");
 	/* Two of three cells are of one guest: sqrt(4 + 1) / 3 of 1 %; t of 2 degrees of freedom. */
 	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3, 1e-6,
 		"the uncertainty of the ramps is in percent of Zeq");
-	validation_deinit(&v);
 
 	for (size_t m = 0; m < METRICS; m++)
 		rows[1 * METRICS + m].z_resolution_kib = 41 * 1024;
-	v = judge(5);
+	judge(5);
 	is_int(v.agreement->agreement.cells, 2, "a Zeq below its resolution is no size to compare with");
-	validation_deinit(&v);
 	for (size_t m = 0; m < METRICS; m++)
 		rows[1 * METRICS + m].z_resolution_kib = 0;
 
 	for (int t = 0; t < 2; t++)
 		thresholds[t].ramps.sd_kib = NAN;
-	v = judge(5);
+	judge(5);
 	is_near(v.agreement->agreement.pct.bias_ci.hi, 4.302653 * sqrt(5) / 3 * 0.5 / 0.8, 1e-6,
 		"of a single ramp its step is what is known");
-	validation_deinit(&v);
 	thresholds[0] = thresholds[1] = (struct report_threshold){ 0 };
 }
 
 static void test_formats(void)
 {
 	struct strbuf text = STRBUF_INIT, json_text = STRBUF_INIT;
-	struct validation v;
 	json_error_t error;
 
 	make_report();
 	set_row(3, 2, 213);
-	v = judge(5);
+	judge(5);
 	validate_text(&report, &v, &text);
 	has_str(strbuf_str(&text), "within 5 % in 3 of 3 cells; trial in 2\n", "the text counts cells");
 	has_str(strbuf_str(&text), "\nundecided: trial at a margin of 5 %: about ",
@@ -310,7 +282,6 @@ static void test_formats(void)
 	ok(json_is_array(json_object_get(json_object_get(json, "agreement"), "loa_pct")),
 	   "and all of the agreement");
 	json_decref(json);
-	validation_deinit(&v);
 	strbuf_deinit(&text);
 	strbuf_deinit(&json_text);
 }
@@ -323,6 +294,7 @@ int main(void)
 	test_same_name();
 	test_displaced();
 	test_formats();
+	validation_deinit(&v);
 	free(report.agreements);
 	for (size_t i = 0; i < CELLS; i++)
 		cell_deinit(&cells[i]);
