@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/cmd/cli.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,44 +16,33 @@
 #include "harness/base/file.h"
 #include "harness/base/trust.h"
 
-void cli_start_options(void)
-{
-	opterr = 0;
-	optind = 0; /* glibc: forget what was parsed before */
-}
+/* More than any subcommand has. */
+#define OPTIONS_MAX 16
 
-int cli_next_option(int argc, char **argv, const char *short_options, const struct option *long_options)
+/** Is the value one of the choices? */
+static struct err *parse_choice(const struct cli_option *o, const char *value)
 {
-	return getopt_long(argc, argv, short_options, long_options, NULL);
-}
+	cleanup_strbuf struct strbuf known = STRBUF_INIT;
 
-struct err *cli_option_error(int c, char **argv)
-{
-	return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal %s --help'", argv[optind - 1],
-			    c == ':' ? "the value is missing" : "unknown option", argv[0]);
-}
+	for (const char *p = o->choices; *p;) {
+		size_t len = strcspn(p, "|");
+		bool is_last = p[len] == '\0';
 
-struct err *cli_parse_format(const char *value, bool *ret_is_json)
-{
-	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-		return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text' or 'json'", value);
-	*ret_is_json = value[0] == 'j';
-	return NULL;
-}
-
-struct err *cli_parse_any_format(const char *value, enum cli_format *ret)
-{
-	static const char *const names[] = { [CLI_TEXT] = "text", [CLI_CSV] = "csv", [CLI_JSON] = "json" };
-
-	for (int i = CLI_TEXT; i < CLI_FORMATS; i++)
-		if (strcmp(names[i], value) == 0) {
-			*ret = (enum cli_format)i;
+		if (strlen(value) == len && strncmp(p, value, len) == 0)
 			return NULL;
-		}
-	return err_new_kind(ERR_USAGE, "--format: '%s' is not known; use 'text', 'csv' or 'json'", value);
+		strbuf_addf(&known, "%s'%.*s'", p == o->choices ? "" : is_last ? " or " : ", ", (int)len, p);
+		p += len + !is_last;
+	}
+	return err_new_kind(ERR_USAGE, "--%s: '%s' is not known; use %s", o->name, value, strbuf_str(&known));
 }
 
-struct err *cli_parse_margin(const char *value, double *ret_pct)
+/** Of one that is a choice. */
+static enum cli_format find_format(const char *name)
+{
+	return *name == 't' ? CLI_TEXT : *name == 'c' ? CLI_CSV : CLI_JSON;
+}
+
+static struct err *parse_margin(const struct cli_option *o, const char *value)
 {
 	char *end;
 	double pct = strtod(value, &end);
@@ -63,22 +54,22 @@ struct err *cli_parse_margin(const char *value, double *ret_pct)
 	 * too, as does what is so small that it must be a mistake.
 	 */
 	if (end == value || *end || !(pct >= 0.01 && pct <= 50))
-		return err_new_kind(ERR_USAGE, "--margin: '%s' is no percentage from 0.01 to 50", value);
-	*ret_pct = pct;
+		return err_new_kind(ERR_USAGE, "--%s: '%s' is no percentage from 0.01 to 50", o->name, value);
+	*o->margin_pct = pct;
 	return NULL;
 }
 
-struct err *cli_parse_count(const char *option, const char *value, unsigned min, unsigned max, unsigned *ret)
+static struct err *parse_count(const struct cli_option *o, const char *value)
 {
 	char *end;
 	unsigned long n;
 
 	errno = 0;
 	n = strtoul(value, &end, 10);
-	if (!isdigit((unsigned char)*value) || *end || errno || n < min || n > max)
-		return err_new_kind(ERR_USAGE, "%s: '%s' is no whole number from %u to %u", option, value,
-				    min, max);
-	*ret = (unsigned)n;
+	if (!isdigit((unsigned char)*value) || *end || errno || n < o->min || n > o->max)
+		return err_new_kind(ERR_USAGE, "--%s: '%s' is no whole number from %u to %u", o->name, value,
+				    o->min, o->max);
+	*o->count = (unsigned)n;
 	return NULL;
 }
 
@@ -96,28 +87,127 @@ static bool take_unit(const char **at, char unit, double unit_s, double *sum_s)
 	return true;
 }
 
-struct err *cli_parse_duration(const char *option, const char *value, double *ret_s)
+static struct err *parse_time(const struct cli_option *o, const char *value)
 {
 	const char *at = value;
 	double sum_s = 0;
 
 	if (!take_unit(&at, 'h', 3600, &sum_s) || !take_unit(&at, 'm', 60, &sum_s) ||
 	    !take_unit(&at, 's', 1, &sum_s) || *at || !(sum_s > 0))
-		return err_new_kind(ERR_USAGE, "%s: '%s' is no time such as 8h, 90m, 45s or 7h30m", option,
+		return err_new_kind(ERR_USAGE, "--%s: '%s' is no time such as 8h, 90m, 45s or 7h30m", o->name,
 				    value);
-	*ret_s = sum_s;
+	*o->time_s = sum_s;
 	return NULL;
 }
 
-struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret)
+static struct err *take(const struct cli_option *o, const char *value)
 {
-	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal %s --help'", what, argv[0]);
-	if (argc - optind > 1)
-		return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal %s --help'",
-				    argv[optind + 1], argv[0]);
-	*ret = argv[optind];
+	struct err *e = o->choices ? parse_choice(o, value) : NULL;
+
+	if (e)
+		return e;
+	if (o->count)
+		return parse_count(o, value);
+	if (o->time_s)
+		return parse_time(o, value);
+	if (o->margin_pct)
+		return parse_margin(o, value);
+	if (o->parse)
+		return o->parse(value, o->to);
+	if (o->flag)
+		*o->flag = true;
+	else if (o->format)
+		*o->format = find_format(value);
+	else
+		*(o->choice ? o->choice : o->text) = value;
 	return NULL;
+}
+
+/** The arguments of the table, which are all there are. */
+static struct err *take_arguments(int argc, char **argv, const struct cli_option *options)
+{
+	int i = optind;
+	bool has_any = false;
+
+	for (const struct cli_option *o = options; o->name; o++) {
+		if (o->command)
+			*o->command = (const char *const *)argv + optind;
+		if (!o->argument)
+			continue;
+		if (i == argc)
+			return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal %s --help'", o->name,
+					    argv[0]);
+		*o->argument = argv[i++];
+		has_any = true;
+	}
+	if (has_any && i < argc)
+		return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal %s --help'",
+				    argv[i], argv[0]);
+	return NULL;
+}
+
+/* What getopt_long() returns for --NAME: its row in the table, and this. */
+#define ROW_BASE 256
+
+/** What stands in the table for a value of getopt_long(); NULL: nothing. */
+static const struct cli_option *find_option(const struct cli_option *options, int c)
+{
+	if (c >= ROW_BASE)
+		return &options[c - ROW_BASE];
+	for (; options->name; options++)
+		if (options->letter == c)
+			return options;
+	return NULL;
+}
+
+static struct err *take_options(int argc, char **argv, const char *letters, const struct option *longs,
+				const struct cli_option *options, bool *ret_is_help)
+{
+	opterr = 0; /* nothing is printed */
+	optind = 0; /* glibc: forget what was parsed before */
+	for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+		const struct cli_option *o = find_option(options, c);
+		struct err *e;
+
+		if (c == '?' || c == ':')
+			return err_new_kind(ERR_USAGE, "'%s': %s; see 'swapcal %s --help'", argv[optind - 1],
+					    c == ':' ? "the value is missing" : "unknown option", argv[0]);
+		if (o && (e = take(o, optarg)))
+			return e;
+		*ret_is_help |= !o;
+	}
+	return NULL;
+}
+
+struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options,
+		      bool *ret_is_help)
+{
+	/*
+	 * '+': options end where a command begins, since what follows is its own. ':': a missing value is
+	 * told from an unknown option.
+	 */
+	char letters[4 + 2 * OPTIONS_MAX] = "+:h", *letter = letters + 3;
+	struct option longs[OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } }, *at = longs + 1;
+	bool has_command = false;
+	struct err *e;
+
+	for (int i = 0; options[i].name; i++) {
+		const struct cli_option *o = &options[i];
+
+		assert(i < OPTIONS_MAX);
+		has_command |= o->command != NULL;
+		if (o->argument || o->command)
+			continue;
+		*at++ = (struct option){ o->name, o->flag ? no_argument : required_argument, NULL,
+					 ROW_BASE + i };
+		if (o->letter)
+			letter += sprintf(letter, "%c%s", o->letter, o->flag ? "" : ":");
+	}
+	*ret_is_help = false;
+	e = take_options(argc, argv, has_command ? letters : letters + 1, longs, options, ret_is_help);
+	if (!e && *ret_is_help)
+		fputs(help, stdout);
+	return e || *ret_is_help ? e : take_arguments(argc, argv, options);
 }
 
 /** To what is there and is no file to be replaced. */
@@ -131,8 +221,17 @@ static struct err *write_into(const char *path, const struct strbuf *out)
 	return err_wrap(file_write_all(fd, out->data, out->len), "'%s'", path);
 }
 
+void cli_print(const struct strbuf *out)
+{
+	fwrite(out->data, 1, out->len, stdout);
+}
+
 struct err *cli_write_output(const char *path, const struct strbuf *out)
 {
+	if (!path) {
+		cli_print(out);
+		return NULL;
+	}
 	/* /dev/stdout and its like: never to be replaced by a file, whatever they lead to. */
 	if (strncmp(path, "/dev/", 5) == 0)
 		return write_into(path, out);

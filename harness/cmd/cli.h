@@ -8,45 +8,56 @@
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 
-/* What the subcommands' option parsers share; argv[0] is the subcommand's name. Errors are of kind ERR_USAGE.
+/*
+ * Command lines: each subcommand has a table of the options and arguments it takes. Errors are of kind
+ * ERR_USAGE.
  */
 
-/** Before the first cli_next_option() of a command line: programs, and tests, may parse several. */
-void cli_start_options(void);
+/** The value of --format; CLI_FORMAT_NONE stands for no option. */
+enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
 
 /**
- * The next option as getopt_long() gives it, -1 at the end; '?' or ':' for a wrong one, about which nothing
- * is printed. short_options begin with ':'.
+ * An option, or an argument. The one pointer that is set says what it is, and where it goes: a caller's
+ * variable, which keeps its value when the option is not given. Tables end with { .name = NULL } and have no
+ * --help, which every subcommand takes.
  */
-int cli_next_option(int argc, char **argv, const char *short_options, const struct option *long_options);
+struct cli_option {
+	const char *name; /**< without the dashes; of an argument what stands for it in help texts */
+	char letter;      /**< of the short option; 0: there is none */
 
-/** The error for a wrong option: c is what cli_next_option() returned. */
-struct err *cli_option_error(int c, char **argv) must_check;
+	bool *flag;              /**< an option without a value */
+	const char **text;       /**< any */
+	const char **choice;     /**< one of .choices */
+	enum cli_format *format; /**< one of .choices, which are formats */
+	unsigned *count;         /**< a whole number from .min to .max */
+	double *time_s;          /**< a time as in "90s", "30m", "8h" or "7h30m" */
+	double *margin_pct;      /**< a number from 0.01 to 50, with or without a percent sign */
+	/** What one subcommand alone takes. */
+	struct err *(*parse)(const char *value, void *to);
 
-/** The value of --format where it is "text" or "json". */
-struct err *cli_parse_format(const char *value, bool *ret_is_json) must_check;
+	const char **argument;       /**< one that has to be there; all of a table, in its order */
+	const char *const **command; /**< the first word that is no option, and all behind it */
 
-/** The value of --format where it is one of all three; CLI_FORMAT_NONE stands for no option. */
-enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
-struct err *cli_parse_any_format(const char *value, enum cli_format *ret) must_check;
+	void *to;            /**< for .parse */
+	unsigned min, max;   /**< for .count */
+	const char *choices; /**< for .choice and .format: "text|json" */
+};
 
-/** The value of an option: a whole number from min to max. */
-struct err *cli_parse_count(const char *option, const char *value, unsigned min, unsigned max,
-			    unsigned *ret) must_check;
-
-/** The value of an option: a time as in "90s", "30m", "8h" or "7h30m", in seconds. */
-struct err *cli_parse_duration(const char *option, const char *value, double *ret_s) must_check;
-
-/** The value of --margin: a number from 0.01 to 50, with or without a percent sign. */
-struct err *cli_parse_margin(const char *value, double *ret_pct) must_check;
-
-/** The one argument that is left after the options; what names it in errors, e.g. "FILE". */
-struct err *cli_one_argument(int argc, char **argv, const char *what, const char **ret) must_check;
+/**
+ * Parses a command line by its table; argv[0] is the subcommand's name. With --help, and no error, prints
+ * help, and the caller has nothing to do. A table without arguments leaves them to the caller, from
+ * argv[optind] on.
+ */
+struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options,
+		      bool *ret_is_help) must_check;
 
 /**
  * Writes what --output names: a regular file (of mode 0600 when it is new) gets all of it or stays as it was;
- * anything else is written to. See trust_output() for what is refused.
+ * anything else is written to. See trust_output() for what is refused. NULL: standard output.
  */
 struct err *cli_write_output(const char *path, const struct strbuf *out) must_check;
+
+/** Prints on standard output; main() sees whether it arrived. */
+void cli_print(const struct strbuf *out);
 
 #endif

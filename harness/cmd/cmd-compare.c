@@ -48,34 +48,8 @@ static const char usage[] =
 struct options {
 	const char *path;
 	double margin_pct;
-	bool is_json, help;
+	enum cli_format format;
 };
-
-static struct err *parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longopts[] = {
-		{ "margin", required_argument, NULL, 'm' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
-		if (c == 'm')
-			e = cli_parse_margin(optarg, &o->margin_pct);
-		else if (c == 'F')
-			e = cli_parse_format(optarg, &o->is_json);
-		else if (c == 'h')
-			o->help = true;
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e || o->help)
-		return e;
-	return cli_one_argument(argc, argv, "PAIRS.csv", &o->path);
-}
 
 static struct err *print_comparison(const struct options *o, const struct pairs *pairs)
 {
@@ -88,11 +62,11 @@ static struct err *print_comparison(const struct options *o, const struct pairs 
 	struct agreement a;
 
 	agreement_compare(pairs->pairs, pairs->n, &subject.params, &a);
-	if (o->is_json)
+	if (o->format == CLI_JSON)
 		compare_json(&a, &subject, &out);
 	else
 		compare_text(&a, &subject, &out);
-	fwrite(out.data, 1, out.len, stdout);
+	cli_print(&out);
 	if (a.verdict == AGREEMENT_VALIDATED)
 		return NULL;
 	return err_new_kind(ERR_UNSTABLE, "agreement within %g %% is %s", o->margin_pct,
@@ -103,14 +77,17 @@ struct err *cmd_compare(int argc, char **argv)
 {
 	cleanup_pairs struct pairs pairs = { 0 };
 	struct options o = { .margin_pct = AGREEMENT_MARGIN_PCT };
-	struct err *e = parse_options(argc, argv, &o);
+	const struct cli_option options[] = {
+		{ "PAIRS.csv", .argument = &o.path },
+		{ "margin", 'm', .margin_pct = &o.margin_pct },
+		{ "format", .format = &o.format, .choices = "text|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
 	e = pairs_load(o.path, &pairs);
 	return e ? e : print_comparison(&o, &pairs);
 }

@@ -30,47 +30,10 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 fit (there may be warnings), 2 usage, 3 a check failed, 130 interrupted.\n";
 
-struct options {
-	const char *uri;
-	bool json;
-	bool is_help;
-};
-
 struct output {
 	json_t *checks; /* NULL: text */
 	unsigned failed;
 };
-
-static struct err *parse_options(int argc, char **argv, struct options *ret)
-{
-	static const struct option longopts[] = {
-		{ "connect", required_argument, NULL, 'c' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options o = { 0 };
-
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":c:h", longopts)) != -1;) {
-		if (c == 'h')
-			o.is_help = true;
-		else if (c == 'c')
-			o.uri = optarg;
-		else if (c == 'F')
-			e = cli_parse_format(optarg, &o.json);
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e)
-		return e;
-	if (optind < argc)
-		return err_new_kind(ERR_USAGE, "'%s': doctor takes no arguments", argv[optind]);
-	*ret = o;
-	return NULL;
-}
 
 static void print_check(void *arg, const struct check *check)
 {
@@ -106,20 +69,25 @@ static void print_json(struct output *out)
 
 struct err *cmd_doctor(int argc, char **argv)
 {
-	struct options o;
-	struct err *e = parse_options(argc, argv, &o);
+	const char *uri = NULL;
+	enum cli_format format = CLI_TEXT;
+	const struct cli_option options[] = {
+		{ "connect", 'c', .text = &uri },
+		{ "format", .format = &format, .choices = "text|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, help, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.is_help) {
-		fputs(help, stdout);
-		return NULL;
-	}
+	if (optind < argc)
+		return err_new_kind(ERR_USAGE, "'%s': doctor takes no arguments", argv[optind]);
 
-	struct output out = { .checks = o.json ? json_array() : NULL };
+	struct output out = { .checks = format == CLI_JSON ? json_array() : NULL };
 
-	e = doctor_run(o.uri, print_check, &out);
-	if (o.json)
+	e = doctor_run(uri, print_check, &out);
+	if (out.checks)
 		print_json(&out);
 	if (!e && out.failed)
 		e = err_new_kind(ERR_HOST, "this host is not fit yet: %u check%s failed", out.failed,

@@ -38,45 +38,21 @@ static const char usage[] =
 struct options {
 	const char *file;
 	enum cli_format format;
-	bool is_series, help;
+	bool is_series;
 	int64_t probe; /* 0: all */
 	const char *piece, *runs, *tree;
 };
 
-static struct err *parse_probe(const char *value, int64_t *ret)
+static struct err *parse_probe(const char *value, void *ret)
 {
+	int64_t *id = ret;
 	char *end;
 
 	errno = 0;
-	*ret = strtoll(value, &end, 10);
-	if (errno || *value < '0' || *value > '9' || *end || *ret == 0)
+	*id = strtoll(value, &end, 10);
+	if (errno || *value < '0' || *value > '9' || *end || *id == 0)
 		return err_new_kind(ERR_USAGE, "--probe: '%s' is not the number of a probe", value);
 	return NULL;
-}
-
-static struct err *parse_option(int c, struct options *o)
-{
-	switch (c) {
-	case 's':
-		o->is_series = true;
-		return NULL;
-	case 'p':
-		return parse_probe(optarg, &o->probe);
-	case 'P':
-		o->piece = optarg;
-		return NULL;
-	case 'r':
-		o->runs = optarg;
-		return NULL;
-	case 't':
-		o->tree = optarg;
-		return NULL;
-	case 'F':
-		return cli_parse_any_format(optarg, &o->format);
-	default:
-		o->help = true;
-		return NULL;
-	}
 }
 
 /* Options that do not go together. */
@@ -95,28 +71,9 @@ static struct err *check_options(const struct options *o)
 	return NULL;
 }
 
-static struct err *parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longopts[] = {
-		{ "series", no_argument, NULL, 's' },      { "probe", required_argument, NULL, 'p' },
-		{ "piece", required_argument, NULL, 'P' }, { "runs", required_argument, NULL, 'r' },
-		{ "tree", required_argument, NULL, 't' },  { "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },        { NULL, 0, NULL, 0 },
-	};
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;)
-		e = c == '?' || c == ':' ? cli_option_error(c, argv) : parse_option(c, o);
-	if (e || o->help)
-		return e;
-	e = check_options(o);
-	return e ? e : cli_one_argument(argc, argv, "FILE", &o->file);
-}
-
 static void print(struct strbuf *out)
 {
-	fwrite(strbuf_str(out), 1, out->len, stdout);
+	cli_print(out);
 	strbuf_clear(out);
 }
 
@@ -231,15 +188,24 @@ struct err *cmd_export(int argc, char **argv)
 	cleanup(cleanup_store_) struct store *store = NULL;
 	cleanup(cleanup_export_) struct export *x = NULL;
 	struct options o = { .probe = 0 };
-	struct err *e = parse_options(argc, argv, &o);
+	const struct cli_option options[] = {
+		{ "FILE", .argument = &o.file },
+		{ "series", .flag = &o.is_series },
+		{ "probe", .parse = parse_probe, .to = &o.probe },
+		{ "piece", .text = &o.piece },
+		{ "runs", .text = &o.runs },
+		{ "tree", .text = &o.tree },
+		{ "format", .format = &o.format, .choices = "text|csv|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
-	e = store_open(o.file, STORE_READ, &store);
+	e = check_options(&o);
+	if (!e)
+		e = store_open(o.file, STORE_READ, &store);
 	if (!e)
 		e = export_open(store, &x);
 	return e ? e : export(store, x, &o);

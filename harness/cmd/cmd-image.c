@@ -45,46 +45,12 @@ static const char help[] =
 
 struct options {
 	bool force;
-	bool json;
-	bool is_help;
+	enum cli_format format;
 	const char *verb;
 	const char *name; /**< the one at hand */
 	char **names;     /**< all that were given */
 	int names_n;
 };
-
-static struct err *parse_options(int argc, char **argv, struct options *ret)
-{
-	static const struct option longopts[] = {
-		{ "force", no_argument, NULL, 'f' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options o = { 0 };
-
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
-		if (c == 'f')
-			o.force = true;
-		else if (c == 'h')
-			o.is_help = true;
-		else if (c == 'F')
-			e = cli_parse_format(optarg, &o.json);
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e)
-		return e;
-	if (optind < argc)
-		o.verb = argv[optind++];
-	o.names = argv + optind;
-	o.names_n = argc - optind;
-	*ret = o;
-	return NULL;
-}
 
 static void show_progress(void *arg, const char *text)
 {
@@ -223,7 +189,7 @@ static struct err *list(const struct options *o)
 
 	if (e)
 		return e;
-	(o->json ? print_list_json : print_list_text)(images, n);
+	(o->format == CLI_JSON ? print_list_json : print_list_text)(images, n);
 	for (size_t i = 0; i < n; i++)
 		image_destroy(images[i]);
 	free(images);
@@ -292,7 +258,7 @@ static struct err *show(const struct options *o)
 
 	if (e)
 		return e;
-	if (o->json) {
+	if (o->format == CLI_JSON) {
 		json_t *object = json_head();
 
 		json_object_set_new(object, "dir", json_string(image->dir));
@@ -336,7 +302,7 @@ static struct err *check_options(const struct verb *verb, const struct options *
 		return err_new_kind(ERR_USAGE, "'%s': one argument too many", o->names[1]);
 	if (o->force && !verb->has_force)
 		return err_new_kind(ERR_USAGE, "image %s: --force is only for 'build'", verb->name);
-	if (o->json && !verb->has_format)
+	if (o->format == CLI_JSON && !verb->has_format)
 		return err_new_kind(ERR_USAGE, "image %s: --format is only for 'list' and 'show'",
 				    verb->name);
 	return NULL;
@@ -358,15 +324,21 @@ static struct err *run_verb(const struct verb *verb, struct options *o)
 
 struct err *cmd_image(int argc, char **argv)
 {
-	struct options o;
-	struct err *e = parse_options(argc, argv, &o);
+	struct options o = { .force = false };
+	const struct cli_option options[] = {
+		{ "force", .flag = &o.force },
+		{ "format", .format = &o.format, .choices = "text|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, help, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.is_help) {
-		fputs(help, stdout);
-		return NULL;
-	}
+	if (optind < argc)
+		o.verb = argv[optind++];
+	o.names = argv + optind;
+	o.names_n = argc - optind;
 	if (!o.verb)
 		return err_new_kind(
 			ERR_USAGE,

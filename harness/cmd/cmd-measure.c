@@ -51,60 +51,8 @@ struct options {
 	struct measure_target target;
 	const char *baseline, *output;
 	enum cli_format format;
-	bool is_help;
+	unsigned pid, duration_s; /**< 0: not given */
 };
-
-static struct err *parse_number(const char *option, const char *text, long max, long *ret)
-{
-	char *end;
-
-	errno = 0;
-
-	long v = strtol(text, &end, 10);
-
-	if (end == text || *end || errno || v < 1 || v > max)
-		return err_new_kind(ERR_USAGE, "%s: '%s' is no whole number from 1 to %ld", option, text,
-				    max);
-	*ret = v;
-	return NULL;
-}
-
-enum { OPT_BASELINE = 256, OPT_INTERVAL, OPT_PID, OPT_DURATION, OPT_FORMAT };
-
-static struct err *take_option(int c, char **argv, struct options *o)
-{
-	struct err *e = NULL;
-	long n = 0;
-
-	switch (c) {
-	case OPT_BASELINE:
-		o->baseline = optarg;
-		return NULL;
-	case OPT_INTERVAL:
-		e = parse_number("--interval", optarg, 60000, &n);
-		o->target.interval_ms = (unsigned)n;
-		return e;
-	case OPT_PID:
-		e = parse_number("--pid", optarg, INT_MAX, &n);
-		o->target.pid = (pid_t)n;
-		return e;
-	case OPT_DURATION:
-		/* A year. */
-		e = parse_number("--duration", optarg, 366 * 86400, &n);
-		o->target.duration_ms = n * 1000;
-		return e;
-	case OPT_FORMAT:
-		return cli_parse_any_format(optarg, &o->format);
-	case 'o':
-		o->output = optarg;
-		return NULL;
-	case 'h':
-		o->is_help = true;
-		return NULL;
-	default:
-		return cli_option_error(c, argv);
-	}
-}
 
 /* A command or a process, and only what goes with it. */
 static struct err *check_options(int argc, char **argv, struct options *o)
@@ -119,32 +67,29 @@ static struct err *check_options(int argc, char **argv, struct options *o)
 		return err_new_kind(ERR_USAGE, "--baseline goes with a command, not with --pid");
 	if (!o->target.pid && o->target.duration_ms)
 		return err_new_kind(ERR_USAGE, "--duration goes with --pid, not with a command");
-	if (!o->target.pid)
-		o->target.argv = (const char *const *)argv + optind;
+	if (o->target.pid)
+		o->target.argv = NULL;
 	return NULL;
 }
 
-static struct err *parse_options(int argc, char **argv, struct options *o)
+static struct err *parse_options(int argc, char **argv, struct options *o, bool *ret_is_help)
 {
-	static const struct option longopts[] = {
-		{ "baseline", required_argument, NULL, OPT_BASELINE },
-		{ "interval", required_argument, NULL, OPT_INTERVAL },
-		{ "pid", required_argument, NULL, OPT_PID },
-		{ "duration", required_argument, NULL, OPT_DURATION },
-		{ "format", required_argument, NULL, OPT_FORMAT },
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	const struct cli_option options[] = {
+		{ "baseline", .text = &o->baseline },
+		{ "interval", .count = &o->target.interval_ms, .min = 1, .max = 60000 },
+		{ "pid", .count = &o->pid, .min = 1, .max = INT_MAX },
+		/* A year. */
+		{ "duration", .count = &o->duration_s, .min = 1, .max = 366 * 86400 },
+		{ "format", .format = &o->format, .choices = "text|csv|json" },
+		{ "output", 'o', .text = &o->output },
+		{ "COMMAND", .command = &o->target.argv },
+		{ .name = NULL },
 	};
-	struct err *e = NULL;
+	struct err *e = cli_parse(argc, argv, usage, options, ret_is_help);
 
-	cli_start_options();
-	/* Options end where the command begins: what follows is its own. */
-	for (int c; !e && (c = cli_next_option(argc, argv, "+:o:h", longopts)) != -1;)
-		e = take_option(c, argv, o);
-	if (e || o->is_help)
-		return e;
-	return check_options(argc, argv, o);
+	o->target.pid = (pid_t)o->pid;
+	o->target.duration_ms = (int64_t)o->duration_s * 1000;
+	return e || *ret_is_help ? e : check_options(argc, argv, o);
 }
 
 static struct err *status_error(const char *what, int wait_status)
@@ -194,10 +139,7 @@ static struct err *show(const struct options *o, const struct measure_report *r)
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	writers[o->format](r, &out);
-	if (o->output)
-		return cli_write_output(o->output, &out);
-	fwrite(out.data, 1, out.len, stdout);
-	return NULL;
+	return cli_write_output(o->output, &out);
 }
 
 static struct err *measure(const struct options *o, const struct measure_metrics *metrics)
@@ -225,14 +167,11 @@ static struct err *measure(const struct options *o, const struct measure_metrics
 struct err *cmd_measure(int argc, char **argv)
 {
 	struct options o = { .target.interval_ms = 50, .format = CLI_TEXT };
-	struct err *e = parse_options(argc, argv, &o);
+	bool is_help;
+	struct err *e = parse_options(argc, argv, &o, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.is_help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
 
 	cleanup(measure_metrics_deinit) struct measure_metrics metrics = { 0 };
 

@@ -23,25 +23,6 @@ static const char usage[] =
 	"Example:\n"
 	"  swapcal merge night.swapcal night-1.swapcal night-2.swapcal\n";
 
-static struct err *parse_options(int argc, char **argv, bool *ret_is_help)
-{
-	static const struct option longopts[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-
-	cli_start_options();
-	for (int c; (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
-		if (c != 'h')
-			return cli_option_error(c, argv);
-		*ret_is_help = true;
-	}
-	if (!*ret_is_help && argc - optind < 2)
-		return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal merge --help'",
-				    argc == optind ? "OUT" : "FILE");
-	return NULL;
-}
-
 static void tell_conflict(const struct merge_conflict *c)
 {
 	cleanup_strbuf struct strbuf cell = STRBUF_INIT;
@@ -101,15 +82,15 @@ static struct err *merge(const char *out, const char *const *files, size_t n)
 
 struct err *cmd_merge(int argc, char **argv)
 {
-	bool is_help = false;
-	struct err *e = parse_options(argc, argv, &is_help);
+	const struct cli_option none[] = { { .name = NULL } };
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, none, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (is_help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
+	if (argc - optind < 2)
+		return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal merge --help'",
+				    argc == optind ? "OUT" : "FILE");
 
 	const char *const *arguments = (const char *const *)argv + optind;
 

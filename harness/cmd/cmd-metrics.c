@@ -37,7 +37,7 @@ static void print_json(json_t *root)
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	format_json(&out, root);
-	fwrite(out.data, 1, out.len, stdout);
+	cli_print(&out);
 }
 
 static void list_json(const struct metric *metrics, size_t n)
@@ -93,7 +93,7 @@ static struct err *show(const char *name)
 	e = file_read(m.path, METRIC_BYTES_MAX, &text);
 	metric_deinit(&m);
 	if (!e)
-		fwrite(text.data, 1, text.len, stdout);
+		cli_print(&text);
 	return e;
 }
 
@@ -128,26 +128,17 @@ static void columns_text(void)
 	}
 }
 
-static struct err *no_more_arguments(int argc, char **argv)
-{
-	if (optind == argc)
-		return NULL;
-	return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal metrics --help'",
-			    argv[optind]);
-}
-
 static struct err *run_verb(int argc, char **argv, const char *verb, bool is_json)
 {
-	const char *name;
-	struct err *e;
+	bool is_show = strcmp(verb, "show") == 0;
 
-	if (strcmp(verb, "show") == 0) {
-		e = cli_one_argument(argc, argv, "NAME", &name);
-		return e ? e : show(name);
-	}
-	e = no_more_arguments(argc, argv);
-	if (e)
-		return e;
+	if (is_show && optind == argc)
+		return err_new_kind(ERR_USAGE, "NAME is missing; see 'swapcal metrics --help'");
+	if (argc - optind > is_show)
+		return err_new_kind(ERR_USAGE, "'%s': one argument too many; see 'swapcal metrics --help'",
+				    argv[optind + is_show]);
+	if (is_show)
+		return show(argv[optind]);
 	if (strcmp(verb, "list") == 0)
 		return list(is_json);
 	if (strcmp(verb, "columns") == 0) {
@@ -160,34 +151,21 @@ static struct err *run_verb(int argc, char **argv, const char *verb, bool is_jso
 
 struct err *cmd_metrics(int argc, char **argv)
 {
-	static const struct option longopts[] = {
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	enum cli_format format = CLI_TEXT;
+	const struct cli_option options[] = {
+		{ "format", .format = &format, .choices = "text|json" },
+		{ .name = NULL },
 	};
-	bool is_json = false, help = false;
-	struct err *e = NULL;
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":h", longopts)) != -1;) {
-		if (c == 'F')
-			e = cli_parse_format(optarg, &is_json);
-		else if (c == 'h')
-			help = true;
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e)
+	if (e || is_help)
 		return e;
-	if (help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
 	if (optind == argc)
 		return err_new_kind(ERR_USAGE,
 				    "one of list, show, columns is missing; see 'swapcal metrics --help'");
 
 	const char *verb = argv[optind++];
 
-	return run_verb(argc, argv, verb, is_json);
+	return run_verb(argc, argv, verb, format == CLI_JSON);
 }

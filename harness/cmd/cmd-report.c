@@ -51,7 +51,6 @@ struct options {
 	double margin_pct;     /* NAN: that of the plan */
 	unsigned *predict_mib; /* owned */
 	size_t predict_n, predict_cap;
-	bool help;
 };
 
 static void options_deinit(struct options *o)
@@ -60,8 +59,9 @@ static void options_deinit(struct options *o)
 }
 
 /* Adds the sizes of a list "512,4096". */
-static struct err *parse_predict(const char *value, struct options *o)
+static struct err *parse_predict(const char *value, void *options)
 {
+	struct options *o = options;
 	char *end;
 
 	for (const char *p = value;; p = end + 1) {
@@ -79,43 +79,18 @@ static struct err *parse_predict(const char *value, struct options *o)
 	}
 }
 
-/* What options do not go together. */
 static struct err *check_options(const struct options *o)
 {
+	struct stat file, output;
+
 	if (o->predict_n && o->format == CLI_CSV)
 		return err_new_kind(ERR_USAGE, "--predict: the CSV has rows of metrics only; use --format "
 					       "text or json");
+	/* A report in place of what it was made from could not be made again. */
+	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
+	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)
+		return err_new_kind(ERR_USAGE, "--output: '%s' is the results file itself", o->output);
 	return NULL;
-}
-
-static struct err *parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longopts[] = {
-		{ "margin", required_argument, NULL, 'm' }, { "predict", required_argument, NULL, 'P' },
-		{ "format", required_argument, NULL, 'F' }, { "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
-	};
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":m:o:h", longopts)) != -1;) {
-		if (c == 'F')
-			e = cli_parse_any_format(optarg, &o->format);
-		else if (c == 'm')
-			e = cli_parse_margin(optarg, &o->margin_pct);
-		else if (c == 'P')
-			e = parse_predict(optarg, o);
-		else if (c == 'o')
-			o->output = optarg;
-		else if (c == 'h')
-			o->help = true;
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e || o->help)
-		return e;
-	e = cli_one_argument(argc, argv, "FILE", &o->file);
-	return e ? e : check_options(o);
 }
 
 static struct err *build_report(const struct options *o, struct metric *metrics, size_t n,
@@ -132,26 +107,12 @@ static struct err *build_report(const struct options *o, struct metric *metrics,
 	return e;
 }
 
-/* A report in place of what it was made from could not be made again. */
-static struct err *check_output(const struct options *o)
-{
-	struct stat file, output;
-
-	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
-	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)
-		return err_new_kind(ERR_USAGE, "--output: '%s' is the results file itself", o->output);
-	return NULL;
-}
-
 static struct err *write_report(const struct options *o, const struct report *r)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	writers[o->format](r, &out);
-	if (o->output)
-		return cli_write_output(o->output, &out);
-	fwrite(out.data, 1, out.len, stdout);
-	return NULL;
+	return cli_write_output(o->output, &out);
 }
 
 struct err *cmd_report(int argc, char **argv)
@@ -159,15 +120,20 @@ struct err *cmd_report(int argc, char **argv)
 	cleanup(options_deinit) struct options o = { .format = CLI_TEXT, .margin_pct = NAN };
 	struct metric *metrics;
 	size_t n;
-	struct err *e = parse_options(argc, argv, &o);
+	const struct cli_option options[] = {
+		{ "FILE", .argument = &o.file },
+		{ "margin", 'm', .margin_pct = &o.margin_pct },
+		{ "predict", .parse = parse_predict, .to = &o },
+		{ "format", .format = &o.format, .choices = "text|csv|json" },
+		{ "output", 'o', .text = &o.output },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
-	e = check_output(&o);
+	e = check_options(&o);
 	if (!e)
 		e = metric_load_shipped(&metrics, &n);
 	if (e)

@@ -59,7 +59,7 @@ struct options {
 	unsigned jobs;
 	double time_limit_s;
 	int64_t start_ms; /**< when the command began */
-	bool is_dry_run, retry_failed, is_help;
+	bool is_dry_run, retry_failed;
 	struct shard shard;
 	const char *shard_text; /**< NULL: the whole plan */
 };
@@ -94,80 +94,12 @@ static const char help[] =
 	"Exit status: 0 all answered, 1 failed, 2 wrong plan or usage, 3 host unsuitable, 5 some probes\n"
 	"lost or not run for lack of time, 130 interrupted. The plan's format is in swapcal-plan(5).\n";
 
-static struct err *check_options(const struct options *o)
+static struct err *parse_shard(const char *value, void *options)
 {
-	if (strcmp(o->accel, "auto") != 0 && strcmp(o->accel, "kvm") != 0 && strcmp(o->accel, "tcg") != 0)
-		return err_new_kind(ERR_USAGE, "--accel: '%s' is not known; use 'auto', 'kvm' or 'tcg'",
-				    o->accel);
-	if (!o->is_help && !o->output && !o->is_dry_run)
-		return err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
-	return NULL;
-}
+	struct options *o = options;
 
-static struct err *parse_options(int argc, char **argv, struct options *ret)
-{
-	enum { OPT_RETRY = 256, OPT_ACCEL, OPT_TIME_LIMIT, OPT_SHARD };
-	static const struct option long_options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "time-limit", required_argument, NULL, OPT_TIME_LIMIT },
-		{ "dry-run", no_argument, NULL, 'n' },
-		{ "retry-failed", no_argument, NULL, OPT_RETRY },
-		{ "accel", required_argument, NULL, OPT_ACCEL },
-		{ "shard", required_argument, NULL, OPT_SHARD },
-		{ "connect", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options o = {
-		.accel = "auto", .jobs = 1, .time_limit_s = (double)INFINITY, .start_ms = clock_ms()
-	};
-	struct err *e = NULL;
-	int c;
-
-	cli_start_options();
-	while (!e && (c = cli_next_option(argc, argv, ":o:j:nc:h", long_options)) != -1)
-		switch (c) {
-		case 'j':
-			e = cli_parse_count("--jobs", optarg, 1, LIVE_JOBS_MAX, &o.jobs);
-			break;
-		case OPT_TIME_LIMIT:
-			e = cli_parse_duration("--time-limit", optarg, &o.time_limit_s);
-			break;
-		case 'o':
-			o.output = optarg;
-			break;
-		case 'n':
-			o.is_dry_run = true;
-			break;
-		case OPT_RETRY:
-			o.retry_failed = true;
-			break;
-		case OPT_ACCEL:
-			o.accel = optarg;
-			break;
-		case OPT_SHARD:
-			o.shard_text = optarg;
-			break;
-		case 'c':
-			o.uri = optarg;
-			break;
-		case 'h':
-			o.is_help = true;
-			break;
-		default:
-			e = cli_option_error(c, argv);
-		}
-	if (!e && !o.is_help)
-		e = cli_one_argument(argc, argv, "PLAN", &o.plan_path);
-	if (!e)
-		e = check_options(&o);
-	if (!e && o.shard_text)
-		e = shard_parse(o.shard_text, &o.shard);
-	if (e)
-		return e;
-	*ret = o;
-	return NULL;
+	o->shard_text = value;
+	return shard_parse(value, &o->shard);
 }
 
 /** The image of a cell; NULL when it is not built. */
@@ -420,17 +352,31 @@ static struct err *find_images(const struct plan *plan, bool is_dry_run, struct 
 
 struct err *cmd_run(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = {
+		.accel = "auto", .jobs = 1, .time_limit_s = (double)INFINITY, .start_ms = clock_ms()
+	};
+	const struct cli_option options[] = {
+		{ "PLAN", .argument = &o.plan_path },
+		{ "output", 'o', .text = &o.output },
+		{ "jobs", 'j', .count = &o.jobs, .min = 1, .max = LIVE_JOBS_MAX },
+		{ "time-limit", .time_s = &o.time_limit_s },
+		{ "dry-run", 'n', .flag = &o.is_dry_run },
+		{ "retry-failed", .flag = &o.retry_failed },
+		{ "shard", .parse = parse_shard, .to = &o },
+		{ "accel", .choice = &o.accel, .choices = "auto|kvm|tcg" },
+		{ "connect", 'c', .text = &o.uri },
+		{ .name = NULL },
+	};
+	bool is_help;
 	cleanup(cleanup_plan_) struct plan *plan = NULL;
 	cleanup(images_deinit) struct images images = { .n = 0 };
-	struct err *e = parse_options(argc, argv, &o);
+	struct err *e = cli_parse(argc, argv, help, options, &is_help);
 
-	if (!e && o.is_help) {
-		fputs(help, stdout);
-		return NULL;
-	}
-	if (!e)
-		e = plan_load(o.plan_path, &plan);
+	if (e || is_help)
+		return e;
+	if (!o.output && !o.is_dry_run)
+		return err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	e = plan_load(o.plan_path, &plan);
 	if (!e)
 		e = plan_read_workloads(plan, o.plan_path);
 	if (!e)

@@ -33,36 +33,8 @@ static const char usage[] = "usage: swapcal status FILE [--follow] [--format tex
 struct options {
 	const char *file;
 	bool follow;
-	bool json;
-	bool help;
+	enum cli_format format;
 };
-
-static struct err *parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longopts[] = {
-		{ "follow", no_argument, NULL, 'f' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":fh", longopts)) != -1;) {
-		if (c == 'h')
-			o->help = true;
-		else if (c == 'f')
-			o->follow = true;
-		else if (c == 'F')
-			e = cli_parse_format(optarg, &o->json);
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e || o->help)
-		return e;
-	return cli_one_argument(argc, argv, "FILE", &o->file);
-}
 
 /** The status as of now, in the form asked for. */
 static struct err *look(const struct options *o, struct strbuf *out, struct status **ret)
@@ -74,7 +46,7 @@ static struct err *look(const struct options *o, struct strbuf *out, struct stat
 		e = status_build(store, ret);
 	if (e)
 		return e;
-	if (!o->json)
+	if (o->format == CLI_TEXT)
 		status_text(*ret, out);
 	else if (o->follow)
 		status_json_line(*ret, out);
@@ -97,14 +69,14 @@ static void show(const struct strbuf *out, bool is_terminal)
 {
 	if (is_terminal)
 		fputs("\033[H\033[J", stdout);
-	fwrite(out->data, 1, out->len, stdout);
+	cli_print(out);
 	fflush(stdout);
 }
 
 /** Shows the status until no run is under way: on a terminal each second, else after each finished probe. */
 static struct err *follow(const struct options *o)
 {
-	bool is_terminal = !o->json && isatty(STDOUT_FILENO) == 1;
+	bool is_terminal = o->format == CLI_TEXT && isatty(STDOUT_FILENO) == 1;
 	unsigned shown = UINT_MAX;
 
 	for (;;) {
@@ -116,7 +88,7 @@ static struct err *follow(const struct options *o)
 		if (e)
 			return e;
 		if (is_terminal || !status->is_running || count_probes(status) != shown) {
-			if (!is_terminal && !o->json && shown != UINT_MAX)
+			if (!is_terminal && o->format == CLI_TEXT && shown != UINT_MAX)
 				putchar('\n');
 			show(&out, is_terminal);
 		}
@@ -133,17 +105,22 @@ struct err *cmd_status(int argc, char **argv)
 {
 	cleanup(cleanup_status_) struct status *status = NULL;
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct options o = { .json = false };
-	struct err *e = parse_options(argc, argv, &o);
+	struct options o = { .format = CLI_TEXT };
+	const struct cli_option options[] = {
+		{ "FILE", .argument = &o.file },
+		{ "follow", 'f', .flag = &o.follow },
+		{ "format", .format = &o.format, .choices = "text|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	if (!e && o.help)
-		fputs(usage, stdout);
-	if (e || o.help)
+	if (e || is_help)
 		return e;
 	if (o.follow)
 		return follow(&o);
 	e = look(&o, &out, &status);
 	if (!e)
-		fwrite(out.data, 1, out.len, stdout);
+		cli_print(&out);
 	return e;
 }

@@ -37,37 +37,8 @@ static const char usage[] =
 struct options {
 	const char *metric, *file;
 	double margin_pct;
-	bool is_json, help;
+	enum cli_format format;
 };
-
-static struct err *parse_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longopts[] = {
-		{ "margin", required_argument, NULL, 'm' },
-		{ "format", required_argument, NULL, 'F' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct err *e = NULL;
-
-	cli_start_options();
-	for (int c; !e && (c = cli_next_option(argc, argv, ":m:h", longopts)) != -1;) {
-		if (c == 'm')
-			e = cli_parse_margin(optarg, &o->margin_pct);
-		else if (c == 'F')
-			e = cli_parse_format(optarg, &o->is_json);
-		else if (c == 'h')
-			o->help = true;
-		else
-			e = cli_option_error(c, argv);
-	}
-	if (e || o->help)
-		return e;
-	if (optind == argc)
-		return err_new_kind(ERR_USAGE, "METRIC is missing; see 'swapcal validate --help'");
-	o->metric = argv[optind++];
-	return cli_one_argument(argc, argv, "FILE", &o->file);
-}
 
 static struct err *print_verdict(const struct options *o, const struct report *r)
 {
@@ -75,11 +46,11 @@ static struct err *print_verdict(const struct options *o, const struct report *r
 	cleanup(validation_deinit) struct validation v = { 0 };
 
 	validate_judge(r, &v);
-	if (o->is_json)
+	if (o->format == CLI_JSON)
 		validate_json(r, &v, &out);
 	else
 		validate_text(r, &v, &out);
-	fwrite(out.data, 1, out.len, stdout);
+	cli_print(&out);
 	return v.verdict == AGREEMENT_VALIDATED
 		       ? NULL
 		       : err_new_kind(ERR_UNSTABLE, "metric '%s' is %s", v.metric->name,
@@ -102,14 +73,18 @@ struct err *cmd_validate(int argc, char **argv)
 	struct options o = { .margin_pct = NAN };
 	struct metric *metrics;
 	size_t n;
-	struct err *e = parse_options(argc, argv, &o);
+	const struct cli_option options[] = {
+		{ "METRIC", .argument = &o.metric },
+		{ "FILE", .argument = &o.file },
+		{ "margin", 'm', .margin_pct = &o.margin_pct },
+		{ "format", .format = &o.format, .choices = "text|json" },
+		{ .name = NULL },
+	};
+	bool is_help;
+	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
 
-	if (e)
+	if (e || is_help)
 		return e;
-	if (o.help) {
-		fputs(usage, stdout);
-		return NULL;
-	}
 	e = metric_load_trial(o.metric, &metrics, &n);
 	if (e)
 		return e;

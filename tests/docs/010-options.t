@@ -3,14 +3,10 @@
 # Subcommands and options: the code, --help and swapcal(1) name the same ones.
 . tests/docs/lib.sh
 
-# long_options FILE: of an option table
-long_options() {
-	perl -0777 -ne 'print "--$1\n" while /\{\s*"([a-z-]+)",\s*(?:no|required)_argument/g' "$1"
-}
-
-# short_options FILE: of a cli_next_option() call
-short_options() {
-	perl -0777 -ne 'if (/cli_next_option\(argc, argv, "([^"]*)"/) { print "-$_\n" for grep { /\w/ } split //, $1 }' "$1"
+# options FILE: of its table (see cli.h), and the one that all have
+options() {
+	perl -0777 -ne 'print "--$1\n", $2 ? "-$2\n" : "" while /\{\s*"([a-z-]+)",\s*(?:\x27(\w)\x27,\s*)?\.\w+ = /g' "$1"
+	printf '%s\n' --help -h
 }
 
 # in_help FILE: every option a help text names, be it in its usage, its list or its examples
@@ -33,10 +29,9 @@ pod_items swapcal.1.pod OPTIONS > "$dir/want"
 same "$dir/got" "$dir/want" 'swapcal --help and swapcal(1) have the same general options'
 
 while read -r command; do
-	source=harness/cmd/cmd-$command.c
 	./swapcal "$command" --help > "$dir/help" 2> "$dir/err"
 	is "$?:$(cat "$dir/err")" '0:' "swapcal $command --help succeeds, on standard output"
-	{ long_options "$source"; short_options "$source"; } > "$dir/code"
+	options "harness/cmd/cmd-$command.c" > "$dir/code"
 	in_help "$dir/help" > "$dir/got"
 	same "$dir/got" "$dir/code" "swapcal $command --help names the options there are"
 	pod_items swapcal.1.pod "swapcal $command\\b.*" > "$dir/got"

@@ -4,27 +4,43 @@
 
 /* Values of options. */
 
-static void duration(const char *text, double want_s)
-{
-	double got_s = -1;
-	struct err *e = cli_parse_duration("--time-limit", text, &got_s);
+static double time_s;
+static unsigned count;
 
-	if (want_s > 0) {
-		ok(!e && got_s == want_s, text);
-	} else {
-		ok(e && err_get_kind(e) == ERR_USAGE, *text ? text : "(nothing)");
-		has_str(e ? err_message(e) : "", "--time-limit", "told by its name");
+static const struct cli_option options[] = {
+	{ "time-limit", .time_s = &time_s },
+	{ "jobs", 'j', .count = &count, .min = 1, .max = 64 },
+	{ .name = NULL },
+};
+
+/** The option with that value is taken, or the error names it. */
+static bool takes(const char *option, const char *value)
+{
+	char *argv[] = { (char *)"run", (char *)option, (char *)value, NULL };
+	bool is_help;
+	struct err *e = cli_parse(3, argv, "", options, &is_help);
+	bool is_taken = !e;
+
+	if (e) {
+		ok(err_get_kind(e) == ERR_USAGE, *value ? value : "(nothing)");
+		has_str(err_message(e), option, "told by its name");
 	}
 	err_free(e);
+	return is_taken;
 }
 
-static void count(const char *text, unsigned want)
+static void duration(const char *text, double want_s)
 {
-	unsigned got = 0;
-	struct err *e = cli_parse_count("--jobs", text, 1, 64, &got);
+	bool is_taken = takes("--time-limit", text);
 
-	ok(want ? !e && got == want : e && err_get_kind(e) == ERR_USAGE, *text ? text : "(nothing)");
-	err_free(e);
+	ok(want_s > 0 ? is_taken && time_s == want_s : !is_taken, *text ? text : "(nothing)");
+}
+
+static void number(const char *text, unsigned want)
+{
+	bool is_taken = takes("--jobs", text);
+
+	ok(want ? is_taken && count == want : !is_taken, *text ? text : "(nothing)");
 }
 
 int main(void)
@@ -43,14 +59,14 @@ int main(void)
 	duration("1h 30m", 0);
 	duration("1.5h", 0);
 	duration("99999999h", 0);
-	count("1", 1);
-	count("64", 64);
-	count("65", 0);
-	count("0", 0);
-	count("", 0);
-	count("+1", 0);
-	count(" 2", 0);
-	count("2x", 0);
-	count("99999999999999999999", 0);
+	number("1", 1);
+	number("64", 64);
+	number("65", 0);
+	number("0", 0);
+	number("", 0);
+	number("+1", 0);
+	number(" 2", 0);
+	number("2x", 0);
+	number("99999999999999999999", 0);
 	return tap_done();
 }
