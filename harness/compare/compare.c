@@ -11,7 +11,7 @@
 /* Significant digits: more than any measurement has, and enough to compare with what was published. */
 #define DIGITS 6
 
-/* Below it something is told: a usual level of significance. */
+/* A usual level of significance. */
 #define ALPHA 0.05
 
 /* v with six significant digits, right for a column of such; "-" when it is NAN. */

@@ -12,7 +12,8 @@
 #include "harness/base/format.h"
 #include "harness/base/strbuf.h"
 
-/* Of a field, in bytes, and of names: enough to find it again, and no screenful of somebody's binary file. */
+/* How many bytes of a field, and how many names, an error quotes: enough to find the place, not a screenful.
+ */
 #define QUOTE_MAX 40
 #define NAMES_MAX 12
 
@@ -69,14 +70,14 @@ static struct err *parse_number(const char *column, const char *text, double *re
 		return err_new("%s: %s %s", column, what.data, why_no_number(text));
 	if (fabs(v) > PAIRS_NUMBER_MAX)
 		return err_new("%s: %s is out of range; use a larger unit", column, what.data);
-	/* What strtod() makes 0 has a digit before its exponent that is not. */
+	/* A number that is not 0 but too small for strtod() has a digit other than 0 before its exponent. */
 	if (fabs(v) < PAIRS_NUMBER_MIN && strcspn(text, "123456789") < strcspn(text, "eE"))
 		return err_new("%s: %s is out of range; use a smaller unit", column, what.data);
 	*ret = v;
 	return NULL;
 }
 
-/* What to do about a separator that makes one field of what should be several; NULL when there is none. */
+/* What to do when a wrong separator made one field of several; NULL when that is not the trouble. */
 static const char *separator_hint(const char *const *fields, size_t n)
 {
 	static const struct {
@@ -179,7 +180,7 @@ static struct err *find_columns(const char *const *names, size_t n, struct colum
 	return e;
 }
 
-/* At a time into libcsv: a field that is too long must not be taken in whole before that is seen. */
+/* libcsv gets so many bytes at a time, so that a field that is too long is noticed early. */
 #define FEED_MAX 4096
 
 struct field {
@@ -337,7 +338,7 @@ static void *grow(void *p, size_t size)
 /* Gives libcsv a part of a line. */
 static struct err *feed(struct reader *r, const char *data, size_t len)
 {
-	/* Strict, so this is all that it can complain of: it never runs out of memory. */
+	/* A strict parser can complain of nothing else: it never runs out of memory. */
 	if (csv_parse(&r->csv, data, len, on_field, on_row, r) != len && !r->e)
 		return at(r, r->line,
 			  err_new("a quotation mark in the middle of a field; put the field in quotation "
@@ -452,7 +453,7 @@ struct err *pairs_load(const char *path, struct pairs *ret)
 		e = read_text(&r, strbuf_str(&text), text.len);
 	if (e) {
 		pairs_deinit(&r.pairs);
-		/* What cannot be read is the wrong file; that the user wants to stop is no mistake. */
+		/* An interrupt is no mistake of the user; all else is. */
 		return err_get_kind(e) == ERR_INTERRUPTED ? e : err_set_kind(e, ERR_USAGE);
 	}
 	if (!r.pairs.has_cells)

@@ -15,7 +15,7 @@
  * fields, blanks around fields, blank lines, and lines that begin with '#'.
  */
 
-/** Larger is no file of pairs: it would not fit into memory beside what is computed of it. */
+/** A larger file would not fit into memory beside what is computed from it. */
 #define PAIRS_FILE_MAX ((size_t)256 << 20)
 #define PAIRS_ROWS_MAX 1000000
 /** A quotation mark too many makes a field of all that follows. */
@@ -40,7 +40,7 @@ struct pairs {
  */
 struct err *pairs_load(const char *path, struct pairs *ret) must_check;
 
-/** How errors and results call what path names. */
+/** The name of that file in errors and results. */
 const char *pairs_name(const char *path);
 
 void pairs_deinit(struct pairs *p);

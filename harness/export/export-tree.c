@@ -16,7 +16,7 @@
 /* Far below NAME_MAX with what may be added to it, far above any name of ours. */
 #define NAME_BYTES_MAX 100
 
-/* So many files of one name in one directory are no accident. */
+/* More files of one name in one directory are no accident. */
 #define SAME_NAME_MAX 1000
 
 /* A name that stays within its directory; to be freed. */
@@ -53,7 +53,7 @@ static struct err *make_dir(const char *dir, const char *name, char **ret)
 		if (errno != EEXIST)
 			return err_errno(errno, "cannot make directory '%s'", path);
 	}
-	return err_new("'%s' would get too many directories '%s'", dir, name);
+	return err_new("'%s' has too many directories named '%s'", dir, name);
 }
 
 /* A new file in dir, of that name or one like it. */
@@ -69,7 +69,7 @@ static struct err *write_file(const char *dir, const char *name, const char *suf
 		if (errno != EEXIST)
 			return err_errno(errno, "cannot make '%s'", path);
 	}
-	return err_new("'%s' would get too many files '%s'", dir, name);
+	return err_new("'%s' has too many files named '%s'", dir, name);
 }
 
 /* Makes dir, or takes an empty one. */
@@ -183,13 +183,14 @@ struct err *export_tree(struct store *store, const struct export *x, const char 
 
 	for (size_t i = 0; !e && i < x->probes_n; i++)
 		e = write_probe(store, x, dir, &x->probes[i], &next);
-	/* Pieces come by probe: one whose probe is missing stops all that come after it. */
+	/* Pieces are sorted by probe: one whose probe is missing stops all that come after it. */
 	if (!e && next < x->pieces_n)
-		e = err_new("evidence of probe %" PRId64 ", which the file does not have: it is damaged",
+		e = err_new("the results file is damaged: it has evidence of probe %" PRId64
+			    " but not the probe",
 			    x->pieces[next].probe_id);
 	if (e)
 		return e;
-	/* At last: a directory without it is not complete. */
+	/* The index comes last: a directory without it is not complete. */
 	export_list_csv(x, &index);
 	return write_file(dir, "index.csv", "", index.data, index.len);
 }

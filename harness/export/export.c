@@ -247,7 +247,7 @@ struct err *export_runs_csv(const char *data, size_t len, struct strbuf *out)
 	return NULL;
 }
 
-/* All about one probe, for a person who wants to know what went wrong. */
+/* One probe in full, for a person who wants to know what went wrong. */
 
 /* A text of a guest's or QEMU's with its lines; what a terminal could take for a command is cleaned. */
 static void add_text(struct strbuf *out, const char *title, const char *text)

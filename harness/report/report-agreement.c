@@ -74,7 +74,7 @@ static double z_uncertainty_pct(const struct report *r)
 	return sqrt(variance);
 }
 
-/* A metric by all of its values and their Z, in MiB; the number of the row is that of the cell. */
+/* Compares all values of a metric with their Z, in MiB; a cell goes by the number of its row. */
 static void judge(const struct report *r, size_t metric, const struct agreement_params *params,
 		  struct agreement *ret)
 {
@@ -105,7 +105,7 @@ static size_t count_no_value(const struct report *r, size_t metric)
 	return count;
 }
 
-/* Who has a value in more cells comes first, then whose likely error is smaller. */
+/* A metric with a value in more cells comes first, then the one with the smaller likely error. */
 static int by_error(const void *x, const void *y)
 {
 	const struct report_agreement *a = x, *b = y;
@@ -127,7 +127,7 @@ static struct ranking_cell cell_of(const struct report_row *row)
 	return c;
 }
 
-/* Every metric that has a value everywhere, in each cell: one metric after another. */
+/* The cells of each metric that has a value in all of them, one metric after another. */
 static struct ranking_cell *collect_cells(const struct report *r, size_t *ret_metrics, size_t *ret_cells)
 {
 	struct ranking_cell *data = xcalloc(r->rows_n, sizeof(*data));
@@ -154,7 +154,7 @@ static void judge_picked(struct report *r, struct agreement_params params)
 	for (size_t m = 0; m < picked; m++)
 		place += !count_no_value(r, m);
 	r->picked_confidence = ranking_confidence(data, metrics, cells, CONFIDENCE, REPORT_SEED);
-	/* The first one has no value in some cell only when that is so of all. */
+	/* The first metric lacks a value in some cell only when every metric does. */
 	r->picked_share = metrics ? ranking_first(data, metrics, cells, place, REPORT_SEED) : (double)NAN;
 	params.confidence = r->picked_confidence;
 	judge(r, picked, &params, &r->picked);
@@ -190,7 +190,7 @@ void report_agree(struct report *r)
 	judge_picked(r, params);
 }
 
-/* The end of a text report: which metric, how good, how sure, and what to do where that is not enough. */
+/* The end of a text report: which metric is best, how good it is, how sure that is, and what would help. */
 
 static void add_row(struct strbuf *out, const struct report_agreement *a)
 {
@@ -247,7 +247,7 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 	for (size_t i = 0; i < r->agreements_n; i++)
 		add_row(out, &r->agreements[i]);
 	add_picked(out, r);
-	/* Who is far behind need not be decided. */
+	/* A metric that is far behind need not be decided. */
 	for (size_t i = 0; i < r->agreements_n && decided < 3; i++)
 		if (r->agreements[i].agreement.verdict == AGREEMENT_UNDECIDED) {
 			strbuf_addf(out, "  %s is undecided: ", r->agreements[i].metric);

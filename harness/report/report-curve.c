@@ -19,7 +19,7 @@
  * at least two. What this cannot show, and what the fit is, stands in calibrate/stats/curve.c.
  */
 
-/* Flags say of searches that are open, or found none, that what the others found is not all there is. */
+/* Where a search is open or found no threshold, what the others found is not all there is; flags say so. */
 static bool is_usable(const struct report_threshold *t)
 {
 	return t->cell->x_mib > 0 && isfinite(t->z_kib) && isfinite(t->estimate.se_kib) &&
@@ -27,7 +27,7 @@ static bool is_usable(const struct report_threshold *t)
 	       !flags_have(t->flags, "z-open");
 }
 
-/* Everything that makes a cell but its X: a new reference. */
+/* The identity of a cell without its X: a new reference. */
 static json_t *family_of(const struct cell *cell)
 {
 	json_t *family = json_copy(cell->identity);
@@ -68,7 +68,7 @@ static void curve_deinit(struct report_curve *c)
 	free(c->predictions);
 }
 
-/* The curve through the first of the thresholds that are left and all of its family, which are then done. */
+/* Makes a curve of the first threshold that is left and of its family, and takes them off the list. */
 static void take_family(const struct report *r, json_t **left, size_t first, struct report_curve *ret)
 {
 	json_t *family = json_incref(left[first]);
@@ -121,7 +121,7 @@ static double residual_kib(const struct report_curve *c, size_t i)
 	return t->z_kib - curve_predict(&c->fit, t->cell->x_mib).z_kib;
 }
 
-/* A line may go below 0, a ballast cannot; what is not known stays so. */
+/* A line may go below 0, a ballast cannot. NAN stays NAN. */
 static double not_below_0(double kib)
 {
 	return kib < 0 ? 0 : kib;
@@ -287,7 +287,7 @@ static json_t *curve_json(const struct report *r, size_t n)
 		json_array_append_new(predictions, prediction_json(&c->predictions[i]));
 	json_object_set_new(object, "settings", varying_json(r, c->points[0]->cell));
 	json_object_set_new(object, "n", json_integer((json_int_t)c->fit.n));
-	/* Times an X, three decimals would be MiB. */
+	/* With three decimals the error would be MiB after multiplying by X. */
 	json_object_set_new(object, "slope", format_json_number(c->fit.slope_kib_per_mib / 1024));
 	members_set_mib(object, "intercept_mib", c->fit.intercept_kib);
 	members_set_mib(object, "scatter_mib", c->fit.scatter_kib);

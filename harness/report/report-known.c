@@ -21,7 +21,7 @@
 #define CELL_WIDTH  7
 #define COLUMNS_MAX 11
 
-/* Of the name and size of a load. */
+/* The column with the name and size of a load. */
 #define LOAD_WIDTH 20
 
 /*
@@ -152,7 +152,7 @@ static void add_guest(struct strbuf *out, const struct report *r, const struct r
 	}
 }
 
-/* The first cell that is one; NULL without. */
+/* The first known-answer cell; NULL when there is none. */
 static const struct cell *find_known(const struct report *r)
 {
 	struct known_spec spec;

@@ -37,7 +37,7 @@ static void take_process(struct reader *r, const struct store_content *c)
 	struct found found = { .probe_id = c->probe_id, .is_onset = strcmp(c->snapshot, "onset") == 0 };
 	const struct found *last = r->n ? &r->v[r->n - 1] : NULL;
 
-	/* Of a population that was at rest before, onset would tell less. */
+	/* A population was looked at while it was at rest; its onset tells less. */
 	if (last && last->probe_id == found.probe_id && !last->is_onset && found.is_onset)
 		return;
 	if (r->smaps.len && locality_read(r->smaps.data, r->smaps.len, c->data, c->len, &found.l))
@@ -51,7 +51,7 @@ static void on_content(void *arg, const struct store_content *c)
 
 	if (!c->pid)
 		return;
-	/* Without page runs a process says nothing of locality, and is left out. */
+	/* A process without page runs says nothing about locality and is left out. */
 	if (is_smaps) {
 		strbuf_clear(&r->smaps);
 		strbuf_add(&r->smaps, c->data, c->len);
@@ -63,7 +63,7 @@ static void on_content(void *arg, const struct store_content *c)
 	}
 }
 
-/* Is it a process of that probe which tells more than those that were taken? */
+/* Does a run more text than b? */
 static bool is_larger(const struct locality *a, const struct locality *b)
 {
 	return a->parts[LOCALITY_TEXT].mapped_kib > b->parts[LOCALITY_TEXT].mapped_kib;
@@ -78,7 +78,8 @@ static bool is_of(const struct report *r, const struct report_probes *p, const s
 	       number < p->first + p->n && p->has_y[number - p->first];
 }
 
-/* Processes of a cell that run what has the most text; a shell that started them is none. */
+/* Takes the processes of a cell that run the file with the most text, and so not the shell that started them.
+ */
 static void add_cell(struct report *r, const struct cell *cell, const struct reader *reader)
 {
 	cleanup_free struct locality *all = xcalloc(reader->n, sizeof(*all));
@@ -110,7 +111,7 @@ struct err *report_locality_build(struct store *store, struct report *r)
 	struct err *e = NULL;
 
 	r->localities = xcalloc(r->cells_n, sizeof(*r->localities));
-	/* What the workloads of a file are was found out for their costs. */
+	/* Only workloads have an interpreter; r->space_times lists their cells. */
 	if (r->space_times_n)
 		e = store_each_content(store, STORE_JUDGED, names, on_content, &reader);
 	for (size_t i = 0; !e && i < r->space_times_n; i++)

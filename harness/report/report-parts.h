@@ -47,9 +47,10 @@ struct report_probes {
 	bool *has_y;
 	struct report_replicate *replicates;
 	bool is_search;                  /**< its method is threshold or ram */
-	struct search_estimate estimate; /**< by the answers to all searches together */
+	struct search_estimate estimate; /**< from the answers to all searches together */
 	bool is_beyond; /**< every guest swapped that a search for one asked: it is larger than the largest */
-	double mem_total_kib, mem_available0_kib; /**< means over the probes that came as far as to tell */
+	double mem_total_kib,
+		mem_available0_kib; /**< means over the probes that got far enough to report them */
 };
 
 /** Where a probe is. */
@@ -61,7 +62,7 @@ struct report_place {
 /** Seed of every bootstrap of a report: the same file gives the same report. */
 #define REPORT_SEED 1
 
-/** What n values span. */
+/** Mean and range of n values. */
 struct report_span {
 	double mean_kib, lo_kib, hi_kib;
 	unsigned n;
@@ -78,8 +79,8 @@ struct report_threshold {
 	struct search_estimate estimate; /**< all there is to z_kib, with bracket, spread, contradictions */
 	struct threshold_check check;    /**< second opinions; only where there is a z_kib */
 	struct report_span ramp;         /**< the ballast at onset of the searches' ramps */
-	struct threshold_ramps ramps;    /**< and what they differ by */
-	unsigned answers, lost;          /**< probes that answered, and that did not */
+	struct threshold_ramps ramps;    /**< and how much they differ */
+	unsigned answers, lost;          /**< probes with and without an answer */
 	char *flags;
 };
 
@@ -183,7 +184,7 @@ struct report_locality {
 	const struct cell *cell;
 	struct locality mean; /**< of n processes, of all probes */
 	unsigned n;
-	bool is_onset; /**< of that moment, at which reclaim has taken some; else of the load at rest */
+	bool is_onset; /**< seen at onset, when reclaim had taken some of it; else at rest */
 };
 
 struct report {

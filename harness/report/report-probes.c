@@ -13,7 +13,7 @@
  * them, computed once.
  */
 
-/* Of method ram: is it the smallest guest of its replicate that did not swap? */
+/* Is it the smallest guest of its replicate that did not swap? For method ram. */
 static bool is_smallest_calm(const struct probe_record *probe, const struct report_probes *p)
 {
 	if (probe->outcome != OUTCOME_NO_ONSET)
@@ -88,7 +88,7 @@ static void search(const struct cell *cell, struct report_probes *p)
 	p->is_beyond = cell_is(cell, METHOD_RAM) && p->estimate.answers && !p->estimate.bracket_lo_kib;
 }
 
-/* Texts of guests and of QEMU, of which no part makes use, are much for thousands of probes. */
+/* No part uses the texts of guests and QEMU, and thousands of probes have megabytes of them. */
 static void drop_texts(struct probe_record *r)
 {
 	char **texts[] = { &r->console, &r->output, &r->command_line };

@@ -64,7 +64,7 @@ static struct err *read_probe(struct store *store, const struct cell *cell, cons
 	return NULL;
 }
 
-/* As for Y: of the ballast the fixed probes alone, as a ramp is looked at while it grows. */
+/* As for Y, a ramp is left out: its evidence is taken while the ballast grows. */
 static bool is_taken(const struct probe_record *probe)
 {
 	return probe->outcome == OUTCOME_ONSET && probe->kind != PROBE_RAMP;
@@ -96,7 +96,7 @@ static const struct report_reclaim *find_cell(const struct report *r, const char
 	return NULL;
 }
 
-/* Each beside the ballast of its guest. */
+/* Compares each cell with the ballast of its guest. */
 static void judge(struct report *r)
 {
 	for (size_t i = 0; i < r->reclaims_n; i++) {
@@ -124,7 +124,7 @@ struct err *report_reclaim_build(struct store *store, struct report *r)
 	if (e)
 		return e;
 	find_places(r, judged, places);
-	/* Those of probes judged before. */
+	/* Probes with a load at rest are judged by that; their onset is here. */
 	find_places(r, onset, places);
 	r->reclaims = xcalloc(r->cells_n, sizeof(*r->reclaims));
 	for (size_t i = 0; !e && i < r->cells_n; i++)

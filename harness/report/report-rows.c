@@ -16,7 +16,7 @@
  * The rows of a report: what one metric says of one cell, beside what it is compared with.
  */
 
-/* What a metric says of one probe. Of a population, which has two values, the last is that at onset. */
+/* What a metric says of one probe. A population has two values, the last of them at onset. */
 struct value {
 	bool is_there, is_incomplete;
 	int64_t snapshot_id; /* of the last value */
@@ -71,7 +71,8 @@ static void set_y(struct report_row *row, const struct report_probes *p, const s
 		flags_add(&row->flags, p->v[i].flags);
 		if (v->is_incomplete)
 			flags_add(&row->flags, "incomplete-evidence");
-		/* With one process less a population did not swap yet, which widens the range. */
+		/* The range of a population goes down to its value with one process less, when the guest did
+		 * not swap yet. */
 		row->y_lo_kib = fmin(row->y_lo_kib, v->lo_kib);
 		row->y_hi_kib = fmax(row->y_hi_kib, v->hi_kib);
 		row->values_kib[row->n++] = v->y_kib;
@@ -140,7 +141,7 @@ static void compare(struct report_row *rows, size_t n, const struct report_z *z)
 		row->z_resolution_kib = z->resolution_kib;
 		flags_add(&row->flags, z->flags);
 		row->diff_kib = row->y_kib - z->kib;
-		/* Percent of what may as well be nothing are no number. */
+		/* A percentage of what may as well be nothing means nothing. */
 		row->diff_pct = z->kib > z->resolution_kib ? 100 * row->diff_kib / z->kib : (double)NAN;
 		best = fmin(best, fabs(row->diff_kib));
 	}
@@ -243,7 +244,7 @@ void report_rows_text(const struct report *r, struct strbuf *out)
 		const struct report_row *rows = &r->rows[i];
 		const char *flags = shared_flags(rows, n);
 
-		/* They have tables of their own. */
+		/* Known-answer loads have tables of their own. */
 		if (cell_known(rows->cell, &known))
 			continue;
 		add_group_head(out, r, rows, flags);
@@ -326,7 +327,7 @@ static void add_field(struct strbuf *out, const struct field *f)
 		format_csv(out, f->text);
 }
 
-/* Names alone: rows of an empty report. */
+/* The names of the columns, from the fields of an empty row. */
 static void add_header(struct strbuf *out)
 {
 	struct cell nothing = { 0 };

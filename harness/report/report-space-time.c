@@ -15,7 +15,7 @@
 /*
  * What a workload costs beside the RAM at one moment: the largest and the average footprint on its way, CPU
  * time, wall time, the pauses of its collector; and how much of each measure is the interpreter's own, by
- * what the same cell says of the workload "bare". What a cell is when it is compared with Z is in report.c.
+ * what the same cell says of the workload "bare".
  */
 
 #define NO_METRIC ((struct report_over_time){ .at_checkpoints = FOOTPRINT_NO_VALUES, .over_bare_kib = NAN })
@@ -57,7 +57,7 @@ static struct err *read_told(struct store *store, const struct report *r, struct
 	return store_each_content(store, STORE_JUDGED, names, on_content, &reader);
 }
 
-/* A mean that comes about bit by bit; values that are not known take no part. */
+/* A running mean of the values that are known. */
 struct mean {
 	double sum;
 	unsigned n;
@@ -106,7 +106,7 @@ static struct err *add_probe(struct store *store, const struct probe_record *pro
 
 	add(&sums->max_kib, f.max_kib);
 	add(&sums->mean_kib, f.mean_kib);
-	/* How long a load at rest was left at rest is no time of its own. */
+	/* The time for which a load was left at rest is not its own. */
 	add(&sums->wall_ms, end_us == UINT64_MAX ? (double)NAN : f.wall_ms);
 	if (told->checkpoints.has_full)
 		add(&sums->full_wall_ms, footprint_of(samples, n, told->checkpoints.full_us).wall_ms);
@@ -155,7 +155,7 @@ static struct err *add_cell(struct store *store, struct report *r, size_t cell, 
 	return e;
 }
 
-/* Has the cell an interpreter? What it runs is then a workload. */
+/* Does the cell run a workload? Then it has an interpreter. */
 static bool is_workload(const struct cell *cell)
 {
 	struct known_spec known;
@@ -328,7 +328,7 @@ static void add_lives(struct strbuf *out, const struct report *r)
 		    "collectors stopped the workload for, as it tells itself.\n");
 }
 
-/* What a cell has of the metric of that name; nothing when it is not asked for. */
+/* What the cell has of the metric of that name, if the report has that metric. */
 static struct report_over_time find_metric(const struct report *r, const struct report_space_time *c,
 					   const char *name)
 {
@@ -434,7 +434,7 @@ static json_t *pauses_json(const struct gc_pauses *p)
 	return o;
 }
 
-/* Of kinds that the interpreter has. */
+/* The kinds that the interpreter has. */
 static json_t *gc_json(const struct gc_pauses gc[GC_KINDS])
 {
 	struct gc_pauses all = checkpoints_all_pauses(gc);

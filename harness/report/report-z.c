@@ -52,7 +52,7 @@ static void judge_searches(const struct report_probes *p, struct report_threshol
 		if (!p->replicates[i].answers)
 			continue;
 		flags_add(&t->flags, flags_of(s));
-		/* A guest that always swaps has no lower side, and a Z* all the same. */
+		/* A guest that always swaps has a Z* although its bracket has no lower side. */
 		if (s->step == SEARCH_NO_THRESHOLD ||
 		    (s->step != SEARCH_DONE && !(has_lo(&s->estimate) && has_hi(&s->estimate))))
 			continue;
@@ -128,7 +128,7 @@ static void compute(const struct cell *cell, const struct report_probes *p, stru
 		t->z_hi_kib = t->estimate.ci_kib.hi;
 		check(p, t);
 	} else if (!flags_have(t->flags, "no-threshold")) {
-		/* One side is better than none, and the flag says what it is. */
+		/* One side of the bracket is better than none; a flag says that the other is open. */
 		t->z_lo_kib = has_lo(&t->estimate) ? (double)t->estimate.bracket_lo_kib : (double)NAN;
 		t->z_hi_kib = has_hi(&t->estimate) ? (double)t->estimate.bracket_hi_kib : (double)NAN;
 	}
@@ -216,7 +216,7 @@ static void set_searched(const struct report *r, const struct cell *cell, const 
 	struct curve_prediction hi = curve_predict(&c->fit, (max_kib - e->ci_kib.lo) / 1024);
 
 	z->kib = curve_predict(&c->fit, z->x_mib).z_kib;
-	/* Two points make a line whose own uncertainty is not known. */
+	/* The uncertainty of a line through two points is not known. */
 	z->lo_kib = isfinite(lo.z_pi_kib.lo) ? lo.z_pi_kib.lo : lo.z_kib;
 	z->hi_kib = isfinite(hi.z_pi_kib.hi) ? hi.z_pi_kib.hi : hi.z_kib;
 }

@@ -140,7 +140,7 @@ static void add_heading(struct strbuf *out, const struct report *r)
 
 static bool has_small_n(const struct report *r)
 {
-	/* From five on a range begins to mean something; three values span little of what may come. */
+	/* A range begins to mean something with five values; three span little of what may come. */
 	for (size_t i = 0; i < r->rows_n; i++)
 		if (r->rows[i].n < 5)
 			return true;

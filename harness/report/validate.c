@@ -24,14 +24,14 @@ static double distance_kib(const struct report_row *row)
 
 static bool is_within(const struct report_row *row, double margin_pct)
 {
-	/* Of a load that weighs next to nothing z_lo is below 0. */
+	/* z_lo is below 0 for a load that weighs next to nothing. */
 	double lo = row->z_lo_kib - fabs(row->z_lo_kib) * margin_pct / 100;
 	double hi = row->z_hi_kib + fabs(row->z_hi_kib) * margin_pct / 100;
 
 	return isfinite(row->y_kib) && row->y_kib >= lo && row->y_kib <= hi;
 }
 
-/* Is the metric on trial here? */
+/* Does the row count for the verdict on its metric? */
 static bool is_judged(const struct report_row *row)
 {
 	struct known_spec known;
@@ -40,12 +40,12 @@ static bool is_judged(const struct report_row *row)
 	       (report_is_compared(row) || cell_known(row->cell, &known));
 }
 
-/* Of the guest's Z*: a load that weighs nothing has no size of its own to compare with. */
+/* In percent of the guest's Z*, since a load may weigh nothing. */
 static double distance_pct(const struct report_row *row)
 {
 	double pct = row->threshold ? 100 * distance_kib(row) / row->threshold->z_kib : (double)NAN;
 
-	/* Z* itself may not be known yet; NaN would have no place in an order. */
+	/* Z* may not be known yet, and NaN cannot be sorted. */
 	return isnan(pct) ? (double)INFINITY : pct;
 }
 
@@ -72,7 +72,7 @@ static struct score score_of(const struct report *r, size_t metric)
 	return s;
 }
 
-/* Right in more cells, then with a value in more of them, then less wrong at worst. */
+/* The better metric is right in more cells, then has more values, then is less wrong at its worst. */
 static bool is_better(const struct score *a, const struct score *b)
 {
 	if (a->within != b->within)

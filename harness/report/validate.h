@@ -39,9 +39,10 @@ struct validation {
 	struct validate_cell *cells; /**< those with a Z, worst first */
 	size_t cells_n;
 	size_t within, off, no_value;
-	size_t known, known_off;                  /**< cells with known answers, and those where it is off */
-	size_t best_within;                       /**< cells in which the best shipped metric is */
-	const struct report_agreement *agreement; /**< of the report, over the workloads; NULL without any */
+	size_t known, known_off; /**< cells with known answers, and those where it is off */
+	size_t best_within;      /**< cells in which the best shipped metric is */
+	const struct report_agreement
+		*agreement; /**< of the report, over the workloads; NULL when there are none */
 	enum agreement_verdict verdict;
 };
 
