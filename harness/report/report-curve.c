@@ -243,7 +243,6 @@ void report_curves_text(const struct report *r, struct strbuf *out)
 static json_t *varying_json(const struct report *r, const struct cell *cell)
 {
 	json_t *object = json_object();
-
 	const struct cell_trait *trait;
 
 	for (size_t i = 0; (trait = cell_trait_at(i)); i++)

@@ -191,10 +191,9 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		strbuf_addf(out, "; swaps at X = %.1f MiB", row->x_mib);
 	if (cell_is(row->cell, METHOD_THRESHOLD))
 		strbuf_adds(out, " (control)");
-	if (isfinite(row->z_kib)) {
+	if (isfinite(row->z_kib))
 		strbuf_addf(out, "; %s %s %s", z, MIB_TEXT(row->z_kib),
 			    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
-	}
 	strbuf_adds(out, "\n");
 	if (*flags) {
 		strbuf_adds(out, "    flags: ");
@@ -205,31 +204,22 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 		    "Y - ", z);
 }
 
-static bool looks_equal(double a, double b)
-{
-	char a_text[32], b_text[32];
-
-	return strcmp(format_fixed(a_text, a, TABLE_DECIMALS), format_fixed(b_text, b, TABLE_DECIMALS)) == 0;
-}
-
 /* Is it shown as near to Z* as the best of its cell? */
 static bool is_marked(const struct report_row *row, const struct report_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].is_best)
-			return looks_equal(fabs(row->diff_kib) / 1024, fabs(rows[i].diff_kib) / 1024);
+			return strcmp(MIB_TEXT(fabs(row->diff_kib)), MIB_TEXT(fabs(rows[i].diff_kib))) == 0;
 	return false;
 }
 
 static void add_row(struct strbuf *out, const struct report_row *row, bool with_mark, bool with_flags)
 {
-	strbuf_addf(out, "  %c %-24s%11s  ", with_mark ? '*' : ' ', row->metric, MIB_TEXT(row->y_kib));
 	/* The range of a single value would look like precision. */
-	if (row->n > 1)
-		strbuf_addf(out, "%-18s", MIB_RANGE_TEXT(row->y_lo_kib, row->y_hi_kib));
-	else
-		strbuf_addf(out, "%-18s", "-");
-	strbuf_addf(out, "%12s%12s%4u", NUMBER_TEXT(row->diff_kib / 1024, "+", ""),
+	const char *range = row->n > 1 ? MIB_RANGE_TEXT(row->y_lo_kib, row->y_hi_kib) : "-";
+
+	strbuf_addf(out, "  %c %-24s%11s  %-18s%12s%12s%4u", with_mark ? '*' : ' ', row->metric,
+		    MIB_TEXT(row->y_kib), range, NUMBER_TEXT(row->diff_kib / 1024, "+", ""),
 		    NUMBER_TEXT(row->diff_pct, "+", " %"), row->n);
 	table_end_line(out, with_flags ? row->flags : "");
 }
@@ -317,10 +307,8 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 
 static void add_field(struct strbuf *out, const struct field *f)
 {
-	char buf[32];
-
 	if (!f->text)
-		strbuf_adds(out, format_fixed(buf, f->number, f->decimals));
+		strbuf_adds(out, format_fixed((char[32]){ 0 }, f->number, f->decimals));
 	else if (strcmp(f->name, "cell") == 0)
 		strbuf_addf(out, "%.12s", f->text);
 	else

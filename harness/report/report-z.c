@@ -258,31 +258,25 @@ static void add_threshold(struct strbuf *out, const struct report *r, const stru
 	table_end_line(out, t->flags);
 }
 
-/* An estimate with its interval: "188.3 [188.0, 188.6]". */
-static void add_estimate(struct strbuf *out, const char *name, double kib, struct interval ci_kib)
-{
-	strbuf_addf(out, "%s %s %s", name, MIB_TEXT(kib), MIB_RANGE_TEXT(ci_kib.lo, ci_kib.hi));
-}
-
 /* What stands behind a Z*: the bracket, what other estimators say, and what thresholds differ by. */
 static void add_details(struct strbuf *out, const struct report_threshold *t)
 {
 	const struct search_estimate *e = &t->estimate;
+	const struct quantal_logistic *l = &t->check.logistic;
+	const struct quantal_isotonic *i = &t->check.isotonic;
 
-	strbuf_addf(out, "\n%7u  bracket %s, %u of %u answers contradict; ", t->cell->x_mib,
-		    MIB_RANGE_TEXT((double)e->bracket_lo_kib, (double)e->bracket_hi_kib), e->contradictions,
-		    e->answers);
-	add_estimate(out, "logistic", t->check.logistic.ed50, t->check.logistic.profile);
-	strbuf_adds(out, ",\n         ");
-	add_estimate(out, "isotonic", t->check.isotonic.ed50, t->check.isotonic.ci);
-	strbuf_addf(out, "; boot to boot sd %s, at most %s", MIB_TEXT(e->spread_kib),
-		    MIB_TEXT(e->spread_hi_kib));
+	strbuf_addf(out,
+		    "\n%7u  bracket %s, %u of %u answers contradict; logistic %s %s,\n"
+		    "         isotonic %s %s; boot to boot sd %s, at most %s",
+		    t->cell->x_mib, MIB_RANGE_TEXT((double)e->bracket_lo_kib, (double)e->bracket_hi_kib),
+		    e->contradictions, e->answers, MIB_TEXT(l->ed50),
+		    MIB_RANGE_TEXT(l->profile.lo, l->profile.hi), MIB_TEXT(i->ed50),
+		    MIB_RANGE_TEXT(i->ci.lo, i->ci.hi), MIB_TEXT(e->spread_kib), MIB_TEXT(e->spread_hi_kib));
 	if (t->check.separation == QUANTAL_COMPLETE)
 		strbuf_adds(out, " (separated: maybe 0)");
-	if (isfinite(t->ramps.sd_kib)) {
+	if (isfinite(t->ramps.sd_kib))
 		strbuf_addf(out, ";\n         ramps: sd %s between boots, %s within a boot (one tick)",
 			    MIB_TEXT(t->ramps.between_boots_kib), MIB_TEXT(t->ramps.within_boot_kib));
-	}
 	strbuf_adds(out, "\n");
 }
 
