@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/probe/probe-internal.h"

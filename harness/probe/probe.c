@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/host/host-pressure.h"
 #include "harness/probe/probe-internal.h"

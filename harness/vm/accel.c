@@ -4,7 +4,6 @@
 #include <glob.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"

@@ -2,7 +2,6 @@
 #ifndef SWAPCAL_STATE_CACHE_H
 #define SWAPCAL_STATE_CACHE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/cleanup.h"

@@ -3,7 +3,6 @@
  * with their owner. */
 #include "harness/vm/state-cache.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
