@@ -159,8 +159,7 @@ bool probe_at_checkpoint(struct probe *p, struct probe_process *process, const c
 /** Do all processes of the load wait at a checkpoint, of that name unless it is NULL? */
 bool probe_all_wait(const struct probe *p, const char *name);
 
-/** Answers all that wait, but those at a checkpoint named except (NULL: all). False when the probe is over.
- */
+/** Answers all that wait, but those at a checkpoint named except (NULL: all). False: the probe is over. */
 bool probe_answer(struct probe *p, const char *answer, const char *except);
 
 /** What the load has told at its checkpoints, as an evidence file of the last snapshot. */

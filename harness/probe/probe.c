@@ -120,8 +120,7 @@ static bool is_evidence_whole(struct probe *p)
 	return probe_end(p, OUTCOME_INVALID, "the workload ended just when the guest swapped");
 }
 
-/** Did the ballast touch fewer pages than its touch pattern asks for? Known once it has verified its pages.
- */
+/** Did the ballast touch fewer pages than its pattern asks for? Known once it has verified its pages. */
 static bool touch_is_behind(const struct probe *p)
 {
 	bool is_touching = strcmp(p->spec->settings.touch, "none") != 0;

@@ -77,7 +77,7 @@ static struct err *describe(struct guest_vm_host *host, const struct image *imag
 	/* It names this process's work directory. */
 	json_object_del(software, "uri");
 
-	/* The manifest has the hashes of kernel and root disk; a user's disk has its content's in its path.
+	/* The manifest has the hashes of kernel and root disk, the path of a user's disk that of its content.
 	 */
 	cleanup(cleanup_json_) json_t *all = json_pack(
 		"{s:O, s:s, s:s, s:O, s:s}", "image", image->manifest, "initramfs", initrd, "user_disk",
@@ -309,8 +309,7 @@ static struct err *make(struct guest_vm_host *host, const struct guest_config *c
 	e = guest_vm_await_hello(g, GUEST_BOOT_MS * scale);
 	if (e && err_get_kind(e) == ERR_INTERRUPTED)
 		return e;
-	/* The caller finds out what is wrong with it, as with any guest; for that the hello is said again.
-	 */
+	/* The caller finds out what is wrong with it, as with any guest: the hello is said again. */
 	if (e) {
 		err_free(e);
 		err_free(ask_hello(g));

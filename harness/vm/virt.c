@@ -23,8 +23,7 @@
 /** A daemon answers in milliseconds, one that has just been started in seconds. */
 #define OPEN_LIMIT_MS 30000
 
-/** A daemon that is silent for so many seconds is asked, and so many times, until the connection is dropped.
- */
+/** A daemon that is silent for so many seconds is asked, so many times until the connection is dropped. */
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_COUNT      5
 
@@ -91,9 +90,6 @@ static void *run_events(void *arg)
 /** The first time: prepares libvirt. */
 static struct err *initialize(void)
 {
-	/* libvirt makes directories as the umask has it: QEMU's user must get through, and nobody may write.
-	 */
-	umask(022);
 	virSetErrorFunc(NULL, ignore_error);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
 	    virEventAddTimeout(REAP_TICK_MS, tick, NULL, NULL) < 0)
