@@ -56,7 +56,7 @@ for f in "$states"/*/memory; do
 done
 start 1
 is $? 0 'a state that is damaged is no harm'
-has "$dir/err" 'made anew: ' 'it is told'
+has "$dir/err" 'a guest is saved anew: ' 'it is told'
 differs "$(stack 1)" "$first" 'and made anew'
 
 "$tool" "$owner" 3 > /dev/null 2>&1 &
