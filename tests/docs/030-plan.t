@@ -11,14 +11,14 @@ perl -ne '
 		: $type eq "NUMBER" ? $rest =~ /^(\d+), (\d+), (\d+)/ : ()), "\n"' harness/cell/settings.h > "$dir/settings"
 
 {
-	quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c harness/plan/plan-loads.c
+	quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c
 	awk '{ print $2 }' "$dir/settings"
 } > "$dir/code"
 pod_items swapcal-plan.5.pod KEYS > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 
 {
-	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c harness/plan/plan-loads.c
+	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c
 	quoted '\[KNOWN_\w+\] = \{ "[^"]*"' calibrate/evidence/known.c
 	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/evidence/onset.c
 	awk '$1 == "CHOICE" { for (i = 3; i <= NF; i++) print $i }' "$dir/settings"
@@ -34,10 +34,10 @@ printf 'small\nlarge\n' | sort - "$dir/code" | comm -13 - "$dir/bold" > "$dir/un
 none "$dir/unknown" 'and no other'
 
 # Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
-{ preprocessed harness/plan/plan.c; preprocessed harness/plan/plan-loads.c; } | perl -0777 -ne '
+preprocessed harness/plan/plan.c | perl -0777 -ne '
 	s/UL\b//g;
 	my %default = /plan->(\w+) = (\d+);/g;
-	for (/plan_get_uints?\((?:guest|node|root)\b, "[^;]*;/g) {
+	for (/\bget_uints?\((?:guest|node|root)\b, "[^;]*;/g) {
 		my ($key, $min, $max, $default, $to) = /"(\w+)", (\d+), (\d+), ([\w>-]+),\s*&\w+->(\w+)/ or die $_;
 		$default = $default{$to} if $default =~ /\D/;
 		# What must be said, and has no sensible value to fall back on.
