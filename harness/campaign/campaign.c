@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/campaign/campaign.h"
 
+#include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
+#include "harness/base/hash.h"
 #include "harness/base/log.h"
-#include "harness/campaign/campaign-internal.h"
 #include "harness/campaign/schedule.h"
 #include "harness/cell/cell.h"
+#include "harness/host/cpus.h"
+#include "harness/plan/load-command.h"
 #include "harness/store/live-file.h"
 
 /*
@@ -25,6 +32,226 @@
 
 /* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
 #define WATCHERS_TICK_MS 1000
+
+/** How the threads of guests tell that one has ended. */
+struct life_bell {
+	pthread_mutex_t lock;
+	pthread_cond_t rung; /**< by CLOCK_MONOTONIC */
+};
+
+/** What a guest is started for, what it runs, and what came of it. */
+struct life {
+	const struct campaign *campaign;
+	unsigned slot;
+	struct life_bell *bell;
+
+	bool is_busy;  /**< between life_begin() and life_join() */
+	size_t cell_i; /**< for the caller */
+	const struct cell *cell;
+	struct probe_spec spec;
+
+	/* What spec borrows. */
+	char *name, *cpus;
+	struct load_command command;
+
+	pthread_t thread;
+	void *ops_ctx;
+	bool has_ended; /**< guarded by the bell's lock */
+	struct err *error;
+	struct probe_record record; /**< valid without an error */
+};
+
+/**
+ * swapcal-<plan>-<process>-<number>, of the letters that every hypervisor takes; two campaigns may run plans
+ * of one name.
+ */
+static char *guest_name(const char *plan_name, unsigned number)
+{
+	char plan[17];
+	size_t len = 0;
+
+	for (; *plan_name && len + 1 < sizeof(plan); plan_name++)
+		plan[len++] =
+			isalnum((unsigned char)*plan_name) ? (char)tolower((unsigned char)*plan_name) : '-';
+	plan[len] = '\0';
+	return xasprintf("swapcal-%s-%d-%u", plan, (int)getpid(), number);
+}
+
+/** The seed of one probe: its own, and the same whenever the campaign is run. */
+static uint64_t probe_seed(uint64_t seed, const struct cell *cell, const struct cell_state *state)
+{
+	char hex[65];
+	cleanup_free char *text =
+		xasprintf("%" PRIu64 " %s %u %u", seed, cell->key, state->replicate, state->seq);
+
+	hash_sha256(text, strlen(text), hex);
+	/* 15 digits: stays below 2^63, so it passes as an integer everywhere. */
+	hex[15] = '\0';
+	return strtoull(hex, NULL, 16);
+}
+
+/** The image a cell's guests run; NULL when the campaign has none of that name. */
+static const struct campaign_image *find_image(const struct campaign *c, const struct cell *cell)
+{
+	for (size_t i = 0; i < c->images_n; i++) {
+		const char *name = json_string_value(json_object_get(c->images[i].image->manifest, "name"));
+
+		if (name && strcmp(name, cell->image) == 0)
+			return &c->images[i];
+	}
+	return NULL;
+}
+
+static bool has_load(enum probe_kind kind)
+{
+	return kind != PROBE_RAMP && kind != PROBE_FIXED;
+}
+
+static struct probe_spec make_spec(const struct life *life, const struct cell_state *state)
+{
+	const struct cell *cell = life->cell;
+	bool is_forked = cell_is_forked(cell);
+	bool is_ram = state->kind == PROBE_RAM;
+
+	return (struct probe_spec){
+		.cell_key = cell->key,
+		.replicate = state->replicate,
+		.seq = state->seq,
+		.kind = state->kind,
+		.z_kib = state->z_kib,
+		.guest = {
+			.name = life->name,
+			.accel = cell->accel,
+			.icount = cell->icount,
+			.ram_mib = is_ram ? (unsigned)(state->z_kib / 1024) : cell->x_mib,
+			.swap_mib = cell->settings.swap_mib,
+			.scratch_mib = cell->scratch_mib,
+			.vcpus = cell->settings.vcpus,
+			.cpus = life->cpus,
+			.seed = probe_seed(life->campaign->seed, cell, state),
+			.state_owner = cell_is_restored(cell) ? store_id(life->campaign->store) : NULL,
+			.state_number = state->replicate,
+		},
+		.settings = cell->settings,
+		.rule = onset_rule_find(cell->onset),
+		.tick_ms = cell->tick_ms,
+		.settle_ms = cell->settle_ms,
+		.ramp_kib_s = cell->ramp_kib_s,
+		.processes = is_forked ? 1 : cell->processes,
+		.is_forked = is_forked,
+		.is_frozen = strcmp(cell->activity, "frozen") == 0,
+	};
+}
+
+/** Adds the command of the load. */
+static void add_load(struct life *life, const struct image *image)
+{
+	struct probe_spec *spec = &life->spec;
+	struct known_spec known;
+
+	life->command = load_command_create(life->cell, image);
+	spec->argv = (const char *const *)life->command.argv;
+	spec->env = (const char *const *)life->command.env;
+	spec->is_in_image = life->command.is_in_image;
+	spec->has_seed = life->command.has_seed;
+	spec->has_checkpoints = cell_known(life->cell, &known) || life->cell->checkpoints;
+	spec->has_rounds = life->cell->checkpoints && !spec->is_frozen;
+}
+
+/**
+ * Prepares the life of a guest that answers what state has next of a cell. number: of the guests of this run,
+ * for its name. When it is known beforehand that it cannot answer, *ret_missing says why (to be freed), and
+ * there is nothing to begin; else it is NULL.
+ */
+static struct err *life_prepare(struct life *life, const struct cell *cell, const struct cell_state *state,
+				unsigned number, char **ret_missing)
+{
+	const struct campaign *c = life->campaign;
+	const struct campaign_image *image = find_image(c, cell);
+
+	if (!image)
+		return err_new("the plan's images do not have the cell's, '%s'", cell->image);
+	life->cell = cell;
+	life->ops_ctx = image->ops_ctx;
+	life->name = guest_name(c->name, number);
+	/* A single guest may have them all: what QEMU does beside its guest then costs that no time. */
+	life->cpus = c->jobs > 1 ? cpus_own_share(life->slot, c->jobs) : NULL;
+	life->spec = make_spec(life, state);
+	*ret_missing = has_load(life->spec.kind) ? load_command_missing(cell, image->image) : NULL;
+	if (has_load(life->spec.kind) && !*ret_missing)
+		add_load(life, image->image);
+	return NULL;
+}
+
+static void on_phase(void *arg, enum probe_phase phase)
+{
+	const struct life *life = arg;
+	const struct campaign_events *events = &life->campaign->events;
+
+	if (events->probe_phase)
+		events->probe_phase(events->arg, life->slot, phase);
+}
+
+static void on_load(void *arg, uint64_t load_kib)
+{
+	const struct life *life = arg;
+	const struct campaign_events *events = &life->campaign->events;
+
+	if (events->probe_load)
+		events->probe_load(events->arg, life->slot, load_kib);
+}
+
+static void *run_life(void *arg)
+{
+	struct life *life = arg;
+	const struct probe_events events = { life, on_phase, on_load };
+
+	life->error = probe_run(life->campaign->ops, life->ops_ctx, &life->spec, &events, &life->record);
+	pthread_mutex_lock(&life->bell->lock);
+	life->has_ended = true;
+	pthread_cond_signal(&life->bell->rung);
+	pthread_mutex_unlock(&life->bell->lock);
+	return NULL;
+}
+
+/** Starts the guest in a thread. */
+static struct err *life_begin(struct life *life)
+{
+	int errnum = pthread_create(&life->thread, NULL, run_life, life);
+
+	if (errnum)
+		return err_errno(errnum, "cannot start a thread for a guest");
+	life->is_busy = true;
+	return NULL;
+}
+
+/** Has it ended? Then it is to be joined. */
+static bool life_has_ended(struct life *life)
+{
+	pthread_mutex_lock(&life->bell->lock);
+
+	bool has_ended = life->is_busy && life->has_ended;
+
+	pthread_mutex_unlock(&life->bell->lock);
+	return has_ended;
+}
+
+/** Waits for the thread; life->error or life->record tell what came of it. */
+static void life_join(struct life *life)
+{
+	pthread_join(life->thread, NULL);
+	life->is_busy = life->has_ended = false;
+}
+
+/** Frees what a prepared life holds; never of one that is busy. */
+static void life_deinit(struct life *life)
+{
+	load_command_deinit(&life->command);
+	free(life->name);
+	free(life->cpus);
+	life->command = (struct load_command){ .argv = { NULL } };
+	life->name = life->cpus = NULL;
+}
 
 /** One execution of a campaign. */
 struct run {
@@ -99,9 +326,11 @@ static struct err *read_cell(struct run *run, size_t i)
 	size_t n;
 	struct err *e = store_probes(run->campaign->store, run->cells[i].key, &probes, &n);
 
-	if (!e)
-		schedule_set_probes(run->schedule, i, probes, n);
-	return e;
+	if (e)
+		return e;
+	schedule_add_probes(run->schedule, i, probes, n);
+	store_probes_free(probes, n);
+	return NULL;
 }
 
 /** Records what came of a question (taken over), and tells. */
@@ -112,7 +341,7 @@ static struct err *record(struct run *run, const struct life *life, struct probe
 
 	if (!e) {
 		run->probes_run++;
-		e = read_cell(run, life->cell_i);
+		schedule_add_probes(run->schedule, life->cell_i, r, 1);
 	}
 	tell_end(run, life, e ? NULL : r);
 	probe_record_deinit(r);
@@ -322,19 +551,6 @@ static struct err *conclude(struct run *run, struct campaign_result *ret)
 	return NULL;
 }
 
-static struct err *last_probe_id(struct store *store, int64_t *ret)
-{
-	struct probe_record *probes;
-	size_t n;
-	struct err *e = store_probes(store, NULL, &probes, &n);
-
-	if (e)
-		return e;
-	*ret = n ? probes[n - 1].id : 0;
-	store_probes_free(probes, n);
-	return NULL;
-}
-
 static void bell_init(struct life_bell *bell)
 {
 	pthread_condattr_t attr;
@@ -349,21 +565,20 @@ static void bell_init(struct life_bell *bell)
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret)
 {
 	cleanup_free struct run *run = xcalloc(1, sizeof(*run));
-	int64_t forgiven_id = 0;
-	struct err *e = campaign->retry_failed ? last_probe_id(campaign->store, &forgiven_id) : NULL;
+	struct err *e = store_cells(campaign->store, &run->cells, &run->n);
 
-	run->campaign = campaign;
-	run->start_ms = clock_ms();
-	if (!e)
-		e = store_cells(campaign->store, &run->cells, &run->n);
 	if (e)
 		return e;
-	run->schedule = schedule_create(run->cells, run->n, forgiven_id);
+	run->campaign = campaign;
+	run->start_ms = clock_ms();
+	run->schedule = schedule_create(run->cells, run->n);
 	bell_init(&run->bell);
 	for (unsigned i = 0; i < campaign->jobs; i++)
 		run->lives[i] = (struct life){ .campaign = campaign, .slot = i, .bell = &run->bell };
 	for (size_t i = 0; !e && i < run->n; i++)
 		e = read_cell(run, i);
+	if (campaign->retry_failed)
+		schedule_forgive(run->schedule);
 	if (e)
 		fail(run, e);
 	else

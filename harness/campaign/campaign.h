@@ -7,10 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "calibrate/evidence/known.h"
-#include "calibrate/stats/search.h"
 #include "harness/base/err.h"
-#include "harness/store/live-file.h"
 #include "harness/vm/guest.h"
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"
@@ -31,27 +28,6 @@
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);
-
-/** What is known about a cell, and what to ask next. */
-struct cell_state {
-	unsigned done;           /**< replicates with their answer */
-	unsigned lost;           /**< replicates given up after repeated failures */
-	unsigned not_applicable; /**< replicates the guest's kernel cannot do */
-	unsigned replicates_left;
-	unsigned probes_left; /**< estimate of probes still to run, for an ETA */
-	bool has_next;
-	unsigned replicate, seq; /**< of the next probe, with kind and z_kib; valid when has_next */
-	enum probe_kind kind;
-	uint64_t z_kib;
-};
-
-/**
- * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
- * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, tells of each
- * replicate whether a probe of it is under way: it is left, but not next.
- */
-struct cell_state campaign_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
-				      int64_t forgiven_id, const bool *is_running);
 
 /** How far a campaign is. */
 struct campaign_progress {

@@ -5,8 +5,123 @@
 #include <stdlib.h>
 
 #include "harness/base/alloc.h"
+#include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/probe-time.h"
+
+/*
+ * A replicate is given up after this many failed probes: one retry tells a passing trouble of the host from a
+ * lasting one. So a cell's budget is one retry for each of its replicates, which no other replicate can use
+ * up.
+ */
+#define FAILURES_MAX 2
+
+/* Probes one search usually takes (see the search's tests): only for the ETA. */
+#define PROBES_TYPICAL 9
+
+/** What one replicate still needs. */
+struct replicate_state {
+	enum { NEEDS_PROBE, IS_DONE, IS_LOST, IS_NOT_APPLICABLE } status;
+	unsigned seq;
+	unsigned left;
+	enum probe_kind kind;
+	uint64_t z_kib;
+};
+
+static struct replicate_state search_state(const struct cell *cell, unsigned replicate, unsigned answers,
+					   const struct probe_record *probes, size_t n)
+{
+	struct search_next next = cell_search(cell, replicate, probes, n);
+	bool is_ram = cell_is(cell, METHOD_RAM);
+	struct replicate_state state = {
+		.status = NEEDS_PROBE,
+		.left = answers < PROBES_TYPICAL ? PROBES_TYPICAL - answers : 1,
+		.kind = is_ram ? PROBE_RAM : PROBE_FIXED,
+		.z_kib = is_ram ? cell_ram_max_kib(cell) - next.z_kib : next.z_kib,
+	};
+
+	if (next.step == SEARCH_RAMP) {
+		state.kind = is_ram ? PROBE_RAM : PROBE_RAMP;
+		state.z_kib = is_ram ? (uint64_t)cell->x_hi_mib * 1024 : cell_search_params(cell).hi_kib;
+	} else if (next.step != SEARCH_PROBE) {
+		state.status = IS_DONE;
+	}
+	return state;
+}
+
+/** A replicate that one probe answers. */
+static struct replicate_state single_state(const struct cell *cell, unsigned answers)
+{
+	struct replicate_state state = { .status = answers ? IS_DONE : NEEDS_PROBE, .left = 1 };
+
+	if (cell_is(cell, METHOD_DISPLACEMENT)) {
+		state.kind = PROBE_DISPLACEMENT;
+		/* The ballast goes as far as that of the threshold's ramp would. */
+		state.z_kib = cell_search_params(cell).hi_kib;
+	} else {
+		state.kind = cell_is(cell, METHOD_POPULATION) ? PROBE_POPULATION : PROBE_GROWTH;
+	}
+	return state;
+}
+
+static struct replicate_state replicate_state(const struct cell *cell, unsigned replicate,
+					      const struct probe_record *probes, size_t n,
+					      int64_t forgiven_id)
+{
+	unsigned answers = 0, failures = 0, seq = 0;
+	bool is_applicable = true;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct probe_record *r = &probes[i];
+
+		if (r->replicate != replicate)
+			continue;
+		seq++;
+		if (outcome_is_answer(r->outcome))
+			answers++;
+		else if (r->id > forgiven_id)
+			failures++;
+		if (r->outcome == OUTCOME_NOT_APPLICABLE && r->id > forgiven_id)
+			is_applicable = false;
+	}
+
+	bool is_search = cell_is(cell, METHOD_THRESHOLD) || cell_is(cell, METHOD_RAM);
+	struct replicate_state state =
+		is_search ? search_state(cell, replicate, answers, probes, n) : single_state(cell, answers);
+
+	state.seq = seq;
+	if (state.status == NEEDS_PROBE && !is_applicable)
+		state.status = IS_NOT_APPLICABLE;
+	else if (state.status == NEEDS_PROBE && failures >= FAILURES_MAX)
+		state.status = IS_LOST;
+	return state;
+}
+
+struct cell_state schedule_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
+				      int64_t forgiven_id, const bool *is_running)
+{
+	struct cell_state ret = { 0 };
+
+	for (unsigned i = 0; i < cell->replicates; i++) {
+		struct replicate_state state = replicate_state(cell, i, probes, n, forgiven_id);
+
+		ret.done += state.status == IS_DONE;
+		ret.lost += state.status == IS_LOST;
+		ret.not_applicable += state.status == IS_NOT_APPLICABLE;
+		if (state.status != NEEDS_PROBE)
+			continue;
+		ret.replicates_left++;
+		ret.probes_left += state.left;
+		if (ret.has_next || (is_running && is_running[i]))
+			continue;
+		ret.has_next = true;
+		ret.replicate = i;
+		ret.seq = state.seq;
+		ret.kind = state.kind;
+		ret.z_kib = state.z_kib;
+	}
+	return ret;
+}
 
 /** How long probes took; those without a guest do not count. */
 struct times {
@@ -17,9 +132,9 @@ struct times {
 /** A cell, what is recorded of it and what is under way. */
 struct item {
 	const struct cell *cell;
-	struct times *method_times; /* of all cells of its method */
-	struct probe_record *probes;
-	size_t probes_n;
+	struct times *method_times;  /* of all cells of its method */
+	struct probe_record *probes; /* numbers only */
+	size_t probes_n, probes_cap;
 	struct times times;
 	bool *is_running; /* by replicate */
 	unsigned running;
@@ -44,17 +159,16 @@ static struct times *find_times(struct schedule *s, const struct cell *cell)
 
 static void update(const struct schedule *s, struct item *item)
 {
-	item->state = campaign_cell_state(item->cell, item->probes, item->probes_n, s->forgiven_id,
+	item->state = schedule_cell_state(item->cell, item->probes, item->probes_n, s->forgiven_id,
 					  item->is_running);
 }
 
-struct schedule *schedule_create(const struct cell *cells, size_t n, int64_t forgiven_id)
+struct schedule *schedule_create(const struct cell *cells, size_t n)
 {
 	struct schedule *s = xcalloc(1, sizeof(*s));
 
 	s->items = xcalloc(n + 1, sizeof(*s->items));
 	s->n = n;
-	s->forgiven_id = forgiven_id;
 	for (size_t i = 0; i < n; i++) {
 		s->items[i].cell = &cells[i];
 		s->items[i].method_times = find_times(s, &cells[i]);
@@ -69,50 +183,50 @@ void schedule_destroy(struct schedule *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
-		store_probes_free(s->items[i].probes, s->items[i].probes_n);
+		free(s->items[i].probes);
 		free(s->items[i].is_running);
 	}
 	free(s->items);
 	free(s);
 }
 
-static struct times count_times(const struct probe_record *probes, size_t n)
-{
-	struct times times = { 0 };
-
-	for (size_t k = 0; k < n; k++) {
-		int64_t ms = probe_time_ms(&probes[k]);
-
-		times.sum_s += (double)ms / 1000;
-		times.n += ms > 0;
-	}
-	return times;
-}
-
 /** Hundreds of probes are at hand for the whole of a run: no need for all they ever printed. */
-static void drop_texts(struct probe_record *r)
+static struct probe_record numbers_of(const struct probe_record *r)
 {
-	free(r->console);
-	free(r->output);
-	free(r->command_line);
-	r->console = r->output = r->command_line = NULL;
+	struct probe_record numbers = *r;
+
+	numbers.reason = numbers.flags = numbers.console = numbers.output = numbers.command_line = NULL;
+	numbers.samples = NULL;
+	numbers.snapshots = NULL;
+	return numbers;
 }
 
-void schedule_set_probes(struct schedule *s, size_t i, struct probe_record *probes, size_t n)
+static void add_time(struct times *times, int64_t ms)
+{
+	times->sum_s += (double)ms / 1000;
+	times->n += ms > 0;
+}
+
+void schedule_add_probes(struct schedule *s, size_t i, const struct probe_record *probes, size_t n)
 {
 	struct item *item = &s->items[i];
 
-	store_probes_free(item->probes, item->probes_n);
-	for (size_t k = 0; k < n; k++)
-		drop_texts(&probes[k]);
-	item->method_times->sum_s -= item->times.sum_s;
-	item->method_times->n -= item->times.n;
-	item->times = count_times(probes, n);
-	item->method_times->sum_s += item->times.sum_s;
-	item->method_times->n += item->times.n;
-	item->probes = probes;
-	item->probes_n = n;
+	for (size_t k = 0; k < n; k++) {
+		*array_push(item->probes, item->probes_n, item->probes_cap) = numbers_of(&probes[k]);
+		add_time(&item->times, probe_time_ms(&probes[k]));
+		add_time(item->method_times, probe_time_ms(&probes[k]));
+	}
 	update(s, item);
+}
+
+void schedule_forgive(struct schedule *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->items[i].probes_n; k++)
+			if (s->items[i].probes[k].id > s->forgiven_id)
+				s->forgiven_id = s->items[i].probes[k].id;
+	for (size_t i = 0; i < s->n; i++)
+		update(s, &s->items[i]);
 }
 
 bool schedule_next(const struct schedule *s, size_t *ret)

@@ -6,29 +6,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "harness/campaign/campaign.h"
+#include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
+#include "harness/cell/record.h"
 
 /*
  * What is known of all cells of a campaign and what is under way: which question comes next, how many are
  * left and how long they take. No input or output, no clock.
  */
 
-struct schedule;
+/** What is known about a cell, and what to ask next. */
+struct cell_state {
+	unsigned done;           /**< replicates with their answer */
+	unsigned lost;           /**< replicates given up after repeated failures */
+	unsigned not_applicable; /**< replicates the guest's kernel cannot do */
+	unsigned replicates_left;
+	unsigned probes_left; /**< estimate of probes still to run, for an ETA */
+	bool has_next;
+	unsigned replicate, seq; /**< of the next probe, with kind and z_kib; valid when has_next */
+	enum probe_kind kind;
+	uint64_t z_kib;
+};
 
 /**
- * A schedule of cells (borrowed) of which nothing is known yet. Failed probes with an id up to forgiven_id do
- * not count against a cell.
+ * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
+ * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, tells of each
+ * replicate whether a probe of it is under way: it is left, but not next.
  */
-struct schedule *schedule_create(const struct cell *cells, size_t n, int64_t forgiven_id);
+struct cell_state schedule_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
+				      int64_t forgiven_id, const bool *is_running);
+
+struct schedule;
+
+/** A schedule of cells (borrowed) of which nothing is known yet. */
+struct schedule *schedule_create(const struct cell *cells, size_t n);
 void schedule_destroy(struct schedule *s);
 DEFINE_CLEANUP(cleanup_schedule, struct schedule *, schedule_destroy)
 
-/**
- * Tells all probes of cell i recorded so far, in the order they were made: taken over; their texts (console,
- * output, command line) are not kept.
- */
-void schedule_set_probes(struct schedule *s, size_t i, struct probe_record *probes, size_t n);
+/** Tells probes of cell i, in the order they were made, beside those told before. Only numbers are kept. */
+void schedule_add_probes(struct schedule *s, size_t i, const struct probe_record *probes, size_t n);
+
+/** The failed ones among the probes told so far do not count against their cells any more. */
+void schedule_forgive(struct schedule *s);
 
 /**
  * The cell to ask next, of those with a question that is not under way: the one with the fewest probes,

@@ -6,7 +6,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/campaign/campaign.h"
+#include "harness/campaign/schedule.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/probe-time.h"
 
@@ -54,7 +54,7 @@ void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigne
 /** Whole milliseconds: sums of them are the same on every machine, in whatever order. */
 static uint64_t expected_ms(const struct cell *cell)
 {
-	unsigned probes = campaign_cell_state(cell, NULL, 0, 0, NULL).probes_left;
+	unsigned probes = schedule_cell_state(cell, NULL, 0, 0, NULL).probes_left;
 
 	return (uint64_t)(probes * probe_time_typical_s(cell) * 1000);
 }

@@ -8,7 +8,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/schedule.h"
@@ -85,7 +84,8 @@ static struct err *add_cells(struct store *store, struct status *s, struct sched
 			return e;
 		for (size_t k = 0; k < n; k++)
 			add_probe(s, store, &s->cells[i], &probes[k], sum_ms);
-		schedule_set_probes(schedule, i, probes, n);
+		schedule_add_probes(schedule, i, probes, n);
+		store_probes_free(probes, n);
 		add_cell(s, &s->cells[i], schedule_state(schedule, i));
 	}
 	return NULL;
@@ -121,7 +121,7 @@ static struct err *build(struct store *store, struct status *s)
 	if (e)
 		return e;
 
-	cleanup(cleanup_schedule_) struct schedule *schedule = schedule_create(s->cells, s->cells_n, 0);
+	cleanup(cleanup_schedule_) struct schedule *schedule = schedule_create(s->cells, s->cells_n);
 
 	e = add_cells(store, s, schedule, sum_ms);
 	read_live(store, s);

@@ -26,6 +26,7 @@
 #include "harness/cell/probe-time.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/run-progress.h"
+#include "harness/campaign/schedule.h"
 #include "harness/campaign/shard.h"
 #include "harness/vm/state-cache.h"
 #include "harness/image/userdisk.h"
@@ -157,7 +158,7 @@ static struct err *dry_run(const struct options *o, const struct plan *plan, con
 		cleanup_free char *missing = image ? load_command_missing(&cells[i], image) : NULL;
 
 		print_cell(&cells[i], cells, n, missing);
-		unsigned left = missing ? 0 : campaign_cell_state(&cells[i], NULL, 0, 0, NULL).probes_left;
+		unsigned left = missing ? 0 : schedule_cell_state(&cells[i], NULL, 0, 0, NULL).probes_left;
 
 		probes += left;
 		seconds += left * probe_time_typical_s(&cells[i]);

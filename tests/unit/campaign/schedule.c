@@ -11,18 +11,17 @@ enum { CELLS = 4 };
 static struct cell cells[CELLS];
 static struct schedule *s;
 
-/** Tells the answers of a cell, each of which took so many seconds, the last one 0. */
+/** Tells more answers of a cell, each of which took so many seconds, the last one 0. */
 static void tell(size_t i, const unsigned *seconds)
 {
-	struct probe_record *probes = xcalloc(8, sizeof(*probes));
-	size_t n = 0;
+	for (unsigned n = 0; seconds[n]; n++) {
+		struct probe_record r = test_probe(&cells[i], n, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 
-	for (; seconds[n]; n++) {
-		probes[n] = test_probe(&cells[i], (unsigned)n, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
-		memset(probes[n].phase_ms, 0, sizeof(probes[n].phase_ms));
-		probes[n].phase_ms[PHASE_LOAD] = seconds[n] * 1000;
+		memset(r.phase_ms, 0, sizeof(r.phase_ms));
+		r.phase_ms[PHASE_LOAD] = seconds[n] * 1000;
+		schedule_add_probes(s, i, &r, 1);
+		probe_record_deinit(&r);
 	}
-	schedule_set_probes(s, i, probes, n);
 }
 
 #define TELL(i, ...) tell(i, (const unsigned[]){ __VA_ARGS__, 0 })
@@ -43,19 +42,23 @@ static void test_times(void)
 	TELL(0, 100);
 	is_near(schedule_probe_s(s, 1), typical_s, 1e-9, "also with probes of another method only");
 	TELL(1, 10);
-	TELL(2, 20, 60);
-	is_near(schedule_probe_s(s, 1), 10, 1e-9, "of a cell with probes it is their mean");
-	is_near(schedule_probe_s(s, 2), 40, 1e-9, "also of the second");
-	is_near(schedule_probe_s(s, 3), 30, 1e-9, "of one without, the mean of all probes of its method");
 	TELL(2, 20);
-	is_near(schedule_probe_s(s, 3), 15, 1e-9, "of those that there are now");
+	is_near(schedule_probe_s(s, 1), 10, 1e-9, "of a cell with probes it is their mean");
+	is_near(schedule_probe_s(s, 3), 15, 1e-9, "of one without, the mean of all probes of its method");
+	TELL(2, 60);
+	is_near(schedule_probe_s(s, 2), 40, 1e-9, "also of the second");
+	is_near(schedule_probe_s(s, 3), 30, 1e-9, "of those that there are now");
 }
 
 /** Cell 0 has answers to nothing yet, 1 and 2 have one replicate left each, 3 has both. */
 static void test_left(void)
 {
-	unsigned search = schedule_state(s, 0)->probes_left;
+	unsigned search;
 
+	TELL(0, 100);
+	TELL(1, 10);
+	TELL(2, 20);
+	search = schedule_state(s, 0)->probes_left;
 	is_int(schedule_left(s), search + 4, "what is left of all cells");
 	is_near(schedule_eta_s(s, 1), 100.0 * search + 10 + 20 + 2 * 15, 1e-9, "takes its time");
 	is_near(schedule_eta_s(s, 64), 100.0 * search / 2, 1e-9,
@@ -84,8 +87,10 @@ int main(void)
 		cells[i] = test_cell(i, 128 * i, "growth", "strings", "python3", &cells[0]);
 	for (unsigned i = 0; i < CELLS; i++)
 		cells[i].replicates = 2;
-	s = schedule_create(cells, CELLS, 0);
+	s = schedule_create(cells, CELLS);
 	test_times();
+	schedule_destroy(s);
+	s = schedule_create(cells, CELLS);
 	test_left();
 	test_order();
 	schedule_destroy(s);
