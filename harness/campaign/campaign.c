@@ -33,20 +33,13 @@
 /* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
 #define WATCHERS_TICK_MS 1000
 
-/** How the threads of guests tell that one has ended. */
-struct life_bell {
-	pthread_mutex_t lock;
-	pthread_cond_t rung; /**< by CLOCK_MONOTONIC */
-};
-
 /** What a guest is started for, what it runs, and what came of it. */
 struct life {
-	const struct campaign *campaign;
+	struct run *run;
 	unsigned slot;
-	struct life_bell *bell;
 
-	bool is_busy;  /**< between life_begin() and life_join() */
-	size_t cell_i; /**< for the caller */
+	bool is_busy; /**< between life_begin() and life_join() */
+	size_t cell_i;
 	const struct cell *cell;
 	struct probe_spec spec;
 
@@ -56,9 +49,29 @@ struct life {
 
 	pthread_t thread;
 	void *ops_ctx;
-	bool has_ended; /**< guarded by the bell's lock */
+	bool has_ended; /**< guarded by the lock of the run */
 	struct err *error;
 	struct probe_record record; /**< valid without an error */
+};
+
+/** One execution of a campaign. */
+struct run {
+	const struct campaign *campaign;
+	struct cell *cells;
+	size_t n;
+	struct schedule *schedule;
+	pthread_mutex_t lock;
+	pthread_cond_t bell;              /**< a guest's thread has ended; by CLOCK_MONOTONIC */
+	struct life lives[LIVE_JOBS_MAX]; /**< one a slot */
+	int64_t start_ms;
+	unsigned guests;         /**< started, or known to be of no use, so far */
+	unsigned probes_run;     /**< recorded */
+	unsigned start_failures; /**< guests in a row that could not be started */
+	int64_t pause_until_ms;  /**< nothing is begun before that */
+	bool has_started;        /**< some guest could be started */
+	bool has_told;           /**< the user, that probes are finished before all stops */
+	bool is_out_of_time;     /**< something was not begun, or was stopped, for lack of time */
+	struct err *error;       /**< the first: nothing is begun any more */
 };
 
 /**
@@ -128,8 +141,8 @@ static struct probe_spec make_spec(const struct life *life, const struct cell_st
 			.scratch_mib = cell->scratch_mib,
 			.vcpus = cell->settings.vcpus,
 			.cpus = life->cpus,
-			.seed = probe_seed(life->campaign->seed, cell, state),
-			.state_owner = cell_is_restored(cell) ? store_id(life->campaign->store) : NULL,
+			.seed = probe_seed(life->run->campaign->seed, cell, state),
+			.state_owner = cell_is_restored(cell) ? store_id(life->run->campaign->store) : NULL,
 			.state_number = state->replicate,
 		},
 		.settings = cell->settings,
@@ -166,7 +179,7 @@ static void add_load(struct life *life, const struct image *image)
 static struct err *life_prepare(struct life *life, const struct cell *cell, const struct cell_state *state,
 				unsigned number, char **ret_missing)
 {
-	const struct campaign *c = life->campaign;
+	const struct campaign *c = life->run->campaign;
 	const struct campaign_image *image = find_image(c, cell);
 
 	if (!image)
@@ -186,7 +199,7 @@ static struct err *life_prepare(struct life *life, const struct cell *cell, cons
 static void on_phase(void *arg, enum probe_phase phase)
 {
 	const struct life *life = arg;
-	const struct campaign_events *events = &life->campaign->events;
+	const struct campaign_events *events = &life->run->campaign->events;
 
 	if (events->probe_phase)
 		events->probe_phase(events->arg, life->slot, phase);
@@ -195,7 +208,7 @@ static void on_phase(void *arg, enum probe_phase phase)
 static void on_load(void *arg, uint64_t load_kib)
 {
 	const struct life *life = arg;
-	const struct campaign_events *events = &life->campaign->events;
+	const struct campaign_events *events = &life->run->campaign->events;
 
 	if (events->probe_load)
 		events->probe_load(events->arg, life->slot, load_kib);
@@ -206,11 +219,11 @@ static void *run_life(void *arg)
 	struct life *life = arg;
 	const struct probe_events events = { life, on_phase, on_load };
 
-	life->error = probe_run(life->campaign->ops, life->ops_ctx, &life->spec, &events, &life->record);
-	pthread_mutex_lock(&life->bell->lock);
+	life->error = probe_run(life->run->campaign->ops, life->ops_ctx, &life->spec, &events, &life->record);
+	pthread_mutex_lock(&life->run->lock);
 	life->has_ended = true;
-	pthread_cond_signal(&life->bell->rung);
-	pthread_mutex_unlock(&life->bell->lock);
+	pthread_cond_signal(&life->run->bell);
+	pthread_mutex_unlock(&life->run->lock);
 	return NULL;
 }
 
@@ -228,11 +241,11 @@ static struct err *life_begin(struct life *life)
 /** Has it ended? Then it is to be joined. */
 static bool life_has_ended(struct life *life)
 {
-	pthread_mutex_lock(&life->bell->lock);
+	pthread_mutex_lock(&life->run->lock);
 
 	bool has_ended = life->is_busy && life->has_ended;
 
-	pthread_mutex_unlock(&life->bell->lock);
+	pthread_mutex_unlock(&life->run->lock);
 	return has_ended;
 }
 
@@ -252,25 +265,6 @@ static void life_deinit(struct life *life)
 	life->command = (struct load_command){ .argv = { NULL } };
 	life->name = life->cpus = NULL;
 }
-
-/** One execution of a campaign. */
-struct run {
-	const struct campaign *campaign;
-	struct cell *cells;
-	size_t n;
-	struct schedule *schedule;
-	struct life_bell bell;
-	struct life lives[LIVE_JOBS_MAX]; /**< one a slot */
-	int64_t start_ms;
-	unsigned guests;         /**< started, or known to be of no use, so far */
-	unsigned probes_run;     /**< recorded */
-	unsigned start_failures; /**< guests in a row that could not be started */
-	int64_t pause_until_ms;  /**< nothing is begun before that */
-	bool has_started;        /**< some guest could be started */
-	bool has_told;           /**< the user, that probes are finished before all stops */
-	bool is_out_of_time;     /**< something was not begun, or was stopped, for lack of time */
-	struct err *error;       /**< the first: nothing is begun any more */
-};
 
 /** An error that ends the run; the first one is what the user hears of. */
 static void fail(struct run *run, struct err *e)
@@ -475,11 +469,11 @@ static void wait_for_bell(struct run *run)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WATCHERS_TICK_MS / 1000;
-	pthread_mutex_lock(&run->bell.lock);
+	pthread_mutex_lock(&run->lock);
 	while (!has_any_ended(run))
-		if (pthread_cond_timedwait(&run->bell.rung, &run->bell.lock, &until))
+		if (pthread_cond_timedwait(&run->bell, &run->lock, &until))
 			break;
-	pthread_mutex_unlock(&run->bell.lock);
+	pthread_mutex_unlock(&run->lock);
 }
 
 /** Whoever asked to stop, and has to wait, is told why; once. */
@@ -551,14 +545,14 @@ static struct err *conclude(struct run *run, struct campaign_result *ret)
 	return NULL;
 }
 
-static void bell_init(struct life_bell *bell)
+static void init_bell(struct run *run)
 {
 	pthread_condattr_t attr;
 
-	pthread_mutex_init(&bell->lock, NULL);
+	pthread_mutex_init(&run->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&bell->rung, &attr);
+	pthread_cond_init(&run->bell, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -572,9 +566,9 @@ struct err *campaign_run(const struct campaign *campaign, struct campaign_result
 	run->campaign = campaign;
 	run->start_ms = clock_ms();
 	run->schedule = schedule_create(run->cells, run->n);
-	bell_init(&run->bell);
+	init_bell(run);
 	for (unsigned i = 0; i < campaign->jobs; i++)
-		run->lives[i] = (struct life){ .campaign = campaign, .slot = i, .bell = &run->bell };
+		run->lives[i] = (struct life){ .run = run, .slot = i };
 	for (size_t i = 0; !e && i < run->n; i++)
 		e = read_cell(run, i);
 	if (campaign->retry_failed)
@@ -584,8 +578,8 @@ struct err *campaign_run(const struct campaign *campaign, struct campaign_result
 	else
 		run_cells(run);
 	e = conclude(run, ret);
-	pthread_cond_destroy(&run->bell.rung);
-	pthread_mutex_destroy(&run->bell.lock);
+	pthread_cond_destroy(&run->bell);
+	pthread_mutex_destroy(&run->lock);
 	schedule_destroy(run->schedule);
 	store_cells_free(run->cells, run->n);
 	return e;
