@@ -10,7 +10,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
-bool trust_is_foreign(uid_t uid)
+static bool is_foreign(uid_t uid)
 {
 	return uid != geteuid() && uid != 0;
 }
@@ -20,7 +20,7 @@ static struct err *check_link(const char *path)
 	struct stat st;
 
 	/* Whatever else may be wrong with it is told by who opens it. */
-	if (lstat(path, &st) || !S_ISLNK(st.st_mode) || !trust_is_foreign(st.st_uid))
+	if (lstat(path, &st) || !S_ISLNK(st.st_mode) || !is_foreign(st.st_uid))
 		return NULL;
 	return err_new(
 		"'%s' is a symbolic link of user %u and is not followed; give the name of what it leads to",
@@ -61,7 +61,7 @@ struct err *trust_output(const char *path)
 	    target.st_uid != geteuid())
 		return err_new("'%s' is a symbolic link to a file of user %u and is not followed", path,
 			       (unsigned)target.st_uid);
-	if (trust_is_foreign(st.st_uid) && is_in_public_dir(path))
+	if (is_foreign(st.st_uid) && is_in_public_dir(path))
 		return err_new("'%s' belongs to user %u, in a directory that everyone may write to; give "
 			       "another name",
 			       path, (unsigned)st.st_uid);
@@ -80,7 +80,7 @@ struct err *trust_dir(const char *dir)
 	if (st.st_mode & S_IWOTH)
 		return err_new("everyone may write to directory '%s': run 'chmod o-w' on it, or give another",
 			       dir);
-	if (trust_is_foreign(st.st_uid) && access(dir, W_OK) == 0)
+	if (is_foreign(st.st_uid) && access(dir, W_OK) == 0)
 		return err_new("directory '%s' belongs to user %u, not to %u", dir, (unsigned)st.st_uid,
 			       (unsigned)geteuid());
 	return NULL;
@@ -94,7 +94,7 @@ struct err *trust_companion(const char *path, uid_t owner)
 		return NULL;
 	if (!S_ISREG(st.st_mode))
 		return err_new("'%s' is in the way and no regular file", path);
-	if (st.st_uid != owner && trust_is_foreign(st.st_uid))
+	if (st.st_uid != owner && is_foreign(st.st_uid))
 		return err_new("'%s' is in the way: it belongs to user %u", path, (unsigned)st.st_uid);
 	if (st.st_nlink > 1)
 		return err_new("'%s' is in the way: the file has %ju names", path, (uintmax_t)st.st_nlink);

@@ -12,9 +12,6 @@
  * a file that is not ours to change. "Foreign" is what belongs neither to the effective user nor to root.
  */
 
-/** Is it someone else's, and not root's? */
-bool trust_is_foreign(uid_t uid);
-
 /** Refuses a path that leads through a symbolic link of a foreign user, itself or on the way. What is not
  * there is fine. */
 struct err *trust_links(const char *path) must_check;

@@ -14,6 +14,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/format.h"
 #include "harness/base/trust.h"
 
 /* More than any subcommand has. */
@@ -224,6 +225,14 @@ static struct err *write_into(const char *path, const struct strbuf *out)
 void cli_print(const struct strbuf *out)
 {
 	fwrite(out->data, 1, out->len, stdout);
+}
+
+void cli_print_json(json_t *object)
+{
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
+
+	format_json(&out, object);
+	cli_print(&out);
 }
 
 struct err *cli_write_output(const char *path, const struct strbuf *out)

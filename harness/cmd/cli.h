@@ -3,6 +3,7 @@
 #define SWAPCAL_CLI_H
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "harness/base/err.h"
@@ -59,5 +60,8 @@ struct err *cli_write_output(const char *path, const struct strbuf *out) must_ch
 
 /** Prints on standard output; main() sees whether it arrived. */
 void cli_print(const struct strbuf *out);
+
+/** The same of a JSON object (taken over), members in the order they were added. */
+void cli_print_json(json_t *object);
 
 #endif

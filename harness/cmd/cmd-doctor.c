@@ -57,16 +57,6 @@ static void print_check(void *arg, const struct check *check)
 	fflush(stdout);
 }
 
-static void print_json(struct output *out)
-{
-	json_t *head = json_pack("{s:s, s:i, s:b, s:o}", "tool_version", SWAPCAL_VERSION, "schema_version",
-				 DOCTOR_SCHEMA_VERSION, "fit", out->failed == 0, "checks", out->checks);
-
-	json_dumpf(head, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(head);
-}
-
 struct err *cmd_doctor(int argc, char **argv)
 {
 	const char *uri = NULL;
@@ -88,7 +78,9 @@ struct err *cmd_doctor(int argc, char **argv)
 
 	e = doctor_run(uri, print_check, &out);
 	if (out.checks)
-		print_json(&out);
+		cli_print_json(json_pack("{s:s, s:i, s:b, s:o}", "tool_version", SWAPCAL_VERSION,
+					 "schema_version", DOCTOR_SCHEMA_VERSION, "fit", out.failed == 0,
+					 "checks", out.checks));
 	if (!e && out.failed)
 		e = err_new_kind(ERR_HOST, "this host is not fit yet: %u check%s failed", out.failed,
 				 out.failed == 1 ? "" : "s");

@@ -139,14 +139,6 @@ static const char *manifest_str(const struct image *image, const char *key)
 	return s ? s : "?";
 }
 
-static void print_json(json_t *object)
-{
-	/* Insertion order: the versions come first. */
-	json_dumpf(object, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(object);
-}
-
 static json_t *json_head(void)
 {
 	return json_pack("{s:s, s:i}", "tool_version", SWAPCAL_VERSION, "schema_version",
@@ -165,7 +157,7 @@ static void print_list_json(struct image **images, size_t n)
 						image_bytes(images[i]), "built_at",
 						manifest_str(images[i], "built_at"), "dir", images[i]->dir));
 	json_object_set_new(head, "images", list);
-	print_json(head);
+	cli_print_json(head);
 }
 
 static void print_list_text(struct image **images, size_t n)
@@ -263,7 +255,7 @@ static struct err *show(const struct options *o)
 
 		json_object_set_new(object, "dir", json_string(image->dir));
 		json_object_update(object, image->manifest);
-		print_json(object);
+		cli_print_json(object);
 	} else {
 		print_text(image);
 	}

@@ -32,14 +32,6 @@ static const char usage[] =
 	"Example:\n"
 	"  swapcal metrics show pss > mine.sql\n";
 
-static void print_json(json_t *root)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	format_json(&out, root);
-	cli_print(&out);
-}
-
 static void list_json(const struct metric *metrics, size_t n)
 {
 	json_t *root = json_object(), *list = json_array();
@@ -54,7 +46,7 @@ static void list_json(const struct metric *metrics, size_t n)
 	}
 	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
 	json_object_set_new(root, "metrics", list);
-	print_json(root);
+	cli_print_json(root);
 }
 
 static void list_text(const struct metric *metrics, size_t n)
@@ -112,7 +104,7 @@ static void columns_json(void)
 	}
 	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
 	json_object_set_new(root, "tables", tables);
-	print_json(root);
+	cli_print_json(root);
 }
 
 /* As schemas are written, one column a line. */
