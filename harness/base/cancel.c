@@ -26,7 +26,7 @@ static void on_signal(int sig)
 {
 	int saved = errno;
 
-	/* A terminal that goes away may say so twice, by its kernel and by its shell: one wish. */
+	/* Kernel and shell may both tell that a terminal has gone: that is one wish. */
 	if (!lets_finish || sig == SIGTERM || (atomic_exchange(&finishing, true) && sig == SIGINT))
 		cancel_now();
 	errno = saved;

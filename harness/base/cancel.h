@@ -8,8 +8,8 @@
 
 /*
  * The user's wish to stop: SIGINT, SIGTERM or SIGHUP (unless that was ignored from the start, as under
- * nohup). Long work asks cancel_requested(), and whoever polls adds cancel_fd(). Work in pieces worth keeping
- * may first be given time to finish those under way.
+ * nohup). Long work asks cancel_requested(), and code that polls adds cancel_fd(). Work whose pieces are
+ * worth keeping may finish those under way first.
  */
 
 /** Installs the signal handlers; called once, before threads are started. */

@@ -23,7 +23,7 @@ enum err_kind {
 /**
  * An error on its way to the user. Functions that can fail return
  * `struct err *`: NULL is success, and then, and only then, the results behind
- * the last parameters are set. Whoever receives an error frees it or passes it on.
+ * the last parameters are set. The receiver of an error frees it or passes it on.
  */
 struct err;
 

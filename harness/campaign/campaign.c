@@ -23,17 +23,17 @@
 #include "harness/store/live-file.h"
 
 /*
- * When so many guests in a row cannot be started, and none could before, it is the host. Later the same may
- * be the trouble of one cell, which costs it its attempts, or pass: it gets time to, and only then it is the
- * host, before it has used up the attempts of all cells.
+ * The host is at fault when the first guests of a run, so many in a row, cannot be started. Later the fault
+ * may be one cell's, which costs that cell its attempts, or it may pass: the run waits longer before it
+ * blames the host, but not until all cells have used up their attempts.
  */
 #define START_FAILURES_MAX       3
 #define START_FAILURES_LATER_MAX 10
 
-/* How often those who watch hear of us while nothing happens; and how late we hear of a wish to stop. */
+/* How often watchers get news while nothing happens, and how late the run may hear of a wish to stop. */
 #define WATCHERS_TICK_MS 1000
 
-/** What a guest is started for, what it runs, and what came of it. */
+/** A guest: what it is started for, what it runs, and how it ended. */
 struct life {
 	struct run *run;
 	unsigned slot;
@@ -64,14 +64,14 @@ struct run {
 	pthread_cond_t bell;              /**< a guest's thread has ended; by CLOCK_MONOTONIC */
 	struct life lives[LIVE_JOBS_MAX]; /**< one a slot */
 	int64_t start_ms;
-	unsigned guests;         /**< started, or known to be of no use, so far */
+	unsigned guests;         /**< that were started, or that could not have answered */
 	unsigned probes_run;     /**< recorded */
 	unsigned start_failures; /**< guests in a row that could not be started */
-	int64_t pause_until_ms;  /**< nothing is begun before that */
+	int64_t pause_until_ms;  /**< no probe begins before that */
 	bool has_started;        /**< some guest could be started */
-	bool has_told;           /**< the user, that probes are finished before all stops */
-	bool is_out_of_time;     /**< something was not begun, or was stopped, for lack of time */
-	struct err *error;       /**< the first: nothing is begun any more */
+	bool has_told;           /**< the user knows that probes are finished before the run stops */
+	bool is_out_of_time;     /**< a probe was not begun, or was stopped, for lack of time */
+	struct err *error;       /**< the first one; no probe begins after it */
 };
 
 /**
@@ -172,9 +172,9 @@ static void add_load(struct life *life, const struct image *image)
 }
 
 /**
- * Prepares the life of a guest that answers what state has next of a cell. number: of the guests of this run,
- * for its name. When it is known beforehand that it cannot answer, *ret_missing says why (to be freed), and
- * there is nothing to begin; else it is NULL.
+ * Prepares a guest that answers the next question of a cell, which state has. number is that of the guest in
+ * this run, for its name. *ret_missing says why the guest could not answer (to be freed): then it must not
+ * begin. Else *ret_missing is NULL.
  */
 static struct err *life_prepare(struct life *life, const struct cell *cell, const struct cell_state *state,
 				unsigned number, char **ret_missing)
@@ -187,7 +187,7 @@ static struct err *life_prepare(struct life *life, const struct cell *cell, cons
 	life->cell = cell;
 	life->ops_ctx = image->ops_ctx;
 	life->name = guest_name(c->name, number);
-	/* A single guest may have them all: what QEMU does beside its guest then costs that no time. */
+	/* A single guest may have all CPUs: other threads of QEMU then take none of its time. */
 	life->cpus = c->jobs > 1 ? cpus_own_share(life->slot, c->jobs) : NULL;
 	life->spec = make_spec(life, state);
 	*ret_missing = has_load(life->spec.kind) ? load_command_missing(cell, image->image) : NULL;
@@ -238,7 +238,7 @@ static struct err *life_begin(struct life *life)
 	return NULL;
 }
 
-/** Has it ended? Then it is to be joined. */
+/** Has the guest ended? Then the caller joins its thread. */
 static bool life_has_ended(struct life *life)
 {
 	pthread_mutex_lock(&life->run->lock);
@@ -249,14 +249,14 @@ static bool life_has_ended(struct life *life)
 	return has_ended;
 }
 
-/** Waits for the thread; life->error or life->record tell what came of it. */
+/** Waits for the thread; the result is in life->error or life->record. */
 static void life_join(struct life *life)
 {
 	pthread_join(life->thread, NULL);
 	life->is_busy = life->has_ended = false;
 }
 
-/** Frees what a prepared life holds; never of one that is busy. */
+/** Frees what life_prepare() made. The guest must not be busy. */
 static void life_deinit(struct life *life)
 {
 	load_command_deinit(&life->command);
@@ -266,7 +266,7 @@ static void life_deinit(struct life *life)
 	life->name = life->cpus = NULL;
 }
 
-/** An error that ends the run; the first one is what the user hears of. */
+/** Ends the run with an error. The user hears of the first one. */
 static void fail(struct run *run, struct err *e)
 {
 	if (run->error)
@@ -303,7 +303,7 @@ static void tick(const struct run *run)
 		events->tick(events->arg, &progress);
 }
 
-/** Tells that a slot is free again; r NULL: there is no record. */
+/** Tells watchers that a slot is free again. r is NULL when there is no record. */
 static void tell_end(const struct run *run, const struct life *life, const struct probe_record *r)
 {
 	const struct campaign_events *events = &run->campaign->events;
@@ -313,7 +313,7 @@ static void tell_end(const struct run *run, const struct life *life, const struc
 		events->probe_end(events->arg, life->slot, life->cell, r, &progress);
 }
 
-/** Has the schedule know what the store does of a cell. */
+/** Tells the schedule what the store has of a cell. */
 static struct err *read_cell(struct run *run, size_t i)
 {
 	struct probe_record *probes;
@@ -327,7 +327,7 @@ static struct err *read_cell(struct run *run, size_t i)
 	return NULL;
 }
 
-/** Records what came of a question (taken over), and tells. */
+/** Records the answer to a question (taken over), and tells watchers. */
 static struct err *record(struct run *run, const struct life *life, struct probe_record *r)
 {
 	const struct campaign *c = run->campaign;
@@ -343,15 +343,15 @@ static struct err *record(struct run *run, const struct life *life, struct probe
 }
 
 /**
- * A guest could not be started: a failed probe, unless it shows that this host can start none. On success
- * life->record is that probe.
+ * Makes a failed probe, life->record, of a guest that could not be started. Fails when this host can start no
+ * guest.
  */
 static struct err *take_start_failure(struct run *run, struct life *life)
 {
 	struct err *e = life->error;
 
 	life->error = NULL;
-	/* Whatever a signal broke in the middle of a start is no fault of the guest's. */
+	/* A signal in the middle of a start is no fault of the guest. */
 	if (cancel_requested()) {
 		err_free(e);
 		return cancel_error();
@@ -379,7 +379,7 @@ static void note_start(struct run *run)
 	run->start_failures = 0;
 }
 
-/** Takes in what came of a guest whose thread is done. */
+/** Takes the result of a guest whose thread is done. */
 static void finish(struct run *run, struct life *life)
 {
 	struct err *e = NULL;
@@ -399,7 +399,7 @@ static void finish(struct run *run, struct life *life)
 		fail(run, e);
 }
 
-/** Asks the next question of cell i in that slot. */
+/** Asks the next question of cell i of a guest in that slot. */
 static struct err *begin(struct run *run, struct life *life, size_t i)
 {
 	const struct campaign *c = run->campaign;
@@ -439,7 +439,7 @@ static bool is_pausing(const struct run *run)
 	return clock_ms() < run->pause_until_ms;
 }
 
-/** Is there a slot, and a question that may be asked now? */
+/** Is a slot free, and may a question be asked now? */
 static bool find_next(struct run *run, struct life **ret_life, size_t *ret_cell)
 {
 	if (run->error || cancel_is_finishing() || run->is_out_of_time || is_pausing(run) ||
@@ -476,7 +476,7 @@ static void wait_for_bell(struct run *run)
 	pthread_mutex_unlock(&run->lock);
 }
 
-/** Whoever asked to stop, and has to wait, is told why; once. */
+/** Tells the user once why the run does not stop at once. */
 static void note_finishing(struct run *run)
 {
 	if (run->has_told || !cancel_is_finishing() || cancel_requested())
@@ -485,7 +485,7 @@ static void note_finishing(struct run *run)
 	log_note("finishing the probes under way; interrupt again to end their guests at once");
 }
 
-/** Asks until nothing is left, or nothing may be asked any more, and all guests are gone. */
+/** Asks until no question is left, or none may be asked any more, and all guests are gone. */
 static void run_cells(struct run *run)
 {
 	for (;;) {
@@ -526,13 +526,13 @@ static void count_replicates(const struct run *run, struct campaign_result *ret)
 	}
 }
 
-/** What the end of the run means. */
+/** The result of the run. */
 static struct err *conclude(struct run *run, struct campaign_result *ret)
 {
 	struct campaign_result result = { .probes_run = run->probes_run };
 
 	count_replicates(run, &result);
-	/* What was stopped at the limit is no wish of the user's. */
+	/* The limit stopped the probes, not the user. */
 	if (run->is_out_of_time && run->error && err_get_kind(run->error) == ERR_INTERRUPTED) {
 		err_free(run->error);
 		run->error = NULL;

@@ -16,7 +16,7 @@
  */
 #define FAILURES_MAX 2
 
-/* Probes one search usually takes (see the search's tests): only for the ETA. */
+/* Probes that one search usually takes (see the tests of the search). Only the ETA uses it. */
 #define PROBES_TYPICAL 9
 
 /** What one replicate still needs. */
@@ -49,14 +49,14 @@ static struct replicate_state search_state(const struct cell *cell, unsigned rep
 	return state;
 }
 
-/** A replicate that one probe answers. */
+/** The state of a replicate that one probe answers. */
 static struct replicate_state single_state(const struct cell *cell, unsigned answers)
 {
 	struct replicate_state state = { .status = answers ? IS_DONE : NEEDS_PROBE, .left = 1 };
 
 	if (cell_is(cell, METHOD_DISPLACEMENT)) {
 		state.kind = PROBE_DISPLACEMENT;
-		/* The ballast goes as far as that of the threshold's ramp would. */
+		/* The ballast grows as far as in the ramp of a threshold. */
 		state.z_kib = cell_search_params(cell).hi_kib;
 	} else {
 		state.kind = cell_is(cell, METHOD_POPULATION) ? PROBE_POPULATION : PROBE_GROWTH;
@@ -123,13 +123,13 @@ struct cell_state schedule_cell_state(const struct cell *cell, const struct prob
 	return ret;
 }
 
-/** How long probes took; those without a guest do not count. */
+/** How long probes took. Probes without a guest do not count. */
 struct times {
 	double sum_s;
 	unsigned n;
 };
 
-/** A cell, what is recorded of it and what is under way. */
+/** A cell, its recorded probes and those under way. */
 struct item {
 	const struct cell *cell;
 	struct times *method_times;  /* of all cells of its method */
@@ -145,7 +145,7 @@ struct schedule {
 	struct item *items;
 	size_t n;
 	int64_t forgiven_id;
-	struct times by_method[METHOD_COUNT + 1]; /* the last: of a method that we do not know */
+	struct times by_method[METHOD_COUNT + 1]; /* the last: methods that we do not know */
 };
 
 static struct times *find_times(struct schedule *s, const struct cell *cell)
@@ -190,7 +190,7 @@ void schedule_destroy(struct schedule *s)
 	free(s);
 }
 
-/** Hundreds of probes are at hand for the whole of a run: no need for all they ever printed. */
+/** A run keeps hundreds of probes in memory, so it keeps no texts, samples or snapshots of them. */
 static struct probe_record numbers_of(const struct probe_record *r)
 {
 	struct probe_record numbers = *r;
@@ -292,7 +292,7 @@ double schedule_eta_s(const struct schedule *s, unsigned jobs)
 		const struct cell_state *state = &s->items[i].state;
 		double cell_s = state->probes_left * schedule_probe_s(s, i);
 
-		/* The questions of a search follow from each other's answers. */
+		/* Each question of a search follows from the answers before it. */
 		if (state->replicates_left)
 			longest_s = fmax(longest_s, cell_s / state->replicates_left);
 		sum_s += cell_s;

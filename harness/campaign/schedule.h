@@ -11,11 +11,11 @@
 #include "harness/cell/record.h"
 
 /*
- * What is known of all cells of a campaign and what is under way: which question comes next, how many are
- * left and how long they take. No input or output, no clock.
+ * The schedule knows the recorded probes of all cells of a campaign, and those under way. It tells which
+ * question comes next, how many are left and how long they take. It has no input, no output and no clock.
  */
 
-/** What is known about a cell, and what to ask next. */
+/** How far a cell is, and what to ask next. */
 struct cell_state {
 	unsigned done;           /**< replicates with their answer */
 	unsigned lost;           /**< replicates given up after repeated failures */
@@ -30,8 +30,8 @@ struct cell_state {
 
 /**
  * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
- * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, tells of each
- * replicate whether a probe of it is under way: it is left, but not next.
+ * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, says of each
+ * replicate whether a probe of it is under way: such a replicate is left, but not next.
  */
 struct cell_state schedule_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
 				      int64_t forgiven_id, const bool *is_running);
@@ -43,24 +43,24 @@ struct schedule *schedule_create(const struct cell *cells, size_t n);
 void schedule_destroy(struct schedule *s);
 DEFINE_CLEANUP(cleanup_schedule, struct schedule *, schedule_destroy)
 
-/** Tells probes of cell i, in the order they were made, beside those told before. Only numbers are kept. */
+/** Adds probes of cell i, in the order they were made. The schedule keeps their numbers only. */
 void schedule_add_probes(struct schedule *s, size_t i, const struct probe_record *probes, size_t n);
 
-/** The failed ones among the probes told so far do not count against their cells any more. */
+/** From now on the failed probes that were added so far do not count against their cells. */
 void schedule_forgive(struct schedule *s);
 
 /**
- * The cell to ask next, of those with a question that is not under way: the one with the fewest probes,
- * recorded or under way, so that a run cut short has covered everything once before anything twice. It
- * follows from what is recorded and under way alone: a resumed run with one guest at a time asks in the same
- * order. False when there is none just now. What to ask is in schedule_state().
+ * The cell to ask next: of those with a question that is not under way, the cell with the fewest probes,
+ * recorded or under way. So a run that is cut short has asked every cell once before any cell twice. Nothing
+ * else has a part in the choice: a resumed run with one guest at a time asks in the same order. False when no
+ * cell has a question just now. schedule_state() says what to ask.
  */
 bool schedule_next(const struct schedule *s, size_t *ret);
 
 /** The state of cell i; its next question is never one of a replicate that is under way. */
 const struct cell_state *schedule_state(const struct schedule *s, size_t i);
 
-/** A probe of that replicate begins; and it has ended, whatever came of it. */
+/** A probe of that replicate begins, and ends with whatever result. */
 void schedule_begin(struct schedule *s, size_t i, unsigned replicate);
 void schedule_end(struct schedule *s, size_t i, unsigned replicate);
 
@@ -70,10 +70,10 @@ void schedule_end(struct schedule *s, size_t i, unsigned replicate);
  */
 double schedule_probe_s(const struct schedule *s, size_t i);
 
-/** Probes that may be left, those under way included. */
+/** Estimate of the probes left, including those under way. */
 unsigned schedule_left(const struct schedule *s);
 
-/** Seconds until all is asked, with so many guests at a time. */
+/** Seconds until no question is left, with so many guests at a time. */
 double schedule_eta_s(const struct schedule *s, unsigned jobs);
 
 #endif

@@ -45,13 +45,13 @@ void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigne
 	for (size_t i = 0; i < n_cells; i++) {
 		unsigned shard = least_loaded(load_ms, n_shards);
 
-		/* A cell of no expected time is a cell all the same. */
+		/* A cell counts even when its expected time is 0. */
 		load_ms[shard] += items[i].ms + 1;
 		ret[items[i].position] = shard;
 	}
 }
 
-/** Whole milliseconds: sums of them are the same on every machine, in whatever order. */
+/** In whole milliseconds: their sum is the same on every machine and in any order. */
 static uint64_t expected_ms(const struct cell *cell)
 {
 	unsigned probes = schedule_cell_state(cell, NULL, 0, 0, NULL).probes_left;

@@ -15,9 +15,9 @@
  */
 
 /**
- * The shard, from 0, of each of n_cells cells of which probes are expected to take so many milliseconds:
- * the longest first, each to the shard with the least to do; of equal ones the first. So the longest shard
- * exceeds the smallest by one cell at most.
+ * The shard, from 0, of each of n_cells cells whose probes are expected to take so many milliseconds. Cells
+ * are dealt out from the longest to the shortest, each to the shard with the least to do, or to the first of
+ * several such shards. So the longest shard exceeds the shortest by one cell at most.
  */
 void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigned *ret);
 

@@ -17,7 +17,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/** What measuring itself costs the guest. A probe that ended before the first heartbeat tells nothing. */
+/** Adds what measuring costs the guest. A probe that ended before the first heartbeat tells nothing. */
 static void add_overheads(struct status *s, const struct probe_record *p)
 {
 	if (p->agent_rss_kib)
@@ -71,7 +71,7 @@ static void compute_times(struct status *s, const double sum_ms[STATUS_KINDS])
 		s->mean_ms[kind] = s->by_kind[kind] ? sum_ms[kind] / s->by_kind[kind] : (double)NAN;
 }
 
-/** What the cells and their probes say, also to a schedule, for how long the rest takes. */
+/** Adds the cells and their probes, also to the schedule, which tells how long the rest takes. */
 static struct err *add_cells(struct store *store, struct status *s, struct schedule *schedule,
 			     double sum_ms[STATUS_KINDS])
 {
@@ -91,7 +91,7 @@ static struct err *add_cells(struct store *store, struct status *s, struct sched
 	return NULL;
 }
 
-/** What runs just now: only what the process that has the file open says of itself. */
+/** Reads what runs just now, as far as the process that has the results file open tells of itself. */
 static void read_live(const struct store *store, struct status *s)
 {
 	s->jobs = 1;

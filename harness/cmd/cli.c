@@ -37,7 +37,7 @@ static struct err *parse_choice(const struct cli_option *o, const char *value)
 	return err_new_kind(ERR_USAGE, "--%s: '%s' is not known; use %s", o->name, value, strbuf_str(&known));
 }
 
-/** Of one that is a choice. */
+/** The format of a value that is one of the choices. */
 static enum cli_format find_format(const char *name)
 {
 	return *name == 't' ? CLI_TEXT : *name == 'c' ? CLI_CSV : CLI_JSON;
@@ -51,8 +51,8 @@ static struct err *parse_margin(const struct cli_option *o, const char *value)
 	if (end != value && *end == '%')
 		end++;
 	/*
-	 * No two measurements are the same, and what is off by half is no measure any more. NaN fails here
-	 * too, as does what is so small that it must be a mistake.
+	 * No two measurements are the same, and a measure that is off by half is none. A margin below 0.01
+	 * must be a mistake. NaN fails here too.
 	 */
 	if (end == value || *end || !(pct >= 0.01 && pct <= 50))
 		return err_new_kind(ERR_USAGE, "--%s: '%s' is no percentage from 0.01 to 50", o->name, value);
@@ -124,7 +124,7 @@ static struct err *take(const struct cli_option *o, const char *value)
 	return NULL;
 }
 
-/** The arguments of the table, which are all there are. */
+/** Takes the arguments of the table. The command line must have no others. */
 static struct err *take_arguments(int argc, char **argv, const struct cli_option *options)
 {
 	int i = optind;
@@ -147,10 +147,10 @@ static struct err *take_arguments(int argc, char **argv, const struct cli_option
 	return NULL;
 }
 
-/* What getopt_long() returns for --NAME: its row in the table, and this. */
+/* getopt_long() returns this plus the number of the row for --NAME. */
 #define ROW_BASE 256
 
-/** What stands in the table for a value of getopt_long(); NULL: nothing. */
+/** The option for which getopt_long() returns c; NULL: it is not in the table. */
 static const struct cli_option *find_option(const struct cli_option *options, int c)
 {
 	if (c >= ROW_BASE)
@@ -211,7 +211,7 @@ struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_
 	return e || *ret_is_help ? e : take_arguments(argc, argv, options);
 }
 
-/** To what is there and is no file to be replaced. */
+/** Writes into something that exists and must not be replaced by a file. */
 static struct err *write_into(const char *path, const struct strbuf *out)
 {
 	/* Append: standard output may be a file that has something in it already. */
@@ -241,7 +241,7 @@ struct err *cli_write_output(const char *path, const struct strbuf *out)
 		cli_print(out);
 		return NULL;
 	}
-	/* /dev/stdout and its like: never to be replaced by a file, whatever they lead to. */
+	/* /dev/stdout and the like are never replaced by a file, whatever they lead to. */
 	if (strncmp(path, "/dev/", 5) == 0)
 		return write_into(path, out);
 

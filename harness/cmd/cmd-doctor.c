@@ -41,19 +41,19 @@ static void print_check(void *arg, const struct check *check)
 
 	out->failed += check->level == CHECK_FAIL;
 	if (out->checks) {
-		json_array_append_new(out->checks,
-				      json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", check->id, "title",
-						check->title, "status", check_level_name(check->level),
-						/* May name a file, of any bytes. */
-						"detail", format_json_string(check->detail), "hint",
-						check->hint));
+		json_array_append_new(
+			out->checks,
+			json_pack("{s:s, s:s, s:s, s:o, s:s}", "id", check->id, "title", check->title,
+				  "status", check_level_name(check->level),
+				  /* The detail may name a file, whose name may be of any bytes. */
+				  "detail", format_json_string(check->detail), "hint", check->hint));
 		return;
 	}
 	log_progress_end();
 	printf("CHECK %-44s %s: %s\n", check->title, check_level_name(check->level), check->detail);
 	if (*check->hint)
 		printf("      %s\n", check->hint);
-	/* Each at once, since the next one may take a while. */
+	/* The user sees each result at once, since the next check may take a while. */
 	fflush(stdout);
 }
 

@@ -57,7 +57,7 @@ static void show_progress(void *arg, const char *text)
 	log_note("image %s: %s", (const char *)arg, text);
 }
 
-/** Only the appliance's speed hangs on it: what keeps us from knowing is no error here. */
+/** Without KVM the appliance is only slower, so a failure to try it is no error here. */
 static bool kvm_works(void)
 {
 	bool works;

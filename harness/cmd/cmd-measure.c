@@ -111,7 +111,7 @@ static struct err *run_error(const char *what, const struct measure_run *run)
 	return status_error(what, run->wait_status);
 }
 
-/* What is wrong with a baseline makes the comparison pointless. */
+/* A baseline that fails makes the comparison pointless. */
 static struct err *measure_baseline(const struct options *o, const struct measure_metrics *metrics,
 				    struct measure_run *ret)
 {
@@ -124,7 +124,7 @@ static struct err *measure_baseline(const struct options *o, const struct measur
 		return err_wrap(e, "--baseline");
 	e = run.is_interrupted ? err_new_kind(ERR_INTERRUPTED, "stopped on request during the baseline")
 			       : status_error("--baseline: the command", run.wait_status);
-	/* They would be found again among the children of the command. */
+	/* measure_run() would find them again among the children of the command. */
 	if (!e && run.left_behind)
 		e = err_new("--baseline: %zu of its processes still run after its end", run.left_behind);
 	if (e)

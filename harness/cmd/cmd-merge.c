@@ -46,7 +46,7 @@ static struct err *conflict_error(const struct merge_result *r, const char *out)
 		r->conflicts_n, r->conflicts_n == 1 ? "" : "s", out);
 }
 
-/** The result is good, but perhaps not what was meant. */
+/** Tells in what way the result may not be what the user meant. */
 static void tell_doubts(const struct merge_result *r, const char *first)
 {
 	if (r->plans > 1)

@@ -73,7 +73,7 @@ static struct err *list(bool is_json)
 	return NULL;
 }
 
-/* The file as it is: what it prints can be changed and tried. */
+/* Prints the file as it is, so that a user can change the copy and try it. */
 static struct err *show(const char *name)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;

@@ -86,7 +86,7 @@ static struct err *check_options(const struct options *o)
 	if (o->predict_n && o->format == CLI_CSV)
 		return err_new_kind(ERR_USAGE, "--predict: the CSV has rows of metrics only; use --format "
 					       "text or json");
-	/* A report in place of what it was made from could not be made again. */
+	/* A report that replaced its results file could not be made again. */
 	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
 	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)
 		return err_new_kind(ERR_USAGE, "--output: '%s' is the results file itself", o->output);

@@ -50,8 +50,8 @@ static void images_deinit(struct images *images)
 }
 
 /*
- * Guests in a row that cannot be started: the third to ninth wait seven minutes in all for what keeps them,
- * such as an upgrade of libvirt.
+ * After the third guest in a row that cannot be started, up to the ninth, the run waits seven minutes in all:
+ * the cause may pass, such as an upgrade of libvirt.
  */
 #define START_PAUSE_MS 10000
 
@@ -178,7 +178,7 @@ static struct err *dry_run(const struct options *o, const struct plan *plan, con
 	return NULL;
 }
 
-/** What the exit status says of a campaign that came to its end. */
+/** The error, which sets the exit status, of a campaign that came to its end. */
 static struct err *conclude(const struct campaign_result *result, const char *file)
 {
 	log_note("%u probes run; %u replicates answered, %u lost, %u not applicable", result->probes_run,
@@ -213,7 +213,7 @@ static struct err *make_hosts(const struct plan *plan, struct domain_conn *conn,
 	return e;
 }
 
-/** How a run ended, as the results file has it. */
+/** How a run ended, as the results file says it. */
 static const char *run_status(const struct err *e, const struct campaign_result *result)
 {
 	if (e)
@@ -259,7 +259,7 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
 	run_progress_destroy(progress);
-	/* A run that goes on with this campaign wants them. */
+	/* A run that goes on with this campaign needs the saved boots. */
 	if (!e && !result.replicates_left)
 		state_cache_forget(store_id(store));
 
@@ -310,7 +310,7 @@ static struct err *run_plan(const struct options *o, const struct plan *plan, st
 	cleanup(cleanup_domain_conn_) struct domain_conn *conn = NULL;
 	const char *accel;
 
-	/* A night's campaign does not end because the terminal or pipe that heard of its progress is gone. */
+	/* A campaign goes on when the terminal or pipe that shows its progress is gone. */
 	signal(SIGPIPE, SIG_IGN);
 	if (plan_is_restored(plan) && plan->replicates == 1)
 		log_note("'start: restore' with one replicate: Z* will be that of a single boot");

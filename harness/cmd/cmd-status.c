@@ -12,7 +12,7 @@
 #include "harness/campaign/status.h"
 #include "harness/store/store.h"
 
-/* What runs just now is told anew each second. */
+/* What runs just now is shown anew each second. */
 #define FOLLOW_MS 1000
 
 static const char usage[] = "usage: swapcal status FILE [--follow] [--format text|json]\n"

@@ -117,13 +117,13 @@ static void check_kvm(struct doctor *d)
 	     "guests run under TCG instead: slower, results are as valid", "%s", why);
 }
 
-/** What a QEMU that a guest has taken over could still do. */
+/** Checks what QEMU could still do when a guest has taken it over. */
 static void check_sandbox(struct doctor *d, struct guest *g)
 {
 	cleanup_free char *line = guest_vm_ops.command_line(g);
 	bool is_on = strstr(line, " -sandbox on") != NULL;
 
-	/* A /proc that hides other users' processes does not tell. */
+	/* The line is empty when /proc hides the processes of other users. */
 	if (*line)
 		tell(d, "sandbox", "QEMU is in a sandbox", is_on ? CHECK_PASS : CHECK_WARN,
 		     "an escape from a guest could start programs: install a QEMU with seccomp, and do not "
@@ -163,7 +163,7 @@ static struct err *boot_image(struct doctor *d, const struct image *image)
 	return e;
 }
 
-/** Without an image, a kernel alone shows that guests run. */
+/** Boots a kernel alone, which shows without an image that guests run. */
 static void check_kernel_boot(struct doctor *d)
 {
 	static const char title[] = "a guest boots";
@@ -209,7 +209,7 @@ static void check_images(struct doctor *d)
 	free(images);
 }
 
-/** What building an image needs. */
+/** Checks what building an image needs. */
 static void check_build_tools(struct doctor *d)
 {
 	bool supermin = subprocess_program_exists("supermin"),
@@ -281,7 +281,7 @@ static void check_memory(struct doctor *d)
 	     : available_mib >= MEMORY_FAIL_MIB ? CHECK_WARN
 						: CHECK_FAIL,
 	     "end other programs, or use small guests", "%ju MiB available", (uintmax_t)available_mib);
-	/* A tenth: a few pages that were put away long ago say nothing. */
+	/* A tenth: a few pages that were swapped out long ago say nothing. */
 	tell(d, "swap", "the host itself does not swap",
 	     (swap_kib - swap_free_kib) * 10 <= swap_kib ? CHECK_PASS : CHECK_WARN,
 	     "guests that the host swaps out are slow and may run into deadlines; what is measured in them "
