@@ -340,8 +340,6 @@ struct err *file_cache_part(const char *part, mode_t mode, char **ret)
 	cleanup_free char *dir = xasprintf("%s/%s", cache, part);
 
 	e = file_mkdirs(dir, mode);
-	if (!e)
-		e = err_set_kind(trust_dir(dir), ERR_HOST);
 	if (e)
 		return e;
 	*ret = take_ptr(dir);

@@ -59,8 +59,7 @@ struct err *file_write_all(int fd, const void *data, size_t len) must_check;
  */
 struct err *file_cache_dir(char **ret) must_check;
 
-/** The directory of a part of the cache, made with that mode when missing, and checked as well. To be freed.
- */
+/** The directory of a part of the cache, made with that mode when missing. To be freed. */
 struct err *file_cache_part(const char *part, mode_t mode, char **ret) must_check;
 
 /**

@@ -13,6 +13,7 @@
 #include "harness/base/file.h"
 #include "harness/base/lock.h"
 #include "harness/base/log.h"
+#include "harness/base/trust.h"
 
 #define TMP_PREFIX ".tmp-"
 
@@ -21,7 +22,15 @@
 
 struct err *build_cache_dir(const char *part, char **ret)
 {
-	return file_cache_part(part, 0755, ret);
+	cleanup_free char *dir = NULL;
+	struct err *e = file_cache_part(part, 0755, &dir);
+
+	if (!e)
+		e = err_set_kind(trust_dir(dir), ERR_HOST);
+	if (e)
+		return e;
+	*ret = take_ptr(dir);
+	return NULL;
 }
 
 struct err *build_cache_lock(const char *part, bool (*cancelled)(void), void (*waiting)(void *arg), void *arg,
