@@ -29,7 +29,7 @@ sed 's/^/# /' "$dir/err"
 # A replicate that both restarts have hit is lost.
 [ $status -eq 0 ] || [ $status -eq 5 ]
 ok $? 'the campaign comes to its end'
-is "$(grep -c "connection 'qemu:///system' is there again" "$dir/err")" 2 'and says that it has connected again'
+is "$(grep -c "connection 'qemu:///system' is open again" "$dir/err")" 2 'and says that it has connected again'
 sqlite3 "$dir/r.swapcal" "SELECT outcome, reason FROM probe WHERE outcome NOT IN ('onset', 'no-onset')" > "$dir/lost"
 sed 's/^/# /' "$dir/lost"
 within "$(wc -l < "$dir/lost")" 0 2 'each restart has cost no more than one probe'
