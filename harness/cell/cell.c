@@ -11,10 +11,12 @@
 /** Which cells have a member. */
 enum owner {
 	OF_ALL,
-	OF_SIZED,    /**< of a guest of known size: every method but ram */
-	OF_SEARCHED, /**< of method ram */
+	OF_ALWAYS = OF_ALL, /**< of a setting */
+	OF_SIZED,           /**< of a guest of known size: every method but ram */
+	OF_SEARCHED,        /**< of method ram */
 	OF_WORKLOAD,
-	OF_KNOWN, /**< of a known-answer load */
+	OF_KNOWN,   /**< of a known-answer load */
+	OF_CHANGED, /**< where a setting has another value than its default */
 };
 
 enum type {
@@ -31,10 +33,11 @@ struct member {
 	enum owner owner;
 };
 
-#define SETTING(type_, member_)      { #member_, type_, offsetof(struct cell, settings.member_), OF_ALL },
-#define SETTING_NUMBER(member_, ...) SETTING(NUMBER, member_)
-#define SETTING_FLAG(member_, ...)   SETTING(FLAG, member_)
-#define SETTING_CHOICE(member_, ...) SETTING(STRING, member_)
+#define SETTING(type_, member_, stands)                                                                      \
+	{ #member_, type_, offsetof(struct cell, settings.member_), OF_##stands },
+#define SETTING_NUMBER(member_, stands, ...) SETTING(NUMBER, member_, stands)
+#define SETTING_FLAG(member_, stands, ...)   SETTING(FLAG, member_, stands)
+#define SETTING_CHOICE(member_, stands, ...) SETTING(STRING, member_, stands)
 #define MEMBER(type_, member_, owner_)                                                                       \
 	{                                                                                                    \
 #member_, type_, offsetof(struct cell, member_), owner_                                      \
@@ -151,11 +154,12 @@ static json_t *encode(const void *member, enum type type)
 	return NULL;
 }
 
-static bool owns(const struct cell *cell, enum owner owner)
+static bool owns(const struct cell *cell, const struct member *m, const json_t *value)
 {
 	bool is_known = strcmp(cell->interpreter, CELL_KNOWN_INTERPRETER) == 0;
+	const struct cell usual = { .settings = settings_default() };
 
-	switch (owner) {
+	switch (m->owner) {
 	case OF_ALL:
 		return true;
 	case OF_SIZED:
@@ -166,6 +170,13 @@ static bool owns(const struct cell *cell, enum owner owner)
 		return !is_known && !cell_is(cell, METHOD_THRESHOLD);
 	case OF_KNOWN:
 		return is_known;
+	case OF_CHANGED: {
+		json_t *default_value = encode((const char *)&usual + m->offset, m->type);
+		bool is_changed = !json_equal(value, default_value);
+
+		json_decref(default_value);
+		return is_changed;
+	}
 	}
 	return false;
 }
@@ -174,10 +185,14 @@ void cell_encode(struct cell *cell)
 {
 	json_t *identity = json_object();
 
-	for (size_t i = 0; i < COUNT(members); i++)
-		if (owns(cell, members[i].owner))
-			json_object_set_new(identity, members[i].name,
-					    encode((const char *)cell + members[i].offset, members[i].type));
+	for (size_t i = 0; i < COUNT(members); i++) {
+		const struct member *m = &members[i];
+		json_t *value = encode((const char *)cell + m->offset, m->type);
+
+		if (owns(cell, m, value))
+			json_object_set(identity, m->name, value);
+		json_decref(value);
+	}
 	cell->identity = identity;
 
 	cleanup_free char *text = json_dumps(identity, JSON_COMPACT | JSON_SORT_KEYS);
@@ -230,10 +245,11 @@ bool cell_known(const struct cell *cell, struct known_spec *ret)
 #define KEY_DIGITS 12
 
 static const struct cell_trait traits[] = {
-#define TOLD_NUMBER(member, section, key, nesting, least, most, default_, before, after, usual)              \
+#define TOLD_NUMBER(member, stands, section, key, nesting, least, most, default_, before, after, usual)      \
 	{ #member, before, after, usual, 0 },
-#define TOLD_FLAG(member, section, key, nesting, before, after, usual) { #member, before, after, usual, 0 },
-#define TOLD_CHOICE(member, section, key, nesting, choices, before, after, usual)                            \
+#define TOLD_FLAG(member, stands, section, key, nesting, before, after, usual)                               \
+	{ #member, before, after, usual, 0 },
+#define TOLD_CHOICE(member, stands, section, key, nesting, choices, before, after, usual)                    \
 	{ #member, before, after, usual, 0 },
 	{ "image", "image ", "", NULL, 0 },
 	{ "kernel", "kernel ", "", NULL, 0 },

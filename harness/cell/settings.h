@@ -11,28 +11,30 @@
  * cell's identity, and the words that a report has for it. What is left to write is the code that sets it in a
  * guest and reads it back, and its item in swapcal-plan(5).
  *
- *   NUMBER(member, section and key in the plan, nesting, least, most, default, words before, words after, usual)
- *   FLAG(member, section and key, nesting, words before, words after, usual), false by default
- *   CHOICE(member, section and key, nesting, choices, words before, words after, usual), the first by default
+ *   NUMBER(member, stands, section and key in the plan, nesting, least, most, default, before, after, usual)
+ *   FLAG(member, stands, section and key, nesting, before, after, usual), false by default
+ *   CHOICE(member, stands, section and key, nesting, choices, before, after, usual), the first by default
  *
- * The member's name is also its key in the identity. Nesting: 0 for a single value; else a plan may list several,
- * which multiply, and those of the setting with the smallest number vary slowest. A report tells the words with the
- * value between them, unless it is the usual one, which goes without saying (NULL: none is).
+ * The member's name is also its key in the identity. It stands there ALWAYS, or as CHANGED: unless it has its
+ * default. A new setting does the latter, and its default is what guests had before: their cells keep their keys.
+ * Nesting: 0 for a single value; else a plan may list several, which multiply, and those of the setting with the
+ * smallest number vary slowest. A report tells the words before and after with the value between them, unless it
+ * is the usual one, which goes without saying (NULL: none is).
  */
 /* clang-format off */
-#define GUEST_SETTINGS(NUMBER, FLAG, CHOICE)                                                           \
-	NUMBER(vcpus, GUEST, "vcpus", 2, 1, 64, 1, "", " vCPU", NULL)                                  \
-	NUMBER(swap_mib, GUEST, "swap_mib", 0, 64, 65536, 512, "", " MiB swap", NULL)                  \
-	CHOICE(swap, GUEST, "swap", 1, CHOICES("disk", "zram"), "swap on ", "", "disk")                \
-	NUMBER(swappiness, GUEST, "swappiness", 5, 0, 200, 60, "swappiness ", "", NULL)                \
-	NUMBER(min_free_kib, GUEST, "min_free_kbytes", 3, 0, 1048576, 0, "min_free_kbytes ", "", "0")  \
-	CHOICE(thp, GUEST, "thp", 6, CHOICES("never", "madvise", "always"), "thp ", "", NULL)          \
-	FLAG(mglru, GUEST, "mglru", 7, "mglru ", "", NULL)                                             \
-	CHOICE(start, ROOT, "start", 0, CHOICES("boot", "restore"), "start ", "", NULL)
+#define GUEST_SETTINGS(NUMBER, FLAG, CHOICE)                                                                   \
+	NUMBER(vcpus, ALWAYS, GUEST, "vcpus", 2, 1, 64, 1, "", " vCPU", NULL)                                  \
+	NUMBER(swap_mib, ALWAYS, GUEST, "swap_mib", 0, 64, 65536, 512, "", " MiB swap", NULL)                  \
+	CHOICE(swap, ALWAYS, GUEST, "swap", 1, CHOICES("disk", "zram"), "swap on ", "", "disk")                \
+	NUMBER(swappiness, ALWAYS, GUEST, "swappiness", 5, 0, 200, 60, "swappiness ", "", NULL)                \
+	NUMBER(min_free_kib, ALWAYS, GUEST, "min_free_kbytes", 3, 0, 1048576, 0, "min_free_kbytes ", "", "0")  \
+	CHOICE(thp, ALWAYS, GUEST, "thp", 6, CHOICES("never", "madvise", "always"), "thp ", "", NULL)          \
+	FLAG(mglru, ALWAYS, GUEST, "mglru", 7, "mglru ", "", NULL)                                             \
+	CHOICE(start, ALWAYS, ROOT, "start", 0, CHOICES("boot", "restore"), "start ", "", NULL)
 
-#define BALLAST_SETTINGS(NUMBER, FLAG, CHOICE)                                                         \
-	CHOICE(fill, BALLAST, "fill", 0, CHOICES("random", "half", "zero"), "ballast fill ", "", "random") \
-	CHOICE(touch, BALLAST, "touch", 4, CHOICES("none", "sweep", "random"), "ballast touch ", "", "none")
+#define BALLAST_SETTINGS(NUMBER, FLAG, CHOICE)                                                                 \
+	CHOICE(fill, ALWAYS, BALLAST, "fill", 0, CHOICES("random", "half", "zero"), "ballast fill ", "", "random") \
+	CHOICE(touch, ALWAYS, BALLAST, "touch", 4, CHOICES("none", "sweep", "random"), "ballast touch ", "", "none")
 /* clang-format on */
 
 #define CHOICES(...)         \

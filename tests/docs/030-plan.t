@@ -5,7 +5,7 @@
 
 # Rows of the table of settings: "TYPE KEY LEAST MOST DEFAULT" of a number, "TYPE KEY CHOICE..." of others.
 perl -ne '
-	next unless /^\t(NUMBER|FLAG|CHOICE)\(\w+, \w+, "(\w+)", \d+, (.*)/;
+	next unless /^\t(NUMBER|FLAG|CHOICE)\(\w+, \w+, \w+, "(\w+)", \d+, (.*)/;
 	my ($type, $key, $rest) = ($1, $2, $3);
 	print join(" ", $type, $key, $rest =~ /^CHOICES\((.*?)\)/ ? $1 =~ /"(\w+)"/g
 		: $type eq "NUMBER" ? $rest =~ /^(\d+), (\d+), (\d+)/ : ()), "\n"' harness/cell/settings.h > "$dir/settings"
