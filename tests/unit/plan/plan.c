@@ -7,11 +7,15 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/strbuf.h"
 #include "harness/plan/plan.h"
 #include "tests/tap.h"
 
-#define HEAD  "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
-#define LOADS "loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
+#define RAM(mib)     "name: n\nimage: i\nguest: {ram_mib: " mib "}\nmethod: threshold\n"
+#define GUEST(keys)  RAM("160" keys)
+#define METHOD(list) "name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: " list "\n"
+#define HEAD         "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
+#define LOADS        "loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
 
 static char path[] = "/tmp/swapcal-plan-XXXXXX";
 
@@ -20,6 +24,32 @@ static struct err *load(const char *text, struct plan **ret)
 	struct err *e = file_write_atomic(path, text, strlen(text), 0600);
 
 	return e ? e : plan_load(path, ret);
+}
+
+/** The plan that this is, which must be right; NULL when it is not. */
+static struct plan *read_plan(const char *text, const char *what)
+{
+	struct plan *plan = NULL;
+	struct err *e = load(text, &plan);
+
+	if (!ok(!e, what))
+		printf("# %s\n", err_message(e));
+	err_free(e);
+	return plan;
+}
+
+/** The plan lists these values of a setting, in this order. */
+static void is_setting(const struct plan *plan, const char *name, const char *want, const char *what)
+{
+	const struct plan_values *values = plan_setting(plan, name);
+	cleanup_strbuf struct strbuf got = STRBUF_INIT;
+
+	for (size_t i = 0; i < values->n; i++)
+		if (values->v[i].choice)
+			strbuf_addf(&got, " %s", values->v[i].choice);
+		else
+			strbuf_addf(&got, " %u", values->v[i].number);
+	is_str(strbuf_str(&got) + 1, want, what);
 }
 
 /** The plan is refused with this text after "PATH:LINE: ". */
@@ -39,19 +69,16 @@ static void is_refused(const char *text, int line, const char *message, const ch
 
 static void test_good(void)
 {
-	struct plan *plan = NULL;
-	struct err *e = load(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", &plan);
+	struct plan *plan = read_plan(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", "a plan is read");
 
-	if (!ok(!e, "a plan is read")) {
-		printf("# %s\n", err_message(e));
+	if (!plan)
 		return;
-	}
 	is_int(plan->ram_mib.n, 2, "with its lists");
 	is_int(plan->ram_mib.v[1], 256, "and their values");
-	is_int(plan_setting(plan, "swap_mib")->v[0].number, 512, "what is not written has its default");
+	is_setting(plan, "swap_mib", "512", "what is not written has its default");
 	is_int(plan->replicates, 3, "what is written has not");
 	is_str(plan->loads[0].interpreters.v[1], "pypy3", "strings too");
-	is_str(plan_setting(plan, "fill")->v[0].choice, "zero", "and nested keys");
+	is_setting(plan, "fill", "zero", "and nested keys");
 	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
 	is_str(plan->rule->name, "so32", "the onset rule is found by name");
 	plan_destroy(plan);
@@ -59,15 +86,14 @@ static void test_good(void)
 
 static void test_one_value(void)
 {
-	struct plan *plan = NULL;
-	struct err *e =
-		load("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n", &plan);
+	struct plan *plan =
+		read_plan("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n",
+			  "one value may stand for a list of one; a threshold alone needs no loads");
 
-	ok(!e, "one value may stand for a list of one; a threshold alone needs no loads");
-	is_int(plan ? plan->ram_mib.v[0] : 0, 200, "and is that value");
-	ok(plan && plan_setting(plan, "mglru")->v[0].number && plan_setting(plan, "mglru")->n == 1,
-	   "booleans too");
-	err_free(e);
+	if (!plan)
+		return;
+	is_int(plan->ram_mib.v[0], 200, "and is that value");
+	is_setting(plan, "mglru", "1", "booleans too");
 	plan_destroy(plan);
 }
 
@@ -76,13 +102,11 @@ static void test_one_value(void)
 
 static void test_known(void)
 {
-	struct plan *plan = NULL;
-	struct err *e = load(WEIGH LOADED "  - {ballast: tmpfs, mib: 2}\n", &plan);
+	struct plan *plan =
+		read_plan(WEIGH LOADED "  - {ballast: tmpfs, mib: 2}\n", "known-answer loads are read");
 
-	if (!ok(!e, "known-answer loads are read")) {
-		printf("# %s\n", err_message(e));
+	if (!plan)
 		return;
-	}
 	is_int(plan->loads_n, 2, "all entries");
 	is_int(plan->loads[0].kinds_n, 2, "with their kinds");
 	is_int(plan->loads[0].kinds[1], KNOWN_FORKED_COW, "in order");
@@ -94,10 +118,11 @@ static void test_known(void)
 	   "the ballast is weighed against needs its threshold, and nothing grows");
 	is_int(plan->loads[1].kinds[0], KNOWN_TMPFS, "one kind may stand for a list of one");
 	plan_destroy(plan);
-	e = load("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [growth, displacement]\nloads:\n"
-		 "  - {ballast: shmem, mib: 4}\n  - {workload: strings, interpreter: python3}\n",
-		 &plan);
-	ok(!e, "a plan of both methods has both kinds of load");
+	plan = read_plan(METHOD("[growth, displacement]") "loads:\n  - {ballast: shmem, mib: 4}\n"
+							  "  - {workload: strings, interpreter: python3}\n",
+			 "a plan of both methods has both kinds of load");
+	if (!plan)
+		return;
 	is_int(plan->loads[1].kinds_n, 0, "each known for what it is");
 	plan_destroy(plan);
 }
@@ -110,8 +135,8 @@ static void test_known_refused(void)
 	is_refused(HEAD "loads:\n  - {ballast: shmem, mib: 4}\n", 6,
 		   "would run 'ballast'; is 'displacement' meant too?",
 		   "the same, when there is nothing else");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [growth, displacement]\nloads:\n"
-		   "  - {ballast: shmem, mib: 4}\n",
+	is_refused(METHOD("[growth, displacement]") "loads:\n"
+						    "  - {ballast: shmem, mib: 4}\n",
 		   1, "'growth' needs 'loads' that it runs", "growth without a workload");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, children: 4}\n", 6,
 		   "only 'forked-cow' has 'children'", "children of what does not fork");
@@ -137,8 +162,7 @@ static void test_known_refused(void)
 
 static void test_workload(void)
 {
-	struct plan *plan = NULL;
-	struct err *e = load(
+	struct plan *plan = read_plan(
 		MANY "loads:\n"
 		     "  - {workload: [strings, dicts], interpreter: [mine, lua5.4], processes: [1, 4],\n"
 		     "     launch: [forked, independent], size: [small, 32M], activity: frozen,\n"
@@ -146,12 +170,10 @@ static void test_workload(void)
 		     "  - {workload: bare, interpreter: none}\n"
 		     "  - {workload: bare, interpreter: none, checkpoints: false}\n"
 		     "interpreters: {mine: {command: [/opt/my, -u], env: {A_B: \"1\"}, extension: my}}\n",
-		&plan);
+		"a workload with all of its keys is read");
 
-	if (!ok(!e, "a workload with all of its keys is read")) {
-		printf("# %s\n", err_message(e));
+	if (!plan)
 		return;
-	}
 
 	const struct plan_load *l = plan->loads;
 	const struct interpreter *mine = interpreters_find(&plan->interpreters, "mine");
@@ -242,12 +264,8 @@ static void is_program(const struct plan *plan, const char *workload, const char
 static struct plan *load_own(const char *dir, const char *loads)
 {
 	cleanup_free char *text = xasprintf(OWN_HEAD "%s", dir, loads);
-	struct plan *plan = NULL;
-	struct err *e = load(text, &plan);
 
-	ok(!e, "a plan with workloads of its own");
-	err_free(e);
-	return plan;
+	return read_plan(text, "a plan with workloads of its own");
 }
 
 static void test_own(void)
@@ -322,39 +340,29 @@ static void test_own_workloads(void)
 	free(mine);
 }
 
-#define GUEST(keys) "name: n\nimage: i\nguest: {ram_mib: 160" keys "}\nmethod: threshold\n"
-
 static void test_settings(void)
 {
-	struct plan *plan = NULL;
-	struct err *e = load(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
-				   "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
-			     &plan);
+	struct plan *plan = read_plan(GUEST(
+					      ", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
+					      "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
+				      "settings of the guest and the ballast are read");
 
-	if (!ok(!e, "settings of the guest and the ballast are read")) {
-		printf("# %s\n", err_message(e));
+	if (!plan)
 		return;
-	}
-	is_int(plan_setting(plan, "swap")->n, 2, "both kinds of swap");
-	is_str(plan_setting(plan, "swap")->v[0].choice, "zram", "in the plan's order");
-	is_int(plan_setting(plan, "min_free_kib")->v[1].number, 8192, "min_free_kbytes");
-	is_int(plan_setting(plan, "vcpus")->v[1].number, 2, "processors");
-	is_str(plan_setting(plan, "touch")->v[2].choice, "random", "and touch patterns are lists");
-	is_str(plan_setting(plan, "fill")->v[0].choice, "half", "the fill is one");
+	is_setting(plan, "swap", "zram disk", "both kinds of swap, in the plan's order");
+	is_setting(plan, "min_free_kib", "0 8192", "min_free_kbytes");
+	is_setting(plan, "vcpus", "1 2", "processors");
+	is_setting(plan, "touch", "none sweep random", "and touch patterns are lists");
+	is_setting(plan, "fill", "half", "the fill is one");
 	plan_destroy(plan);
-	e = load(GUEST(""), &plan);
-	ok(!e && plan_setting(plan, "swap")->n == 1 &&
-		   strcmp(plan_setting(plan, "swap")->v[0].choice, "disk") == 0,
-	   "swap is on the disk, if nothing is said");
-	ok(!e && plan_setting(plan, "min_free_kib")->n == 1 &&
-		   plan_setting(plan, "min_free_kib")->v[0].number == 0,
-	   "the kernel keeps its min_free_kbytes");
-	ok(!e && plan_setting(plan, "vcpus")->n == 1 && plan_setting(plan, "vcpus")->v[0].number == 1,
-	   "one processor");
-	ok(!e && plan_setting(plan, "touch")->n == 1 &&
-		   strcmp(plan_setting(plan, "touch")->v[0].choice, "none") == 0,
-	   "and nothing is touched");
-	err_free(e);
+	plan = read_plan(GUEST(""), "a guest without settings is read");
+	if (!plan)
+		return;
+	is_setting(plan, "swap", "disk", "swap is on the disk, if nothing is said");
+	is_setting(plan, "min_free_kib", "0", "the kernel keeps its min_free_kbytes");
+	is_setting(plan, "vcpus", "1", "one processor");
+	is_setting(plan, "touch", "none", "and nothing is touched");
+	ok(!plan_is_restored(plan), "guests boot");
 	plan_destroy(plan);
 	is_refused(GUEST(", swap: tape"), 3, "'tape' is not known", "an unknown kind of swap");
 	is_refused(GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576",
@@ -371,15 +379,9 @@ static void test_settings(void)
 
 static void test_start(void)
 {
-	struct plan *plan = NULL;
-	struct err *e = load(GUEST(""), &plan);
+	struct plan *plan = read_plan(GUEST("") "start: restore\n", "a plan of saved boots is read");
 
-	ok(!e && !plan_is_restored(plan), "guests boot, if nothing is said");
-	err_free(e);
-	plan_destroy(plan);
-	e = load(GUEST("") "start: restore\n", &plan);
-	ok(!e && plan_is_restored(plan), "or go on from saved boots");
-	err_free(e);
+	ok(plan && plan_is_restored(plan), "its guests go on from them");
 	plan_destroy(plan);
 	is_refused(GUEST("") "start: resume\n", 5, "'resume' is not known", "an unknown start");
 	is_refused(GUEST("") "start: restore\ndeterminism: icount\n", 5,
@@ -417,22 +419,18 @@ int main(void)
 	is_refused(HEAD, 1, "needs 'loads'", "growth without loads");
 	is_refused(HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing",
 		   "a load without workload");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n" LOADS, 6,
-		   "would run 'workload'; is 'growth' meant too?", "loads that nothing would run");
+	is_refused(GUEST("") LOADS, 6, "would run 'workload'; is 'growth' meant too?",
+		   "loads that nothing would run");
 	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\n", 1, "'method' is missing", "no method");
 	is_refused(HEAD "loads:\n  - strings\n", 6, "expected a mapping", "a load that is a word");
 	is_refused("name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
 		   "4 is out of range: 64 to 65536", "a swap disk too small");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: [8]}\nmethod: threshold\n", 3, "out of range: 32 to",
-		   "RAM no kernel boots with");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: [160, 160]}\nmethod: threshold\n", 3,
-		   "lists 160 twice", "a value twice");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: []}\nmethod: threshold\n", 3, "the list is empty",
-		   "an empty list");
+	is_refused(RAM("[8]"), 3, "out of range: 32 to", "RAM no kernel boots with");
+	is_refused(RAM("[160, 160]"), 3, "lists 160 twice", "a value twice");
+	is_refused(RAM("[]"), 3, "the list is empty", "an empty list");
 	is_refused("name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing",
 		   "no RAM");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: [grow]\n", 4, "'grow' is not known",
-		   "an unknown method");
+	is_refused(METHOD("[grow]"), 4, "'grow' is not known", "an unknown method");
 	is_refused("name: \"n\\e[2J\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1,
 		   "control character 0x1b", "a name that a terminal takes for a command");
 	is_refused("name: n\nimage: [i, \"a\\nb\"]\nguest: {ram_mib: 160}\nmethod: threshold\n", 2,
