@@ -73,10 +73,11 @@ static bool any_has_workload(const struct plan *plan, struct image *const *image
 	return false;
 }
 
-/* So many of its own names help who made a typing error; a directory may have thousands. */
+/* This many names help to find a typing error; a directory may have thousands. */
 #define NAMES_MAX 20
 
-/** The names of the plan's own, to be freed: what begins a clause of an error, "" when it has none. */
+/** The names of the plan's own workloads as the beginning of a list in an error, to be freed; "" when it has
+ * none. */
 static char *own_names(const struct plan *plan)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -100,9 +101,10 @@ static struct err *check_workload(const struct plan *plan, struct image *const *
 		cleanup_free char *file = workload_file(workload, interpreter->extension);
 
 		if (own && !own->executable && !interpreter->command[0])
-			return yaml_error(
-				node, "workload '%s' is to be run by itself, but is not executable: chmod +x",
-				workload);
+			return yaml_error(node,
+					  "workload '%s' runs without an interpreter, but is not executable: "
+					  "use chmod +x",
+					  workload);
 		if (own || !first_built(plan, images) || any_has_workload(plan, images, file))
 			continue;
 

@@ -215,7 +215,8 @@ static struct err *parse_load_interpreters(struct yaml_node node, const struct p
 	return e;
 }
 
-/** What gets no arguments cannot be told to fork: there would be one process where the cell says several. */
+/** A workload without arguments cannot be told to fork: it would be one process where the cell says several.
+ */
 static struct err *check_launch(struct yaml_node node, const struct plan_load *load)
 {
 	for (size_t i = 0; !load->has_checkpoints && i < load->launch.n; i++)
@@ -274,7 +275,7 @@ static struct err *parse_kinds(struct yaml_node node, struct plan_load *ret)
 	return e;
 }
 
-/** What only forked processes have. */
+/** The keys that only forked processes have. */
 static struct err *parse_forked(struct yaml_node node, struct plan_load *ret)
 {
 	static const char *const only[] = { "children", "dirty_pct" };
@@ -307,7 +308,7 @@ static struct err *parse_known(struct yaml_node node, const struct plan *plan, s
 		e = yaml_uint(mib, KNOWN_MIB_MIN, KNOWN_MIB_MAX, &ret->mib);
 	/* Huge pages and page tables come by 2 MiB. */
 	if (!e && ret->mib % 2)
-		e = yaml_error(mib, "%u is not even", ret->mib);
+		e = yaml_error(mib, "a known-answer load has an even number of MiB, not %u", ret->mib);
 	if (!e)
 		e = parse_forked(node, ret);
 	return e ? e : parse_load_methods(node, "ballast", can, plan, ret);
@@ -430,7 +431,7 @@ static struct err *parse_section(struct yaml_node section, enum setting_section 
 	return e;
 }
 
-/** What the kernel keeps free must leave even the smallest guest something to use. */
+/** The memory that the kernel keeps free must leave something to use even in the smallest guest. */
 static struct err *check_min_free(struct yaml_node guest, const struct plan *plan)
 {
 	const struct plan_values *min_free = plan_setting(plan, "min_free_kib");
@@ -570,10 +571,9 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 	if (!e)
 		plan->icount = strcmp(determinism, "icount") == 0;
 	if (!e && plan->icount && plan_is_restored(plan))
-		e = yaml_error(
-			yaml_get(root, "start"),
-			"'restore' is not for 'determinism: icount', whose guests are equal from their "
-			"first instruction on: let them boot");
+		e = yaml_error(yaml_get(root, "start"), "'restore' does not go with 'determinism: icount': "
+							"such guests are equal from their first "
+							"instruction on; use 'start: boot'");
 	if (!e)
 		e = parse_interpreters(root, plan);
 	if (!e && yaml_is_present(yaml_get(root, "workloads")))

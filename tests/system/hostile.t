@@ -79,6 +79,6 @@ has "$dir/ask" '^65534' 'and are nobody'
 chmod -x "$dir/mine/exits"
 run "$dir/x.swapcal"
 is $? 2 'a program that is not executable is an error of the plan'
-has "$dir/err" "plan.yaml:11: workload 'exits' is to be run by itself, but is not executable" 'with its line'
+has "$dir/err" "plan.yaml:11: workload 'exits' runs without an interpreter, but is not executable" 'with its line'
 is "$(guests hostile-$$)" 0 'no guest is left'
 done_testing

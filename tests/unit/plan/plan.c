@@ -143,7 +143,7 @@ static void test_known_refused(void)
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, dirty_pct: 4}\n", 6,
 		   "only 'forked-cow' has 'dirty_pct'", "changes of what does not fork");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem}\n", 6, "'mib' is missing", "no size");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "3 is not even", "an odd size");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "an even number of MiB, not 3", "an odd size");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 0}\n", 6, "out of range: 2 to 65536", "nothing");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 65538}\n", 6, "out of range", "too much");
 	is_refused(WEIGH "loads:\n  - {ballast: forked-cow, mib: 4, dirty_pct: 101}\n", 6, "out of range",
@@ -291,7 +291,7 @@ static void test_own(void)
 	is_program(plan, "strings", "python3", "/usr/share/swapcal/workloads/strings.py");
 	e = plan_check_images(plan, none);
 	has_str(e ? err_message(e) : NULL,
-		":7: workload 'plain' is to be run by itself, but is not executable",
+		":7: workload 'plain' runs without an interpreter, but is not executable",
 		"a program that is run by itself must be executable");
 	ok(e && err_get_kind(e) == ERR_USAGE, "it is a usage error");
 	err_free(e);
@@ -385,10 +385,10 @@ static void test_start(void)
 	plan_destroy(plan);
 	is_refused(GUEST("") "start: resume\n", 5, "'resume' is not known", "an unknown start");
 	is_refused(GUEST("") "start: restore\ndeterminism: icount\n", 5,
-		   "'restore' is not for 'determinism: icount'",
+		   "'restore' does not go with 'determinism: icount'",
 		   "an instruction-counted clock needs no saved boot");
 	is_refused(GUEST("") "determinism: icount\nstart: restore\n", 6,
-		   "'restore' is not for 'determinism: icount'", "in whatever order they stand");
+		   "'restore' does not go with 'determinism: icount'", "in whatever order they stand");
 }
 
 int main(void)
