@@ -112,7 +112,7 @@ $B/tests/bench/bare: tests/bench/bare.c
 $B/tests/bench/ramp $B/tests/bench/rejudge: %: %.o $B/libswapcal.a
 	$(link)
 
-# Only in a build for fuzzing (see fuzz-programs): another one has no LLVMFuzzerMutate.
+# Only with clang (see checked-programs, fuzz-programs): another one has no LLVMFuzzerMutate.
 $B/tests/fuzz/%: $B/tests/fuzz/%.o $(SIM_SRC:%.c=$B/%.o) $B/libswapcal.a
 	$(link) -fsanitize=fuzzer
 
@@ -192,27 +192,28 @@ check-system: swapcal $(SYSTEM_TOOLS) ## tests with real guests (makes the image
 check-compile: ## clang, analysers, unit tests and fuzz targets under sanitizers
 	$(PROVE) --verbose tests/compile/*.t
 
-# One build for all that is checked while it runs: clang, its sanitizers, and what its fuzzer needs.
+# Programs under sanitizers: one build for all that is checked while it runs, fuzz targets too. To fuzz takes another, in which they see
+# each comparison; that makes tests slow.
+SANITIZE := -O1 -gline-tables-only -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitized = @$(MAKE) -s --no-print-directory B=$(1) CC=clang CFLAGS='$(SANITIZE) $(2)'
 CHECKED_B := $B/checked
-CHECKED_FLAGS := -O1 -gline-tables-only -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all
-CHECKED = @$(MAKE) -s --no-print-directory B=$(CHECKED_B) CC=clang CFLAGS='$(CHECKED_FLAGS)'
-
+FUZZ_B := $B/fuzz
 # Seconds for each target.
 FUZZ_SECONDS ?= 30
 FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/*.c)))
-FUZZ_PROGRAMS := $(addprefix $(CHECKED_B)/tests/fuzz/,$(FUZZ_TARGETS))
 
-.PHONY: fuzz-programs checked-programs
-fuzz-programs:
-	$(CHECKED) $(FUZZ_PROGRAMS)
-
+.PHONY: checked-programs
 checked-programs:
-	$(CHECKED) $(FUZZ_PROGRAMS) unit-tests $(CHECKED_B)/harness/cmd/main.o $(SYSTEM_TOOLS:$B/%=$(CHECKED_B)/%)
+	$(call sanitized,$(CHECKED_B)) $(FUZZ_TARGETS:%=$(CHECKED_B)/tests/fuzz/%) unit-tests $(CHECKED_B)/harness/cmd/main.o \
+		$(SYSTEM_TOOLS:$B/%=$(CHECKED_B)/%)
+
+.PHONY: fuzz-programs
+fuzz-programs:
+	$(call sanitized,$(FUZZ_B),-fsanitize=fuzzer-no-link) $(FUZZ_TARGETS:%=$(FUZZ_B)/tests/fuzz/%)
 
 .PHONY: fuzz
 fuzz: fuzz-programs ## hostile input, FUZZ_SECONDS (30) for each reader of any
-	@tests/fuzz/run.sh $(CHECKED_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+	@tests/fuzz/run.sh $(FUZZ_B) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 .PHONY: check-layers
 check-layers: ## includes go to lower floors only, each library to its rooms (tests/structure/layers.list)
