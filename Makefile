@@ -243,14 +243,41 @@ bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a
 	tests/bench/evidence.sh
 	tests/bench/rejudge.sh
 
+# Includes and the like that only a build knows, for editors and language servers.
+compile_commands.json: Makefile ## how each file is compiled, for editors and clang tools
+	@printf '%s\n' $(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) | jq -R . | jq -s . > $@.flags
+	@printf '%s\n' $(SRC) harness/cmd/main.c $(wildcard tests/*/*.c tests/unit/*/*.c) | jq -R . | \
+		jq --slurpfile flags $@.flags --arg dir '$(CURDIR)' \
+		'{directory: $$dir, file: ., arguments: ($$flags[0] + ["-c", .])}' | jq -s . > $@
+	@rm $@.flags
+
+COVERAGE_B := $B/coverage
+
+.PHONY: coverage
+coverage: ## which share of the lines unit tests and simulations run
+	@$(MAKE) -s --no-print-directory -j$(NPROC) B=$(COVERAGE_B) CC=gcc CFLAGS='-O0 -g --coverage' unit-tests
+	@find $(COVERAGE_B) -name '*.gcda' -delete
+	$(PROVE) --jobs $(NPROC) $(patsubst $B/%,$(COVERAGE_B)/%,$(UNIT_TESTS) $(filter-out %/designs.t,$(SIM_TESTS)))
+	@gcovr --root . --filter harness/ --filter calibrate/ --sort-uncovered $(COVERAGE_B)
+
+FORMATTED = $(shell git ls-files '*.[ch]' | grep -v '^tests/data/')
+
+.PHONY: format
+format: ## lay out the C code as .clang-format says
+	@clang-format -i $(FORMATTED)
+
+.PHONY: check-format
+check-format: ## is the C code laid out as `make format` would?
+	@clang-format --dry-run -Werror $(FORMATTED)
+
 .PHONY: designs
 designs: $B/tests/sim/designs.t ## the search for Z* beside simpler designs: the table of swapcal-statistics(7)
 	@$< --table 1000
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do \
-		printf '  %-14s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r t d; do \
+		printf '  %-22s %s\n' "$$t" "$$d"; done
 
 .PHONY: clean
 clean: ## remove what was built (not the image cache)

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "harness/base/err.h"
+
 /*
  * Notes for the person at the terminal, on stderr, from any layer and thread.
  * Results never go through here: only cmd-*.c print them, on stdout.
@@ -23,5 +25,27 @@ void log_progress_end(void);
 
 /** Is stderr a terminal? */
 bool log_is_interactive(void);
+
+/** What log_debug() tells of. */
+enum log_category {
+	LOG_COMMAND, /**< programs that are started, and how they ended */
+	LOG_DOMAIN,  /**< calls of libvirt that may take long */
+	LOG_IMAGE,   /**< output of image builds */
+	LOG_PROBE,   /**< phases of guests, and messages to and from their agents */
+	LOG_STORE,   /**< transactions of results files */
+	LOG_CATEGORY_COUNT,
+};
+
+/**
+ * Has log_debug() tell of the categories in the list, "probe,store"; "all" stands for each. ERR_USAGE for a
+ * name that is none. Called before there are threads.
+ */
+struct err *log_debug_enable(const char *list) must_check;
+
+/** Is that category told of? For what is costly to put into words. */
+bool log_debug_is_on(enum log_category category);
+
+/** A line for whoever looks for a fault, with the seconds since the start; nothing unless it is enabled. */
+void log_debug(enum log_category category, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -17,6 +17,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
+#include "harness/base/log.h"
 
 /* Time between SIGTERM and SIGKILL: enough for a program to unmount and to remove its temporary files. */
 #define GRACE_S 5
@@ -311,6 +312,7 @@ struct err *subprocess_run(const struct subprocess *job)
 
 	if (e)
 		return e;
+	log_debug(LOG_COMMAND, "%s is process %d", job->argv ? job->argv[0] : "a fork", (int)pid);
 
 	enum end end = pump(job, pid, &out, &err);
 	int status;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/cancel.h"
@@ -49,6 +51,8 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Options:\n"
 	      "  -h, --help     this text\n"
+	      "  -v, --verbose  before COMMAND: tell what is done, on standard error; SWAPCAL_DEBUG\n"
+	      "                 chooses what of it\n"
 	      "  -V, --version  version and nothing else\n",
 	      out);
 }
@@ -99,8 +103,28 @@ static int run_command(int argc, char **argv)
 	return 2;
 }
 
+/** The value of SWAPCAL_DEBUG, or with --verbose everything. */
+static struct err *enable_debug(bool is_verbose)
+{
+	const char *list = getenv("SWAPCAL_DEBUG");
+
+	if (!list || !*list)
+		list = is_verbose ? "all" : "";
+	return err_wrap(log_debug_enable(list), "SWAPCAL_DEBUG");
+}
+
 int main(int argc, char **argv)
 {
+	bool is_verbose = argc > 1 && (strcmp(argv[1], "--verbose") == 0 || strcmp(argv[1], "-v") == 0);
+	struct err *e = enable_debug(is_verbose);
+
+	if (e) {
+		log_note("%s", err_message(e));
+		err_free(e);
+		return 2;
+	}
+	argc -= is_verbose;
+	argv += is_verbose;
 	if (argc < 2) {
 		print_help(stderr);
 		return 2;

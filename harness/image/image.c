@@ -97,6 +97,7 @@ static void show_line(void *arg, const char *line)
 	/* mmdebstrap marks its lines: I, W, E. */
 	if (strncmp(line, "I: ", 3) == 0)
 		line += 3;
+	log_debug(LOG_IMAGE, "%s: %s: %s", b->recipe->name, b->step, line);
 	log_progress("image %s: %s: %.60s", b->recipe->name, b->step, line);
 }
 

@@ -5,6 +5,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/log.h"
 #include "harness/probe/probe-internal.h"
 #include "harness/vm/console.h"
 
@@ -45,6 +46,7 @@ void probe_set_phase(struct probe *p, enum probe_phase phase)
 	p->phase = phase;
 	p->phase_start_ms = now;
 	p->deadline_ms = now + phase_limit_ms(p);
+	log_debug(LOG_PROBE, "%s: phase %s", p->spec->guest.name, probe_phase_name(phase));
 	if (p->events.phase)
 		p->events.phase(p->events.arg, phase);
 }
@@ -190,6 +192,12 @@ bool probe_end_talk(struct probe *p, struct err *e)
 bool probe_send(struct probe *p, json_t *json)
 {
 	json_object_set_new(json, "id", json_integer(++p->last_id));
+
+	if (log_debug_is_on(LOG_PROBE)) {
+		cleanup_free char *text = json_dumps(json, JSON_COMPACT);
+
+		log_debug(LOG_PROBE, "%s: asks %s", p->spec->guest.name, text ? text : "what is no JSON");
+	}
 
 	struct err *e = p->is_over ? NULL : p->ops->send(p->guest, json);
 

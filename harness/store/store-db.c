@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/log.h"
 
 struct err *store_damaged(struct store *store, const char *what)
 {
@@ -104,6 +105,7 @@ struct err *store_run(struct store *store, sqlite3_stmt *stmt)
 
 struct err *store_exec(struct store *store, const char *sql)
 {
+	log_debug(LOG_STORE, "%s: %.*s", store->path ? store->path : "in memory", (int)strcspn(sql, "\n"), sql);
 	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return store_error(store);
 	return NULL;

@@ -135,6 +135,7 @@ static void start_thread(void)
 void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *dir, const char *name,
 			int pidfd, const char *what, int limit_ms)
 {
+	log_debug(LOG_DOMAIN, "%s: %s", *name ? name : "connection", what);
 	*w = (struct domain_watch){
 		.what = what,
 		.name = name,

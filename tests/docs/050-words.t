@@ -39,6 +39,11 @@ quoted '\bgetenv\("\w+"\)' $(find harness -name '*.c') | grep -vxE 'HOME|PATH' >
 pod_items swapcal.1.pod ENVIRONMENT > "$dir/man"
 same "$dir/man" "$dir/code" 'the environment'
 
+quoted 'category_names\[\w*\] = \{.*?\n\}' harness/base/log.c > "$dir/code"
+pod_section swapcal.1.pod ENVIRONMENT | sed -n '/^=item B<SWAPCAL_DEBUG>/,/^=item B<LIB/p' | grep -oE 'C<[a-z]+>' | tr -d 'C<>' |
+	sort -u | grep -vx all > "$dir/man"
+same "$dir/man" "$dir/code" 'the categories of SWAPCAL_DEBUG'
+
 quoted 'CREATE TABLE.*?STRICT' harness/store/store.c > "$dir/schema"
 perl -ne 'print "$1\n" if /CREATE TABLE (\w+)/' harness/store/store.c | grep -vx meta > "$dir/code"
 pod_items swapcal.1.pod 'RESULTS FILE' > "$dir/man"
