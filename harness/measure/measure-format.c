@@ -6,7 +6,6 @@
 
 #include "harness/base/format.h"
 #include "harness/measure/measure.h"
-#include "harness/cell/cell-format.h"
 
 /* Of the JSON. */
 #define SCHEMA_VERSION 1

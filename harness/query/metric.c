@@ -196,13 +196,16 @@ static bool is_sql(const char *name)
 	return len > 4 && strcmp(name + len - 4, ".sql") == 0;
 }
 
-struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n)
+struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 {
+	cleanup_free char *dir = NULL;
 	cleanup_file_names struct file_names names = { 0 };
 	struct metric *metrics = NULL;
 	size_t n = 0, cap = 0;
-	struct err *e = file_list(dir, &names);
+	struct err *e = datadir_find("calibrate/metrics", &dir);
 
+	if (!e)
+		e = file_list(dir, &names);
 	for (size_t i = 0; !e && i < names.n; i++) {
 		cleanup_free char *path = xasprintf("%s/%s", dir, names.v[i]);
 
@@ -218,14 +221,6 @@ struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n)
 	*ret = metrics;
 	*ret_n = n;
 	return NULL;
-}
-
-struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
-{
-	cleanup_free char *dir = NULL;
-	struct err *e = datadir_find("calibrate/metrics", &dir);
-
-	return e ? e : metric_load_dir(dir, ret, ret_n);
 }
 
 struct err *metric_find(const char *name, struct metric *ret)

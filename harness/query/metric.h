@@ -35,10 +35,7 @@ struct query_text metric_query(const struct metric *m);
 /** Reads a metric's file; what is wrong with it is an error of kind ERR_USAGE with file and line. */
 struct err *metric_load(const char *path, struct metric *ret) must_check;
 
-/** The metrics in a directory by name; an error when there is none. Freed with metrics_free(). */
-struct err *metric_load_dir(const char *dir, struct metric **ret, size_t *ret_n) must_check;
-
-/** The metrics that come with swapcal, by name. */
+/** The metrics that come with swapcal, by name; an error when there is none. Freed with metrics_free(). */
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n) must_check;
 
 /** The shipped metric of that name; an error of kind ERR_USAGE when there is none. */

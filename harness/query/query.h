@@ -46,7 +46,6 @@ DEFINE_CLEANUP(cleanup_query, struct query *, query_close)
 /** What each query may take, in place of the 10 s and 256 MiB that are the usual. */
 void query_limit(struct query *q, int64_t time_ms, int64_t memory_bytes);
 
-
 /**
  * Runs a metric: at most one row for a snapshot. Rows whose y_kib is NULL (the kernel did not have the
  * numbers) are left out. Values come by snapshot_id; freed with free().

@@ -5,7 +5,6 @@
 #include <zstd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 
 DEFINE_CLEANUP(cleanup_cctx, ZSTD_CCtx *, ZSTD_freeCCtx)
 

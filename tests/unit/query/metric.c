@@ -479,7 +479,8 @@ int main(void)
 {
 	dir = test_dir();
 	path = xasprintf("%s/f.swapcal", dir);
-	must(metric_load_dir("calibrate/metrics", &metrics, &metrics_n));
+	setenv("SWAPCAL_DATADIR", ".", 1);
+	must(metric_load_shipped(&metrics, &metrics_n));
 	test_files();
 	test_known_sums();
 	test_forked();
