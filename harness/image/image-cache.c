@@ -73,7 +73,7 @@ static struct err *load_image(const char *dir, const char *entry, struct image *
 	key = json_string_value(json_object_get(image->manifest, "key"));
 	if (!is_image_name(entry, name) || strlen(key) != 64 ||
 	    strncmp(key, entry + strlen(entry) - KEY_DIGITS, KEY_DIGITS))
-		return err_new("'%s': its manifest is of another image", image->dir);
+		return err_new("'%s': its manifest belongs to another image", image->dir);
 	image->key = xstrdup(key);
 	*ret = take_ptr(image);
 	return NULL;
@@ -210,6 +210,6 @@ struct err *image_remove(const char *name)
 		removed++;
 	}
 	if (!e && !removed)
-		e = err_new("there is no image '%s'; 'swapcal image list' shows what there is", name);
+		e = err_new("there is no image '%s'; 'swapcal image list' shows all images", name);
 	return e;
 }

@@ -43,7 +43,7 @@ static void build_deinit(struct build *b)
 {
 	log_progress_end();
 	if (b->work) {
-		/* What cannot be removed now is removed by the next build. */
+		/* The next build removes what we cannot. */
 		struct err *e = file_remove_tree(b->work);
 
 		if (e)
@@ -306,7 +306,7 @@ static struct err *build(const struct image_recipe *recipe, const struct image_b
 	if (!e)
 		e = image_cache_get(recipe->name, key, ret);
 	if (!e && !*ret)
-		e = err_new("the finished image is not whole");
+		e = err_new("the finished image is incomplete");
 	return e;
 }
 

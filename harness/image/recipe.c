@@ -33,9 +33,8 @@ static struct err *get_word(struct yaml_node node, const char *what, const char 
 	/* For apt, a minus at the end of a package means: remove it. */
 	if (!strchr(FIRST_CHARS, s[0]) || s[strspn(s, chars)] || s[strlen(s) - 1] == '-')
 		return yaml_error(
-			node,
-			"'%s' is not a %s name: use lower-case letters, digits and, between them, any of %s",
-			s, what, chars + strlen(FIRST_CHARS));
+			node, "bad %s name '%s': use lower-case letters, digits and, between them, any of %s",
+			what, s, chars + strlen(FIRST_CHARS));
 	if (strlen(s) > WORD_MAX)
 		return yaml_error(node, "this %s name is longer than %d characters", what, WORD_MAX);
 	*ret = xstrdup(s);

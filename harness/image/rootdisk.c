@@ -58,7 +58,7 @@ struct err *rootdisk_check_host(void)
 	if (!any)
 		return err_new_kind(
 			ERR_HOST,
-			"libguestfs needs a Linux kernel in /boot for its appliance and there is none: "
+			"libguestfs needs a Linux kernel in /boot for its appliance, but there is none: "
 			"run 'apt-get install linux-image-cloud-amd64'");
 	if (!readable)
 		return err_new_kind(

@@ -340,7 +340,7 @@ static struct err *check_complete(const struct rootfs *r)
 {
 	if (!r->release)
 		return err_new(
-			"no kernel in the root: does the recipe's 'kernel' name a kernel image package?");
+			"no kernel in the root: does 'kernel' in the recipe name a kernel image package?");
 	if (!r->config.len || !r->modules_dep.len || !r->dpkg_status.len)
 		return err_new("the root has no kernel config, modules.dep or dpkg status");
 	return NULL;

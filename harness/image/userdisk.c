@@ -80,7 +80,7 @@ static struct err *find(const char *key, char **ret)
 	cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, key);
 	bool is_there = file_exists(path);
 
-	/* Of another user's cache, mounted read-only: who can read it may use it. */
+	/* In another user's cache, or one mounted read-only, a disk that can be read may be used. */
 	if (is_there && utimensat(AT_FDCWD, path, NULL, 0) && errno != EROFS && errno != EACCES &&
 	    errno != EPERM)
 		return err_errno(errno, "cannot touch '%s'", path);
@@ -167,7 +167,7 @@ static struct err *build_locked(const struct workloads *files, const struct user
 		e = build_cache_publish(PART, disk, key);
 	}
 
-	/* What cannot be removed now is removed by the next build. */
+	/* The next build removes what we cannot. */
 	struct err *left = file_remove_tree(work);
 
 	if (left)

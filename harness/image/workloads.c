@@ -73,7 +73,7 @@ struct err *workloads_load(const char *dir, struct workloads *ret)
 	return NULL;
 }
 
-/** What is being read. */
+/** A tree that is being read. */
 struct tree {
 	const char *dir;
 	struct workloads w;
@@ -166,7 +166,7 @@ struct err *workloads_load_tree(const char *dir, struct workloads *ret)
 	struct err *e = add_dir(&t, "", 0);
 
 	if (!e && t.w.n == 0)
-		e = err_new_kind(ERR_USAGE, "no file is in it");
+		e = err_new_kind(ERR_USAGE, "there is no file in it");
 	if (e) {
 		workloads_deinit(&t.w);
 		return err_wrap(e, "workloads in '%s'", dir);

@@ -36,7 +36,7 @@ enum child_event {
 enum child_event child_next(struct child *c);
 void child_continue(struct child *c);
 
-/** Did exec work? To be called once `exec` is readable. Of a traced one only a stop tells that it has
+/** Did exec work? To be called once `exec` is readable. Only a stop tells that a traced command has
  * started. */
 struct err *child_check_exec(struct child *c, const char *name, enum child_event *ret) must_check;
 

@@ -188,7 +188,7 @@ void sampler_destroy(struct sampler *s)
 	free(s);
 }
 
-/* What this machine does not have, or not for us, is no gap in the evidence: it has no value. */
+/* A file that this machine lacks, or that we may not read, is no gap in the evidence: it has no value. */
 static void add_machine(struct sampler *s)
 {
 	for (size_t i = 0; i < MACHINE_FILES; i++) {

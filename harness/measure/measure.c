@@ -320,7 +320,7 @@ static double seconds(const struct timeval *t)
 	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
 }
 
-/* What is still there of a command: how many, and its CPU time, which nobody has waited for. */
+/* Counts the processes that a command left behind, and adds their CPU time, which no wait has told us. */
 static void count_left(const struct session *s, struct measure_run *run)
 {
 	cleanup_proctree struct proctree tree = { 0 };
@@ -345,7 +345,7 @@ static void count_left(const struct session *s, struct measure_run *run)
 static struct err *no_sample(const struct session *s, const struct measure_run *run)
 {
 	if (run->unreadable)
-		return err_new("the memory of process %d may not be read: it is another user's",
+		return err_new("cannot read the memory of process %d: it belongs to another user",
 			       (int)(s->target->argv ? s->child.pid : s->target->pid));
 	return err_new("no sample: the %s ended too soon", s->target->argv ? "command" : "process");
 }
@@ -380,8 +380,8 @@ static void abandon(struct session *s)
 }
 
 /*
- * Who waits for a processor sees the peak of a short command too late. -10 goes before all usual programs;
- * without the right to it things stay as they are.
+ * A sampler that waits for a processor sees the peak of a short command too late. -10 goes before all usual
+ * programs; without the right to set it, the priority stays as it is.
  */
 #define SAMPLER_NICE -10
 

@@ -473,7 +473,7 @@ static void find_by_parents(const char *proc, pid_t without, struct proctree *t)
 	struct parents all = { 0 };
 
 	read_all(proc, &all);
-	/* What is added at the end is looked at later. */
+	/* Processes added at the end get their turn later. */
 	for (size_t i = 0; i < t->n; i++)
 		for (size_t j = 0; j < all.n; j++)
 			if (all.stats[j].ppid == t->pids[i])

@@ -70,7 +70,8 @@ void proctree_deinit(struct proctree *t);
 /**
  * Finds what descends from root, and root itself when with_root: children, their children, and so on, zombies
  * too. A process whose parent ended has another parent now; it is found when that one is in the tree. Leaves
- * out the process `without` and what descends from it. What is forked or ends meanwhile may be in it or not.
+ * out the process `without` and what descends from it. A process that is forked or ends meanwhile may be in
+ * it or not.
  *
  * proc is "/proc" but in tests. Kernels that list the children of each thread are asked for these; else all
  * processes of the machine are looked at.

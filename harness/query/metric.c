@@ -110,7 +110,7 @@ static struct err *read_text(const char *path, struct strbuf *text)
 	if (e)
 		return err_wrap(e, "metric");
 	if (strlen(strbuf_str(text)) != text->len)
-		return err_new_kind(ERR_USAGE, "%s:1: is no text", path);
+		return err_new_kind(ERR_USAGE, "%s:1: is not text", path);
 	if (text->len == 0)
 		return err_new_kind(ERR_USAGE, "%s:1: is empty", path);
 	return NULL;
@@ -234,8 +234,8 @@ struct err *metric_find(const char *name, struct metric *ret)
 	if (strchr(name, '/') || access(path, F_OK))
 		return err_new_kind(
 			ERR_USAGE,
-			"no metric '%s'; 'swapcal metrics list' has those there are, and a file of your own "
-			"is given by a path that ends in .sql",
+			"there is no metric '%s': 'swapcal metrics list' shows all; a file of your own is "
+			"named by its path, which ends in .sql",
 			name);
 	return metric_load(path, ret);
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /*
- * What the author of a query may have meant: names that look like a wrong one. Pure functions over the views'
+ * Suggestions for a wrong name in a query: names that look like it. Pure functions over the views'
  * names. All texts are to be freed, begin with "; " and go behind an error's message.
  */
 

@@ -110,8 +110,8 @@ static bool is_within(struct query_guard *g)
 {
 	if (clock_ms() > g->deadline_ms)
 		set_why(g,
-			xasprintf("takes more than %g s; are there tables joined without a condition on "
-				  "snapshot_id, or a recursion without an end?",
+			xasprintf("takes more than %g s; does it join tables without a condition on "
+				  "snapshot_id, or recurse without end?",
 				  (double)g->time_ms_max / 1000),
 			NULL);
 	else if (sqlite3_memory_used() - g->memory_bytes > g->memory_bytes_max)
@@ -138,8 +138,8 @@ static int check_function(struct query_guard *g, const char *name)
 		if (sqlite3_stricmp(name, functions[i]) == 0)
 			return SQLITE_OK;
 	return deny(g, name,
-		    xasprintf("function '%s' is not allowed: a metric is arithmetic over the views, the same "
-			      "each time",
+		    xasprintf("function '%s' is not allowed: a metric only computes from the views, and "
+			      "gives the same each time",
 			      name));
 }
 
@@ -357,7 +357,7 @@ static bool is_blank(const char *sql)
 	return sql[strspn(sql, " \t\r\n;")] == '\0';
 }
 
-/* Of the other statements the guard lets some pass that do nothing in an empty database. */
+/* The guard lets some other statements pass, which do nothing in an empty database. */
 static bool is_select(sqlite3_stmt *stmt)
 {
 	return sqlite3_stmt_readonly(stmt) && !sqlite3_stmt_isexplain(stmt) && sqlite3_column_count(stmt) > 0;
@@ -371,7 +371,7 @@ static struct err *check_columns(const struct query_text *text, sqlite3_stmt *st
 	return NULL;
 }
 
-/* One SELECT with the two columns. What it may read, the guard decides meanwhile. */
+/* One SELECT with the two columns. The guard decides meanwhile what it may read. */
 static struct err *prepare(struct query *q, const struct query_text *text, sqlite3_stmt **ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
@@ -383,7 +383,7 @@ static struct err *prepare(struct query *q, const struct query_text *text, sqlit
 	if (!stmt || !is_blank(tail) || !is_select(stmt))
 		return wrong(text, "must be one SELECT");
 	if (sqlite3_bind_parameter_count(stmt))
-		return wrong(text, "has a parameter ('%s'), which nothing sets",
+		return wrong(text, "has a parameter ('%s'), but nothing sets it",
 			     sqlite3_bind_parameter_name(stmt, 1));
 
 	struct err *e = check_columns(text, stmt);
@@ -462,9 +462,9 @@ static struct err *take_snapshot(struct run *r, size_t *ret_row)
 	size_t end;
 
 	if (sqlite3_column_type(r->stmt, 0) != SQLITE_INTEGER)
-		return wrong(r->text, "gives a snapshot_id that is no integer");
+		return wrong(r->text, "gives a snapshot_id that is not an integer");
 	if (!views_range(r->q->views, VIEW_SNAPSHOT, id, ret_row, &end))
-		return wrong(r->text, "gives snapshot_id %lld, which there is not", (long long)id);
+		return wrong(r->text, "gives snapshot_id %lld, but there is no such snapshot", (long long)id);
 	if (r->is_seen[*ret_row])
 		return wrong(r->text,
 			     "gives two values for snapshot %lld; is 'GROUP BY snapshot_id' missing?",
@@ -482,7 +482,7 @@ static struct err *take_row(struct run *r)
 	if (e || type == SQLITE_NULL)
 		return e;
 	if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-		return wrong(r->text, "gives a y_kib that is no number");
+		return wrong(r->text, "gives a y_kib that is not a number");
 
 	double y_kib = sqlite3_column_double(r->stmt, 1);
 

@@ -43,7 +43,7 @@ struct err *query_open(const struct views *views, struct query **ret) must_check
 void query_close(struct query *q);
 DEFINE_CLEANUP(cleanup_query, struct query *, query_close)
 
-/** What each query may take, in place of the 10 s and 256 MiB that are the usual. */
+/** Limits what each query may take; without this, 10 s and 256 MiB. */
 void query_limit(struct query *q, int64_t time_ms, int64_t memory_bytes);
 
 /**

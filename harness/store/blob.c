@@ -67,7 +67,7 @@ static struct err *check_frame(const void *data, size_t len, size_t max_bytes, s
 	return NULL;
 }
 
-/* What is in there is of no more use, so it is not copied to the larger place. */
+/* The old content is of no more use, so it is not copied. */
 static void make_room(struct blob_reader *r, size_t bytes)
 {
 	if (r->data && bytes <= r->room)

@@ -24,12 +24,12 @@ static json_t *guest_json(const struct live_guest *g)
 			 (json_int_t)g->memory_kib);
 }
 
-/** Not synced to the disk: who wrote it does not outlive the kernel. */
+/** The file is not synced to the disk: its writer does not outlive the kernel. */
 static struct err *replace_file(const char *path, const char *text)
 {
 	cleanup_free char *new_path = xasprintf("%s.new", path);
 
-	/* What a run left that was killed just then. */
+	/* A run that was killed just then left it. */
 	unlink(new_path);
 
 	cleanup_close int fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -60,7 +60,7 @@ struct err *live_file_write(const char *path, const struct live_file *live)
 	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
 
 	json_decref(root);
-	return text ? replace_file(path, text) : err_new("what runs just now is no JSON");
+	return text ? replace_file(path, text) : err_new("what runs now cannot be written as JSON");
 }
 
 static bool read_guest(json_t *json, struct live_guest *g)

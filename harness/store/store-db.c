@@ -8,9 +8,9 @@
 
 struct err *store_damaged(struct store *store, const char *what)
 {
-	return err_new("results file '%s' is damaged: %s; take a copy of it from before, or "
-		       "start anew under another name",
-		       store->name, what);
+	return err_new(
+		"results file '%s' is damaged: %s; use an older copy, or start a new file under another name",
+		store->name, what);
 }
 
 struct err *store_error(struct store *store)
@@ -23,13 +23,14 @@ struct err *store_error(struct store *store)
 	case SQLITE_CORRUPT:
 		return store_damaged(store, message);
 	case SQLITE_FULL:
-		return err_new("results file '%s': the disk is full; what was committed is safe, "
-			       "make room and run again",
+		return err_new("results file '%s': the disk is full; what was committed is safe: free some "
+			       "space and run again",
 			       store->name);
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
-		return err_new("results file '%s' cannot be opened (%s); after a run that was killed, "
-			       "reading needs a directory that can be written: copy '%s' and '%s-wal' to one",
+		return err_new("results file '%s' cannot be opened (%s); after a run was killed, its file "
+			       "can only be read "
+			       "in a directory that you can write to: copy '%s' and '%s-wal' to one",
 			       store->name, message, store->name, store->name);
 	default:
 		return err_new("results file '%s': %s", store->name, message);

@@ -74,8 +74,8 @@ static struct err *take_id(struct store *store, sqlite3_stmt *stmt, int64_t *ret
 	return e;
 }
 
-/* --- Runs and cells. What is judged later (cells, probes, audits) is checked as a reader checks it, so that
- * nothing wrong gets a second home; evidence is checked when it is unpacked, and is copied as it is. */
+/* --- Runs and cells. Cells, probes and audits are judged later, so they are checked here as a reader checks
+ * them; evidence is copied as it is, and checked when it is unpacked. */
 
 #define RUN_COLUMNS 8
 
@@ -140,7 +140,7 @@ static struct err *check_audit(struct merge *m, sqlite3_stmt *row)
 	cleanup_free char *text = store_column_text(row, 6);
 	cleanup(cleanup_json_) json_t *audit = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
-	return json_is_object(audit) ? NULL : store_damaged(m->in, "the audit of a run is no JSON object");
+	return json_is_object(audit) ? NULL : store_damaged(m->in, "the audit of a run is not a JSON object");
 }
 
 static struct err *merge_run(struct merge *m, sqlite3_stmt *row, int64_t *ret_id)
@@ -618,8 +618,7 @@ static void tell_writer(const struct store *in)
 	long pid;
 
 	if (store_has_writer(in, &pid))
-		log_note("'%s' is being written to by a run (pid %ld): merged as of this moment", in->name,
-			 pid);
+		log_note("a run (pid %ld) is writing to '%s': only what it has now is merged", pid, in->name);
 }
 
 /* One file at a time is open, so that there may be any number. */
@@ -680,7 +679,7 @@ static struct err *create(const char *path, const char *name, struct store **ret
 		return e;
 	free(store->name);
 	store->name = xstrdup(name);
-	/* Who finds a part of it removes it: no journal, and the disk is waited for once, at the end. */
+	/* A part of it is removed by whoever finds it: it needs no journal, and waits for the disk once. */
 	e = store_exec(store, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; BEGIN IMMEDIATE");
 	if (e)
 		return e;
@@ -704,7 +703,7 @@ static struct err *merge_to(const char *path, const char *out, const char *const
 	return e;
 }
 
-/** Fails when there is something of the name, or something that SQLite would take for a part of it. */
+/** Fails when the name is taken, or one that SQLite would take for a part of it. */
 static struct err *check_is_new(const char *out)
 {
 	static const char *const suffixes[] = { "", "-wal", "-journal", "-lock" };
@@ -714,11 +713,10 @@ static struct err *check_is_new(const char *out)
 		struct stat st;
 
 		if (lstat(path, &st) == 0)
-			return err_new_kind(
-				ERR_USAGE,
-				"'%s' is there already; merge makes a new file: give another name, "
-				"or move that away",
-				path);
+			return err_new_kind(ERR_USAGE,
+					    "'%s' already exists, and merge makes a new file: give another "
+					    "name, or move it away",
+					    path);
 	}
 	return NULL;
 }

@@ -19,7 +19,7 @@
  * current one asks for. Positions are kept among files of one plan; cells of another plan come after them, in
  * the order of the files. The latest run of the first file that has any is the latest run of the result, so
  * that reports go by its plan. A run that had not ended is taken as it is, and counts as died in the result,
- * which it will not write to.
+ * since it will not write there.
  */
 
 /** Two files that cannot both be right. */
@@ -31,7 +31,7 @@ struct merge_conflict {
 	const char *a, *b; /**< their paths, as given */
 };
 
-/** What a merge had to tell. */
+/** The result of a merge. */
 struct merge_result {
 	uint64_t cells, probes; /**< current cells, and probes of any cell, of the result */
 	uint64_t repeated;      /**< probes that had come from another file already */
@@ -46,7 +46,7 @@ void merge_result_deinit(struct merge_result *r);
 
 /**
  * Makes the new file out of n others. It is made under another name beside it and renamed when complete, so
- * it is all there or not at all. Of a file that a run is just writing to, what is there now is taken, with a
+ * it is all there or not at all. When a run is writing to a file, what it has now is taken, with a
  * note. Conflicts are no error. ERR_USAGE when out exists, ERR_INTERRUPTED on the user's wish. *ret is set on
  * failure too.
  */

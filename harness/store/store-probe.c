@@ -260,7 +260,7 @@ struct err *store_read_probe(struct store *store, int64_t id, struct probe_recor
 
 	if (store_next(store, stmt, &e))
 		return read_probe(store, stmt, r);
-	return e ? e : store_damaged(store, "an index has a probe that its table has not");
+	return e ? e : store_damaged(store, "an index lists a probe that its table does not have");
 }
 
 struct err *store_probes(struct store *store, const char *cell_key, struct probe_record **ret, size_t *ret_n)

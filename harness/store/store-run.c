@@ -17,13 +17,13 @@ struct err *store_begin_run(struct store *store, const json_t *audit, const char
 	cleanup_free char *text = json_dumps(audit, JSON_COMPACT | JSON_SORT_KEYS);
 
 	if (!text)
-		return err_new("the audit of this run is no JSON");
+		return err_new("the audit of this run cannot be written as JSON");
 
 	struct err *e = store_exec(store, "BEGIN IMMEDIATE");
 
 	if (e)
 		return e;
-	/* We hold the lock: whoever is still said to be running is not. */
+	/* We hold the lock, so a run that is still called running is not. */
 	e = store_exec(store, "UPDATE run SET status = 'died' WHERE status = 'running'");
 	if (!e)
 		e = store_change(
@@ -71,7 +71,7 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 
 	if (!json_is_object(audit)) {
 		json_decref(audit);
-		return store_damaged(store, "the audit of its last run is no JSON object");
+		return store_damaged(store, "the audit of its last run is not a JSON object");
 	}
 	*ret_audit = audit;
 	*ret_plan_name = store_column_text(stmt, 1);
@@ -89,7 +89,7 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 	cleanup_free char *identity = json_dumps(cell->identity, JSON_COMPACT | JSON_SORT_KEYS);
 
 	if (!identity)
-		return err_new("the identity of cell %s is no JSON", cell->key);
+		return err_new("the identity of cell %s cannot be written as JSON", cell->key);
 	return store_change(
 		store,
 		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
@@ -120,7 +120,7 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 		e = has_cell(store, cells[i].key, &is_there);
 		ret->kept += is_there;
 	}
-	/* Of those that were current the plan's are marked, so that the rest can be counted. */
+	/* Cells that were current get a mark, which the plan's lose again: the rest can be counted. */
 	if (!e)
 		e = store_exec(store, "UPDATE cell SET is_current = 2 WHERE is_current");
 	for (size_t i = 0; !e && i < n; i++)
@@ -150,7 +150,7 @@ struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell
 	int64_t position = sqlite3_column_int64(stmt, 2), replicates = sqlite3_column_int64(stmt, 3);
 
 	if (!store_column_key(stmt, 0, cell->key) || !store_column_key(stmt, 1, cell->threshold_key))
-		return store_damaged(store, "the key of a cell is no hash");
+		return store_damaged(store, "the key of a cell is not a hash");
 	if (position < 0 || position > INT32_MAX || replicates < 0 || replicates > REPLICATES_MAX)
 		return store_damaged(store, "a cell has an impossible position or number of replicates");
 	cell->position = (unsigned)position;
@@ -160,7 +160,7 @@ struct err *store_read_cell(struct store *store, sqlite3_stmt *stmt, struct cell
 
 	cell->identity = json_loads(identity, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(cell->identity))
-		return store_damaged(store, "the identity of a cell is no JSON object");
+		return store_damaged(store, "the identity of a cell is not a JSON object");
 
 	struct err *e = cell_decode(cell);
 	struct err *damaged = e ? store_damaged(store, err_message(e)) : NULL;

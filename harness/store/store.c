@@ -46,7 +46,7 @@ static struct err *check_file(const char *path, enum store_mode mode)
 		return err_errno(errno, "cannot read results file '%s'", path);
 	/* SQLite finds a journal by the file's name: under another name it would not be found. */
 	if (mode == STORE_WRITE && st.st_nlink > 1)
-		return err_new("results file '%s' has %ju names (hard links); make a copy", path,
+		return err_new("results file '%s' has %ju names (hard links); use a copy of it", path,
 			       (uintmax_t)st.st_nlink);
 	return NULL;
 }
@@ -345,7 +345,7 @@ static struct err *read_id(struct store *store)
 
 	/* It becomes part of file names. */
 	if (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)
-		return store_damaged(store, "its id is none");
+		return store_damaged(store, "its id is not 32 hex digits");
 	memcpy(store->id, id, sizeof(store->id));
 	return NULL;
 }
@@ -369,8 +369,8 @@ static struct err *check_schema(struct store *store, bool *ret_is_empty)
 		return err_new("'%s' is an SQLite file of another program; give another name", store->name);
 	if (version != STORE_SCHEMA_VERSION)
 		return err_new("results file '%s' has schema version %lld, but this is swapcal %s, which "
-			       "knows version %d; use the swapcal that wrote it, or start anew under another "
-			       "name",
+			       "knows version %d; "
+			       "use the swapcal that wrote it, or start a new file under another name",
 			       store->name, (long long)version, SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
 	/*
 	 * Exactly our tables: no view, trigger or generated column of someone else's making can then answer
@@ -404,7 +404,7 @@ static struct err *open_checked(struct store *store, enum store_mode mode)
 
 	if (!e)
 		e = open_database(store, mode);
-	/* Never ended: a reader sees the file as of one moment, so that its tables agree with each other. */
+	/* A reader never ends this: it sees the file as of one moment, so that its tables agree. */
 	if (!e && mode == STORE_READ)
 		e = store_exec(store, "BEGIN");
 	if (!e)
@@ -419,8 +419,7 @@ static struct err *open_checked(struct store *store, enum store_mode mode)
 }
 
 /*
- * What stands beside the file is taken for a part of it: nobody else may have put it there. One who reads
- * another's file finds that one's.
+ * SQLite takes a file beside ours for a part of it, so it must belong to the owner of the results file.
  */
 static struct err *check_companions(const struct store *store)
 {

@@ -15,9 +15,9 @@
 #include "harness/cell/record.h"
 
 /*
- * The results file: SQLite, one writer, any number of readers beside it. What store_put_probe() returned from
- * is durable. Only store*.c and query*.c include <sqlite3.h>. A store is used by one thread at a time. What
- * is read is checked: the file may be someone else's.
+ * The results file: SQLite, one writer, any number of readers beside it. A probe is durable once
+ * store_put_probe() returns. Only store*.c and query*.c include <sqlite3.h>. A store is used by one thread at
+ * a time. What is read is checked, since the file may come from someone else.
  */
 
 /** Version of the schema; a file of another version is refused with a clear error. */
@@ -70,7 +70,7 @@ struct err *store_end_run(struct store *store, int64_t run_id, const char *statu
 /** Adds a cell to the current ones, or updates all but the key of the one with that key. */
 struct err *store_put_cell(struct store *store, const struct cell *cell) must_check;
 
-/** What a plan's cells are to a results file. */
+/** How a plan's cells change those of a results file. */
 struct store_change {
 	size_t kept;    /**< cells of the plan that the file had already, current or not */
 	size_t dropped; /**< cells that were current and are not any more */
@@ -170,8 +170,8 @@ typedef void store_content_fn(void *arg, const struct store_content *content);
 
 /**
  * Calls f for each piece that has one of these names (NULL at the end) and could be read in the guest, by
- * snapshot and process, and in the order they came. Of probes of loads alone: a ballast has
- * few secrets, and of its probes there may be many.
+ * snapshot and process, and in the order they came. Only probes of loads count: a ballast has
+ * few secrets, and its probes may be many.
  */
 struct err *store_each_content(struct store *store, enum store_moment moment, const char *const *names,
 			       store_content_fn *f, void *arg) must_check;

@@ -50,7 +50,7 @@ int main(void)
 	fails(run(NULL, NULL, NULL), ERR_USAGE, "OUT is missing", "a name for the result is needed");
 	fails(run(out, NULL, NULL), ERR_USAGE, "FILE is missing", "and a file");
 	fails(run("--nonesuch", out, a), ERR_USAGE, "unknown option", "an option that there is not");
-	fails(run(a, b, NULL), ERR_USAGE, "there already", "a result that is there");
+	fails(run(a, b, NULL), ERR_USAGE, "already exists", "a result that is there");
 	fails(run(out, a, b), ERR_FAILED, "1 conflict, so ", "two answers to one question");
 	ok(!file_exists(out), "make no file");
 	ok(!run(out, a, a), "one answer that is there twice");

@@ -94,22 +94,21 @@ static void test_bad(void)
 
 static void test_hostile_words(void)
 {
-	refused("name: ../../etc\n" REST, 1, "'../../etc' is not a image name");
-	refused("name: a/b\n" REST, 1, "'a/b' is not a image name");
-	refused("name: .hidden\n" REST, 1, "'.hidden' is not a image name");
-	refused("name: Upper\n" REST, 1, "'Upper' is not a image name");
+	refused("name: ../../etc\n" REST, 1, "bad image name '../../etc'");
+	refused("name: a/b\n" REST, 1, "bad image name 'a/b'");
+	refused("name: .hidden\n" REST, 1, "bad image name '.hidden'");
+	refused("name: Upper\n" REST, 1, "bad image name 'Upper'");
 	refused("name: a\nsuite: --help\nkernel: k\npackages: [p]\nmodules: [m]\n", 2,
-		"'--help' is not a suite name");
+		"bad suite name '--help'");
 	refused("name: a\nsuite: s\nkernel: k\npackages:\n  - p\n  - --hook\nmodules: [m]\n", 6,
-		"'--hook' is not a package name");
-	refused("name: a\nsuite: s\nkernel: k\npackages: [p-]\nmodules: [m]\n", 4,
-		"'p-' is not a package name");
+		"bad package name '--hook'");
+	refused("name: a\nsuite: s\nkernel: k\npackages: [p-]\nmodules: [m]\n", 4, "bad package name 'p-'");
 	refused("name: a\nsuite: s\nkernel: k\npackages: ['p q']\nmodules: [m]\n", 4,
-		"'p q' is not a package name");
+		"bad package name 'p q'");
 	refused("name: a\nsuite: s\nkernel: k\npackages: ['p,q']\nmodules: [m]\n", 4,
-		"'p,q' is not a package name");
+		"bad package name 'p,q'");
 	refused("name: a\nsuite: s\nkernel: k\npackages: [p]\nmodules: [../m]\n", 5,
-		"'../m' is not a module name");
+		"bad module name '../m'");
 	refused("mirror: /etc/shadow\nname: a\n" REST, 1, "is not a mirror");
 	refused("mirror: http://a b\nname: a\n" REST, 1, "is not a mirror");
 

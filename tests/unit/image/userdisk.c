@@ -123,7 +123,7 @@ static void test_refused(void)
 	free(tree);
 	tree = xasprintf("%s/empty", base);
 	put("sub/.hidden", "", 0644);
-	refuses("no file is in it", "one without a file");
+	refuses("there is no file in it", "one without a file");
 	free(tree);
 	tree = whole;
 }

@@ -201,13 +201,13 @@ static void test_wrong_results(void)
 	check_wrong("VALUES (5, 1)", "exactly the columns");
 	check_wrong("SELECT snapshot_id, 1 AS y_kib, 2 FROM snapshot", "exactly the columns");
 	check_wrong(Y("?"), "has a parameter");
-	check_wrong(Y("'x'"), "no number");
-	check_wrong(Y("x'00'"), "no number");
+	check_wrong(Y("'x'"), "not a number");
+	check_wrong(Y("x'00'"), "not a number");
 	check_wrong(Y("9e999"), "infinite");
 	check_wrong(Y("-9e999"), "infinite");
-	check_wrong("SELECT 99 AS snapshot_id, 1 AS y_kib", "snapshot_id 99, which there is not");
-	check_wrong("SELECT NULL AS snapshot_id, 1 AS y_kib", "no integer");
-	check_wrong("SELECT '5' AS snapshot_id, 1 AS y_kib", "no integer");
+	check_wrong("SELECT 99 AS snapshot_id, 1 AS y_kib", "snapshot_id 99, but there is no such snapshot");
+	check_wrong("SELECT NULL AS snapshot_id, 1 AS y_kib", "not an integer");
+	check_wrong("SELECT '5' AS snapshot_id, 1 AS y_kib", "not an integer");
 	check_wrong("SELECT snapshot_id, rss_kib AS y_kib FROM mapping", "two values for snapshot 7");
 	check_wrong("SELECT snapshot_id, pss_kib AS y_kib FROM mapping", "two values for snapshot 7");
 	check_wrong("SELECT snapshot_id, sum(9223372036854775807) AS y_kib FROM mapping GROUP BY 1",

@@ -201,9 +201,10 @@ static void test_content(void)
 	check_tampered("UPDATE probe SET outcome = 'fine'", "probe 1 has an impossible outcome",
 		       "an unknown outcome");
 	check_tampered("UPDATE probe SET z_kib = -1", "an impossible z_kib", "a negative size");
-	check_tampered("UPDATE cell SET identity = '[1]'", "no JSON object", "an identity that is an array");
-	check_tampered("UPDATE cell SET identity = '{'", "no JSON object", "an identity that is no JSON");
-	check_tampered("PRAGMA foreign_keys=OFF; UPDATE cell SET key = '../../x'", "no hash",
+	check_tampered("UPDATE cell SET identity = '[1]'", "not a JSON object",
+		       "an identity that is an array");
+	check_tampered("UPDATE cell SET identity = '{'", "not a JSON object", "an identity that is no JSON");
+	check_tampered("PRAGMA foreign_keys=OFF; UPDATE cell SET key = '../../x'", "not a hash",
 		       "a key that is no hash");
 	check_tampered("PRAGMA foreign_keys=OFF;"
 		       "UPDATE probe SET cell_key = char(27) || substr(cell_key, 2)",

@@ -459,12 +459,12 @@ static void test_existing(void)
 	is_refused("there", NAMES("b"), ERR_USAGE, "give another name",
 		   "a file that is there is not replaced");
 	is_same_content("there", "a", "it is as it was");
-	is_refused("a", NAMES("a", "b"), ERR_USAGE, "there already", "nor one of those to merge");
+	is_refused("a", NAMES("a", "b"), ERR_USAGE, "already exists", "nor one of those to merge");
 	must(file_write_atomic("new-wal", "x", 1, 0600));
 	is_refused("new", NAMES("a", "b"), ERR_USAGE, "new-wal", "nor beside a journal of another file");
 	if (symlink("/nowhere/at/all", "link"))
 		must(err_new("symlink"));
-	is_refused("link", NAMES("a"), ERR_USAGE, "there already", "nor through a link to nothing");
+	is_refused("link", NAMES("a"), ERR_USAGE, "already exists", "nor through a link to nothing");
 	is_refused("no/such", NAMES("a"), ERR_FAILED, "no/such", "nor in a directory that is not there");
 	is_refused("new2", NAMES("a", "nothing"), ERR_FAILED, "nothing'", "a file to merge must be there");
 }
@@ -474,16 +474,16 @@ static void test_damaged(void)
 	static const struct {
 		const char *sql, *part, *what;
 	} tampered[] = {
-		{ "UPDATE cell SET key = 'x' WHERE position = 0", "is no hash", "a key that is none" },
+		{ "UPDATE cell SET key = 'x' WHERE position = 0", "is not a hash", "a key that is none" },
 		{ "UPDATE cell SET replicates = -1", "impossible", "replicates that there cannot be" },
-		{ "UPDATE cell SET identity = '[]'", "no JSON object", "an identity that is none" },
+		{ "UPDATE cell SET identity = '[]'", "not a JSON object", "an identity that is none" },
 		{ "DELETE FROM cell", "no cell", "probes of no cell" },
 		{ "DELETE FROM cell WHERE position = 1", "no cell", "a probe of no cell" },
 		{ "UPDATE probe SET run_id = 77", "no run", "a probe of no run" },
 		{ "UPDATE probe SET outcome = 'good'", "impossible outcome", "an outcome that there is not" },
 		{ "UPDATE probe SET replicate = -1", "impossible replicate",
 		  "a replicate that there is not" },
-		{ "UPDATE run SET audit = 'x'", "no JSON object", "an audit that is none" },
+		{ "UPDATE run SET audit = 'x'", "not a JSON object", "an audit that is none" },
 		{ "UPDATE evidence SET pid = -1", "impossible pid", "a process that there cannot be" },
 		{ "CREATE VIEW v AS SELECT 1", "tables are not those", "a table of another's making" },
 		{ "PRAGMA user_version = 9", "schema version 9", "another version" },
