@@ -31,43 +31,43 @@ __attribute__((unused)) static bool tap_report_(bool ok, const char *what, const
 #define ok(cond, what) tap_report_((cond), (what), __FILE__, __LINE__)
 
 /** Two integers are equal; prints both when not. */
-#define is_int(got, want, what)                                                        \
-	({                                                                                 \
-		long long got_ = (long long)(got), want_ = (long long)(want);                  \
-		bool ok_ = ok(got_ == want_, what);                                            \
-		if (!ok_)                                                                      \
-			printf("# got %lld, want %lld\n", got_, want_);                            \
-		ok_;                                                                           \
+#define is_int(got, want, what)                                                                              \
+	({                                                                                                   \
+		long long got_ = (long long)(got), want_ = (long long)(want);                                \
+		bool ok_ = ok(got_ == want_, what);                                                          \
+		if (!ok_)                                                                                    \
+			printf("# got %lld, want %lld\n", got_, want_);                                      \
+		ok_;                                                                                         \
 	})
 
 /** Two strings are equal; NULL equals nothing. */
-#define is_str(got, want, what)                                                        \
-	({                                                                                 \
-		const char *got_ = (got), *want_ = (want);                                     \
-		bool ok_ = ok(got_ && want_ && strcmp(got_, want_) == 0, what);                \
-		if (!ok_)                                                                      \
+#define is_str(got, want, what)                                                                              \
+	({                                                                                                   \
+		const char *got_ = (got), *want_ = (want);                                                   \
+		bool ok_ = ok(got_ && want_ && strcmp(got_, want_) == 0, what);                              \
+		if (!ok_)                                                                                    \
 			printf("# got '%s', want '%s'\n", got_ ? got_ : "(null)", want_ ? want_ : "(null)"); \
-		ok_;                                                                           \
+		ok_;                                                                                         \
 	})
 
 /** got contains part. */
-#define has_str(got, part, what)                                                       \
-	({                                                                                 \
-		const char *got_ = (got), *part_ = (part);                                     \
-		bool ok_ = ok(got_ && strstr(got_, part_), what);                              \
-		if (!ok_)                                                                      \
-			printf("# got '%s', want it to contain '%s'\n", got_ ? got_ : "(null)", part_); \
-		ok_;                                                                           \
+#define has_str(got, part, what)                                                                             \
+	({                                                                                                   \
+		const char *got_ = (got), *part_ = (part);                                                   \
+		bool ok_ = ok(got_ && strstr(got_, part_), what);                                            \
+		if (!ok_)                                                                                    \
+			printf("# got '%s', want it to contain '%s'\n", got_ ? got_ : "(null)", part_);      \
+		ok_;                                                                                         \
 	})
 
 /** |got - want| <= tolerance. */
-#define is_near(got, want, tolerance, what)                                            \
-	({                                                                                 \
-		double got_ = (got), want_ = (want);                                           \
-		bool ok_ = ok(fabs(got_ - want_) <= (tolerance), what);                        \
-		if (!ok_)                                                                      \
-			printf("# got %.12g, want %.12g\n", got_, want_);                          \
-		ok_;                                                                           \
+#define is_near(got, want, tolerance, what)                                                                  \
+	({                                                                                                   \
+		double got_ = (got), want_ = (want);                                                         \
+		bool ok_ = ok(fabs(got_ - want_) <= (tolerance), what);                                      \
+		if (!ok_)                                                                                    \
+			printf("# got %.12g, want %.12g\n", got_, want_);                                    \
+		ok_;                                                                                         \
 	})
 
 /** Prints the plan; the exit status of the test. */

@@ -5,12 +5,12 @@ static const struct setting settings[] = {
 #define COMMON(member_, section_, key_, nesting_)                                                            \
 	.name = #member_, .offset = offsetof(struct guest_settings, member_), .section = SETTING_##section_, \
 	.key = key_, .nesting = nesting_
-#define NUMBER(member, stands, section, key, nesting, least_, most_, default_, ...)                                  \
+#define NUMBER(member, stands, section, key, nesting, least_, most_, default_, ...)                          \
 	{ COMMON(member, section, key, nesting), .type = SETTING_NUMBER, .least = least_, .most = most_,     \
 	  .default_number = default_ },
-#define FLAG(member, stands, section, key, nesting, ...)                                                             \
+#define FLAG(member, stands, section, key, nesting, ...)                                                     \
 	{ COMMON(member, section, key, nesting), .type = SETTING_FLAG, .most = 1 },
-#define CHOICE(member, stands, section, key, nesting, choices_, ...)                                                 \
+#define CHOICE(member, stands, section, key, nesting, choices_, ...)                                         \
 	{ COMMON(member, section, key, nesting), .type = SETTING_CHOICE, .choices = choices_ },
 	GUEST_SETTINGS(NUMBER, FLAG, CHOICE) BALLAST_SETTINGS(NUMBER, FLAG, CHOICE)
 };

@@ -6,20 +6,20 @@
 #include <stddef.h>
 
 /*
- * The settings of a guest and of its ballast that a plan chooses: a row each, and nowhere else. From its row a
- * setting gets its member of struct guest_settings, its key in the plan with bounds and default, its member of a
- * cell's identity, and the words that a report has for it. What is left to write is the code that sets it in a
- * guest and reads it back, and its item in swapcal-plan(5).
+ * The settings of a guest and of its ballast that a plan chooses: a row each, and nowhere else. From its row
+ * a setting gets its member of struct guest_settings, its key in the plan with bounds and default, its member
+ * of a cell's identity, and the words that a report has for it. What is left to write is the code that sets
+ * it in a guest and reads it back, and its item in swapcal-plan(5).
  *
  *   NUMBER(member, stands, section and key in the plan, nesting, least, most, default, before, after, usual)
  *   FLAG(member, stands, section and key, nesting, before, after, usual), false by default
  *   CHOICE(member, stands, section and key, nesting, choices, before, after, usual), the first by default
  *
  * The member's name is also its key in the identity. It stands there ALWAYS, or as CHANGED: unless it has its
- * default. A new setting does the latter, and its default is what guests had before: their cells keep their keys.
- * Nesting: 0 for a single value; else a plan may list several, which multiply, and those of the setting with the
- * smallest number vary slowest. A report tells the words before and after with the value between them, unless it
- * is the usual one, which goes without saying (NULL: none is).
+ * default. A new setting does the latter, and its default is what guests had before: their cells keep their
+ * keys. Nesting: 0 for a single value; else a plan may list several, which multiply, and those of the setting
+ * with the smallest number vary slowest. A report tells the words before and after with the value between
+ * them, unless it is the usual one, which goes without saying (NULL: none is).
  */
 /* clang-format off */
 #define GUEST_SETTINGS(NUMBER, FLAG, CHOICE)                                                                   \
@@ -37,10 +37,10 @@
 	CHOICE(touch, ALWAYS, BALLAST, "touch", 4, CHOICES("none", "sweep", "random"), "ballast touch ", "", "none")
 /* clang-format on */
 
-#define CHOICES(...)         \
-	(const char *const[]) \
-	{                    \
-		__VA_ARGS__, NULL \
+#define CHOICES(...)                                                                                         \
+	(const char *const[])                                                                                \
+	{                                                                                                    \
+		__VA_ARGS__, NULL                                                                            \
 	}
 
 /** The settings of one guest. Strings are borrowed. */
@@ -75,10 +75,10 @@ struct setting {
 	enum setting_type type;
 	size_t offset; /**< of the member in struct guest_settings */
 	enum setting_section section;
-	const char *key;                    /**< in the plan */
-	unsigned nesting;                   /**< 0: the plan has a single value */
+	const char *key;                      /**< in the plan */
+	unsigned nesting;                     /**< 0: the plan has a single value */
 	unsigned least, most, default_number; /**< of a number */
-	const char *const *choices;         /**< of a choice; NULL at the end */
+	const char *const *choices;           /**< of a choice; NULL at the end */
 };
 
 /** A value for a setting: a number (0 or 1 of a flag), or a choice. */

@@ -106,7 +106,8 @@ struct err *store_run(struct store *store, sqlite3_stmt *stmt)
 
 struct err *store_exec(struct store *store, const char *sql)
 {
-	log_debug(LOG_STORE, "%s: %.*s", store->path ? store->path : "in memory", (int)strcspn(sql, "\n"), sql);
+	log_debug(LOG_STORE, "%s: %.*s", store->path ? store->path : "in memory", (int)strcspn(sql, "\n"),
+		  sql);
 	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return store_error(store);
 	return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * For the benchmark: the first process of a guest that does a ramp probe's work and nothing else. Modules, swap, the same
- * settings, the same ballast at the same rate, a look at pswpout each 20 ms, power off at 32 pages. No agent, no protocol, no
- * evidence.
+ * For the benchmark: the first process of a guest that does a ramp probe's work and nothing else. Modules,
+ * swap, the same settings, the same ballast at the same rate, a look at pswpout each 20 ms, power off at 32
+ * pages. No agent, no protocol, no evidence.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -41,7 +41,8 @@ int main(void)
 	log_debug(LOG_DOMAIN, "silence");
 	double seconds;
 	char rest[64] = "";
-	ok(sscanf(heard(), "swapcal: %lf probe: %63[^\n]", &seconds, rest) == 2 && seconds >= 0, "with seconds");
+	ok(sscanf(heard(), "swapcal: %lf probe: %63[^\n]", &seconds, rest) == 2 && seconds >= 0,
+	   "with seconds");
 	is_str(rest, "phase boot", "and category");
 
 	e = log_debug_enable("probe,sotre");
@@ -50,6 +51,7 @@ int main(void)
 	has_str(e ? err_message(e) : "", "store", "with those that there are");
 	err_free(e);
 
-	ok(!log_debug_enable("all") && log_debug_is_on(LOG_DOMAIN) && log_debug_is_on(LOG_IMAGE), "all are each");
+	ok(!log_debug_enable("all") && log_debug_is_on(LOG_DOMAIN) && log_debug_is_on(LOG_IMAGE),
+	   "all are each");
 	return tap_done();
 }

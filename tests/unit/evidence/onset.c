@@ -149,10 +149,8 @@ static void test_broken_samples(const struct onset_rule *so32)
 	is_int(r.swapped_pages, 32, "and later samples are compared with the start of the window as ever");
 
 	struct proto_sample clock[] = {
-		{ .t_us = 0, .pswpout = 0 },
-		{ .t_us = 1400000, .pswpout = 20 },
-		{ .t_us = 1500000, .pswpout = 20 },
-		{ .t_us = 100, .pswpout = 40 },
+		{ .t_us = 0, .pswpout = 0 },        { .t_us = 1400000, .pswpout = 20 },
+		{ .t_us = 1500000, .pswpout = 20 }, { .t_us = 100, .pswpout = 40 },
 		{ .t_us = 200, .pswpout = 51 },
 	};
 

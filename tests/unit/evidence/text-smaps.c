@@ -363,8 +363,8 @@ static void check_lines(const char *text, size_t want_bad, const char *want, con
 {
 	struct lines l = { .text = STRBUF_INIT };
 
-	is_int(text_each_smaps(text, strlen(text), write_mapping, write_number, write_string, &l),
-	       want_bad, what);
+	is_int(text_each_smaps(text, strlen(text), write_mapping, write_number, write_string, &l), want_bad,
+	       what);
 	is_str(strbuf_str(&l.text), want, what);
 	strbuf_deinit(&l.text);
 }

@@ -143,7 +143,8 @@ static void test_known_refused(void)
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, dirty_pct: 4}\n", 6,
 		   "only 'forked-cow' has 'dirty_pct'", "changes of what does not fork");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem}\n", 6, "'mib' is missing", "no size");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "an even number of MiB, not 3", "an odd size");
+	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "an even number of MiB, not 3",
+		   "an odd size");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 0}\n", 6, "out of range: 2 to 65536", "nothing");
 	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 65538}\n", 6, "out of range", "too much");
 	is_refused(WEIGH "loads:\n  - {ballast: forked-cow, mib: 4, dirty_pct: 101}\n", 6, "out of range",
@@ -342,9 +343,8 @@ static void test_own_workloads(void)
 
 static void test_settings(void)
 {
-	struct plan *plan = read_plan(GUEST(
-					      ", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
-					      "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
+	struct plan *plan = read_plan(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
+					    "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
 				      "settings of the guest and the ballast are read");
 
 	if (!plan)

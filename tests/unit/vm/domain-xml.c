@@ -75,7 +75,8 @@ static void test_plain(void)
 	is_int(count(xml, "<interface"), 0, "no network");
 	has_str(xml, "<memballoon model='none'/>", "no balloon");
 	is_int(count(xml, "-icount"), 0, "no counted clock unless asked for");
-	is_int(count(xml, "<qemu:del capability='cpu-unavailable-features'/>"), 1, "no hundreds of questions at the start");
+	is_int(count(xml, "<qemu:del capability='cpu-unavailable-features'/>"), 1,
+	       "no hundreds of questions at the start");
 	is_int(count(xml, "<seclabel"), 0, "no label unless asked for");
 }
 
