@@ -126,7 +126,7 @@ static void print_record(const struct probe_record *r)
 
 static struct err *run(const struct options *o)
 {
-	cleanup(cleanup_vm) struct vm vm = { 0 };
+	cleanup_vm struct vm vm = { 0 };
 	unsigned swap_mib = o->settings.swap_mib;
 	struct probe_spec spec = {
 		.cell_key = "0",
