@@ -228,7 +228,7 @@ check-cycles: $B/libswapcal.a ## no files need one another in a circle, as the l
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory -j$(NPROC) swapcal $(UNIT_TESTS) $(SIM_TESTS) $(SYSTEM_TOOLS)
-	@$(MAKE) --no-print-directory -j2 -k --output-sync=line check-here check-guests
+	@$(MAKE) --no-print-directory -j2 -k check-here check-guests
 
 check-here:
 	$(PROVE) --timer $(MEASURE_TESTS) $(wildcard tests/compile/*.t) $(WORKLOAD_TESTS) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS)
