@@ -63,8 +63,8 @@ struct err *file_cache_dir(char **ret) must_check;
 struct err *file_cache_part(const char *part, mode_t mode, char **ret) must_check;
 
 /**
- * Removes a directory of the cache: it is out of sight at once, by the name aside, lest half of it be taken
- * for the whole. *ret: was there one? What is left of it when this fails is at aside.
+ * Removes a directory of the cache. It is renamed to aside first, so that half of it is never taken for the
+ * whole. *ret: was there one? When this fails, what is left is at path or at aside.
  */
 struct err *file_remove_aside(const char *path, const char *aside, bool *ret) must_check;
 

@@ -8,7 +8,7 @@
 
 /*
  * Notes for the person at the terminal, on stderr, from any layer and thread.
- * Results never go through here: only cmd-*.c print them, on stdout.
+ * Results never go through here: only harness/cmd prints them, on stdout.
  */
 
 /** One line "swapcal: TEXT"; takes a progress line away first. */
@@ -28,21 +28,21 @@ bool log_is_interactive(void);
 
 /** What log_debug() tells of. */
 enum log_category {
-	LOG_COMMAND, /**< programs that are started, and how they ended */
+	LOG_COMMAND, /**< programs that are started */
 	LOG_DOMAIN,  /**< calls of libvirt that may take long */
 	LOG_IMAGE,   /**< output of image builds */
-	LOG_PROBE,   /**< phases of guests, and messages to and from their agents */
+	LOG_PROBE,   /**< phases of guests, and messages to their agents */
 	LOG_STORE,   /**< transactions of results files */
 	LOG_CATEGORY_COUNT,
 };
 
 /**
- * Has log_debug() tell of the categories in the list, "probe,store"; "all" stands for each. ERR_USAGE for a
+ * Enables the categories of log_debug() that are listed, as in "probe,store"; "all" is each. ERR_USAGE for a
  * name that is none. Called before there are threads.
  */
 struct err *log_debug_enable(const char *list) must_check;
 
-/** Is that category told of? For what is costly to put into words. */
+/** Is the category enabled? Ask before making a text that is costly. */
 bool log_debug_is_on(enum log_category category);
 
 /** A line for whoever looks for a fault, with the seconds since the start; nothing unless it is enabled. */

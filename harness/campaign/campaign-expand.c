@@ -285,8 +285,8 @@ static void add_sizes(struct cell_list *list, struct cell guest)
  * nesting. */
 static void add_settings(struct cell_list *list, struct cell guest)
 {
-	const struct plan_values *nest[SETTINGS_MAX + 1] = { NULL };
-	const struct setting *settings[SETTINGS_MAX + 1] = { NULL };
+	const struct plan_values *nest[SETTINGS_MAX + 2] = { NULL };
+	const struct setting *settings[SETTINGS_MAX + 2] = { NULL };
 	size_t counts[SETTINGS_MAX], at[SETTINGS_MAX] = { 0 }, depth = 0;
 	const struct setting *s;
 

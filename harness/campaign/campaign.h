@@ -2,7 +2,6 @@
 #ifndef SWAPCAL_CAMPAIGN_H
 #define SWAPCAL_CAMPAIGN_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -97,6 +97,25 @@ static bool is_strings(const json_t *array)
 	return json_is_array(array);
 }
 
+/** What a member is that the identity lacks. */
+static void decode_absent(void *member, enum type type)
+{
+	switch (type) {
+	case NUMBER:
+		*(unsigned *)member = 0;
+		break;
+	case FLAG:
+		*(bool *)member = false;
+		break;
+	case STRING:
+		*(const char **)member = "";
+		break;
+	case STRINGS:
+		*(const json_t **)member = NULL;
+		break;
+	}
+}
+
 /** Reads one member; false when v has another type. */
 static bool decode(void *member, enum type type, const json_t *v)
 {
@@ -124,18 +143,23 @@ struct err *cell_decode(struct cell *cell)
 	static const char *const types[] = { "a number of 32 bits", "true or false", "a string",
 					     "an array of strings" };
 
-	cell->settings = settings_default();
 	for (size_t i = 0; i < COUNT(members); i++) {
 		const struct member *m = &members[i];
 		void *member = (char *)cell + m->offset;
 		const json_t *v = json_object_get(cell->identity, m->name);
 
-		if (v && !decode(member, m->type, v))
+		if (!v)
+			decode_absent(member, m->type);
+		else if (!decode(member, m->type, v))
 			return err_new("'%s' in the identity of cell %.12s is not %s", m->name, cell->key,
 				       types[m->type]);
-		if (!v && m->type == STRING && !*(const char **)member)
-			*(const char **)member = "";
 	}
+
+	const struct setting *s;
+
+	for (size_t i = 0; (s = setting_at(i)); i++)
+		if (!json_object_get(cell->identity, s->name))
+			setting_set(&cell->settings, s, setting_default(s));
 	return NULL;
 }
 

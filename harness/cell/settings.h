@@ -6,20 +6,20 @@
 #include <stddef.h>
 
 /*
- * The settings of a guest and of its ballast that a plan chooses: a row each, and nowhere else. From its row
- * a setting gets its member of struct guest_settings, its key in the plan with bounds and default, its member
- * of a cell's identity, and the words that a report has for it. What is left to write is the code that sets
- * it in a guest and reads it back, and its item in swapcal-plan(5).
+ * The settings of a guest and of its ballast that a plan chooses: each is one row here and stands nowhere
+ * else. From its row a setting gets its member of struct guest_settings, its key in the plan with bounds and
+ * default, its member of a cell's identity, and the words that a report has for it. What is left to write is
+ * the code that sets it in a guest and reads it back, and its item in swapcal-plan(5).
  *
  *   NUMBER(member, stands, section and key in the plan, nesting, least, most, default, before, after, usual)
  *   FLAG(member, stands, section and key, nesting, before, after, usual), false by default
  *   CHOICE(member, stands, section and key, nesting, choices, before, after, usual), the first by default
  *
- * The member's name is also its key in the identity. It stands there ALWAYS, or as CHANGED: unless it has its
- * default. A new setting does the latter, and its default is what guests had before: their cells keep their
- * keys. Nesting: 0 for a single value; else a plan may list several, which multiply, and those of the setting
- * with the smallest number vary slowest. A report tells the words before and after with the value between
- * them, unless it is the usual one, which goes without saying (NULL: none is).
+ * The member's name is also its key in the identity. It stands there ALWAYS or, if CHANGED, only where
+ * its value is not the default. A new setting is CHANGED, and its default is what guests had before, so that
+ * their cells keep their keys. Nesting: 0 for a single value; else a plan may list several, which multiply,
+ * and those of the setting with the smallest number vary slowest. A report tells the words before and after
+ * with the value between them, unless it is the usual one, which goes without saying (NULL: none is).
  */
 /* clang-format off */
 #define GUEST_SETTINGS(NUMBER, FLAG, CHOICE)                                                                   \

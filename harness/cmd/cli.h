@@ -18,8 +18,9 @@
 enum cli_format { CLI_FORMAT_NONE, CLI_TEXT, CLI_CSV, CLI_JSON, CLI_FORMATS };
 
 /**
- * An option, or an argument. The one pointer that is set says what it is, and where it goes: a caller's
- * variable, which keeps its value when the option is not given. Tables end with { .name = NULL } and have no
+ * An option, or an argument. One of the pointers from .flag to .command is set: it says what the row is
+ * and where its value goes, to a caller's variable, which keeps its value when the option is not given.
+ * Tables end with { .name = NULL } and have no
  * --help, which every subcommand takes.
  */
 struct cli_option {

@@ -10,7 +10,6 @@
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/query/metric.h"
-#include "harness/cell/cell-format.h"
 
 static const char usage[] =
 	"usage: swapcal metrics list [--format text|json]\n"

@@ -5,8 +5,8 @@
 #include "harness/base/err.h"
 
 /*
- * Subcommands. Each has a file cmd-NAME.c, parses its own options (argv[0] is its name) and is the only kind
- * of file that prints to stdout. An error's kind becomes the exit code.
+ * Subcommands. Each has a file cmd-NAME.c with a table of its options (argv[0] is its name). No other room
+ * prints on stdout. An error's kind becomes the exit code.
  */
 
 struct err *cmd_compare(int argc, char **argv) must_check;

@@ -103,7 +103,8 @@ static int run_command(int argc, char **argv)
 	return 2;
 }
 
-/** The value of SWAPCAL_DEBUG, or with --verbose everything. */
+/** Has log_debug() tell of what SWAPCAL_DEBUG lists; with --verbose and without that variable, of everything.
+ */
 static struct err *enable_debug(bool is_verbose)
 {
 	const char *list = getenv("SWAPCAL_DEBUG");

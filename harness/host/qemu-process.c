@@ -191,8 +191,16 @@ struct err *qemu_end(const char *dir, const char *guest, unsigned *ret)
 	struct err *e = proc ? NULL : err_errno(errno, "cannot open '/proc'");
 
 	*ret = 0;
-	for (struct dirent *entry; !e && (entry = readdir(proc));)
-		if (isdigit((unsigned char)entry->d_name[0]))
-			e = end_if_wanted((pid_t)strtol(entry->d_name, NULL, 10), dir, guest, ret);
+	/* One that does not end must not save the others: the first error is told when all had their signal.
+	 */
+	for (struct dirent *entry; proc && (entry = readdir(proc));) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct err *failed = pid > 0 ? end_if_wanted(pid, dir, guest, ret) : NULL;
+
+		if (e)
+			err_free(failed);
+		else
+			e = failed;
+	}
 	return e;
 }

@@ -106,6 +106,10 @@ static struct err *take_slot(const char *base, int *ret_fd, char **ret_root)
 		cleanup_free char *lock = xasprintf("%s.lock", path);
 		struct err *e = lock_try(lock, &fd);
 
+		/* qemu_end() tells our QEMUs from a container's by the directory itself, so it must be there.
+		 */
+		if (!e && fd >= 0)
+			e = prepare_dir(path);
 		if (!e && fd >= 0)
 			e = clear_slot(path, &guests);
 		if (e)

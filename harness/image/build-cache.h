@@ -9,9 +9,8 @@
 /*
  * What takes long to make and is kept: directories in a part of the user's cache, `$CACHE/PART/ENTRY`. An
  * entry is whole whenever it is there, since it is made elsewhere and renamed. Beside its entries a part
- * holds
- * `.lock`, taken by a build for all of its life, and `.tmp-XXXXXX` directories: work of the build that has
- * the lock, or left by one that died.
+ * holds `.lock`, taken by a build for all of its life, and `.tmp-XXXXXX` directories: work of the build that
+ * has the lock, or left by one that died.
  */
 
 /** The directory of a part, made when missing; to be freed. */

@@ -15,6 +15,9 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/format.h"
+#include "harness/base/log.h"
+#include "harness/base/strbuf.h"
 
 /*
  * The command. It is traced, but for one or two moments only: when its program has just been loaded, and,
@@ -266,14 +269,28 @@ struct err *child_check_exec(struct child *c, const char *name, enum child_event
 	return NULL;
 }
 
+/** The command may wait for an answer that never comes: it should be seen why. */
+static void note_bad_line(const struct checkpoint_line *line)
+{
+	cleanup_free char *text = xasprintf("%.*s", (int)line->len, line->text);
+	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
+
+	format_clean(&clean, text);
+	log_note("no answer to what the command wrote to its checkpoint descriptor, for it is no checkpoint: "
+		 "'%s'",
+		 strbuf_str(&clean));
+}
+
 bool child_read_checkpoint(struct child *c)
 {
 	struct checkpoint_line line;
 
 	for (;;) {
-		while (checkpoint_take(&c->lines, &line))
+		while (checkpoint_take(&c->lines, &line)) {
 			if (!line.is_bad)
 				return true;
+			note_bad_line(&line);
+		}
 		if (c->checkpoint < 0)
 			return false;
 

@@ -394,8 +394,15 @@ static struct err *parse_setting(struct yaml_node section, const struct setting 
 	*ret = (struct plan_values){ { setting_default(s) }, 1 };
 	if (!yaml_is_present(node))
 		return NULL;
-	if (s->type == SETTING_FLAG)
+	if (s->type == SETTING_FLAG && may_list)
 		return parse_flags(node, s->key, ret);
+	if (s->type == SETTING_FLAG) {
+		bool value = false;
+
+		e = yaml_bool(node, &value);
+		ret->v[0].number = value;
+		return e;
+	}
 	if (s->choices)
 		e = may_list ? get_strings(section, s->key, s->choices, &choices)
 			     : get_choice(section, s->key, s->choices, &choices.v[0]);

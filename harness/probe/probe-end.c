@@ -193,7 +193,7 @@ bool probe_send(struct probe *p, json_t *json)
 {
 	json_object_set_new(json, "id", json_integer(++p->last_id));
 
-	if (log_debug_is_on(LOG_PROBE)) {
+	if (!p->is_over && log_debug_is_on(LOG_PROBE)) {
 		cleanup_free char *text = json_dumps(json, JSON_COMPACT);
 
 		log_debug(LOG_PROBE, "%s: asks %s", p->spec->guest.name, text ? text : "what is no JSON");

@@ -131,8 +131,10 @@ struct err *store_end_transaction(struct store *store, struct err *e)
 	if (!e)
 		e = store_exec(store, "COMMIT");
 	/* A failed COMMIT may leave the transaction open, some errors have ended it already. */
-	if (e && !sqlite3_get_autocommit(store->db))
+	if (e && !sqlite3_get_autocommit(store->db)) {
+		log_debug(LOG_STORE, "%s: ROLLBACK", store->path ? store->path : "in memory");
 		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	}
 	return e;
 }
 

@@ -30,7 +30,7 @@
 #include "harness/vm/domain-xml.h"
 #include "harness/vm/save-image.h"
 
-/* First the guests, then the connection that they belong to. */
+/* Reaching the driver, guests, then opening and closing. */
 
 /** How much of the console and of QEMU's log is kept. */
 #define TAIL_BYTES 16384

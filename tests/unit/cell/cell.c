@@ -42,6 +42,7 @@ static void test_round_trip(void)
 	cell.settings.swappiness = 100;
 	cell.settings.mglru = true;
 	cell_encode(&cell);
+	is_int(cell.x_lo_mib, 0, "what a cell does not have is gone from it");
 	again.identity = json_incref(cell.identity);
 	ok(!cell_decode(&again), "an identity is read");
 	is_str(again.workload, "ballast", "with its strings");
