@@ -32,19 +32,20 @@ for bad in '' '--pid 1 true' '--pid 0' '--pid x' '--duration 1 true' '--interval
 done
 
 # The memory of a child that its parent has left to itself; the parent lives on.
-measure -- $python -c '
+# It is sampled at its checkpoint, however busy the host is.
+PYTHONPATH=guest/workloads measure -- $python -c '
 import os, sys, time
+from swapcal_checkpoint import checkpoint
 if os.fork() == 0:
 	if os.fork() == 0:
 		x = bytearray(80 << 20)
+		checkpoint("full")
 		print(file=open(sys.argv[1], "w"), flush=True)
-		time.sleep(3)
 		os._exit(0)
 	os._exit(0)
 os.wait()
 while not os.path.exists(sys.argv[1]):
-	time.sleep(0.1)
-time.sleep(3)' "$dir/is-there"
+	time.sleep(0.1)' "$dir/is-there"
 within "$(column uss 2)" 81920 200000 'an orphan belongs to the command'
 measure -- sh -c "sleep 0.3; $python -c 'import time; time.sleep(60)' & echo \$! > $dir/left; sleep 0.5"
 is $? 0 'processes that are left behind do not hold us up'
@@ -107,8 +108,13 @@ else
 	echo '# no right to trace: the first and the last moment are not tested'
 fi
 
-measure --baseline "exec $python -c 'import time; time.sleep(0.5)'" -- \
-	$python -c 'import time; x = bytearray(64 << 20); time.sleep(1.5)'
+# The command is sampled at a checkpoint, however busy the host is. What the baseline runs has none: it stays for a while.
+PYTHONPATH=guest/workloads measure \
+	--baseline "exec $python -c 'import time, swapcal_checkpoint; time.sleep(4)'" -- \
+	$python -c 'import time
+from swapcal_checkpoint import checkpoint
+x = bytearray(64 << 20)
+checkpoint("full")'
 is $? 0 'a baseline'
 # 64 MiB and one page; both interpreters differ by where their addresses happen to lie.
 within "$(column uss 6)" 65000 66500 'is taken off'
