@@ -114,7 +114,7 @@ struct err *image_list(struct image ***ret, size_t *ret_n)
 	if (e)
 		return e;
 	for (size_t i = 0; i < names.n; i++) {
-		struct image *image;
+		struct image *image = NULL;
 
 		if (!is_image_name(names.v[i], NULL))
 			continue;
