@@ -11,7 +11,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 
-static bool is_same_file(int fd, const char *path)
+bool lock_is_at(int fd, const char *path)
 {
 	struct stat a, b;
 
@@ -26,7 +26,7 @@ struct err *lock_try(const char *path, int *ret)
 		return err_errno(errno, "cannot open '%s'", path);
 	*ret = -1;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		*ret = is_same_file(fd, path) ? take_fd(fd) : -1;
+		*ret = lock_is_at(fd, path) ? take_fd(fd) : -1;
 	else if (errno != EWOULDBLOCK && errno != EINTR)
 		return err_errno(errno, "cannot lock '%s'", path);
 	return NULL;

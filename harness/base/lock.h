@@ -11,6 +11,9 @@
  * file together with what it guards; a lock on a file that is gone counts for nothing.
  */
 
+/** Is the open file fd still the one at path? Its last owner may have removed that. */
+bool lock_is_at(int fd, const char *path);
+
 /** Locks the file at path if nobody has it. *ret: a descriptor that has the lock, or -1. */
 struct err *lock_try(const char *path, int *ret) must_check;
 

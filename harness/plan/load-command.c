@@ -58,7 +58,7 @@ static void push_interpreter(struct load_command *c, const struct cell *cell, co
 
 	json_array_foreach(cell->command, i, word)
 	{
-		const char *text = json_is_string(word) ? json_string_value(word) : "";
+		const char *text = json_string_value(word);
 		const char *path = i == 0 ? image_interpreter_path(image, text) : NULL;
 
 		push(c, xstrdup(path ? path : text));
@@ -72,7 +72,7 @@ static void set_env(struct load_command *c, const struct cell *cell)
 
 	json_array_foreach(cell->env, i, variable)
 	{
-		if (i + 1 < LOAD_ENV_MAX && json_is_string(variable))
+		if (i + 1 < LOAD_ENV_MAX)
 			c->env[i] = xstrdup(json_string_value(variable));
 	}
 }

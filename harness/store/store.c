@@ -13,6 +13,7 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
+#include "harness/base/lock.h"
 #include "harness/base/trust.h"
 #include "harness/store/store-db.h"
 
@@ -135,14 +136,6 @@ static long read_owner(int fd)
 	return pid > 0 ? pid : 0;
 }
 
-/* A lock counts only while the file is still the one under that name: its last owner removes it. */
-static bool is_same_file(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 static struct err *in_use(const struct store *store, long pid)
 {
 	if (pid)
@@ -163,7 +156,7 @@ static struct err *lock(struct store *store)
 				return err_errno(errno, "cannot lock '%s'", store->lock_path);
 			return in_use(store, read_owner(fd));
 		}
-		if (!is_same_file(fd, store->lock_path))
+		if (!lock_is_at(fd, store->lock_path))
 			continue;
 
 		char text[32];
