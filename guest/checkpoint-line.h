@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_CHECKPOINT_LINE_H
-#define SWAPCAL_GUEST_CHECKPOINT_LINE_H
+#pragma once
 
 /*
  * The lines that a load writes to its checkpoint fd, taken out of what a pipe gives in pieces of any length.
@@ -76,5 +75,3 @@ static inline bool checkpoint_take(struct checkpoint_reader *r, struct checkpoin
 	}
 	return false;
 }
-
-#endif

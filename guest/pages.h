@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_PAGES_H
-#define SWAPCAL_GUEST_PAGES_H
+#pragma once
 
 /*
  * What the kernel says of each page, and how runs are made of it (struct proto_page_run). The agent makes
@@ -95,5 +94,3 @@ static inline bool page_runs_add(struct page_runs *runs, uint64_t address, uint6
 	runs->rows[runs->n++] = page;
 	return true;
 }
-
-#endif

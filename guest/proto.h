@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_PROTO_H
-#define SWAPCAL_GUEST_PROTO_H
+#pragma once
 
 /*
  * What the host and the agent in the guest say to each other over one
@@ -265,5 +264,3 @@ static inline int proto_crc_matches(const struct proto_frame *f, const void *jso
 	crc = proto_crc32(crc, json, f->json_len);
 	return proto_crc32(crc, payload, f->payload_len) == f->crc;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_TAP_H
-#define SWAPCAL_TESTS_TAP_H
+#pragma once
 
 #include <math.h>
 #include <stdbool.h>
@@ -76,5 +75,3 @@ __attribute__((unused)) static int tap_done(void)
 	printf("1..%d\n", tap_count_);
 	return tap_failed_ ? 1 : 0;
 }
-
-#endif

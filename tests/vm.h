@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_VM_H
-#define SWAPCAL_TESTS_VM_H
+#pragma once
 
 /* For the programs of tests and benchmarks that run real guests. */
 
@@ -52,5 +51,3 @@ static inline int vm_end(const char *program, struct err *e)
 	err_free(e);
 	return 1;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_CHECKPOINTS_H
-#define SWAPCAL_CALIBRATE_CHECKPOINTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ void checkpoints_read(const char *text, size_t len, struct checkpoints *ret);
 
 /** All kinds together: sums, and the longest; NAN when there are none. */
 struct gc_pauses checkpoints_all_pauses(const struct gc_pauses gc[GC_KINDS]);
-
-#endif

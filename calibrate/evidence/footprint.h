@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_FOOTPRINT_H
-#define SWAPCAL_CALIBRATE_FOOTPRINT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ void footprint_add(struct footprint_values *v, double kib);
 
 /** None yet. */
 #define FOOTPRINT_NO_VALUES ((struct footprint_values){ NAN, NAN, 0 })
-
-#endif

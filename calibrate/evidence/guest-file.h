@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_GUEST_FILE_H
-#define SWAPCAL_CALIBRATE_GUEST_FILE_H
+#pragma once
 
 #include "calibrate/evidence/text.h"
 
@@ -13,5 +12,3 @@ bool guest_file_is_one(const char *name);
  * cache's slabs, of pressure the totals. Lines that are not as a kernel writes them are left out.
  */
 void guest_file_each_number(const char *name, const char *data, size_t len, text_number_fn *f, void *arg);
-
-#endif

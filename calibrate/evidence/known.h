@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_KNOWN_H
-#define SWAPCAL_CALIBRATE_KNOWN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ uint64_t known_weight_kib(const struct known_spec *spec);
  * over them says what it must say. What a metric reads that does not follow from the size is NULL.
  */
 void known_add_ideal(struct views *v, int64_t snapshot_id, const struct known_spec *spec);
-
-#endif

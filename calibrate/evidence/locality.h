@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_LOCALITY_H
-#define SWAPCAL_CALIBRATE_LOCALITY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ struct locality locality_mean(const struct locality *all, size_t n);
 
 /** All parts together: sums, and the mean length of a run. */
 struct locality_part locality_sum(const struct locality *l);
-
-#endif

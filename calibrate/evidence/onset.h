@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_ONSET_H
-#define SWAPCAL_CALIBRATE_ONSET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ struct onset_result onset_find(const struct onset_rule *rule, const struct proto
  * swapping tests: until SwapFree moves by less than 10 kB over 1 s.)
  */
 bool onset_is_settled(const struct proto_sample *s, size_t n, unsigned window_ms);
-
-#endif

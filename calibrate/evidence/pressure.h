@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_PRESSURE_H
-#define SWAPCAL_CALIBRATE_PRESSURE_H
+#pragma once
 
 /*
  * Was the host itself short of memory or CPU while a guest lived? A guest's time is the host's, so a guest
@@ -56,5 +55,3 @@ enum {
 	PRESSURE_BUSY = 4,
 };
 unsigned pressure_judge(const struct pressure *begin, const struct pressure *end);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_RECLAIM_H
-#define SWAPCAL_CALIBRATE_RECLAIM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,5 +82,3 @@ struct reclaim reclaim_mean(const struct reclaim *probes, size_t n);
  * with. False when either is not known.
  */
 bool reclaim_is_other_way(const struct reclaim *load, const struct reclaim *ballast);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_TEXT_H
-#define SWAPCAL_CALIBRATE_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -87,5 +86,3 @@ typedef void text_string_fn(void *arg, struct text_span key, struct text_span va
  */
 size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
 		       text_string_fn *string, void *arg);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_VIEWS_COLUMNS_H
-#define SWAPCAL_CALIBRATE_VIEWS_COLUMNS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,5 +69,3 @@ extern const struct field_table status_field_table; /**< columns of process */
  * call left there.
  */
 int field_find(const struct field_table *t, size_t *next, struct text_span key, bool has_kib);
-
-#endif

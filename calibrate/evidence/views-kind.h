@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_VIEWS_KIND_H
-#define SWAPCAL_CALIBRATE_VIEWS_KIND_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,5 +52,3 @@ void mounts_add(struct mounts *m, const char *data, size_t len);
 
 /** Is the device, as smaps writes it, a tmpfs? */
 bool mounts_is_tmpfs(struct mounts *m, const char *dev);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_VIEWS_PAGES_H
-#define SWAPCAL_CALIBRATE_VIEWS_PAGES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,5 +27,3 @@ typedef void pages_row_fn(void *arg, const char *state, const char *backing, con
 
 /** Tells the rows of the snapshot, none when it is spoilt. */
 void pages_end(struct pages *p, pages_row_fn *f, void *arg);
-
-#endif

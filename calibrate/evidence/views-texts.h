@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_VIEWS_TEXTS_H
-#define SWAPCAL_CALIBRATE_VIEWS_TEXTS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,5 +20,3 @@ const char *texts_intern(struct texts *t, const char *text, size_t len);
 
 /** The same, NULL when it is not there. */
 const char *texts_find(const struct texts *t, const char *text, size_t len);
-
-#endif

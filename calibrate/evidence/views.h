@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_VIEWS_H
-#define SWAPCAL_CALIBRATE_VIEWS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -110,5 +109,3 @@ const int64_t *views_row(const struct views *v, enum view view, size_t row);
  */
 bool views_range(const struct views *v, enum view view, int64_t snapshot_id, size_t *ret_first,
 		 size_t *ret_end);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_AGREEMENT_LIMITS_H
-#define SWAPCAL_CALIBRATE_AGREEMENT_LIMITS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -69,5 +68,3 @@ double limits_tost_p(const struct limits_moments *pct, double margin_pct);
  * stay the same; 0 when no number up to 100,000 would.
  */
 size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, double confidence);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_AGREEMENT_LINE_H
-#define SWAPCAL_CALIBRATE_AGREEMENT_LINE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -26,5 +25,3 @@ void deming_fit_weighted(const double *z, const double *y, size_t k, double rati
 
 /** Least squares of y - z on (y + z) / 2. */
 void proportional_fit(const double *z, const double *y, size_t k, double *slope, struct interval *ci);
-
-#endif

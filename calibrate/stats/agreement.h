@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_AGREEMENT_H
-#define SWAPCAL_CALIBRATE_AGREEMENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,5 +79,3 @@ struct agreement {
  */
 void agreement_compare(const struct agreement_pair *pairs, size_t n, const struct agreement_params *params,
 		       struct agreement *ret);
-
-#endif

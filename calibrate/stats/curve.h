@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_CURVE_H
-#define SWAPCAL_CALIBRATE_CURVE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -56,5 +55,3 @@ struct curve_prediction {
  * points, too, and with more degrees of freedom it would be too narrow whenever it is wrong.
  */
 struct curve_prediction curve_predict(const struct curve *c, double x_mib);
-
-#endif

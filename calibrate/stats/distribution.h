@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_DISTRIBUTION_H
-#define SWAPCAL_CALIBRATE_DISTRIBUTION_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -28,5 +27,3 @@ double dist_chi2_quantile(double p, double df);
 
 /** The share of the distribution above x. */
 double dist_t_upper(double x, double df);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_MOMENTS_H
-#define SWAPCAL_CALIBRATE_MOMENTS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -22,5 +21,3 @@ void line_moments_add(struct line_moments *m, double z, double y);
 struct line_moments line_moments_merge(const struct line_moments *a, const struct line_moments *b);
 
 struct line_moments line_moments_of(const double *z, const double *y, size_t n);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_PASSING_BABLOK_H
-#define SWAPCAL_CALIBRATE_PASSING_BABLOK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,5 +18,3 @@ struct passing_bablok {
 /** Passing & Bablok 1983. Slopes of up to enumerate_max points are enumerated. */
 void passing_bablok_fit(const double *z, const double *y, size_t k, size_t enumerate_max,
 			struct passing_bablok *ret);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_POSTERIOR_H
-#define SWAPCAL_CALIBRATE_POSTERIOR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -66,5 +65,3 @@ double posterior_wrong(const struct posterior *p);
 
 /** What an answer at z is expected to tell about the threshold, in nats: the mutual information. */
 double posterior_information(const struct posterior *p, double z_kib);
-
-#endif

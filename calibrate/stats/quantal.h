@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_QUANTAL_H
-#define SWAPCAL_CALIBRATE_QUANTAL_H
+#pragma once
 
 #include <gsl/gsl_rng.h>
 #include <stdbool.h>
@@ -70,5 +69,3 @@ struct quantal_isotonic {
  */
 void quantal_fit_isotonic(const struct quantal_point *points, size_t n, gsl_rng *rng,
 			  struct quantal_isotonic *ret);
-
-#endif

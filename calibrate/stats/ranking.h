@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_RANKING_H
-#define SWAPCAL_CALIBRATE_RANKING_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ double ranking_confidence(const struct ranking_cell *data, size_t metrics, size_
  */
 double ranking_first(const struct ranking_cell *data, size_t metrics, size_t cells, size_t metric,
 		     uint64_t seed);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_SEARCH_H
-#define SWAPCAL_CALIBRATE_SEARCH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,5 +83,3 @@ struct search_next {
  * the last one, are left out; of more than 512 different Z the lowest count.
  */
 struct search_next search_decide(const struct search_params *p, const struct search_probe *probes, size_t n);
-
-#endif

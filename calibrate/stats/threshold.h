@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CALIBRATE_THRESHOLD_H
-#define SWAPCAL_CALIBRATE_THRESHOLD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ struct threshold_ramps {
 };
 
 struct threshold_ramps threshold_ramps(const double *onset_kib, size_t n, double step_kib);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_AGENT_ONSET_H
-#define SWAPCAL_GUEST_AGENT_ONSET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ void onset_begin(struct onset_window *w, uint64_t pages, unsigned window_ms,
 
 /** Adds the next sample. Does the rule hold at it? */
 bool onset_add(struct onset_window *w, const struct proto_sample *s);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_AGENT_SPAWN_H
-#define SWAPCAL_GUEST_AGENT_SPAWN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,5 +32,3 @@ bool spawn_result(struct spawn_pipes *p, const char *name, const char **ret_erro
 
 void close_fd(int *fd);
 void spawn_close(struct spawn_pipes *p);
-
-#endif

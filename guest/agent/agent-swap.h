@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_AGENT_SWAP_H
-#define SWAPCAL_GUEST_AGENT_SWAP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -8,5 +7,3 @@
 
 /** Fills the first page of a swap area of that many pages of 4096 bytes, as the kernel reads it. */
 void swap_header(uint8_t page[SWAP_HEADER_BYTES], uint32_t pages);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_AGENT_VMSTAT_H
-#define SWAPCAL_GUEST_AGENT_VMSTAT_H
+#pragma once
 
 #include "guest/proto.h"
 
@@ -9,5 +8,3 @@ const char *vmstat_init(void);
 
 /** Reads the counters of /proc/vmstat into the sample; those the kernel does not have stay as they are. */
 void vmstat_read(struct proto_sample *s);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_AGENT_H
-#define SWAPCAL_GUEST_AGENT_H
+#pragma once
 
 #include <poll.h>
 #include <stdbool.h>
@@ -152,5 +151,3 @@ const char *pagemap_init(void);
 void pagemap_begin(void);
 /** Sends the pages of a process as rows of struct proto_page_run; why that was not possible, unsent. */
 const char *pagemap_send(int64_t id, pid_t pid);
-
-#endif

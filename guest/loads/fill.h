@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_FILL_H
-#define SWAPCAL_GUEST_FILL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ static inline uint64_t fill_next(uint64_t x)
 	x ^= x >> 7;
 	return x ^ x << 17;
 }
-
-#endif

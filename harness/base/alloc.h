@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_ALLOC_H
-#define SWAPCAL_BASE_ALLOC_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0
 
 /** For array_push() only. */
 void *array_grow(void *array, size_t n, size_t *cap, size_t size) __attribute__((returns_nonnull));
-
-#endif

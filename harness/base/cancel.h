@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_CANCEL_H
-#define SWAPCAL_BASE_CANCEL_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -35,5 +34,3 @@ int cancel_fd(void);
 
 /** The error that says so, of kind ERR_INTERRUPTED. */
 struct err *cancel_error(void) must_check;
-
-#endif

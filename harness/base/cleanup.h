@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_CLEANUP_H
-#define SWAPCAL_BASE_CLEANUP_H
+#pragma once
 
 #include <dirent.h>
 #include <jansson.h>
@@ -66,5 +65,3 @@ DEFINE_CLEANUP(cleanup_json, json_t *, json_decref)
 		(fd) = -1;                                                                                   \
 		taken_;                                                                                      \
 	})
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_CLOCK_H
-#define SWAPCAL_BASE_CLOCK_H
+#pragma once
 
 #include <stdint.h>
 
@@ -12,5 +11,3 @@ int64_t clock_us(void);
 
 /** Unix time in seconds, to tell when something was. It may jump. */
 double clock_unix_s(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DATADIR_H
-#define SWAPCAL_DATADIR_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -11,5 +10,3 @@
  * it. Sets *ret to an absolute path the caller frees; an error when nothing is there.
  */
 struct err *datadir_find(const char *relative, char **ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_ERR_H
-#define SWAPCAL_BASE_ERR_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -57,5 +56,3 @@ enum err_kind err_get_kind(const struct err *e);
 
 /** Frees e; NULL is allowed. */
 void err_free(struct err *e);
-
-#endif

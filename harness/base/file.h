@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_FILE_H
-#define SWAPCAL_BASE_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,5 +66,3 @@ struct err *file_cache_part(const char *part, mode_t mode, char **ret) must_chec
  * whole. *ret: was there one? When this fails, what is left is at path or at aside.
  */
 struct err *file_remove_aside(const char *path, const char *aside, bool *ret) must_check;
-
-#endif

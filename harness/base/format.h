@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_FORMAT_H
-#define SWAPCAL_FORMAT_H
+#pragma once
 
 #include <jansson.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ void format_json(struct strbuf *out, json_t *root);
 
 /** The same with every digit of its numbers, so that a reader gets the very doubles. */
 void format_json_exact(struct strbuf *out, json_t *root);
-
-#endif

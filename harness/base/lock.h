@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_LOCK_H
-#define SWAPCAL_LOCK_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ struct err *lock_try(const char *path, int *ret) must_check;
  */
 struct err *lock_wait(const char *path, int poll_ms, bool (*cancelled)(void), void (*waiting)(void *arg),
 		      void *arg, int *ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_LOG_H
-#define SWAPCAL_BASE_LOG_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -47,5 +46,3 @@ bool log_debug_is_on(enum log_category category);
 
 /** A line for whoever looks for a fault, with the seconds since the start; nothing unless it is enabled. */
 void log_debug(enum log_category category, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#endif

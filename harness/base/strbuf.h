@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_STRBUF_H
-#define SWAPCAL_BASE_STRBUF_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ const char *strbuf_str(const struct strbuf *sb);
 
 /** Forgets the content, keeps the memory. */
 void strbuf_clear(struct strbuf *sb);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SUBPROCESS_H
-#define SWAPCAL_SUBPROCESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,5 +43,3 @@ struct err *subprocess_run(const struct subprocess *job) must_check;
 
 /** Is there an executable of that name in PATH? */
 bool subprocess_program_exists(const char *name);
-
-#endif

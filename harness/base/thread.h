@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_THREAD_H
-#define SWAPCAL_BASE_THREAD_H
+#pragma once
 
 #include <pthread.h>
 
@@ -9,5 +8,3 @@
  * do with them. Returns 0 or an errno value.
  */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
-
-#endif

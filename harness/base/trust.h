@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BASE_TRUST_H
-#define SWAPCAL_BASE_TRUST_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -33,5 +32,3 @@ struct err *trust_dir(const char *dir) must_check;
  * belongs to owner or is not foreign.
  */
 struct err *trust_companion(const char *path, uid_t owner) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_YAML_H
-#define SWAPCAL_YAML_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,5 +71,3 @@ struct err *yaml_bool(struct yaml_node node, bool *ret) must_check;
 
 /** A string that is one of a NULL-terminated list; *ret is the index. */
 struct err *yaml_choice(struct yaml_node node, const char *const *choices, unsigned *ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_AUDIT_H
-#define SWAPCAL_AUDIT_H
+#pragma once
 
 #include <jansson.h>
 
@@ -13,5 +12,3 @@
  */
 json_t *audit_create(struct domain_conn *conn, struct image *const *images, size_t n, const char *accel,
 		     int argc, char **argv);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CAMPAIGN_H
-#define SWAPCAL_CAMPAIGN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -93,5 +92,3 @@ struct campaign {
  * the limit is stopped.
  */
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_RUN_PROGRESS_H
-#define SWAPCAL_RUN_PROGRESS_H
+#pragma once
 
 #include "harness/campaign/campaign.h"
 
@@ -14,5 +13,3 @@ struct run_progress;
 struct run_progress *run_progress_create(const char *live_path, unsigned jobs,
 					 struct campaign_events *events);
 void run_progress_destroy(struct run_progress *p);
-
-#endif

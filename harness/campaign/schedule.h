@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SCHEDULE_H
-#define SWAPCAL_SCHEDULE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,5 +74,3 @@ unsigned schedule_left(const struct schedule *s);
 
 /** Seconds until no question is left, with so many guests at a time. */
 double schedule_eta_s(const struct schedule *s, unsigned jobs);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SHARD_H
-#define SWAPCAL_SHARD_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,5 +25,3 @@ void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigne
  * how many are left.
  */
 size_t shard_select(const struct shard *shard, struct cell *cells, size_t n);
-
-#endif

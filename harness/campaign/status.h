@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STATUS_H
-#define SWAPCAL_STATUS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,5 +66,3 @@ void status_json(const struct status *s, struct strbuf *out);
 
 /** The JSON object on a single line, for one that follows others. */
 void status_json_line(const struct status *s, struct strbuf *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CELL_FORMAT_H
-#define SWAPCAL_CELL_FORMAT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ void format_varying(struct strbuf *out, const struct cell *cell, const struct ce
 
 /** "256 MiB: strings on python3, 4 processes, forked"; "256 MiB: ballast". */
 void format_cell(struct strbuf *out, const struct cell *cell);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CELL_SEARCH_H
-#define SWAPCAL_CELL_SEARCH_H
+#pragma once
 
 #include <limits.h>
 #include <stddef.h>
@@ -36,5 +35,3 @@ struct search_probe *cell_search_probes(const struct cell *cell, unsigned replic
 /** What these answers say; of every replicate together only the estimate makes sense. */
 struct search_next cell_search(const struct cell *cell, unsigned replicate, const struct probe_record *probes,
 			       size_t n);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CELL_H
-#define SWAPCAL_CELL_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -108,5 +107,3 @@ struct cell_trait {
 
 /** The traits in the order they are told; NULL beyond the last. */
 const struct cell_trait *cell_trait_at(size_t i);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_FLAGS_H
-#define SWAPCAL_FLAGS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -13,5 +12,3 @@ bool flags_have(const char *flags, const char *name);
 
 /** Puts names, which are flags too, into *flags (owned), each once. */
 void flags_add(char **flags, const char *names);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_METHOD_H
-#define SWAPCAL_METHOD_H
+#pragma once
 
 /** Largest number of processes of a workload: each has a line of its own to the agent. */
 #define PLAN_PROCESSES_MAX 32
@@ -21,5 +20,3 @@ const char *method_name(enum method method);
 
 /** Largest number of methods, for arrays. */
 #define METHOD_COUNT (METHOD_RAM + 1)
-
-#endif

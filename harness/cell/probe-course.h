@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROBE_COURSE_H
-#define SWAPCAL_PROBE_COURSE_H
+#pragma once
 
 #include "calibrate/evidence/onset.h"
 
@@ -35,5 +34,3 @@ enum { PROBE_COURSE(PROBE_COURSE_MEMBER_) };
 #define PROBE_COURSE_WORD_(NAME, name, value) " " name "=" PROBE_COURSE_TEXT_(value)
 /** All of them as words, "version=1 step_kib=1024 ..."; the first byte is a blank. */
 #define PROBE_COURSE_WORDS PROBE_COURSE(PROBE_COURSE_WORD_)
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROBE_TIME_H
-#define SWAPCAL_PROBE_TIME_H
+#pragma once
 
 #include <stdint.h>
 
@@ -18,5 +17,3 @@ double probe_time_typical_s(const struct cell *cell);
 
 /** "2 min 05 s", to be freed. */
 char *probe_time_format(double seconds);
-
-#endif

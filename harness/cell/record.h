@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_RECORD_H
-#define SWAPCAL_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -124,5 +123,3 @@ struct probe_record {
 };
 
 void probe_record_deinit(struct probe_record *r);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SETTINGS_H
-#define SWAPCAL_SETTINGS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,5 +99,3 @@ void setting_set(struct guest_settings *settings, const struct setting *s, struc
 
 /** All of them at their defaults. */
 struct guest_settings settings_default(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SHARD_SPEC_H
-#define SWAPCAL_SHARD_SPEC_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -14,5 +13,3 @@ struct shard {
 
 /** The value of --shard: "K/N" with K from 1 to N. ERR_USAGE for anything else. */
 struct err *shard_parse(const char *text, struct shard *ret) must_check;
-
-#endif

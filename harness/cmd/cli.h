@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CLI_H
-#define SWAPCAL_CLI_H
+#pragma once
 
 #include <getopt.h>
 #include <jansson.h>
@@ -64,5 +63,3 @@ void cli_print(const struct strbuf *out);
 
 /** The same of a JSON object (taken over), members in the order they were added. */
 void cli_print_json(json_t *object);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CMD_H
-#define SWAPCAL_CMD_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -20,5 +19,3 @@ struct err *cmd_report(int argc, char **argv) must_check;
 struct err *cmd_run(int argc, char **argv) must_check;
 struct err *cmd_status(int argc, char **argv) must_check;
 struct err *cmd_validate(int argc, char **argv) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_COMPARE_H
-#define SWAPCAL_COMPARE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -31,5 +30,3 @@ void compare_json(const struct agreement *a, const struct compare_subject *s, st
 
 /** Puts all of an agreement into a JSON object: what compare_json() has but for the subject. */
 void compare_json_members(const struct agreement *a, json_t *o);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PAIRS_H
-#define SWAPCAL_PAIRS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,5 +44,3 @@ const char *pairs_name(const char *path);
 
 void pairs_deinit(struct pairs *p);
 #define cleanup_pairs cleanup(pairs_deinit)
-
-#endif

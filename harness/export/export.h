@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_EXPORT_H
-#define SWAPCAL_EXPORT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -73,5 +72,3 @@ struct err *export_runs_csv(const char *data, size_t len, struct strbuf *out) mu
  * so is a '.' or '-' at its start; long names are cut.
  */
 struct err *export_tree(struct store *store, const struct export *x, const char *dir) must_check;
-
-#endif

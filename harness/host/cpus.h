@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CPUS_H
-#define SWAPCAL_CPUS_H
+#pragma once
 
 #include <sched.h>
 
@@ -12,5 +11,3 @@ char *cpus_share(const cpu_set_t *all, unsigned slot, unsigned n);
 
 /** The same of the CPUs that this process may run on; NULL when they are not known. */
 char *cpus_own_share(unsigned slot, unsigned n);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_HOST_PRESSURE_H
-#define SWAPCAL_HOST_PRESSURE_H
+#pragma once
 
 #include "calibrate/evidence/pressure.h"
 
@@ -12,5 +11,3 @@ void host_pressure_read(struct pressure *ret);
  * not known. To be freed.
  */
 char *host_pressure_json(const struct pressure *begin, const struct pressure *end);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_HOST_ROOM_H
-#define SWAPCAL_HOST_ROOM_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -10,5 +9,3 @@
  * kind ERR_HOST, says how many there is room for.
  */
 struct err *host_room_check(unsigned guests, unsigned ram_mib, double available_kib) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_ORPHANS_H
-#define SWAPCAL_ORPHANS_H
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -27,5 +26,3 @@ bool orphans_find(pid_t pid, siginfo_t *ret);
 
 /** Reaps dead session leaders too; for when nobody in this process waits for a child that leads a session. */
 void orphans_reap_leaders(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_QEMU_PROCESS_H
-#define SWAPCAL_QEMU_PROCESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -34,5 +33,3 @@ bool qemu_is_stopped(pid_t pid);
  * a container. *ret: how many were guests. An error when one does not end.
  */
 struct err *qemu_end(const char *dir, const char *guest, unsigned *ret) must_check;
-
-#endif

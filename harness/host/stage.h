@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STAGE_H
-#define SWAPCAL_STAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -55,5 +54,3 @@ struct err *stage_file(const char *dir, const struct stage_user *user, const cha
 
 /** Removes the links and copies in dir whose original is gone or has changed. */
 struct err *stage_clean(const char *dir) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_WORKDIR_H
-#define SWAPCAL_WORKDIR_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -34,5 +33,3 @@ void workdir_empty(struct workdir *w);
 const char *workdir_root(const struct workdir *w);
 const char *workdir_files(const struct workdir *w);
 const char *workdir_staged(const struct workdir *w);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BUILD_CACHE_H
-#define SWAPCAL_BUILD_CACHE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -29,5 +28,3 @@ struct err *build_cache_publish(const char *part, const char *work, const char *
 
 /** Removes an entry: it is out of sight at once. *ret: was there one? */
 struct err *build_cache_remove(const char *part, const char *entry, bool *ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_IMAGE_CACHE_H
-#define SWAPCAL_IMAGE_CACHE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -23,5 +22,3 @@ struct err *image_cache_publish(const char *dir, const char *name, const char *k
 
 /** Makes the image the newest of its name for image_find(). */
 struct err *image_cache_touch(const struct image *image) must_check;
-
-#endif

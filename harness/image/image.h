@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_IMAGE_H
-#define SWAPCAL_IMAGE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -112,5 +111,3 @@ bool image_has_workload_file(const struct image *image, const char *file);
 
 /** The files of its workloads, comma separated, to be freed. */
 char *image_workload_names(const struct image *image);
-
-#endif

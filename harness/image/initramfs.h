@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_INITRAMFS_H
-#define SWAPCAL_INITRAMFS_H
+#pragma once
 
 #include "harness/base/err.h"
 #include "harness/image/image.h"
@@ -20,5 +19,3 @@ struct initramfs_blob {
 struct initramfs_blob initramfs_agent(void);
 struct initramfs_blob initramfs_ballast(void);
 struct initramfs_blob initramfs_known(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_INTERPRETERS_H
-#define SWAPCAL_INTERPRETERS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -50,5 +49,3 @@ const struct interpreter *interpreters_find(const struct interpreters *list, con
 char *interpreters_names(const struct interpreters *list);
 
 void interpreters_deinit(struct interpreters *list);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MANIFEST_H
-#define SWAPCAL_MANIFEST_H
+#pragma once
 
 #include <jansson.h>
 
@@ -29,5 +28,3 @@ json_t *manifest_packages(const char *dpkg_status);
  * "n" or a value without its quotes; null when the kernel does not know the option}. A new reference.
  */
 json_t *manifest_kernel_config(const char *config);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MODULES_H
-#define SWAPCAL_MODULES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -24,5 +23,3 @@ struct err *modules_resolve(const char *dep, const char *builtin, char *const *w
 
 /** The name of the module in a file: "kernel/a/virtio-x.ko.xz" is "virtio_x". Freed by the caller. */
 char *modules_name(const char *path);
-
-#endif

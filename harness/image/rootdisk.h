@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_ROOTDISK_H
-#define SWAPCAL_ROOTDISK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,5 +32,3 @@ struct err *rootdisk_check_host(void) must_check;
 
 /** libguestfs's version, to be freed. */
 char *rootdisk_version(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_ROOTFS_H
-#define SWAPCAL_ROOTFS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ struct err *rootfs_pack(const struct workloads *files, const char *tar, uint64_t
 /** Writes the modules of a kernel release to DIR/NN-name.ko, decompressed. DIR must exist. */
 struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
 				   const char *dir) must_check;
-
-#endif

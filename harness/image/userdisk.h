@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_USERDISK_H
-#define SWAPCAL_USERDISK_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -33,5 +32,3 @@ struct userdisk_options {
  */
 struct err *userdisk_find_or_build(const struct workloads *files, const struct userdisk_options *options,
 				   char **ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_WORKLOADS_H
-#define SWAPCAL_WORKLOADS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ const struct workload_file *workloads_find(const struct workloads *w, const char
 
 /** The name of a workload's script in a language: "strings" and "py" is "strings.py". To be freed. */
 char *workload_file(const char *workload, const char *extension);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MEASURE_CHILD_H
-#define SWAPCAL_MEASURE_CHILD_H
+#pragma once
 
 #include <signal.h>
 
@@ -43,5 +42,3 @@ struct err *child_check_exec(struct child *c, const char *name, enum child_event
 /** Reads what the command said. True when it waits at a checkpoint: to be sampled and answered. */
 bool child_read_checkpoint(struct child *c);
 void child_resume(struct child *c);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MEASURE_SAMPLE_H
-#define SWAPCAL_MEASURE_SAMPLE_H
+#pragma once
 
 #include "harness/measure/measure.h"
 #include "harness/measure/procfs.h"
@@ -25,5 +24,3 @@ struct err *sampler_finish(struct sampler *s, struct measure_run *run) must_chec
 
 /** CPU time of all processes sampled, since the first sample. */
 void sampler_cpu(const struct sampler *s, double *ret_user_s, double *ret_system_s);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MEASURE_STATS_H
-#define SWAPCAL_MEASURE_STATS_H
+#pragma once
 
 #include "harness/measure/measure.h"
 #include "harness/measure/procfs.h"
@@ -43,5 +42,3 @@ struct measure_cpu {
 void measure_cpu_add(struct measure_cpu *cpu, const struct procfs_stat *st, bool is_first);
 void measure_cpu_sum(const struct measure_cpu *cpu, double *ret_user_s, double *ret_system_s);
 void measure_cpu_deinit(struct measure_cpu *cpu);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MEASURE_H
-#define SWAPCAL_MEASURE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,5 +98,3 @@ void measure_add_status(struct strbuf *out, int wait_status);
 void measure_text(const struct measure_report *r, struct strbuf *out);
 void measure_csv(const struct measure_report *r, struct strbuf *out);
 void measure_json(const struct measure_report *r, struct strbuf *out);
-
-#endif

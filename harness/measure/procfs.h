@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROCFS_H
-#define SWAPCAL_PROCFS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,5 +76,3 @@ void proctree_deinit(struct proctree *t);
  * processes of the machine are looked at.
  */
 void proctree_find(const char *proc, pid_t root, bool with_root, pid_t without, struct proctree *ret);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_LOAD_COMMAND_H
-#define SWAPCAL_LOAD_COMMAND_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -29,5 +28,3 @@ void load_command_deinit(struct load_command *command);
  * guest only: a command of the plan's own may be any program.
  */
 char *load_command_missing(const struct cell *cell, const struct image *image);
-
-#endif

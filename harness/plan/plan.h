@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PLAN_H
-#define SWAPCAL_PLAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -125,5 +124,3 @@ bool plan_size_kib(const char *size, unsigned *ret);
 struct err *plan_check_images(const struct plan *plan, struct image *const *images) must_check;
 
 void plan_destroy(struct plan *plan);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROBE_INTERNAL_H
-#define SWAPCAL_PROBE_INTERNAL_H
+#pragma once
 
 #include "harness/base/strbuf.h"
 #include "harness/cell/method.h"
@@ -172,5 +171,3 @@ bool probe_run_growth(struct probe *p);
 bool probe_run_population(struct probe *p);
 bool probe_run_displacement(struct probe *p);
 bool probe_run_ram(struct probe *p);
-
-#endif

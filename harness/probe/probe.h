@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_PROBE_H
-#define SWAPCAL_PROBE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,5 +65,3 @@ struct probe_record probe_not_started(const struct probe_spec *spec, const struc
 
 /** The record of a probe for which no guest is needed to know that it cannot be. */
 struct probe_record probe_not_applicable(const struct probe_spec *spec, const char *why);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_METRIC_H
-#define SWAPCAL_METRIC_H
+#pragma once
 
 #include <stddef.h>
 
@@ -50,5 +49,3 @@ struct err *metric_load_trial(const char *name_or_path, struct metric **ret, siz
 
 void metric_deinit(struct metric *m);
 void metrics_free(struct metric *metrics, size_t n);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_QUERY_HINT_H
-#define SWAPCAL_QUERY_HINT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -25,5 +24,3 @@ char *query_hint_view(const char *name);
  * not matter.
  */
 long query_hint_find(const char *sql, const char *word);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_QUERY_TABLE_H
-#define SWAPCAL_QUERY_TABLE_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -9,5 +8,3 @@
 
 /** Makes every view a table of the database. The views outlive it. */
 struct err *query_tables_create(sqlite3 *db, const struct views *views) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_QUERY_H
-#define SWAPCAL_QUERY_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,5 +51,3 @@ void query_limit(struct query *q, int64_t time_ms, int64_t memory_bytes);
  */
 struct err *query_metric(struct query *q, const struct query_text *text, struct metric_value **ret,
 			 size_t *ret_n) must_check;
-
-#endif

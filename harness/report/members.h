@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_MEMBERS_H
-#define SWAPCAL_MEMBERS_H
+#pragma once
 
 #include <jansson.h>
 
@@ -30,5 +29,3 @@ void members_set_flags(json_t *object, const char *flags);
 
 /** An array of n objects, made by f of each number. */
 json_t *members_array(const struct report *r, size_t n, json_t *(*f)(const struct report *r, size_t i));
-
-#endif

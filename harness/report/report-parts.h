@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_REPORT_PARTS_H
-#define SWAPCAL_REPORT_PARTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -309,5 +308,3 @@ const struct cell *report_find_bare(const struct report *r, const struct cell *c
 struct err *report_locality_build(struct store *store, struct report *r) must_check;
 void report_locality_text(const struct report *r, struct strbuf *out);
 json_t *report_locality_json(const struct report *r);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_REPORT_H
-#define SWAPCAL_REPORT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -39,5 +38,3 @@ DEFINE_CLEANUP(cleanup_report, struct report *, report_destroy)
 void report_text(const struct report *r, struct strbuf *out);
 void report_csv(const struct report *r, struct strbuf *out);
 void report_json(const struct report *r, struct strbuf *out);
-
-#endif

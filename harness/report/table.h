@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TABLE_H
-#define SWAPCAL_TABLE_H
+#pragma once
 
 #include <math.h>
 
@@ -46,5 +45,3 @@ void table_cell(struct strbuf *out, int width, const struct report *r, const str
 
 /** The end of a line: flags, or nothing, and no blanks. */
 void table_end_line(struct strbuf *out, const char *flags);
-
-#endif

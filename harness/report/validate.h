@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_VALIDATE_H
-#define SWAPCAL_VALIDATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,5 +55,3 @@ void validation_deinit(struct validation *v);
 /** The verdict with its table, appended to out. */
 void validate_text(const struct report *r, const struct validation *v, struct strbuf *out);
 void validate_json(const struct report *r, const struct validation *v, struct strbuf *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_BLOB_H
-#define SWAPCAL_BLOB_H
+#pragma once
 
 #include <stddef.h>
 
@@ -29,5 +28,3 @@ DEFINE_CLEANUP(cleanup_blob_reader, struct blob_reader *, blob_reader_destroy)
  */
 struct err *blob_reader_read(struct blob_reader *r, const void *data, size_t len, size_t max_bytes,
 			     const char **ret, size_t *ret_len) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_LIVE_FILE_H
-#define SWAPCAL_LIVE_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,5 +41,3 @@ struct err *live_file_write(const char *path, const struct live_file *live) must
  * live_file_deinit(). */
 bool live_file_read(const char *path, struct live_file *ret);
 void live_file_deinit(struct live_file *live);
-
-#endif

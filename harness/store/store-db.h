@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STORE_DB_H
-#define SWAPCAL_STORE_DB_H
+#pragma once
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -125,5 +124,3 @@ char *store_column_text(sqlite3_stmt *stmt, int column);
 
 /** A column that is the key of a cell, 64 hex digits; false for any other text. */
 bool store_column_key(sqlite3_stmt *stmt, int column, char key[65]);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STORE_MERGE_H
-#define SWAPCAL_STORE_MERGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,5 +51,3 @@ void merge_result_deinit(struct merge_result *r);
  */
 struct err *store_merge(const char *out, const char *const *paths, size_t n,
 			struct merge_result *ret) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STORE_H
-#define SWAPCAL_STORE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -175,5 +174,3 @@ typedef void store_content_fn(void *arg, const struct store_content *content);
  */
 struct err *store_each_content(struct store *store, enum store_moment moment, const char *const *names,
 			       store_content_fn *f, void *arg) must_check;
-
-#endif

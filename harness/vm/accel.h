@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_ACCEL_H
-#define SWAPCAL_ACCEL_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -39,5 +38,3 @@ struct err *accel_resolve(const char *wanted, struct domain_conn *conn, const ch
 
 /** The newest kernel in /boot that we can read, to be freed. */
 struct err *accel_find_boot_kernel(char **ret) must_check;
-
-#endif

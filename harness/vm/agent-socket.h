@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_AGENT_SOCKET_H
-#define SWAPCAL_AGENT_SOCKET_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -26,5 +25,3 @@ struct agent_peer {
 
 /** Accepts the first connection that comes from user uid within timeout_ms; others are turned away. */
 struct err *agent_socket_accept(int listen_fd, uid_t uid, int timeout_ms, struct agent_peer *ret) must_check;
-
-#endif

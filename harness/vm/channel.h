@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CHANNEL_H
-#define SWAPCAL_CHANNEL_H
+#pragma once
 
 #include <jansson.h>
 
@@ -25,5 +24,3 @@ struct err *channel_send(struct channel *ch, json_t *json) must_check;
  * error; so is the user's wish to stop (ERR_INTERRUPTED).
  */
 struct err *channel_recv(struct channel *ch, int timeout_ms, struct guest_msg **ret) must_check;
-
-#endif

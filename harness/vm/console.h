@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_CONSOLE_H
-#define SWAPCAL_CONSOLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,5 +19,3 @@ bool console_shows_kernel(const char *text);
 
 /** The lines of a QEMU log that QEMU itself wrote, to be freed; not libvirt's notes on starting it. */
 char *console_qemu_lines(const char *log);
-
-#endif

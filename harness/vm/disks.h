@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DISKS_H
-#define SWAPCAL_DISKS_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -17,5 +16,3 @@ struct err *swapdisk_create(const char *path, unsigned size_mib) must_check;
  * name is replaced.
  */
 struct err *scratchdisk_create(const char *path, unsigned size_mib) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DOMAIN_URI_H
-#define SWAPCAL_DOMAIN_URI_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -15,5 +14,3 @@ struct err *domain_uri_check(const char *uri, const char *own_name, bool *ret) m
 
 /** Are these two names of one host, of which either may have its domain ("a" and "a.example.org")? */
 bool domain_uri_is_same_host(const char *a, const char *b);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DOMAIN_WATCH_H
-#define SWAPCAL_DOMAIN_WATCH_H
+#pragma once
 
 #include <libvirt/libvirt.h>
 #include <stdbool.h>
@@ -37,5 +36,3 @@ void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *
 /** The call is over, with that error or NULL. Returns e, or an error in its place that says what took too
  * long. */
 struct err *domain_watch_end(struct domain_watch *w, struct err *e) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DOMAIN_XML_H
-#define SWAPCAL_DOMAIN_XML_H
+#pragma once
 
 #include "harness/base/err.h"
 #include "harness/vm/domain.h"
@@ -30,5 +29,3 @@ char *domain_xml_qemu_conf(bool with_user, unsigned uid, unsigned gid);
  * The text of the first element of that name in xml, to be freed; NULL when there is none. xml may be NULL.
  */
 char *domain_xml_element(const char *xml, const char *tag);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_DOMAIN_H
-#define SWAPCAL_DOMAIN_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -142,5 +141,3 @@ char *domain_command_line(struct domain *d);
 /** Ends the guest at once, waits until its process is gone, removes its sockets, console and log, frees d. */
 void domain_stop(struct domain *d);
 DEFINE_CLEANUP(cleanup_domain, struct domain *, domain_stop)
-
-#endif

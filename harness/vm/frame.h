@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_FRAME_H
-#define SWAPCAL_FRAME_H
+#pragma once
 
 #include <jansson.h>
 #include <stddef.h>
@@ -33,5 +32,3 @@ struct err *frame_next(struct frame_reader *r, struct guest_msg **ret) must_chec
 
 /** Appends the frame of a JSON object, without payload, to out. */
 struct err *frame_write(struct strbuf *out, json_t *json) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_VM_H
-#define SWAPCAL_GUEST_VM_H
+#pragma once
 
 #include "harness/vm/domain.h"
 #include "harness/vm/guest.h"
@@ -35,5 +34,3 @@ DEFINE_CLEANUP(cleanup_host, struct guest_vm_host *, guest_vm_host_destroy)
  * says that it is unfit; or the user asked to stop (ERR_INTERRUPTED).
  */
 struct err *guest_vm_await_hello(struct guest *g, int timeout_ms) must_check;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_GUEST_H
-#define SWAPCAL_GUEST_H
+#pragma once
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -87,5 +86,3 @@ struct guest_ops {
 	/** Ends the guest at once, waits until it is gone, frees g. */
 	void (*stop)(struct guest *g);
 };
-
-#endif

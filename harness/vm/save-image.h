@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_SAVE_IMAGE_H
-#define SWAPCAL_SAVE_IMAGE_H
+#pragma once
 
 #include "harness/base/err.h"
 
@@ -21,5 +20,3 @@
  * or when the definition does not fit.
  */
 struct err *save_image_set_xml(const char *path, const char *xml) must_check;
-
-#endif

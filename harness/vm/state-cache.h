@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_STATE_CACHE_H
-#define SWAPCAL_STATE_CACHE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -53,5 +52,3 @@ void state_cache_forget(const char *owner);
  * for longest until all together take at most max_bytes of disk. Those in use stay.
  */
 struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s) must_check;
-
-#endif

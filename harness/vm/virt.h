@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_VIRT_H
-#define SWAPCAL_VIRT_H
+#pragma once
 
 #include <libvirt/libvirt.h>
 #include <stdbool.h>
@@ -23,5 +22,3 @@ struct err *virt_connect(const char *uri, bool is_embedded, virConnectPtr *ret) 
 
 /** libvirt's last error in this thread. */
 struct err *virt_error(void) must_check;
-
-#endif

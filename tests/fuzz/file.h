@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_FUZZ_FILE_H
-#define SWAPCAL_TESTS_FUZZ_FILE_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,5 +24,3 @@ static inline const char *fuzz_file(const void *data, size_t size)
 	}
 	return path;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_FUZZ_TABLES_H
-#define SWAPCAL_TESTS_FUZZ_TABLES_H
+#pragma once
 
 #include <string.h>
 
@@ -34,5 +33,3 @@ static inline void check_tables(const struct views *v, int64_t snapshot_id)
 		}
 	}
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_BEGIN_H
-#define SWAPCAL_TESTS_BEGIN_H
+#pragma once
 
 #include "harness/campaign/campaign.h"
 #include "harness/campaign/shard.h"
@@ -25,5 +24,3 @@ static inline void begin_run(struct campaign *c, const char *path, const struct 
 	must(store_set_cells(c->store, cells, n, &change));
 	store_cells_free(cells, n);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_GUEST_SIM_H
-#define SWAPCAL_TESTS_GUEST_SIM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,5 +87,3 @@ struct guest_sim_params {
 
 /** ctx of start() is a struct guest_sim_params that outlives the guest; now_ms(NULL) is the virtual time. */
 extern const struct guest_ops guest_sim_ops;
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_SPEC_H
-#define SWAPCAL_TESTS_SPEC_H
+#pragma once
 
 #include "harness/probe/probe.h"
 
@@ -35,5 +34,3 @@ static inline struct probe_spec make_spec(enum probe_kind kind, uint64_t z_mib)
 		.processes = 1,
 	};
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_ERRORS_H
-#define SWAPCAL_TESTS_ERRORS_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,5 +35,3 @@ __attribute__((unused)) static void must(struct err *e)
 		err_free(err_);                                                                              \
 		is_bad_;                                                                                     \
 	})
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_RESULTS_H
-#define SWAPCAL_TESTS_RESULTS_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,5 +168,3 @@ __attribute__((unused)) static void test_search(struct store *store, int64_t run
 				    next.z_kib >= z_mib * 1024 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 	}
 }
-
-#endif

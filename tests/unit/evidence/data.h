@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_UNIT_DATA_H
-#define SWAPCAL_TESTS_UNIT_DATA_H
+#pragma once
 
 #include <stdlib.h>
 
@@ -21,5 +20,3 @@ __attribute__((unused)) static struct strbuf load(const char *kernel, const char
 	err_free(e);
 	return sb;
 }
-
-#endif

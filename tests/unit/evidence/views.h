@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_UNIT_VIEWS_H
-#define SWAPCAL_TESTS_UNIT_VIEWS_H
+#pragma once
 
 #include "calibrate/evidence/views.h"
 #include "tests/unit/evidence/data.h"
@@ -67,5 +66,3 @@ __attribute__((unused)) static void add_data(struct views *v, unsigned pid, cons
 
 	views_add(v, pid, file, strbuf_str(&sb), sb.len);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_REPORT_H
-#define SWAPCAL_TESTS_REPORT_H
+#pragma once
 
 #include <math.h>
 #include <unistd.h>
@@ -126,5 +125,3 @@ unused static int run_reports(void (*const *tests)(void), size_t n)
 	free(dir);
 	return tap_done();
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef SWAPCAL_TESTS_UNIT_AGREEMENT_H
-#define SWAPCAL_TESTS_UNIT_AGREEMENT_H
+#pragma once
 
 /* Published data for the tests of agreement. */
 
@@ -42,5 +41,3 @@ __attribute__((unused)) static struct agreement compare(const double *z, const d
 		pairs[i] = (struct agreement_pair){ z[i], y[i], i };
 	return of(pairs, n);
 }
-
-#endif
