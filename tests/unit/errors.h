@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "harness/base/err.h"
+#include "harness/base/file.h"
 #include "tests/tap.h"
 
 /** For what prepares a test: a failure of that ends it. */
@@ -35,3 +37,26 @@ __attribute__((unused)) static void must(struct err *e)
 		err_free(err_);                                                                              \
 		is_bad_;                                                                                     \
 	})
+
+static char test_dir_path_[] = "/tmp/swapcal-test-XXXXXX";
+static pid_t test_dir_owner_;
+
+__attribute__((unused)) static void test_dir_remove_(void)
+{
+	/* Not by a child that ends. */
+	if (getpid() == test_dir_owner_)
+		err_free(file_remove_tree(test_dir_path_));
+}
+
+/**
+ * Has the test work in a new directory, where files can be named relative to it, and which goes with it.
+ * Returns its path.
+ */
+__attribute__((unused)) static const char *test_enter_dir(void)
+{
+	if (!mkdtemp(test_dir_path_) || chdir(test_dir_path_))
+		must(err_new("cannot make a directory"));
+	test_dir_owner_ = getpid();
+	atexit(test_dir_remove_);
+	return test_dir_path_;
+}
