@@ -1,20 +1,659 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/probe/probe.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
+#include "harness/cell/flags.h"
+#include "harness/cell/method.h"
+#include "harness/cell/probe-course.h"
 #include "harness/host/host-pressure.h"
-#include "harness/probe/probe-internal.h"
+#include "harness/probe/probe-talk.h"
 
 /*
  * One guest life. Its steps return false when the probe is over; p->rec then says how. Two things end a
  * probe early in every step: the line to the guest dies (agent-lost), or the phase takes too long (timeout or
  * boot-fail).
  */
+
+/* --- What the agent is asked */
+
+/** Adds a text to a snapshot as evidence of the host's. */
+static void add_text(struct snapshot *s, const char *name, char *text)
+{
+	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
+
+	*f = (struct evidence){ .name = xstrdup(name), .data = text, .len = strlen(text) };
+}
+
+/** A new snapshot of that name. */
+static struct snapshot *add_snapshot(struct probe_record *rec, const char *name)
+{
+	struct snapshot *s = array_push(rec->snapshots, rec->snapshots_count, rec->snapshots_cap);
+
+	s->name = xstrdup(name);
+	return s;
+}
+
+static json_t *message(const char *type)
+{
+	return json_pack("{s:s}", "type", type);
+}
+
+/**
+ * A request that is its type and nothing more: "unreference" has the load's page tables forget which file
+ * pages it used; "freeze" stops all processes of the load, "thaw" lets them go on.
+ */
+static bool ask(struct probe *p, const char *type)
+{
+	return probe_call_ok(p, message(type));
+}
+
+static json_t *write_request(const char *path, const char *value)
+{
+	return json_pack("{s:s, s:s, s:s}", "type", "write", "path", path, "value", value);
+}
+
+/** Writes value to a file in the guest; p->reply_value is what it says afterwards. */
+static bool write_file(struct probe *p, const char *path, const char *value)
+{
+	return probe_call(p, write_request(path, value));
+}
+
+/** A knob that every kernel has: set, and read back as set. */
+static bool set_sysctl(struct probe *p, const char *path, unsigned value)
+{
+	cleanup_free char *text = xasprintf("%u", value);
+
+	if (!write_file(p, path, text))
+		return false;
+	if (!p->reply_ok || strcmp(p->reply_value, text) != 0)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s' %s", path, text,
+				 p->reply_value, p->reply_error);
+	return true;
+}
+
+/** Is swap on zram, so that the hypervisor sees nothing of it? */
+static bool has_zram(const struct probe *p)
+{
+	return strcmp(p->spec->settings.swap, "zram") == 0;
+}
+
+/** Swap on a compressed disk in the guest's own RAM, of the size that the swap disk has. */
+static bool swap_on_zram(struct probe *p)
+{
+	static const char path[] = "/sys/block/zram0/disksize";
+	uint64_t kib = p->spec->guest.swap_mib * 1024ull;
+	cleanup_free char *bytes = xasprintf("%" PRIu64, kib * 1024);
+
+	if (!probe_call(p, message("zram")))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this guest has no zram: %s", p->reply_error);
+	if (!write_file(p, path, bytes))
+		return false;
+	/* It takes its size when it has its compressor, in some kernels a module that no other depends on. */
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE,
+				 "this guest's zram takes no size; has the image its compressor? %s",
+				 p->reply_error);
+	if (strcmp(p->reply_value, bytes) != 0)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path, bytes,
+				 p->reply_value);
+	return probe_call_ok(p, json_pack("{s:s, s:s, s:I}", "type", "swapon", "device", "/dev/zram0",
+					  "mkswap_kib", (json_int_t)kib));
+}
+
+static bool swap_on(struct probe *p)
+{
+	if (has_zram(p))
+		return swap_on_zram(p);
+	return probe_call_ok(p, json_pack("{s:s, s:s}", "type", "swapon", "device", PROTO_SERIAL_SWAP));
+}
+
+/** After huge pages, which make the kernel raise it. */
+static bool set_min_free(struct probe *p)
+{
+	return !p->spec->settings.min_free_kib ||
+	       set_sysctl(p, "/proc/sys/vm/min_free_kbytes", p->spec->settings.min_free_kib);
+}
+
+static bool set_thp(struct probe *p)
+{
+	static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	cleanup_free char *chosen = xasprintf("[%s]", p->spec->settings.thp);
+
+	if (!write_file(p, path, p->spec->settings.thp))
+		return false;
+	if (!p->reply_ok && strcmp(p->spec->settings.thp, "never") != 0)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no transparent huge pages");
+	if (p->reply_ok && !strstr(p->reply_value, chosen))
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
+				 p->spec->settings.thp, p->reply_value);
+	return true;
+}
+
+static bool set_mglru(struct probe *p)
+{
+	static const char path[] = "/sys/kernel/mm/lru_gen/enabled";
+
+	if (!write_file(p, path, p->spec->settings.mglru ? "y" : "n"))
+		return false;
+	if (!p->reply_ok && p->spec->settings.mglru)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "this kernel has no multi-generational LRU");
+
+	/* The file shows a bit mask of its parts, 0 when all are off. */
+	bool is_on = p->reply_ok && strtoul(p->reply_value, NULL, 0) != 0;
+
+	if (is_on != p->spec->settings.mglru)
+		return probe_end(p, OUTCOME_INVALID, "knob %s: asked for %s, guest says '%s'", path,
+				 p->spec->settings.mglru ? "on" : "off", p->reply_value);
+	return true;
+}
+
+/** Raw evidence of the load and the guest, and what the load has told at its checkpoints, under that name. */
+static bool take_snapshot(struct probe *p, const char *name)
+{
+	struct snapshot *s = add_snapshot(p->rec, name);
+
+	p->is_in_snapshot = true;
+
+	bool go_on = probe_call_ok(p, json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
+
+	p->is_in_snapshot = false;
+	if (go_on && p->checkpoints.len)
+		add_text(s, "checkpoints", xstrdup(p->checkpoints.data));
+	return go_on;
+}
+
+static bool take_baseline(struct probe *p)
+{
+	if (!take_snapshot(p, "baseline"))
+		return false;
+
+	const struct snapshot *s = &p->rec->snapshots[p->rec->snapshots_count - 1];
+
+	for (size_t i = 0; i < s->files_count; i++) {
+		const struct evidence *f = &s->files[i];
+
+		if (f->pid || strcmp(f->name, "meminfo") != 0)
+			continue;
+		if (text_get_number(f->data, f->len, "MemTotal", &p->rec->mem_total_kib) &&
+		    text_get_number(f->data, f->len, "MemAvailable", &p->rec->mem_available0_kib))
+			return true;
+	}
+	return probe_end(p, OUTCOME_INVALID, "guest did not tell its MemTotal and MemAvailable");
+}
+
+/**
+ * With an instruction-counted clock, asks that a request take effect at a full second of guest time: when it
+ * arrives depends on the host, and lives must not differ by that.
+ */
+static void align(const struct probe *p, json_t *request)
+{
+	if (p->spec->guest.icount)
+		json_object_set_new(request, "align_ms", json_integer(1000));
+}
+
+/** Swap on, knobs set and verified, caches dropped, baseline taken, sampling started. */
+static bool prepare(struct probe *p)
+{
+	const struct probe_spec *spec = p->spec;
+
+	if (!swap_on(p))
+		return false;
+	if (!set_sysctl(p, "/proc/sys/vm/swappiness", spec->settings.swappiness) ||
+	    !set_sysctl(p, "/proc/sys/vm/watermark_boost_factor", 0) || !set_thp(p) || !set_mglru(p) ||
+	    !set_min_free(p))
+		return false;
+	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
+	if (!probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
+		return false;
+	if (!take_baseline(p))
+		return false;
+
+	json_t *watch =
+		json_pack("{s:s, s:i, s:s, s:I, s:i, s:b}", "type", "watch", "tick_ms", (int)spec->tick_ms,
+			  "rule", spec->rule->name, "pages", (json_int_t)spec->rule->pages, "window_ms",
+			  (int)spec->rule->window_ms, "freeze", 1);
+
+	align(p, watch);
+	return probe_call_ok(p, watch);
+}
+
+static bool start(struct probe *p, json_t *argv, json_t *env, bool in_root_image,
+		  struct probe_process *process)
+{
+	json_t *m = message("start");
+
+	json_object_set_new(m, "argv", argv);
+	json_object_set_new(m, "env", env);
+	json_object_set_new(m, "chroot", json_boolean(in_root_image));
+	align(p, m);
+	if (!probe_call(p, m))
+		return false;
+	if (!p->reply_ok)
+		return probe_end(p, OUTCOME_INVALID, "%s: %s",
+				 p->has_onset ? "the guest swapped just before another process was to start"
+					      : "the load does not start",
+				 p->reply_error);
+	process->pid = p->reply_pid;
+	return true;
+}
+
+static void push_option(json_t *argv, const char *name, uint64_t value)
+{
+	cleanup_free char *text = xasprintf("%" PRIu64, value);
+
+	json_array_append_new(argv, json_string(name));
+	json_array_append_new(argv, json_string(text));
+}
+
+static bool start_ballast(struct probe *p)
+{
+	json_t *argv = json_pack("[s, s, s, s, s]", "/ballast", "--fill", p->spec->settings.fill, "--touch",
+				 p->spec->settings.touch);
+
+	push_option(argv, "--kib", p->spec->z_kib);
+	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
+	push_option(argv, "--seed", p->spec->guest.seed);
+	return start(p, argv, json_array(), false, &p->ballast);
+}
+
+static json_t *string_array(const char *const *strings)
+{
+	json_t *array = json_array();
+
+	for (; strings && *strings; strings++)
+		json_array_append_new(array, json_string(*strings));
+	return array;
+}
+
+/** Starts one more process of the load. */
+static bool start_load(struct probe *p)
+{
+	if (p->loads_n == PLAN_PROCESSES_MAX)
+		return probe_end(p, OUTCOME_INVALID, "the load is to have more than %d processes",
+				 PLAN_PROCESSES_MAX);
+
+	struct probe_process *process = &p->loads[p->loads_n];
+	json_t *argv = string_array(p->spec->argv);
+
+	if (p->spec->has_seed)
+		push_option(argv, "--seed", p->spec->guest.seed + p->loads_n);
+	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
+		return false;
+	p->loads_n++;
+	p->load_start_us = probe_last_sample_us(p);
+	return true;
+}
+
+/** Stops the load for good, without the freezer, which would hold the ballast too. */
+static bool stop_load(struct probe *p)
+{
+	return probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGSTOP));
+}
+
+/** A process that has exited: one of the load rather than the ballast; NULL when none has. */
+static const struct probe_process *find_exit(const struct probe *p)
+{
+	for (size_t i = 0; i < p->loads_n; i++)
+		if (p->loads[i].has_exited)
+			return &p->loads[i];
+	return p->ballast.has_exited ? &p->ballast : NULL;
+}
+
+/** Has a process ended that should still be there? */
+static bool has_exit(const struct probe *p)
+{
+	return find_exit(p) != NULL;
+}
+
+/** Has a process of the load ended, whatever the ballast did? */
+static bool has_load_exit(const struct probe *p)
+{
+	return has_exit(p) && find_exit(p) != &p->ballast;
+}
+
+static bool has_ballast(const struct probe *p)
+{
+	return p->ballast.pid != 0;
+}
+
+/**
+ * A process has exited that should not have yet: ends the probe with what that means. True for a workload
+ * that just came to its end in growing.
+ */
+static bool explain_exit(struct probe *p)
+{
+	const struct probe_process *process = find_exit(p);
+
+	assert(process);
+
+	bool is_load = process != &p->ballast;
+	const char *name = is_load || p->spec->kind != PROBE_DISPLACEMENT ? "load" : "ballast";
+	cleanup_free char *line = probe_last_output_line(p);
+	const char *sep = *line ? ": " : "";
+
+	if (process->signal == SIGKILL && p->oom_kills)
+		return probe_end(p, OUTCOME_OOM,
+				 "the guest ran out of memory and swap, and its kernel killed the %s%s%s",
+				 name, sep, line);
+	if (process->signal)
+		return probe_end(p, OUTCOME_INVALID, "the %s died of signal %d%s%s", name, process->signal,
+				 sep, line);
+	if (process->status == PROTO_STATUS_NOT_APPLICABLE && is_load)
+		return probe_end(p, OUTCOME_NOT_APPLICABLE, "%s",
+				 *line ? line : "the load says that this guest cannot have it");
+	if (process->status)
+		return probe_end(p, OUTCOME_INVALID, "the %s failed with status %d%s%s", name,
+				 process->status, sep, line);
+	if (p->spec->kind != PROBE_GROWTH)
+		return probe_end(p, OUTCOME_INVALID, "the %s ended by itself%s%s",
+				 is_load ? "load" : "ballast", sep, line);
+	return true;
+}
+
+/** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
+static bool verify_ballast(struct probe *p)
+{
+	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !ask(p, "thaw"))
+		return false;
+	while (!p->ballast.has_exited)
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!p->is_verified && p->ballast.signal == SIGKILL)
+		return probe_end(p, OUTCOME_OOM,
+				 "the ballast was killed in the guest after its last sample, as its kernel "
+				 "does when memory and swap are full");
+	if (!p->is_verified)
+		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
+	if (p->bad_pages)
+		return probe_end(p, OUTCOME_INVALID,
+				 "%" PRIu64 " of the ballast's %" PRIu64
+				 " pages do not hold what was written",
+				 p->bad_pages, p->verified_pages);
+	if (p->zero_pages)
+		return probe_end(p, OUTCOME_INVALID,
+				 "%" PRIu64 " of the ballast's %" PRIu64
+				 " pages are zeros, which a kernel may swap without using RAM or disk: they "
+				 "do not count as Z",
+				 p->zero_pages, p->verified_pages);
+	return true;
+}
+
+/* --- What happens in a guest under each method, from the first process started to the onset, or to rest. */
+
+/* Evidence at checkpoints of one probe at most: of a workload that has many, the first ones. */
+#define CHECKPOINT_SNAPSHOTS_MAX 16
+
+/**
+ * Waits for settle_ms of guest time, and longer while swap still moves; less when the guest swaps or a
+ * process ends.
+ */
+static bool rest(struct probe *p)
+{
+	uint64_t start_us = probe_last_sample_us(p);
+
+	probe_set_phase(p, PHASE_SETTLE);
+	while (!p->has_onset && !has_exit(p)) {
+		bool rested = probe_last_sample_us(p) - start_us >= p->spec->settle_ms * 1000ull;
+
+		if (rested && onset_is_settled(p->rec->samples, p->rec->samples_count, p->spec->settle_ms))
+			break;
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return true;
+}
+
+/** The most that the load was charged for between two moments before the last sample. */
+static uint64_t most_kib(const struct probe *p, uint64_t from_ms, uint64_t to_ms)
+{
+	const struct probe_record *r = p->rec;
+	uint64_t last_us = probe_last_sample_us(p), most = 0;
+
+	for (size_t i = r->samples_count; i--;) {
+		const struct proto_sample *s = &r->samples[i];
+
+		if (last_us - s->t_us > from_ms * 1000)
+			break;
+		if (last_us - s->t_us >= to_ms * 1000 && s->load_kib > most)
+			most = s->load_kib;
+	}
+	return most;
+}
+
+/**
+ * Lets a running load work until it takes no more than before: at least two rounds, for only in the first do
+ * forked processes come to own what they change, and then as long as its peak rises from one time of settling
+ * to the next. One that never comes to that is measured all the same, with a flag.
+ */
+static bool work_in(struct probe *p)
+{
+	uint64_t settle_ms = p->spec->settle_ms, start_us = probe_last_sample_us(p);
+
+	/* With a deadline of its own: how long the load took to build says nothing of this. */
+	probe_set_phase(p, PHASE_LOAD);
+	p->has_free_run = true;
+	if (!probe_answer(p, "go", NULL))
+		return false;
+	while (!p->has_onset && !has_exit(p)) {
+		uint64_t worked_ms = (probe_last_sample_us(p) - start_us) / 1000;
+		uint64_t before = most_kib(p, 2 * settle_ms, settle_ms);
+		bool is_steady = most_kib(p, settle_ms, 0) <= before + before / PROBE_STEADY_PARTS;
+
+		if (p->rounds >= PROBE_ROUNDS_MIN && worked_ms >= 2 * settle_ms && is_steady)
+			return true;
+		if (worked_ms > PROBE_WORK_SETTLES_MAX * settle_ms) {
+			flags_add(&p->rec->flags, "not-steady");
+			return true;
+		}
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return true;
+}
+
+/** Starts the ballast and lets it grow until onset, or until it is all there and the guest at rest. */
+static bool run_ballast(struct probe *p)
+{
+	probe_set_phase(p, PHASE_LOAD);
+	if (!start_ballast(p))
+		return false;
+	while (!p->has_onset && !p->is_ballast_full && !has_exit(p))
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!p->has_onset && !has_exit(p) && !rest(p))
+		return false;
+	return p->has_onset || !has_exit(p) || explain_exit(p);
+}
+
+static bool start_loads(struct probe *p)
+{
+	probe_set_phase(p, PHASE_LOAD);
+	for (unsigned i = 0; i < p->spec->processes; i++)
+		if (!start_load(p))
+			return false;
+	return true;
+}
+
+static bool run_growth(struct probe *p)
+{
+	/* Nothing is measured at a step in this method: the workload may go on at once. */
+	p->has_free_run = true;
+	if (!start_loads(p))
+		return false;
+	while (!p->has_onset && !has_exit(p))
+		if (!probe_pump(p, 1000))
+			return false;
+	return p->has_onset || explain_exit(p);
+}
+
+/**
+ * Takes evidence of the load while it stands still. That takes memory of the guest, which may be the last it
+ * had: such an onset is our own doing, and the load runs on after it.
+ */
+static bool snapshot_frozen(struct probe *p, const char *name)
+{
+	if (!ask(p, "freeze") || !take_snapshot(p, name) || !ask(p, "thaw"))
+		return false;
+	return !p->has_onset || probe_end(p, OUTCOME_INVALID, "the guest swapped just when it was looked at");
+}
+
+/** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
+static bool is_taken(const struct probe *p, const char *name)
+{
+	static const char *const ours[] = { "load", "onset", "end", PROBE_POST_MORTEM, PROBE_HOST };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(ours[i], name) == 0)
+			return true;
+	for (size_t i = 0; i < p->rec->snapshots_count; i++)
+		if (strcmp(p->rec->snapshots[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/**
+ * Evidence at a barrier on the way, under its name. Of the shipped workloads' build-1 to build-8 every second
+ * one: that is enough for a mean, and evidence is large.
+ */
+static bool snapshot_checkpoint(struct probe *p)
+{
+	const char *name = p->loads[0].checkpoint;
+	unsigned number;
+	char rest[2];
+
+	if (sscanf(name, "build-%u%1s", &number, rest) == 1 && number % 2)
+		return true;
+	if (p->checkpoint_snapshots == CHECKPOINT_SNAPSHOTS_MAX || is_taken(p, name))
+		return true;
+	p->checkpoint_snapshots++;
+	return snapshot_frozen(p, name);
+}
+
+/** Has the load's memory stood still for as long as a guest takes to settle, since its last process came? */
+static bool is_quiet(const struct probe *p)
+{
+	const struct probe_record *r = p->rec;
+	uint64_t last_us = probe_last_sample_us(p), settle_us = p->spec->settle_ms * 1000ull;
+	uint64_t lo = UINT64_MAX, hi = 0;
+
+	if (last_us - p->load_start_us < settle_us)
+		return false;
+	for (size_t i = r->samples_count; i--;) {
+		const struct proto_sample *s = &r->samples[i];
+
+		lo = s->load_kib < lo ? s->load_kib : lo;
+		hi = s->load_kib > hi ? s->load_kib : hi;
+		if (last_us - s->t_us >= settle_us)
+			return lo > 0 && hi - lo < PROBE_QUIET_KIB;
+	}
+	return false;
+}
+
+/**
+ * Lets the load build up until all of its processes wait at "full", or, when it knows no checkpoints, until
+ * it is quiet. Those that are full wait for the others. Ends early at an onset or when a process ends.
+ */
+static bool build(struct probe *p, bool with_snapshots)
+{
+	while (!p->has_onset && !has_exit(p)) {
+		if (p->spec->has_checkpoints ? probe_all_wait(p, "full") : is_quiet(p))
+			return true;
+		if (probe_all_wait(p, NULL) &&
+		    ((with_snapshots && !snapshot_checkpoint(p)) || !probe_answer(p, "go", "full")))
+			return false;
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return true;
+}
+
+/** Has the load, as it should be now, not come to be? Then this says why. */
+static bool is_placed(struct probe *p)
+{
+	return p->has_onset || !has_exit(p) || (explain_exit(p) && false);
+}
+
+/**
+ * Starts the load, waits until it has all that it will hold and the guest is at rest. It rests as long as a
+ * fixed ballast, so that what either sets going in the guest has as much time to end. A running load goes on
+ * with its work meanwhile, a frozen one is stopped for good.
+ */
+static bool place_load(struct probe *p)
+{
+	if (!start_loads(p) || !build(p, p->spec->kind == PROBE_DISPLACEMENT))
+		return false;
+	if (p->spec->has_rounds && !work_in(p))
+		return false;
+	/* A known-answer load has its file pages in use, or not, by what it is. */
+	if (p->spec->is_in_image && !ask(p, "unreference"))
+		return false;
+	/* What waits at a checkpoint stands still already; what knows none does not. */
+	if (p->spec->is_frozen && !stop_load(p))
+		return false;
+	return rest(p) && is_placed(p);
+}
+
+static bool run_displacement(struct probe *p)
+{
+	if (!place_load(p))
+		return false;
+	probe_set_phase(p, PHASE_EVIDENCE);
+	if (p->has_onset)
+		return probe_end(
+			p, OUTCOME_INVALID,
+			"the load alone made the guest swap: there is no room for a ballast beside it");
+	return snapshot_frozen(p, "load") && run_ballast(p);
+}
+
+static bool run_ram(struct probe *p)
+{
+	if (!place_load(p))
+		return false;
+	probe_set_phase(p, PHASE_EVIDENCE);
+	return p->has_onset || snapshot_frozen(p, "load");
+}
+
+/** One more process: a new one, or one that the first forks. */
+static bool add_process(struct probe *p)
+{
+	if (!p->spec->is_forked || !p->loads_n)
+		return start_load(p);
+	return probe_answer(p, "fork", NULL);
+}
+
+/**
+ * Adds processes, one after the other is at its size, until onset. Those that are there rest at their
+ * checkpoint.
+ */
+static bool run_population(struct probe *p)
+{
+	for (unsigned n = 1; n <= PLAN_PROCESSES_MAX; n++) {
+		cleanup_free char *name = xasprintf("count-%u", n);
+
+		probe_set_phase(p, PHASE_LOAD);
+		if (!add_process(p) || !build(p, false) || !rest(p) || !is_placed(p))
+			return false;
+		probe_set_phase(p, PHASE_EVIDENCE);
+		if (p->has_onset)
+			return true;
+		if (!snapshot_frozen(p, name))
+			return false;
+	}
+	return true;
+}
+
+/* --- From the start of a guest to its answer */
 
 /* How long pages that the guest's kernel counted as swapped out may take to reach the disk of a busy host. */
 #define SWAP_WRITES_WAIT_MS 3000
@@ -28,23 +667,14 @@ static bool boot(struct probe *p)
 	return true;
 }
 
-static bool run_method(struct probe *p)
-{
-	switch (p->spec->kind) {
-	case PROBE_RAMP:
-	case PROBE_FIXED:
-		return probe_run_ballast(p);
-	case PROBE_GROWTH:
-		return probe_run_growth(p);
-	case PROBE_POPULATION:
-		return probe_run_population(p);
-	case PROBE_DISPLACEMENT:
-		return probe_run_displacement(p);
-	case PROBE_RAM:
-		return probe_run_ram(p);
-	}
-	return false;
-}
+static bool (*const courses[PROBE_KIND_COUNT])(struct probe *p) = {
+	[PROBE_RAMP] = run_ballast,
+	[PROBE_FIXED] = run_ballast,
+	[PROBE_GROWTH] = run_growth,
+	[PROBE_POPULATION] = run_population,
+	[PROBE_DISPLACEMENT] = run_displacement,
+	[PROBE_RAM] = run_ram,
+};
 
 /** Bytes that must reach the swap disk for the onset rule to hold. */
 static uint64_t rule_bytes(const struct probe *p)
@@ -58,7 +688,7 @@ static bool swap_disk_disagrees(const struct probe *p, bool has_onset)
 	uint64_t bytes = p->rec->swap_written_bytes;
 
 	/* Nothing is on that disk: any write is one too many. */
-	if (probe_has_zram(p))
+	if (has_zram(p))
 		return bytes > 0;
 	/* A trickle below the rule may add up without an onset, hence the 4. */
 	return has_onset ? bytes < rule_bytes(p) : bytes >= 4 * rule_bytes(p);
@@ -81,12 +711,12 @@ static bool count_swap_writes(struct probe *p)
 		if (e && p->ops->state(p->guest) != GUEST_RUNNING)
 			return probe_end_talk(p, e);
 		if (e) {
-			probe_flag(p, "no-swap-disk-count");
+			flags_add(&p->rec->flags, "no-swap-disk-count");
 			err_free(e);
 			return true;
 		}
 		p->rec->swap_written_bytes = bytes;
-		if (!p->has_onset || probe_has_zram(p) || bytes >= rule_bytes(p) ||
+		if (!p->has_onset || has_zram(p) || bytes >= rule_bytes(p) ||
 		    p->ops->now_ms(p->guest) >= until_ms)
 			return true;
 		if (!probe_pump(p, 20))
@@ -113,9 +743,9 @@ static bool is_evidence_whole(struct probe *p)
 {
 	enum probe_kind kind = p->spec->kind;
 
-	if (!probe_has_load_exit(p) || kind == PROBE_DISPLACEMENT || (kind == PROBE_GROWTH && !p->has_onset))
+	if (!has_load_exit(p) || kind == PROBE_DISPLACEMENT || (kind == PROBE_GROWTH && !p->has_onset))
 		return true;
-	if (!probe_explain_exit(p))
+	if (!explain_exit(p))
 		return false;
 	return probe_end(p, OUTCOME_INVALID, "the workload ended just when the guest swapped");
 }
@@ -150,16 +780,16 @@ static void judge(struct probe *p)
 		r->onset_t_us = (int64_t)(host.t_us - r->samples[0].t_us);
 		r->onset_swapped_pages = host.swapped_pages;
 	}
-	if (probe_has_ballast(p) && p->ballast_pages < r->load_pages) {
+	if (has_ballast(p) && p->ballast_pages < r->load_pages) {
 		probe_end(p, OUTCOME_INVALID,
 			  "the ballast knows of %" PRIu64 " pages, but was seen to hold %" PRIu64,
 			  p->ballast_pages, r->load_pages);
 		return;
 	}
 	if (touch_is_behind(p))
-		probe_flag(p, "touch-behind");
+		flags_add(&p->rec->flags, "touch-behind");
 	if (swap_disk_disagrees(p, host.found))
-		probe_flag(p, "swap-disk-disagrees");
+		flags_add(&p->rec->flags, "swap-disk-disagrees");
 	if (host.found)
 		probe_end(p, OUTCOME_ONSET, "%s", "");
 	else
@@ -171,7 +801,7 @@ static void conclude(struct probe *p)
 {
 	if (!is_evidence_whole(p) || !count_swap_writes(p))
 		return;
-	if (!probe_has_ballast(p) || probe_verify_ballast(p))
+	if (!has_ballast(p) || verify_ballast(p))
 		judge(p);
 }
 
@@ -180,7 +810,7 @@ static void run_phases(struct probe *p)
 	if (!boot(p))
 		return;
 	probe_set_phase(p, PHASE_PREPARE);
-	if (!probe_prepare(p) || !run_method(p))
+	if (!prepare(p) || !courses[p->spec->kind](p))
 		return;
 
 	bool had_onset = p->has_onset;
@@ -198,25 +828,8 @@ static void run_phases(struct probe *p)
 			  p->spec->kind == PROBE_GROWTH ? "the workload had ended" : "it was looked at");
 		return;
 	}
-	if (probe_snapshot(p, p->has_onset ? "onset" : "end"))
+	if (take_snapshot(p, p->has_onset ? "onset" : "end"))
 		conclude(p);
-}
-
-/** Adds a text to a snapshot as evidence of the host's. */
-static void add_text(struct snapshot *s, const char *name, char *text)
-{
-	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
-
-	*f = (struct evidence){ .name = xstrdup(name), .data = text, .len = strlen(text) };
-}
-
-/** A new snapshot of that name. */
-static struct snapshot *add_snapshot(struct probe_record *rec, const char *name)
-{
-	struct snapshot *s = array_push(rec->snapshots, rec->snapshots_count, rec->snapshots_cap);
-
-	s->name = xstrdup(name);
-	return s;
 }
 
 /** Adds what tells, beside console, output and series, why there is no answer. */
@@ -234,11 +847,11 @@ static void judge_host(struct probe *p, const struct pressure *begin, const stru
 	unsigned disturbed = pressure_judge(begin, end);
 
 	if (disturbed & PRESSURE_SWAPPED)
-		probe_flag(p, "host-swapped");
+		flags_add(&p->rec->flags, "host-swapped");
 	if (disturbed & PRESSURE_MEMORY)
-		probe_flag(p, "host-memory");
+		flags_add(&p->rec->flags, "host-memory");
 	if (disturbed & PRESSURE_BUSY)
-		probe_flag(p, "host-busy");
+		flags_add(&p->rec->flags, "host-busy");
 	add_text(add_snapshot(p->rec, PROBE_HOST), "pressure.json", host_pressure_json(begin, end));
 }
 
