@@ -7,19 +7,6 @@
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 
-static const char *const names[MAPPING_KIND_COUNT] = {
-	[MAPPING_HEAP] = "heap",           [MAPPING_STACK] = "stack",
-	[MAPPING_FILE_TEXT] = "file_text", [MAPPING_FILE_DATA] = "file_data",
-	[MAPPING_FILE_RO] = "file_ro",     [MAPPING_FILE_SHARED] = "file_shared",
-	[MAPPING_SHMEM] = "shmem",         [MAPPING_HUGETLB] = "hugetlb",
-	[MAPPING_SPECIAL] = "special",     [MAPPING_ANON] = "anon",
-};
-
-const char *mapping_kind_name(enum mapping_kind kind)
-{
-	return names[kind];
-}
-
 /* Flags are words of two letters with a blank between. */
 static bool has_flag(const char *flags, const char *flag)
 {
@@ -33,19 +20,19 @@ static bool has_flag(const char *flags, const char *flag)
 }
 
 /* The kernel gives names in brackets to what is no file. */
-static enum mapping_kind named_kind(const char *path)
+static const char *named_kind(const char *path)
 {
 	if (strcmp(path, "[heap]") == 0)
-		return MAPPING_HEAP;
+		return "heap";
 	/* [stack:TID] from 3.4 to 4.4, [threadstack:SIZE] in 2.6.32 */
 	if (strcmp(path, "[stack]") == 0 || text_starts_with(path, "[stack:") ||
 	    text_starts_with(path, "[threadstack:"))
-		return MAPPING_STACK;
+		return "stack";
 	if (text_starts_with(path, "[anon:"))
-		return MAPPING_ANON;
+		return "anon";
 	if (text_starts_with(path, "[anon_shmem:"))
-		return MAPPING_SHMEM;
-	return MAPPING_SPECIAL;
+		return "shmem";
+	return "special";
 }
 
 /*
@@ -59,25 +46,25 @@ static bool is_shmem(const struct mapping_facts *f)
 	       text_starts_with(f->path, "/dev/shm/");
 }
 
-static enum mapping_kind file_kind(const char *perms)
+static const char *file_kind(const char *perms)
 {
 	if (strlen(perms) != 4)
-		return MAPPING_FILE_RO;
+		return "file_ro";
 	if (perms[3] == 's')
-		return MAPPING_FILE_SHARED;
+		return "file_shared";
 	if (perms[1] == 'w')
-		return MAPPING_FILE_DATA;
-	return perms[2] == 'x' ? MAPPING_FILE_TEXT : MAPPING_FILE_RO;
+		return "file_data";
+	return perms[2] == 'x' ? "file_text" : "file_ro";
 }
 
-enum mapping_kind mapping_kind(const struct mapping_facts *f)
+const char *mapping_kind(const struct mapping_facts *f)
 {
 	const char *path = f->path;
 
 	if (has_flag(f->vm_flags, "ht") || text_starts_with(path, "/anon_hugepage"))
-		return MAPPING_HUGETLB;
+		return "hugetlb";
 	if (!*path)
-		return MAPPING_ANON;
+		return "anon";
 	if (*path == '[')
 		return named_kind(path);
 	/*
@@ -85,10 +72,10 @@ enum mapping_kind mapping_kind(const struct mapping_facts *f)
 	 * tmpfs.
 	 */
 	if (strcmp(path, "/dev/zero") == 0)
-		return MAPPING_ANON;
+		return "anon";
 	if (text_starts_with(path, "anon_inode:") || text_starts_with(path, "socket:"))
-		return MAPPING_SPECIAL;
-	return is_shmem(f) ? MAPPING_SHMEM : file_kind(f->perms);
+		return "special";
+	return is_shmem(f) ? "shmem" : file_kind(f->perms);
 }
 
 void mounts_deinit(struct mounts *m)

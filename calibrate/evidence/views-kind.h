@@ -5,22 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** What a mapping is for, as far as its line in smaps tells. */
-enum mapping_kind {
-	MAPPING_HEAP,
-	MAPPING_STACK,
-	MAPPING_FILE_TEXT,   /**< private, of a file, may be run and not written */
-	MAPPING_FILE_DATA,   /**< private, of a file, may be written: changed pages are anonymous */
-	MAPPING_FILE_RO,     /**< private, of a file, none of the two */
-	MAPPING_FILE_SHARED, /**< MAP_SHARED, of a file */
-	MAPPING_SHMEM,       /**< memory that belongs to a file of tmpfs: shared anonymous, memfd, System V,
-				/dev/shm */
-	MAPPING_HUGETLB,
-	MAPPING_SPECIAL, /**< the kernel's own pages and those of drivers */
-	MAPPING_ANON,
-	MAPPING_KIND_COUNT,
-};
-
 /** What the kind follows from. All texts are as in smaps. */
 struct mapping_facts {
 	const char *path;     /**< "" when there is none */
@@ -30,10 +14,20 @@ struct mapping_facts {
 	bool is_tmpfs;        /**< the device is a mount of tmpfs */
 };
 
-enum mapping_kind mapping_kind(const struct mapping_facts *f);
-
-/** "heap", "stack", "file_text", ... */
-const char *mapping_kind_name(enum mapping_kind kind);
+/**
+ * What a mapping is for, as far as its line in smaps tells:
+ *
+ *   heap, stack
+ *   file_text    private, of a file, may be run and not written
+ *   file_data    private, of a file, may be written: changed pages are anonymous
+ *   file_ro      private, of a file, none of the two
+ *   file_shared  MAP_SHARED, of a file
+ *   shmem        memory that belongs to a file of tmpfs: shared anonymous, memfd, System V, /dev/shm
+ *   hugetlb
+ *   special      the kernel's own pages and those of drivers
+ *   anon
+ */
+const char *mapping_kind(const struct mapping_facts *f);
 
 /** Which devices are file systems in memory, as mountinfo tells. */
 struct mounts {

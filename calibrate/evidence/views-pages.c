@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/evidence/views.h"
+#include "calibrate/evidence/views-columns.h"
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
 
@@ -390,26 +390,30 @@ static bool tells_ksm(const struct pages *p)
 	return flagged < KSM_PAGES_MIN;
 }
 
-static void tell(const struct sum *s, bool has_ksm, pages_row_fn *f, void *arg)
+static void add_row(struct views *v, const struct sum *s, bool has_ksm)
 {
 	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
+	const char *backing = backings[s->key & SORT_BACKING];
 	bool is_swapped = s->key & SORT_SWAPPED;
-	const int64_t cells[PAGES_COLUMNS] = {
-		[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY),
-		[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE),
-		[PAGES_IS_KSM] = has_ksm ? !!(s->key & SORT_KSM) : VIEW_NULL,
-		[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE),
-		[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED),
-		[PAGES_IS_SHARED_OUTSIDE] = is_swapped ? VIEW_NULL : !!(s->key & SORT_OUTSIDE),
-		[PAGES_MAPPERS] = (int64_t)(s->key >> 9),
-		[PAGES_KIB] = (int64_t)(s->pages * PAGE_KIB),
-		[PAGES_MAPPED_KIB] = (int64_t)(s->mapped * PAGE_KIB),
-	};
+	const char *state = is_swapped ? "swapped" : "resident";
+	int64_t *row = views_add_row(v, VIEW_PAGES);
 
-	f(arg, is_swapped ? "swapped" : "resident", backings[s->key & SORT_BACKING], cells);
+	row[PAGES_STATE] = views_text(v, state, strlen(state));
+	row[PAGES_BACKING] = views_text(v, backing, strlen(backing));
+	row[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY);
+	row[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE);
+	if (has_ksm)
+		row[PAGES_IS_KSM] = !!(s->key & SORT_KSM);
+	row[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE);
+	row[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED);
+	if (!is_swapped)
+		row[PAGES_IS_SHARED_OUTSIDE] = !!(s->key & SORT_OUTSIDE);
+	row[PAGES_MAPPERS] = (int64_t)(s->key >> 9);
+	row[PAGES_KIB] = (int64_t)(s->pages * PAGE_KIB);
+	row[PAGES_MAPPED_KIB] = (int64_t)(s->mapped * PAGE_KIB);
 }
 
-void pages_end(struct pages *p, pages_row_fn *f, void *arg)
+void pages_end(struct pages *p, struct views *v)
 {
 	/* Counted pages are marked with the serial of a process that comes after all others. */
 	uint32_t done = ++p->serial;
@@ -423,5 +427,5 @@ void pages_end(struct pages *p, pages_row_fn *f, void *arg)
 	bool has_ksm = tells_ksm(p);
 
 	for (size_t i = 0; i < p->sums_n; i++)
-		tell(&p->sums[i], has_ksm, f, arg);
+		add_row(v, &p->sums[i], has_ksm);
 }

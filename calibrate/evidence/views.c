@@ -2,6 +2,8 @@
 #include "calibrate/evidence/views.h"
 
 #include <assert.h>
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calibrate/evidence/guest-file.h"
@@ -9,7 +11,6 @@
 #include "calibrate/evidence/views-columns.h"
 #include "calibrate/evidence/views-kind.h"
 #include "calibrate/evidence/views-pages.h"
-#include "calibrate/evidence/views-texts.h"
 #include "harness/base/alloc.h"
 
 /* Rows of one view, one after the other. */
@@ -36,7 +37,7 @@ struct process_state {
 struct views {
 	unsigned set;
 	struct view_table tables[VIEW_COUNT];
-	struct texts texts;
+	void *texts;                  /* tree of struct text, each once */
 	int64_t scratch[COLUMNS_MAX]; /* the row of a view that is not asked for */
 
 	bool is_begun;
@@ -80,22 +81,50 @@ void views_destroy(struct views *v)
 		return;
 	for (size_t i = 0; i < VIEW_COUNT; i++)
 		free(v->tables[i].cells);
-	texts_deinit(&v->texts);
+	tdestroy(v->texts, free);
 	mounts_deinit(&v->mounts);
 	pages_destroy(v->pages);
 	free(v);
 }
 
+/* A node of the tree of texts; as a key its span lies elsewhere. */
+struct text {
+	struct text_span span;
+	char data[];
+};
+
+/* Shorter ones first: most differ in that. */
+static int compare_texts(const void *a, const void *b)
+{
+	const struct text_span *s = a, *t = b;
+
+	return s->len != t->len ? (s->len > t->len) - (s->len < t->len) : memcmp(s->ptr, t->ptr, s->len);
+}
+
 int64_t views_text(struct views *v, const char *text, size_t len)
 {
-	return (int64_t)(intptr_t)texts_intern(&v->texts, text, len);
+	struct text key = { .span = { len ? text : "", len } };
+	struct text **found = tsearch(&key, &v->texts, compare_texts);
+
+	if (!found)
+		abort(); /* out of memory */
+	if (*found == &key) {
+		struct text *copy = xmalloc(sizeof(*copy) + len + 1);
+
+		memcpy(copy->data, key.span.ptr, len);
+		copy->data[len] = '\0';
+		copy->span = (struct text_span){ copy->data, len };
+		*found = copy;
+	}
+	return (int64_t)(intptr_t)(*found)->data;
 }
 
 int64_t views_text_find(const struct views *v, const char *text, size_t len)
 {
-	const char *found = texts_find(&v->texts, text, len);
+	const struct text key = { .span = { len ? text : "", len } };
+	struct text **found = tfind(&key, &v->texts, compare_texts);
 
-	return found ? (int64_t)(intptr_t)found : VIEW_NULL;
+	return found ? (int64_t)(intptr_t)(*found)->data : VIEW_NULL;
 }
 
 static int64_t *add_row(struct view_table *t)
@@ -367,7 +396,7 @@ static void set_kinds(struct views *v)
 			.is_tmpfs = is_tmpfs,
 		};
 
-		const char *kind = mapping_kind_name(mapping_kind(&f));
+		const char *kind = mapping_kind(&f);
 
 		row[MAPPING_KIND] = views_text(v, kind, strlen(kind));
 	}
@@ -493,16 +522,6 @@ void views_begin(struct views *v, int64_t snapshot_id, int64_t probe_id, const c
 	row[SNAPSHOT_IS_INCOMPLETE] = 0;
 }
 
-static void on_pages_row(void *arg, const char *state, const char *backing, const int64_t *cells)
-{
-	struct views *v = arg;
-	int64_t *row = views_add_row(v, VIEW_PAGES);
-
-	memcpy(row + PAGES_IS_DIRTY, cells + PAGES_IS_DIRTY, (PAGES_COLUMNS - PAGES_IS_DIRTY) * sizeof(*row));
-	row[PAGES_STATE] = views_text(v, state, strlen(state));
-	row[PAGES_BACKING] = views_text(v, backing, strlen(backing));
-}
-
 void views_end(struct views *v)
 {
 	if (!v->is_begun)
@@ -510,7 +529,7 @@ void views_end(struct views *v)
 	end_process(v);
 	if (has(v, VIEW_BIT(VIEW_MAPPING)))
 		set_kinds(v);
-	pages_end(v->pages, on_pages_row, v);
+	pages_end(v->pages, v);
 	v->is_begun = false;
 }
 

@@ -63,7 +63,7 @@ int main(void)
 
 		cleanup_free char *what = xasprintf("'%s' %s: %s", f.path, f.perms, cases[i].want);
 
-		is_str(mapping_kind_name(mapping_kind(&f)), cases[i].want, what);
+		is_str(mapping_kind(&f), cases[i].want, what);
 	}
 	return tap_done();
 }
