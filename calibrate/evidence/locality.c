@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/means.h"
 #include "calibrate/evidence/text.h"
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
@@ -233,31 +234,14 @@ bool locality_read(const char *smaps, size_t smaps_len, const char *runs, size_t
 /* All members of a part are numbers. */
 #define PART_NUMBERS (sizeof(struct locality_part) / sizeof(double))
 
-static double mean_of(const struct locality *all, size_t n, size_t part, size_t number)
-{
-	double sum = 0;
-	size_t known = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double x = ((const double *)&all[i].parts[part])[number];
-
-		if (isnan(x))
-			continue;
-		sum += x;
-		known++;
-	}
-	return known ? sum / (double)known : (double)NAN;
-}
-
 struct locality locality_mean(const struct locality *all, size_t n)
 {
 	struct locality l = { .file = "" };
 
 	if (n)
 		memcpy(l.file, all[0].file, sizeof(l.file));
-	for (size_t i = 0; i < LOCALITY_PARTS; i++)
-		for (size_t j = 0; j < PART_NUMBERS; j++)
-			((double *)&l.parts[i])[j] = mean_of(all, n, i, j);
+	means_known((const double *)all->parts, sizeof(*all), n, LOCALITY_PARTS * PART_NUMBERS,
+		    (double *)l.parts);
 	return l;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "calibrate/evidence/means.h"
 #include "calibrate/evidence/views-columns.h"
 
 #define PAGE_KIB 4.0
@@ -180,31 +181,12 @@ void reclaim_add_evidence(struct reclaim *r, const struct views *v, size_t row, 
 			fmax(0, used_kib - or_zero(r->load_swap_kib) - or_zero(r->ballast_swap_kib));
 }
 
-/* All members are numbers. */
-#define NUMBERS (sizeof(struct reclaim) / sizeof(double))
-
-static double mean_of(const struct reclaim *probes, size_t n, size_t number)
-{
-	double sum = 0;
-	size_t known = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double x = ((const double *)&probes[i])[number];
-
-		if (isnan(x))
-			continue;
-		sum += x;
-		known++;
-	}
-	return known ? sum / (double)known : (double)NAN;
-}
-
 struct reclaim reclaim_mean(const struct reclaim *probes, size_t n)
 {
-	struct reclaim r = reclaim_unknown();
+	struct reclaim r;
 
-	for (size_t i = 0; i < NUMBERS; i++)
-		((double *)&r)[i] = mean_of(probes, n, i);
+	/* All members are numbers. */
+	means_known((const double *)probes, sizeof(*probes), n, sizeof(r) / sizeof(double), (double *)&r);
 	return r;
 }
 

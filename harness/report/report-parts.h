@@ -166,14 +166,18 @@ struct report_over_time {
 	double over_bare_kib;                   /**< Y less that of the workload "bare" */
 };
 
-/** What a workload costs over its life, see report-space-time.c; means over n probes. NAN: not known. */
-struct report_space_time {
-	const struct cell *cell;
-	unsigned n;
+/** What a workload costs over its life, see report-space-time.c: doubles, NAN where not known. */
+struct report_costs {
 	double max_kib, mean_kib;         /**< memory.current of the load, from start to the end of its way */
 	double cpu_ms, wall_ms;           /**< in the guest, until then */
 	double full_cpu_ms, full_wall_ms; /**< and until it was complete */
-	struct gc_pauses gc[GC_KINDS];    /**< max_us: the longest of any probe */
+	struct gc_pauses gc[GC_KINDS];
+};
+
+struct report_space_time {
+	const struct cell *cell;
+	unsigned n;
+	struct report_costs mean;         /**< of n probes; of gc[].max_us the longest of any */
 	double zeq_over_bare_kib;         /**< Zeq less that of the workload "bare" */
 	struct report_over_time *metrics; /**< of each metric of the report */
 };

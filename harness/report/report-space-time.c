@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/means.h"
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/format.h"
@@ -57,31 +58,6 @@ static struct err *read_told(struct store *store, const struct report *r, struct
 	return store_each_content(store, STORE_JUDGED, names, on_content, &reader);
 }
 
-/* A running mean of the values that are known. */
-struct mean {
-	double sum;
-	unsigned n;
-};
-
-static void add(struct mean *m, double x)
-{
-	if (isnan(x))
-		return;
-	m->sum += x;
-	m->n++;
-}
-
-static double mean_of(const struct mean *m)
-{
-	return m->n ? m->sum / m->n : (double)NAN;
-}
-
-/* A cell under way. */
-struct sums {
-	struct mean max_kib, mean_kib, wall_ms, cpu_ms, full_wall_ms, full_cpu_ms, gc_n[GC_KINDS],
-		gc_total_us[GC_KINDS];
-};
-
 /* Guest time of what the load said last, or at which the guest swapped; UINT64_MAX when that is not known. */
 static uint64_t end_of(const struct probe_record *probe, const struct checkpoints *c,
 		       const struct proto_sample *s, size_t n)
@@ -91,68 +67,53 @@ static uint64_t end_of(const struct probe_record *probe, const struct checkpoint
 	return n && probe->onset_t_us >= 0 ? s[0].t_us + (uint64_t)probe->onset_t_us : UINT64_MAX;
 }
 
-static struct err *add_probe(struct store *store, const struct probe_record *probe, const struct told *told,
-			     struct sums *sums, struct report_space_time *ret)
+static struct err *read_costs(struct store *store, const struct probe_record *probe, const struct told *told,
+			      struct report_costs *ret)
 {
 	cleanup_free struct proto_sample *samples = NULL;
+	const struct checkpoints *c = &told->checkpoints;
 	size_t n;
 	struct err *e = store_samples(store, probe->id, &samples, &n);
 
 	if (e)
 		return e;
 
-	uint64_t end_us = end_of(probe, &told->checkpoints, samples, n);
+	uint64_t end_us = end_of(probe, c, samples, n);
 	struct footprint f = footprint_of(samples, n, end_us);
 
-	add(&sums->max_kib, f.max_kib);
-	add(&sums->mean_kib, f.mean_kib);
-	/* The time for which a load was left at rest is not its own. */
-	add(&sums->wall_ms, end_us == UINT64_MAX ? (double)NAN : f.wall_ms);
-	if (told->checkpoints.has_full)
-		add(&sums->full_wall_ms, footprint_of(samples, n, told->checkpoints.full_us).wall_ms);
-	add(&sums->full_cpu_ms, told->checkpoints.full_cpu_ms);
-	add(&sums->cpu_ms, told->cpu_ms);
-	for (size_t i = 0; i < GC_KINDS; i++) {
-		const struct gc_pauses *gc = &told->checkpoints.gc[i];
-
-		add(&sums->gc_n[i], gc->n);
-		add(&sums->gc_total_us[i], gc->total_us);
-		ret->gc[i].max_us = fmax(ret->gc[i].max_us, gc->max_us);
-	}
-	ret->n++;
+	*ret = (struct report_costs){
+		.max_kib = f.max_kib,
+		.mean_kib = f.mean_kib,
+		.cpu_ms = told->cpu_ms,
+		/* The time for which a load was left at rest is not its own. */
+		.wall_ms = end_us == UINT64_MAX ? (double)NAN : f.wall_ms,
+		.full_cpu_ms = c->full_cpu_ms,
+		.full_wall_ms = c->has_full ? footprint_of(samples, n, c->full_us).wall_ms : (double)NAN,
+	};
+	memcpy(ret->gc, c->gc, sizeof(ret->gc));
 	return NULL;
-}
-
-static void set_means(const struct sums *sums, struct report_space_time *ret)
-{
-	ret->max_kib = mean_of(&sums->max_kib);
-	ret->mean_kib = mean_of(&sums->mean_kib);
-	ret->wall_ms = mean_of(&sums->wall_ms);
-	ret->cpu_ms = mean_of(&sums->cpu_ms);
-	ret->full_wall_ms = mean_of(&sums->full_wall_ms);
-	ret->full_cpu_ms = mean_of(&sums->full_cpu_ms);
-	for (size_t i = 0; i < GC_KINDS; i++) {
-		ret->gc[i].n = mean_of(&sums->gc_n[i]);
-		ret->gc[i].total_us = mean_of(&sums->gc_total_us[i]);
-	}
 }
 
 static struct err *add_cell(struct store *store, struct report *r, size_t cell, const struct told *told)
 {
 	const struct report_probes *p = &r->probes[cell];
-	struct report_space_time *c = &r->space_times[r->space_times_n];
-	struct sums sums = { .max_kib = { 0 } };
+	cleanup_free struct report_costs *costs = xcalloc(p->n, sizeof(*costs));
+	struct report_space_time c = { .cell = &r->cells[cell], .zeq_over_bare_kib = NAN };
 	struct err *e = NULL;
 
-	*c = (struct report_space_time){ .cell = &r->cells[cell], .zeq_over_bare_kib = NAN };
-	for (size_t i = 0; i < GC_KINDS; i++)
-		c->gc[i].max_us = NAN;
 	for (size_t i = 0; !e && i < p->n; i++)
 		if (p->has_y[i])
-			e = add_probe(store, &p->v[i], &told[p->first + i], &sums, c);
-	set_means(&sums, c);
-	r->space_times_n += c->n > 0;
-	return e;
+			e = read_costs(store, &p->v[i], &told[p->first + i], &costs[c.n++]);
+	if (e || !c.n)
+		return e;
+	means_known((const double *)costs, sizeof(*costs), c.n, sizeof(*costs) / sizeof(double),
+		    (double *)&c.mean);
+	for (size_t i = 0; i < c.n; i++)
+		for (size_t k = 0; k < GC_KINDS; k++)
+			c.mean.gc[k].max_us =
+				i ? fmax(c.mean.gc[k].max_us, costs[i].gc[k].max_us) : costs[0].gc[k].max_us;
+	r->space_times[r->space_times_n++] = c;
+	return NULL;
 }
 
 /* Does the cell run a workload? Then it has an interpreter. */
@@ -300,14 +261,15 @@ static void add_kinds(struct strbuf *out, const struct gc_pauses gc[GC_KINDS])
 
 static void add_life(struct strbuf *out, const struct report *r, const struct report_space_time *c)
 {
-	struct gc_pauses all = checkpoints_all_pauses(c->gc);
+	const struct report_costs *m = &c->mean;
+	struct gc_pauses all = checkpoints_all_pauses(m->gc);
 
 	table_cell(out, OWN_LINE, r, c->cell);
-	strbuf_addf(out, "%9s%8s%9s%8s%9s%8s%10s%10s", MIB_TEXT(c->max_kib), MIB_TEXT(c->mean_kib),
-		    NUMBER_TEXT(c->full_cpu_ms / 1000, "", ""), NUMBER_TEXT(c->full_wall_ms / 1000, "", ""),
-		    NUMBER_TEXT(c->cpu_ms / 1000, "", ""), NUMBER_TEXT(c->wall_ms / 1000, "", ""),
+	strbuf_addf(out, "%9s%8s%9s%8s%9s%8s%10s%10s", MIB_TEXT(m->max_kib), MIB_TEXT(m->mean_kib),
+		    NUMBER_TEXT(m->full_cpu_ms / 1000, "", ""), NUMBER_TEXT(m->full_wall_ms / 1000, "", ""),
+		    NUMBER_TEXT(m->cpu_ms / 1000, "", ""), NUMBER_TEXT(m->wall_ms / 1000, "", ""),
 		    NUMBER_TEXT(all.max_us / 1000, "", ""), NUMBER_TEXT(all.total_us / 1000, "", ""));
-	add_kinds(out, c->gc);
+	add_kinds(out, m->gc);
 	table_end_line(out, "");
 }
 
@@ -467,17 +429,18 @@ static json_t *metrics_json(const struct report *r, const struct report_space_ti
 static json_t *one_json(const struct report *r, size_t n)
 {
 	const struct report_space_time *c = &r->space_times[n];
+	const struct report_costs *m = &c->mean;
 	json_t *o = json_object();
 
 	members_set_cell(o, c->cell);
 	json_object_set_new(o, "n", json_integer(c->n));
-	members_set_mib(o, "footprint_max_mib", c->max_kib);
-	members_set_mib(o, "footprint_mean_mib", c->mean_kib);
-	json_object_set_new(o, "cpu_s", format_json_fixed(c->cpu_ms / 1000, 3));
-	json_object_set_new(o, "wall_s", format_json_fixed(c->wall_ms / 1000, 3));
-	json_object_set_new(o, "full_cpu_s", format_json_fixed(c->full_cpu_ms / 1000, 3));
-	json_object_set_new(o, "full_wall_s", format_json_fixed(c->full_wall_ms / 1000, 3));
-	json_object_set_new(o, "pauses", gc_json(c->gc));
+	members_set_mib(o, "footprint_max_mib", m->max_kib);
+	members_set_mib(o, "footprint_mean_mib", m->mean_kib);
+	json_object_set_new(o, "cpu_s", format_json_fixed(m->cpu_ms / 1000, 3));
+	json_object_set_new(o, "wall_s", format_json_fixed(m->wall_ms / 1000, 3));
+	json_object_set_new(o, "full_cpu_s", format_json_fixed(m->full_cpu_ms / 1000, 3));
+	json_object_set_new(o, "full_wall_s", format_json_fixed(m->full_wall_ms / 1000, 3));
+	json_object_set_new(o, "pauses", gc_json(m->gc));
 	members_set_mib(o, "zeq_over_bare_mib", c->zeq_over_bare_kib);
 	json_object_set_new(o, "metrics", metrics_json(r, c));
 	return o;

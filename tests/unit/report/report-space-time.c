@@ -80,17 +80,17 @@ static void check_fill(const struct report *r)
 	const struct report_space_time *c = find(r, "displacement", "burst");
 
 	is_int(c->n, 2, "both probes");
-	is_near(c->max_kib, 40960 + 512, 1e-9,
+	is_near(c->mean.max_kib, 40960 + 512, 1e-9,
 		"the largest footprint until its last checkpoint, mean of both");
-	is_near(c->mean_kib, (20480 * 2 + 35840 * 2) / 4.0 + 512, 1e-9, "the mean over time");
-	is_near(c->wall_ms, 4000, 1e-9, "from its first memory to its last checkpoint");
-	is_near(c->full_wall_ms, 2000, 1e-9, "to where it was full");
-	is_near(c->full_cpu_ms, 800, 1e-9, "CPU time until then");
-	is_near(c->cpu_ms, 2500, 1e-9, "CPU time of the cgroup");
-	is_near(c->gc[GC_MINOR].n, 25, 1e-9, "pauses: the mean");
-	is_near(c->gc[GC_MINOR].max_us, 3200, 0, "and the longest");
-	is_near(c->gc[GC_STEP].total_us, 7000, 0, "of each kind");
-	ok(isnan(c->gc[GC_0].n), "that there is");
+	is_near(c->mean.mean_kib, (20480 * 2 + 35840 * 2) / 4.0 + 512, 1e-9, "the mean over time");
+	is_near(c->mean.wall_ms, 4000, 1e-9, "from its first memory to its last checkpoint");
+	is_near(c->mean.full_wall_ms, 2000, 1e-9, "to where it was full");
+	is_near(c->mean.full_cpu_ms, 800, 1e-9, "CPU time until then");
+	is_near(c->mean.cpu_ms, 2500, 1e-9, "CPU time of the cgroup");
+	is_near(c->mean.gc[GC_MINOR].n, 25, 1e-9, "pauses: the mean");
+	is_near(c->mean.gc[GC_MINOR].max_us, 3200, 0, "and the longest");
+	is_near(c->mean.gc[GC_STEP].total_us, 7000, 0, "of each kind");
+	ok(isnan(c->mean.gc[GC_0].n), "that there is");
 	is_str(r->metrics[1].name, "rss", "all metrics");
 	is_near(c->metrics[1].at_checkpoints.max_kib, 40000, 1e-9, "the largest of the checkpoints");
 	is_near(c->metrics[1].at_checkpoints.mean_kib, ((5000 + 512) + 40000 + 20000) / 3.0, 1e-9,
@@ -105,13 +105,13 @@ static void check_others(const struct report *r)
 
 	ok(isnan(c->metrics[1].over_bare_kib) && isnan(c->zeq_over_bare_kib), "bare is not over itself");
 	c = find(r, "growth", "strings");
-	is_near(c->max_kib, 3072, 1e-9, "growth: until onset");
-	is_near(c->wall_ms, 1000, 1e-9, "from the first memory");
-	is_near(c->cpu_ms, 900, 1e-9, "CPU time at onset");
+	is_near(c->mean.max_kib, 3072, 1e-9, "growth: until onset");
+	is_near(c->mean.wall_ms, 1000, 1e-9, "from the first memory");
+	is_near(c->mean.cpu_ms, 900, 1e-9, "CPU time at onset");
 	ok(isnan(c->metrics[1].over_bare_kib), "a bare of another method is none");
 	ok(isnan(c->metrics[1].at_checkpoints.max_kib) && c->metrics[1].at_checkpoints.n == 0,
 	   "no checkpoints, no values");
-	ok(isnan(c->gc[GC_MINOR].n) && isnan(c->gc[GC_MINOR].max_us), "nor pauses");
+	ok(isnan(c->mean.gc[GC_MINOR].n) && isnan(c->mean.gc[GC_MINOR].max_us), "nor pauses");
 	is_int(r->space_times_n, 4, "the ballast is no workload");
 	ok(isnan(r->space_times[3].metrics[1].over_bare_kib), "a bare of another activity is none");
 }
