@@ -5,16 +5,11 @@
 
 #include "calibrate/stats/ranking.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
 #include "harness/compare/compare.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * How well each metric agrees with swapping over all workloads, best first. A cell counts once, its
@@ -30,7 +25,7 @@ bool report_is_compared(const struct report_row *row)
 {
 	struct known_spec known;
 
-	return isfinite(row->z_kib) && row->z_kib > row->z_resolution_kib && row->threshold &&
+	return isfinite(row->z.kib) && row->z.kib > row->z.resolution_kib && row->threshold &&
 	       !cell_is(row->cell, METHOD_THRESHOLD) && !cell_known(row->cell, &known);
 }
 
@@ -65,7 +60,7 @@ static double z_uncertainty_pct(const struct report *r)
 		if (!report_is_compared(row))
 			continue;
 		shifts_pct[row->threshold - r->thresholds][cell_is(row->cell, METHOD_DISPLACEMENT)] +=
-			100 * shared_se_kib(row) / row->z_kib;
+			100 * shared_se_kib(row) / row->z.kib;
 		cells++;
 	}
 	for (size_t t = 0; cells && t < r->thresholds_n; t++)
@@ -84,7 +79,7 @@ static void judge(const struct report *r, size_t metric, const struct agreement_
 	for (size_t i = metric; i < r->rows_n; i += r->metrics_n)
 		for (unsigned k = 0; report_is_compared(&r->rows[i]) && k < r->rows[i].n; k++)
 			*array_push(pairs, n, cap) = (struct agreement_pair){
-				.z = r->rows[i].z_kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
+				.z = r->rows[i].z.kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
 			};
 	agreement_compare(pairs, n, params, ret);
 }
@@ -123,7 +118,7 @@ static struct ranking_cell cell_of(const struct report_row *row)
 	struct ranking_cell c = { .mean = row->diff_pct, .n = row->n };
 
 	for (unsigned i = 0; i < row->n; i++)
-		c.squares += pow(100 * (row->values_kib[i] - row->y_kib) / row->z_kib, 2);
+		c.squares += pow(100 * (row->values_kib[i] - row->y_kib) / row->z.kib, 2);
 	return c;
 }
 

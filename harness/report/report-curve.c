@@ -3,16 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/stats/curve.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * Z* as a function of X: a line through the thresholds of guests that differ in nothing else, where there are

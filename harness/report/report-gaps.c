@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdlib.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * What was asked for and has no value, and probes that were lost on the way.

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * Known-answer loads in the text report: what they weigh, and two matrices that set each metric against what
@@ -91,8 +87,8 @@ static void add_matrix(struct strbuf *out, const struct report *r, const struct 
 		for (size_t i = 0; i < n; i++) {
 			const struct report_row *row = &columns[i].rows[m];
 
-			add_difference(out, row->y_kib, is_expected ? row->expected_kib : row->z_kib,
-				       RIGHT_KIB + (is_expected ? 0 : row->z_resolution_kib));
+			add_difference(out, row->y_kib, is_expected ? row->expected_kib : row->z.kib,
+				       RIGHT_KIB + (is_expected ? 0 : row->z.resolution_kib));
 		}
 		table_end_line(out, "");
 	}
@@ -106,9 +102,9 @@ static void add_weight(struct strbuf *out, const struct column *column)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s %.8s", known_kind_name(column->spec.kind), row->cell->size);
-	strbuf_addf(out, "  %-*s%7s%8s  %-16s", LOAD_WIDTH, name, MIB_TEXT(weight_kib), MIB_TEXT(row->z_kib),
-		    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
-	add_difference(out, row->z_kib, weight_kib, RIGHT_KIB + row->z_resolution_kib);
+	strbuf_addf(out, "  %-*s%7s%8s  %-16s", LOAD_WIDTH, name, MIB_TEXT(weight_kib), MIB_TEXT(row->z.kib),
+		    MIB_RANGE_TEXT(row->z.lo_kib, row->z.hi_kib));
+	add_difference(out, row->z.kib, weight_kib, RIGHT_KIB + row->z.resolution_kib);
 	strbuf_addf(out, " %s", known_kind_summary(column->spec.kind));
 	table_end_line(out, "");
 }

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * What of an interpreter's binary its processes have touched: does a large binary cost RAM, or only what is

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +16,7 @@
 #include "calibrate/stats/search.h"
 #include "calibrate/stats/threshold.h"
 #include "harness/base/err.h"
+#include "harness/base/format.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
@@ -83,12 +86,19 @@ struct report_threshold {
 	char *flags;
 };
 
+/** What the Y of a cell are compared with. */
+struct report_z {
+	double x_mib;               /**< of the guest; of method ram, which searches for it, what was found */
+	double kib, lo_kib, hi_kib; /**< Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
+	double resolution_kib;      /**< a Zeq below this is as good as nothing; 0 for Z* */
+	const char *flags;          /**< borrowed */
+};
+
 /** One metric in one cell. */
 struct report_row {
 	const struct cell *cell;
 	const struct report_threshold *threshold; /**< NULL when the file has none for this cell */
 	const char *metric;
-	double x_mib; /**< of the guest; of method ram, which searches for it, what was found */
 	double mem_total_kib, mem_available0_kib;
 	/**
 	 * Mean, smallest and largest of n values; of a population y_lo is the smallest with one process less,
@@ -97,21 +107,11 @@ struct report_row {
 	double y_kib, y_lo_kib, y_hi_kib;
 	double *values_kib; /**< these values, one a probe */
 	unsigned n;
-	/** What Y is compared with: Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
-	double z_kib, z_lo_kib, z_hi_kib;
-	double z_resolution_kib;   /**< a Zeq below this is as good as nothing; 0 for Z* */
+	struct report_z z;         /**< what Y is compared with */
 	double diff_kib, diff_pct; /**< Y - z; percent of z */
 	double expected_kib;       /**< what the metric must say of a known-answer load; else NAN */
 	bool is_best;              /**< no metric of this cell is nearer to Z* */
 	char *flags;               /**< comma separated names of doubts, "" when none */
-};
-
-/** What the Y of a cell are compared with. */
-struct report_z {
-	double x_mib;               /**< of the guest; of method ram, which searches for it, what was found */
-	double kib, lo_kib, hi_kib; /**< Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
-	double resolution_kib;      /**< a Zeq below this is as good as nothing; 0 for Z* */
-	const char *flags;          /**< borrowed */
 };
 
 /** Something that was asked for and has no value, or a probe that was lost on the way. */
@@ -312,3 +312,60 @@ const struct cell *report_find_bare(const struct report *r, const struct cell *c
 struct err *report_locality_build(struct store *store, struct report *r) must_check;
 void report_locality_text(const struct report *r, struct strbuf *out);
 json_t *report_locality_json(const struct report *r);
+
+/*
+ * --- Columns of tables for a person, by report-forms.c. All numbers have one decimal: a tenth of a MiB, or
+ * of a percent, is finer than any Z* is known. "-" is what is not known.
+ */
+
+#define TABLE_DECIMALS 1
+
+/** Room for the text of a number or a range. */
+#define TABLE_TEXT 100
+
+/** A number with its unit, "" or "+" as sign for a plus sign before what is not negative; buf. */
+const char *table_number(char buf[TABLE_TEXT], double v, const char *sign, const char *unit);
+
+/** "[lo, hi]", each with the sign as above; buf. */
+const char *table_range(char buf[TABLE_TEXT], double lo, double hi, const char *sign);
+
+/** The same for an argument of strbuf_addf(): their text lives until the end of the block. */
+#define NUMBER_TEXT(v, sign, unit)     table_number((char[TABLE_TEXT]){ 0 }, v, sign, unit)
+#define RANGE_TEXT(lo, hi, sign)       table_range((char[TABLE_TEXT]){ 0 }, lo, hi, sign)
+#define MIB_TEXT(kib)                  NUMBER_TEXT((kib) / 1024, "", "")
+#define MIB_RANGE_TEXT(lo_kib, hi_kib) RANGE_TEXT((lo_kib) / 1024, (hi_kib) / 1024, "")
+
+/** Percents as a user gave them: whole ones without decimals. */
+#define MARGIN_TEXT(pct) format_fixed((char[32]){ 0 }, pct, (pct) == floor(pct) ? 0 : 2)
+
+/** The width of a column of cells that leaves room for nine of numbers. */
+#define TABLE_LABEL 18
+
+/** The cell, with what distinguishes it from the others of the report. */
+void table_name(struct strbuf *out, const struct report *r, const struct cell *cell);
+
+/** The cell, after two blanks and in width columns; on a line of its own when it is longer. */
+void table_cell(struct strbuf *out, int width, const struct report *r, const struct cell *cell);
+
+/** The end of a line: flags, or nothing, and no blanks. */
+void table_end_line(struct strbuf *out, const char *flags);
+
+/* --- Members of JSON objects that several parts of a report have. */
+
+/** The short name of a cell: a new reference. */
+json_t *members_cell_id(const struct cell *cell);
+
+/** Sets "cell" to its short name, and with it what a reader picks cells by. */
+void members_set_cell(json_t *object, const struct cell *cell);
+
+/** KiB as MiB. */
+void members_set_mib(json_t *object, const char *key, double kib);
+
+/** What is counted. */
+void members_set_count(json_t *object, const char *key, size_t n);
+
+/** Sets "flags": "a,b" as ["a", "b"]. */
+void members_set_flags(json_t *object, const char *flags);
+
+/** An array of n objects, made by f of each number. */
+json_t *members_array(const struct report *r, size_t n, json_t *(*f)(const struct report *r, size_t i));

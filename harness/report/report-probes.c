@@ -3,9 +3,7 @@
 #include <stdlib.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
 #include "harness/report/report-parts.h"
 
 /*

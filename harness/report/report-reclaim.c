@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * Which way reclaim went in each cell: calibrate/evidence/reclaim.h over its probes. What it says of one

@@ -4,13 +4,9 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * The rows of a report: what one metric says of one cell, beside what it is compared with.
@@ -134,11 +130,7 @@ static void compare(struct report_row *rows, size_t n, const struct report_z *z)
 	for (size_t i = 0; i < n; i++) {
 		struct report_row *row = &rows[i];
 
-		row->x_mib = z->x_mib;
-		row->z_kib = z->kib;
-		row->z_lo_kib = z->lo_kib;
-		row->z_hi_kib = z->hi_kib;
-		row->z_resolution_kib = z->resolution_kib;
+		row->z = *z;
 		flags_add(&row->flags, z->flags);
 		row->diff_kib = row->y_kib - z->kib;
 		/* A percentage of what may as well be nothing means nothing. */
@@ -187,13 +179,13 @@ static void add_group_head(struct strbuf *out, const struct report *r, const str
 
 	strbuf_addf(out, "\n  %s: ", row->cell->method);
 	table_name(out, r, row->cell);
-	if (cell_is(row->cell, METHOD_RAM) && isfinite(row->x_mib))
-		strbuf_addf(out, "; swaps at X = %.1f MiB", row->x_mib);
+	if (cell_is(row->cell, METHOD_RAM) && isfinite(row->z.x_mib))
+		strbuf_addf(out, "; swaps at X = %.1f MiB", row->z.x_mib);
 	if (cell_is(row->cell, METHOD_THRESHOLD))
 		strbuf_adds(out, " (control)");
-	if (isfinite(row->z_kib))
-		strbuf_addf(out, "; %s %s %s", z, MIB_TEXT(row->z_kib),
-			    MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib));
+	if (isfinite(row->z.kib))
+		strbuf_addf(out, "; %s %s %s", z, MIB_TEXT(row->z.kib),
+			    MIB_RANGE_TEXT(row->z.lo_kib, row->z.hi_kib));
 	strbuf_adds(out, "\n");
 	if (*flags) {
 		strbuf_adds(out, "    flags: ");
@@ -275,7 +267,7 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 	const struct cell *c = row->cell;
 	const struct field all[FIELDS] = {
 		text_field("cell", c->key),
-		number_field("x_mib", row->x_mib, cell_is(c, METHOD_RAM) ? 1 : 0),
+		number_field("x_mib", row->z.x_mib, cell_is(c, METHOD_RAM) ? 1 : 0),
 		number_field("mem_total_kib", row->mem_total_kib, 0),
 		number_field("mem_available0_kib", row->mem_available0_kib, 0),
 		text_field("kernel", c->kernel),
@@ -293,9 +285,9 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 		mib_field("y_mib", row->y_kib),
 		mib_field("y_lo_mib", row->y_lo_kib),
 		mib_field("y_hi_mib", row->y_hi_kib),
-		mib_field("z_mib", row->z_kib),
-		mib_field("z_lo_mib", row->z_lo_kib),
-		mib_field("z_hi_mib", row->z_hi_kib),
+		mib_field("z_mib", row->z.kib),
+		mib_field("z_lo_mib", row->z.lo_kib),
+		mib_field("z_hi_mib", row->z.hi_kib),
 		mib_field("diff_mib", row->diff_kib),
 		number_field("diff_pct", row->diff_pct, 2),
 		number_field("n", row->n, 0),

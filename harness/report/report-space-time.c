@@ -6,12 +6,8 @@
 #include "calibrate/evidence/means.h"
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * What a workload costs beside the RAM at one moment: the largest and the average footprint on its way, CPU
@@ -154,7 +150,7 @@ static void set_over_bare(const struct report *r, struct report_space_time *c)
 			c->metrics[i].over_bare_kib = y[i].y_kib - y0[i].y_kib;
 	}
 	if (y0 && r->metrics_n && cell_is(c->cell, METHOD_DISPLACEMENT))
-		c->zeq_over_bare_kib = y->z_kib - y0->z_kib;
+		c->zeq_over_bare_kib = y->z.kib - y0->z.kib;
 }
 
 /*

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/flags.h"
-#include "harness/report/members.h"
 #include "harness/report/report-parts.h"
-#include "harness/report/table.h"
 
 /*
  * What swapping says of a cell, with which its Y are compared: Z* of its guest; what a load of fixed size

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/plan/plan.h"
 #include "harness/report/report-parts.h"

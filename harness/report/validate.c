@@ -2,31 +2,25 @@
 #include "harness/report/validate.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
-#include "harness/report/members.h"
-#include "harness/report/table.h"
 
 /* How far Y is from the interval of Z, in KiB; 0 inside, NAN when one of them is not known. */
 static double distance_kib(const struct report_row *row)
 {
-	if (!isfinite(row->y_kib) || !isfinite(row->z_lo_kib) || !isfinite(row->z_hi_kib))
+	if (!isfinite(row->y_kib) || !isfinite(row->z.lo_kib) || !isfinite(row->z.hi_kib))
 		return NAN;
-	return fmax(0, fmax(row->z_lo_kib - row->y_kib, row->y_kib - row->z_hi_kib));
+	return fmax(0, fmax(row->z.lo_kib - row->y_kib, row->y_kib - row->z.hi_kib));
 }
 
 static bool is_within(const struct report_row *row, double margin_pct)
 {
 	/* z_lo is below 0 for a load that weighs next to nothing. */
-	double lo = row->z_lo_kib - fabs(row->z_lo_kib) * margin_pct / 100;
-	double hi = row->z_hi_kib + fabs(row->z_hi_kib) * margin_pct / 100;
+	double lo = row->z.lo_kib - fabs(row->z.lo_kib) * margin_pct / 100;
+	double hi = row->z.hi_kib + fabs(row->z.hi_kib) * margin_pct / 100;
 
 	return isfinite(row->y_kib) && row->y_kib >= lo && row->y_kib <= hi;
 }
@@ -36,7 +30,7 @@ static bool is_judged(const struct report_row *row)
 {
 	struct known_spec known;
 
-	return isfinite(row->z_kib) && isfinite(row->z_lo_kib) && isfinite(row->z_hi_kib) &&
+	return isfinite(row->z.kib) && isfinite(row->z.lo_kib) && isfinite(row->z.hi_kib) &&
 	       (report_is_compared(row) || cell_known(row->cell, &known));
 }
 
@@ -185,7 +179,7 @@ static void add_cell(struct strbuf *out, const struct report *r, const struct va
 	const struct report_row *row = cell->row;
 
 	strbuf_addf(out, "  %-8s%9s%9s  %-16s%9s%9s", state_names[cell->state], MIB_TEXT(row->y_kib),
-		    MIB_TEXT(row->z_kib), MIB_RANGE_TEXT(row->z_lo_kib, row->z_hi_kib),
+		    MIB_TEXT(row->z.kib), MIB_RANGE_TEXT(row->z.lo_kib, row->z.hi_kib),
 		    NUMBER_TEXT(row->diff_kib / 1024, "+", ""), NUMBER_TEXT(row->diff_pct, "+", ""));
 	if (cell->best)
 		strbuf_addf(out, "%10s", MIB_TEXT(cell->best->y_kib));
@@ -273,9 +267,9 @@ static json_t *cell_json(const struct validate_cell *cell)
 	json_object_set_new(o, "identity", json_incref(row->cell->identity));
 	json_object_set_new(o, "state", json_string(state_names[cell->state]));
 	members_set_mib(o, "y_mib", row->y_kib);
-	members_set_mib(o, "z_mib", row->z_kib);
-	members_set_mib(o, "z_lo_mib", row->z_lo_kib);
-	members_set_mib(o, "z_hi_mib", row->z_hi_kib);
+	members_set_mib(o, "z_mib", row->z.kib);
+	members_set_mib(o, "z_lo_mib", row->z.lo_kib);
+	members_set_mib(o, "z_hi_mib", row->z.hi_kib);
 	members_set_mib(o, "diff_mib", row->diff_kib);
 	json_object_set_new(o, "diff_pct", format_json_fixed(row->diff_pct, 2));
 	json_object_set_new(o, "distance_pct", format_json_fixed(cell->distance_pct, 2));

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/cell/cell.h"
 #include "tests/unit/report/report.h"
 
 /*
@@ -47,23 +46,23 @@ static void check_numbers(const struct report *r)
 {
 	const struct report_row *row = row_of_load(r, "private-dirty", "rss");
 
-	is_near(row->z_kib / 1024, 48.25, 1e-9,
+	is_near(row->z.kib / 1024, 48.25, 1e-9,
 		"Zeq is the mean ramp alone less the mean ramp beside the load");
-	is_near(row->z_lo_kib / 1024, 180 - 132.5 - 1.25, 1e-9, "its range has the replicates and a step");
-	is_near(row->z_hi_kib / 1024, 181 - 132 + 1.25, 1e-9, "on both sides");
+	is_near(row->z.lo_kib / 1024, 180 - 132.5 - 1.25, 1e-9, "its range has the replicates and a step");
+	is_near(row->z.hi_kib / 1024, 181 - 132 + 1.25, 1e-9, "on both sides");
 	is_near(row->y_kib, 49252, 1e-9, "Y is of the load alone");
 	is_int(row->n, 2, "of both replicates");
 	is_near(row->expected_kib, 49152, 1e-9, "and it must be the load's size");
 	is_near(row->diff_pct, 100 * (49252.0 / (48.25 * 1024) - 1), 1e-9, "compared with Zeq");
 
 	row = row_of_load(r, "zero-read", "rss");
-	is_near(row->z_kib / 1024, -0.5, 1e-9, "a load of nothing may weigh less than that");
+	is_near(row->z.kib / 1024, -0.5, 1e-9, "a load of nothing may weigh less than that");
 	ok(isnan(row->diff_pct), "and nothing is told in percent of it");
 	is_near(row->expected_kib, 0, 0, "no metric of residence must see it");
 
 	row = row_of_load(r, "forked-cow", "rss");
 	is_near(row->expected_kib, 4 * 49152, 1e-9, "rss must count shared memory once for each process");
-	ok(isnan(row->z_kib) && isnan(row->y_kib), "what was not measured has neither Y nor Zeq");
+	ok(isnan(row->z.kib) && isnan(row->y_kib), "what was not measured has neither Y nor Zeq");
 	has_str(row->flags, "no-onset", "and says why");
 
 	row = row_of_load(r, "ballast", "rss");
@@ -131,7 +130,7 @@ static void test_no_ramp(void)
 	cleanup_report struct report *r = finish();
 	const struct report_row *row = row_of_load(r, "shmem", "rss");
 
-	ok(isnan(row->z_kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
+	ok(isnan(row->z.kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
 	has_str(row->flags, "z-missing", "and the row says so");
 	is_near(row->y_kib, 100, 0, "Y is there all the same");
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/cell/cell.h"
 #include "tests/unit/report/report.h"
 
 /*
@@ -65,8 +64,8 @@ static void test_found(void)
 	cleanup_report struct report *r = report_on(sizes, sizeof(sizes) / sizeof(sizes[0]), 200);
 	const struct report_row *row = row_of(r, "python3", "rss");
 
-	is_near(row->x_mib, 200.5, 0.5, "X* is between the guests that swap and those that do not");
-	is_near(row->z_kib / 1024, 94 + 40.5, 1, "Z* is what the line says of it");
+	is_near(row->z.x_mib, 200.5, 0.5, "X* is between the guests that swap and those that do not");
+	is_near(row->z.kib / 1024, 94 + 40.5, 1, "Z* is what the line says of it");
 	is_near(row->y_kib, 140 * 1024 + 201, 0, "Y is that of the smallest guest that does not swap");
 	ok(!find_gap(r), "nothing is missing");
 }
@@ -78,7 +77,7 @@ static void test_none(void)
 	const struct report_row *row = row_of(r, "python3", "rss");
 	const struct report_gap *gap = find_gap(r);
 
-	ok(isnan(row->x_mib) && isnan(row->z_kib), "when all guests swap, no size is told");
+	ok(isnan(row->z.x_mib) && isnan(row->z.kib), "when all guests swap, no size is told");
 	has_str(row->flags, "no-threshold", "and a flag says so");
 	if (ok(gap != NULL, "it is listed as not measured"))
 		has_str(gap->reason, "every guest swapped up to 256 MiB", "with its reason");

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/cell/cell.h"
 #include "tests/unit/report/report.h"
 
 /* Which way reclaim went, in a report over made-up probes. Runs in the root of the source tree. */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/cell/cell.h"
 #include "tests/unit/report/report.h"
 
 /*

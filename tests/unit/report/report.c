@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
 #include "tests/unit/report/report.h"
 

@@ -29,8 +29,8 @@ static void set_row(size_t cell, size_t metric, double y_mib)
 	struct report_row *row = &rows[cell * METRICS + metric];
 
 	row->y_kib = y_mib * 1024;
-	row->diff_kib = row->y_kib - row->z_kib;
-	row->diff_pct = 100 * row->diff_kib / row->z_kib;
+	row->diff_kib = row->y_kib - row->z.kib;
+	row->diff_pct = 100 * row->diff_kib / row->z.kib;
 	row->n = isfinite(y_mib);
 	values[cell * METRICS + metric] = row->y_kib;
 	row->values_kib = &values[cell * METRICS + metric];
@@ -42,9 +42,9 @@ static void set_z(size_t cell, double lo_mib, double hi_mib)
 	for (size_t m = 0; m < METRICS; m++) {
 		struct report_row *row = &rows[cell * METRICS + m];
 
-		row->z_lo_kib = lo_mib * 1024;
-		row->z_hi_kib = hi_mib * 1024;
-		row->z_kib = (row->z_lo_kib + row->z_hi_kib) / 2;
+		row->z.lo_kib = lo_mib * 1024;
+		row->z.hi_kib = hi_mib * 1024;
+		row->z.kib = (row->z.lo_kib + row->z.hi_kib) / 2;
 	}
 }
 
@@ -240,11 +240,11 @@ static void test_displaced(void)
 		"the uncertainty of the ramps is in percent of Zeq");
 
 	for (size_t m = 0; m < METRICS; m++)
-		rows[1 * METRICS + m].z_resolution_kib = 41 * 1024;
+		rows[1 * METRICS + m].z.resolution_kib = 41 * 1024;
 	judge(5);
 	is_int(v.agreement->agreement.cells, 2, "a Zeq below its resolution is no size to compare with");
 	for (size_t m = 0; m < METRICS; m++)
-		rows[1 * METRICS + m].z_resolution_kib = 0;
+		rows[1 * METRICS + m].z.resolution_kib = 0;
 
 	for (int t = 0; t < 2; t++)
 		thresholds[t].ramps.sd_kib = NAN;
