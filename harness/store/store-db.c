@@ -113,16 +113,15 @@ struct err *store_exec(struct store *store, const char *sql)
 	return NULL;
 }
 
-struct err *store_query_int(struct store *store, const char *sql, int64_t *ret)
+struct err *store_query_int_values(struct store *store, int64_t *ret, const char *sql,
+				   const struct store_value *values, size_t n)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	bool row = false;
-	struct err *e = store_prepare(store, sql, &stmt);
+	struct err *e = store_ask_values(store, &stmt, sql, values, n);
+	bool has_row = store_next(store, stmt, &e);
 
 	if (!e)
-		e = store_step(store, stmt, &row);
-	if (!e)
-		*ret = row ? sqlite3_column_int64(stmt, 0) : 0;
+		*ret = has_row ? sqlite3_column_int64(stmt, 0) : 0;
 	return e;
 }
 

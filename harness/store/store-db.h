@@ -94,8 +94,12 @@ struct err *store_run(struct store *store, sqlite3_stmt *stmt) must_check;
 /** Runs SQL without parameters and rows. */
 struct err *store_exec(struct store *store, const char *sql) must_check;
 
-/** The number a one-value query gives. */
-struct err *store_query_int(struct store *store, const char *sql, int64_t *ret) must_check;
+/** The number that a query gives, 0 when it gives no row: store_query_int(store, &n, sql, STORE_INT(1), ...).
+ */
+struct err *store_query_int_values(struct store *store, int64_t *ret, const char *sql,
+				   const struct store_value *values, size_t n) must_check;
+#define store_query_int(store, ret, sql, ...)                                                                \
+	store_query_int_values(store, ret, sql, STORE_VALUES(__VA_ARGS__))
 
 /** A row of key, threshold_key, position, replicates, identity; checked. The cell is the caller's also on
  * failure. */

@@ -20,8 +20,7 @@
  * A merge under way. What is known of the origin of rows is in temporary tables beside the result:
  *
  *   - origin_cell: key, file that had it first, its plan (see plans) and position there;
- *   - origin_probe: id in the result, and each file that has it;
- *   - known_probe: where probes of the result are found by what makes them the same;
+ *   - origin_probe: id in the result, each file that has it, and what probes that are the same share;
  *   - origin_run: id in the file now read, and in the result.
  */
 struct merge {
@@ -48,92 +47,23 @@ static struct err *create_tables(struct merge *m)
 	return store_exec(m->out,
 			  "CREATE TEMP TABLE origin_cell (key TEXT PRIMARY KEY, file INTEGER, plan INTEGER,"
 			  " position INTEGER) STRICT;"
-			  "CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, PRIMARY KEY (id, file))"
+			  "CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, cell_key TEXT,"
+			  " replicate INTEGER, seq INTEGER, started_s REAL, PRIMARY KEY (id, file))"
 			  " STRICT, WITHOUT ROWID;"
-			  "CREATE TEMP TABLE known_probe (cell_key TEXT, replicate INTEGER, seq INTEGER,"
-			  " started_s REAL, id INTEGER,"
-			  " PRIMARY KEY (cell_key, replicate, seq, started_s, id)) STRICT, WITHOUT ROWID;"
+			  "CREATE INDEX temp.same_probe ON origin_probe"
+			  " (cell_key, replicate, seq, started_s);"
 			  "CREATE TEMP TABLE origin_run (id INTEGER PRIMARY KEY, out_id INTEGER) STRICT");
 }
 
-/** n columns of a row, as they are, as the parameters of another statement from index on. */
-static void bind_columns(sqlite3_stmt *to, int index, sqlite3_stmt *from, int column, int n)
+/** All columns of a row from one on, as they are, as the parameters of another statement from index on. */
+static void bind_columns(sqlite3_stmt *to, int index, sqlite3_stmt *from, int column)
 {
-	for (int i = 0; i < n; i++)
-		sqlite3_bind_value(to, index + i, sqlite3_column_value(from, column + i));
-}
-
-/** The number that a statement gives; 0 when it gives no row. */
-static struct err *take_id(struct store *store, sqlite3_stmt *stmt, int64_t *ret)
-{
-	bool row = false;
-	struct err *e = store_step(store, stmt, &row);
-
-	if (!e)
-		*ret = row ? sqlite3_column_int64(stmt, 0) : 0;
-	return e;
+	for (; column < sqlite3_column_count(from); column++)
+		sqlite3_bind_value(to, index++, sqlite3_column_value(from, column));
 }
 
 /* --- Runs and cells. Cells, probes and audits are judged later, so they are checked here as a reader checks
  * them; evidence is copied as it is, and checked when it is unpacked. */
-
-#define RUN_COLUMNS 8
-
-/** A statement on the result that has the columns of a row of run, but its id, as its first parameters. */
-static struct err *prepare_with_run(struct merge *m, const char *sql, sqlite3_stmt *row, sqlite3_stmt **ret)
-{
-	struct err *e = store_prepare(m->out, sql, ret);
-
-	if (!e)
-		bind_columns(*ret, 1, row, 1, RUN_COLUMNS);
-	return e;
-}
-
-/** The run of a row in the result; 0 when it is not there. */
-static struct err *find_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = prepare_with_run(m,
-					 "SELECT id FROM run WHERE started_s = ?1 AND tool_version = ?4 AND"
-					 " pid = ?5 AND audit = ?6 AND plan_name = ?7 AND plan_text = ?8",
-					 row, &stmt);
-
-	return e ? e : take_id(m->out, stmt, ret);
-}
-
-/**
- * One file may have been copied before the run ended, or before it was found dead; the result has what is
- * known last.
- */
-static struct err *update_run(struct merge *m, sqlite3_stmt *row, int64_t id)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = prepare_with_run(m,
-					 "UPDATE run SET ended_s = ?2, status = ?3 WHERE id = ?9 AND"
-					 " ended_s IS NULL AND (?2 IS NOT NULL OR status = 'running')",
-					 row, &stmt);
-
-	if (e)
-		return e;
-	sqlite3_bind_int64(stmt, RUN_COLUMNS + 1, id);
-	return store_run(m->out, stmt);
-}
-
-static struct err *insert_run(struct merge *m, sqlite3_stmt *row, int64_t *ret)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e =
-		prepare_with_run(m,
-				 "INSERT INTO run (started_s, ended_s, status, tool_version, pid, audit,"
-				 " plan_name, plan_text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-				 row, &stmt);
-
-	if (!e)
-		e = store_run(m->out, stmt);
-	if (!e)
-		*ret = sqlite3_last_insert_rowid(m->out->db);
-	return e;
-}
 
 static struct err *check_audit(struct merge *m, sqlite3_stmt *row)
 {
@@ -143,25 +73,42 @@ static struct err *check_audit(struct merge *m, sqlite3_stmt *row)
 	return json_is_object(audit) ? NULL : store_damaged(m->in, "the audit of a run is not a JSON object");
 }
 
-static struct err *merge_run(struct merge *m, sqlite3_stmt *row, int64_t *ret_id)
+/* Of a run in the result, and another one with its columns as parameters. */
+#define IS_SAME_RUN                                                                                          \
+	" started_s = ?2 AND tool_version = ?5 AND pid = ?6 AND audit = ?7 AND plan_name = ?8"               \
+	" AND plan_text = ?9"
+
+static struct err *merge_run(struct merge *m, sqlite3_stmt *row)
 {
+	static const char *const steps[] = {
+		/*
+		 * One file may have been copied before the run ended, or before it was found dead; the
+		 * result has what is known last.
+		 */
+		"UPDATE run SET ended_s = ?3, status = ?4 WHERE" IS_SAME_RUN
+		" AND ended_s IS NULL AND (?3 IS NOT NULL OR status = 'running')",
+		"INSERT INTO run (started_s, ended_s, status, tool_version, pid, audit, plan_name, plan_text)"
+		" SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+		" WHERE NOT EXISTS (SELECT 1 FROM run WHERE" IS_SAME_RUN ")",
+		"INSERT INTO origin_run SELECT ?1, id FROM run WHERE" IS_SAME_RUN,
+	};
 	struct err *e = check_audit(m, row);
 
-	if (!e)
-		e = find_run(m, row, ret_id);
-	if (e)
-		return e;
-	e = *ret_id ? update_run(m, row, *ret_id) : insert_run(m, row, ret_id);
-	if (!e)
-		e = store_change(m->out, "INSERT INTO origin_run VALUES (?, ?)",
-				 STORE_INT(sqlite3_column_int64(row, 0)), STORE_INT(*ret_id));
+	for (size_t i = 0; !e && i < sizeof(steps) / sizeof(steps[0]); i++) {
+		cleanup_stmt sqlite3_stmt *stmt = NULL;
+
+		e = store_prepare(m->out, steps[i], &stmt);
+		if (e)
+			break;
+		bind_columns(stmt, 1, row, 0);
+		e = store_run(m->out, stmt);
+	}
 	return e;
 }
 
 static struct err *merge_runs(struct merge *m)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int64_t id = 0;
 	struct err *e = store_exec(m->out, "DELETE FROM origin_run");
 
 	if (!e)
@@ -170,44 +117,34 @@ static struct err *merge_runs(struct merge *m)
 				  " plan_name, plan_text FROM run ORDER BY id",
 				  &stmt);
 	while (store_next(m->in, stmt, &e))
-		e = merge_run(m, stmt, &id);
+		e = merge_run(m, stmt);
 	if (!e && !m->last_run_id)
-		m->last_run_id = id;
+		e = store_query_int(m->out, &m->last_run_id,
+				    "SELECT out_id FROM origin_run ORDER BY id DESC LIMIT 1");
 	return e;
 }
 
-static struct err *insert_cell(struct merge *m, sqlite3_stmt *row, const struct cell *cell)
+/** Puts a cell into the result. When it is there, the current one of the two says what the plan wants of it,
+ * and where it is. */
+static struct err *put_cell(struct merge *m, const struct cell *cell, const char *identity, bool is_current)
 {
-	cleanup_free char *identity = store_column_text(row, 4);
-	struct err *e = store_change(m->out,
-				     "INSERT INTO cell (key, threshold_key, position, replicates, identity,"
-				     " is_current) VALUES (?, ?, ?, ?, ?, ?)",
-				     STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key),
-				     STORE_INT(cell->position), STORE_INT(cell->replicates),
-				     STORE_TEXT(identity), STORE_INT(sqlite3_column_int(row, 5)));
+	static const char *const steps[] = {
+		"INSERT INTO origin_cell VALUES (?1, ?7, ?8, ?3)"
+		" ON CONFLICT (key) DO UPDATE SET plan = ?8, position = ?3"
+		" WHERE ?6 AND NOT (SELECT is_current FROM cell WHERE key = ?1)",
+		"INSERT INTO cell (key, threshold_key, position, replicates, identity, is_current)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET"
+		" replicates = iif(is_current = ?6, max(replicates, ?4), ?4),"
+		" threshold_key = iif(is_current = ?6, threshold_key, ?2), is_current = ?6"
+		" WHERE is_current <= ?6",
+	};
+	struct err *e = NULL;
 
-	return e ? e
-		 : store_change(m->out, "INSERT INTO origin_cell VALUES (?, ?, ?, ?)", STORE_TEXT(cell->key),
-				STORE_INT(m->file), STORE_INT(m->plan), STORE_INT(cell->position));
-}
-
-/** The current one of the two says what the plan wants of the cell, and where it is. */
-static struct err *update_cell(struct merge *m, const struct cell *cell, bool is_current, bool was_current)
-{
-	struct err *e;
-
-	if (was_current && !is_current)
-		return NULL;
-	if (was_current == is_current)
-		return store_change(m->out, "UPDATE cell SET replicates = max(replicates, ?2) WHERE key = ?1",
-				    STORE_TEXT(cell->key), STORE_INT(cell->replicates));
-	e = store_change(m->out,
-			 "UPDATE cell SET replicates = ?2, threshold_key = ?3, is_current = 1"
-			 " WHERE key = ?1",
-			 STORE_TEXT(cell->key), STORE_INT(cell->replicates), STORE_TEXT(cell->threshold_key));
-	return e ? e
-		 : store_change(m->out, "UPDATE origin_cell SET plan = ?2, position = ?3 WHERE key = ?1",
-				STORE_TEXT(cell->key), STORE_INT(m->plan), STORE_INT(cell->position));
+	for (size_t i = 0; !e && i < sizeof(steps) / sizeof(steps[0]); i++)
+		e = store_change(m->out, steps[i], STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key),
+				 STORE_INT(cell->position), STORE_INT(cell->replicates), STORE_TEXT(identity),
+				 STORE_INT(is_current), STORE_INT(m->file), STORE_INT(m->plan));
+	return e;
 }
 
 /** A conflict between file a and b over the cell (its own copy is made). */
@@ -226,40 +163,27 @@ static void add_conflict(struct merge *m, const struct cell *cell, size_t a, siz
 	json_incref(c->cell.identity);
 }
 
-/** A cell of the file now read, beside the one of the same key in the result. */
-static struct err *join_cell(struct merge *m, const struct cell *cell, bool is_current, sqlite3_stmt *found)
-{
-	struct cell other = { .identity = NULL };
-	struct err *e = store_read_cell(m->out, found, &other);
-	bool was_current = sqlite3_column_int(found, 5) != 0;
-	size_t first = (size_t)sqlite3_column_int64(found, 6);
-
-	if (!e && !json_equal(cell->identity, other.identity))
-		add_conflict(m, cell, first, m->file, -1);
-	cell_deinit(&other);
-	return e ? e : update_cell(m, cell, is_current, was_current);
-}
-
 static struct err *merge_cell(struct merge *m, sqlite3_stmt *row)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct cell cell = { .identity = NULL };
-	bool found = false;
+	cleanup_stmt sqlite3_stmt *found = NULL;
+	cleanup_free char *identity = store_column_text(row, 4);
+	struct cell cell = { .identity = NULL }, other = { .identity = NULL };
 	struct err *e = store_read_cell(m->in, row, &cell);
 
 	if (!e)
-		e = store_ask(m->out, &stmt,
-			      "SELECT c.key, c.threshold_key, c.position, c.replicates, c.identity,"
-			      " c.is_current, o.file FROM cell c JOIN origin_cell o ON o.key = c.key"
-			      " WHERE c.key = ?",
+		e = store_ask(m->out, &found,
+			      "SELECT c.key, c.threshold_key, c.position, c.replicates, c.identity, o.file"
+			      " FROM cell c JOIN origin_cell o ON o.key = c.key WHERE c.key = ?",
 			      STORE_TEXT(cell.key));
+	if (store_next(m->out, found, &e)) {
+		e = store_read_cell(m->out, found, &other);
+		if (!e && !json_equal(cell.identity, other.identity))
+			add_conflict(m, &cell, (size_t)sqlite3_column_int64(found, 5), m->file, -1);
+	}
 	if (!e)
-		e = store_step(m->out, stmt, &found);
-	if (!e && found)
-		e = join_cell(m, &cell, sqlite3_column_int(row, 5) != 0, stmt);
-	else if (!e)
-		e = insert_cell(m, row, &cell);
+		e = put_cell(m, &cell, identity, sqlite3_column_int(row, 5) != 0);
 	cell_deinit(&cell);
+	cell_deinit(&other);
 	return e;
 }
 
@@ -279,135 +203,102 @@ static struct err *merge_cells(struct merge *m)
 /* --- Probes, with what hangs off them. Series and evidence stay compressed: whoever unpacks them checks
  * them. */
 
-/** The same probe in the result; 0 when it is not there. */
-static struct err *find_probe(struct merge *m, const struct probe_record *r, int64_t *ret)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e =
-		store_ask(m->out, &stmt,
-			  "SELECT p.id FROM known_probe k JOIN probe p ON p.id = k.id"
-			  " WHERE k.cell_key = ? AND k.replicate = ? AND k.seq = ?"
-			  " AND k.started_s = ? AND p.kind = ? AND p.z_kib = ? AND p.seed = ?"
-			  " AND p.outcome = ?",
-			  STORE_TEXT(r->cell_key), STORE_INT(r->replicate), STORE_INT(r->seq),
-			  STORE_REAL(r->started_s), STORE_TEXT(probe_kind_name(r->kind)),
-			  /* A seed may be any 64 bits. */
-			  STORE_U64(r->z_kib), STORE_INT(r->seed), STORE_TEXT(outcome_name(r->outcome)));
-
-	return e ? e : take_id(m->out, stmt, ret);
-}
-
-static struct err *copy_series(struct merge *m, int64_t from, int64_t to)
+/**
+ * Copies the rows that hang off `from`. What is selected is the number of a row, for `check_row` (NULL: none
+ * is needed), which is called once the row is in the result, and its columns there, behind `to`.
+ */
+static struct err *copy_rows(struct merge *m, const char *select, int64_t from, const char *insert,
+			     int64_t to, struct err *(*check_row)(struct merge *m, sqlite3_stmt *row))
 {
 	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
-	struct err *e = store_ask(m->in, &get, "SELECT columns, rows, data FROM series WHERE probe_id = ?",
-				  STORE_INT(from));
+	struct err *e = store_ask(m->in, &get, select, STORE_INT(from));
 
 	if (!e)
-		e = store_ask(m->out, &put,
-			      "INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)",
-			      STORE_INT(to));
-	if (!store_next(m->in, get, &e))
-		return e;
-	bind_columns(put, 2, get, 0, 3);
-	return store_run(m->out, put);
-}
-
-static struct err *copy_evidence(struct merge *m, int64_t from, int64_t to)
-{
-	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
-	struct err *e = store_ask(m->in, &get,
-				  "SELECT pid, name, len, error, data FROM evidence"
-				  " WHERE snapshot_id = ? ORDER BY rowid",
-				  STORE_INT(from));
-
-	if (!e)
-		e = store_prepare(m->out,
-				  "INSERT INTO evidence (snapshot_id, pid, name, len, error, data)"
-				  " VALUES (?, ?, ?, ?, ?, ?)",
-				  &put);
+		e = store_prepare(m->out, insert, &put);
 	while (store_next(m->in, get, &e)) {
-		int64_t pid = sqlite3_column_int64(get, 0);
-
-		if (pid < 0 || pid > INT_MAX || sqlite3_column_int64(get, 2) < 0)
-			return store_damaged(m->in, "a piece of evidence has an impossible pid or length");
 		sqlite3_bind_int64(put, 1, to);
-		bind_columns(put, 2, get, 0, 5);
+		bind_columns(put, 2, get, 1);
 		e = store_run(m->out, put);
+		if (!e && check_row)
+			e = check_row(m, get);
 	}
 	return e;
 }
 
-static struct err *copy_snapshots(struct merge *m, int64_t from, int64_t to)
+static struct err *check_evidence(struct merge *m, sqlite3_stmt *row)
 {
-	cleanup_stmt sqlite3_stmt *get = NULL, *put = NULL;
-	struct err *e =
-		store_ask(m->in, &get, "SELECT id, name FROM main.snapshot WHERE probe_id = ? ORDER BY id",
-			  STORE_INT(from));
+	int64_t pid = sqlite3_column_int64(row, 1);
 
-	if (!e)
-		e = store_prepare(m->out, "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)", &put);
-	while (store_next(m->in, get, &e)) {
-		sqlite3_bind_int64(put, 1, to);
-		bind_columns(put, 2, get, 1, 1);
-		e = store_run(m->out, put);
-		if (!e)
-			e = copy_evidence(m, sqlite3_column_int64(get, 0),
-					  sqlite3_last_insert_rowid(m->out->db));
-	}
-	return e;
+	if (pid < 0 || pid > INT_MAX || sqlite3_column_int64(row, 3) < 0)
+		return store_damaged(m->in, "a piece of evidence has an impossible pid or length");
+	return NULL;
+}
+
+static struct err *copy_evidence(struct merge *m, sqlite3_stmt *snapshot)
+{
+	return copy_rows(m,
+			 "SELECT rowid, pid, name, len, error, data FROM evidence"
+			 " WHERE snapshot_id = ? ORDER BY rowid",
+			 sqlite3_column_int64(snapshot, 0),
+			 "INSERT INTO evidence (snapshot_id, pid, name, len, error, data)"
+			 " VALUES (?, ?, ?, ?, ?, ?)",
+			 sqlite3_last_insert_rowid(m->out->db), check_evidence);
 }
 
 static struct err *copy_probe(struct merge *m, int64_t run_id, const struct probe_record *r, int64_t *ret_id)
 {
-	struct err *e = store_insert_probe(m->out, run_id, r, ret_id);
+	int64_t out_run = 0;
+	struct err *e = store_query_int(m->out, &out_run, "SELECT out_id FROM origin_run WHERE id = ?",
+					STORE_INT(run_id));
 
+	if (!e && !out_run)
+		e = store_damaged(m->in, "a probe belongs to no run");
 	if (!e)
-		e = store_change(m->out, "INSERT INTO known_probe VALUES (?, ?, ?, ?, ?)",
-				 STORE_TEXT(r->cell_key), STORE_INT(r->replicate), STORE_INT(r->seq),
-				 STORE_REAL(r->started_s), STORE_INT(*ret_id));
+		e = store_insert_probe(m->out, out_run, r, ret_id);
 	if (!e)
-		e = copy_series(m, r->id, *ret_id);
-	return e ? e : copy_snapshots(m, r->id, *ret_id);
-}
-
-/** The run in the result of a run in the file now read. */
-static struct err *find_new_run(struct merge *m, int64_t id, int64_t *ret)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_ask(m->out, &stmt, "SELECT out_id FROM origin_run WHERE id = ?", STORE_INT(id));
-
+		e = copy_rows(m, "SELECT probe_id, columns, rows, data FROM series WHERE probe_id = ?", r->id,
+			      "INSERT INTO series (probe_id, columns, rows, data) VALUES (?, ?, ?, ?)",
+			      *ret_id, NULL);
 	if (!e)
-		e = take_id(m->out, stmt, ret);
-	return e || *ret ? e : store_damaged(m->in, "a probe belongs to no run");
+		e = copy_rows(m, "SELECT id, name FROM main.snapshot WHERE probe_id = ? ORDER BY id", r->id,
+			      "INSERT INTO main.snapshot (probe_id, name) VALUES (?, ?)", *ret_id,
+			      copy_evidence);
+	return e;
 }
 
 static struct err *merge_record(struct merge *m, int64_t run_id, const struct probe_record *r)
 {
-	int64_t out_run = 0, id = 0;
-	struct err *e = find_probe(m, r, &id);
+	int64_t id = 0;
+	struct err *e = store_query_int(
+		m->out, &id,
+		"SELECT p.id FROM origin_probe o JOIN probe p ON p.id = o.id"
+		" WHERE o.cell_key = ? AND o.replicate = ? AND o.seq = ? AND o.started_s = ?"
+		" AND p.kind = ? AND p.z_kib = ? AND p.seed = ? AND p.outcome = ?",
+		STORE_TEXT(r->cell_key), STORE_INT(r->replicate), STORE_INT(r->seq), STORE_REAL(r->started_s),
+		/* A seed may be any 64 bits. */
+		STORE_TEXT(probe_kind_name(r->kind)), STORE_U64(r->z_kib), STORE_INT(r->seed),
+		STORE_TEXT(outcome_name(r->outcome)));
 
-	if (e)
-		return e;
-	if (id) {
+	if (!e && id)
 		m->result->repeated++;
-	} else {
-		e = find_new_run(m, run_id, &out_run);
-		if (!e)
-			e = copy_probe(m, out_run, r, &id);
-	}
+	else if (!e)
+		e = copy_probe(m, run_id, r, &id);
 	return e ? e
-		 : store_change(m->out, "INSERT OR IGNORE INTO origin_probe VALUES (?, ?)", STORE_INT(id),
-				STORE_INT(m->file));
+		 : store_change(m->out, "INSERT OR IGNORE INTO origin_probe VALUES (?, ?, ?, ?, ?, ?)",
+				STORE_INT(id), STORE_INT(m->file), STORE_TEXT(r->cell_key),
+				STORE_INT(r->replicate), STORE_INT(r->seq), STORE_REAL(r->started_s));
 }
 
-static struct err *merge_probe(struct merge *m, int64_t id, int64_t run_id)
+static struct err *merge_probe(struct merge *m, sqlite3_stmt *row)
 {
 	struct probe_record r = { .id = 0 };
-	struct err *e = cancel_requested() ? cancel_error() : store_read_probe(m->in, id, &r);
+	struct err *e;
 
+	if (sqlite3_column_int(row, 2))
+		return store_damaged(m->in, "a probe belongs to no cell");
+	e = cancel_requested() ? cancel_error() : store_read_probe(m->in, sqlite3_column_int64(row, 0), &r);
 	if (!e)
-		e = merge_record(m, run_id, &r);
+		e = merge_record(m, sqlite3_column_int64(row, 1), &r);
 	probe_record_deinit(&r);
 	return e;
 }
@@ -420,11 +311,8 @@ static struct err *merge_probes(struct merge *m)
 				      " LEFT JOIN cell c ON c.key = p.cell_key ORDER BY p.id",
 				      &stmt);
 
-	while (store_next(m->in, stmt, &e)) {
-		if (sqlite3_column_int(stmt, 2))
-			return store_damaged(m->in, "a probe belongs to no cell");
-		e = merge_probe(m, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1));
-	}
+	while (store_next(m->in, stmt, &e))
+		e = merge_probe(m, stmt);
 	return e;
 }
 
@@ -433,7 +321,6 @@ static struct err *merge_probes(struct merge *m)
 /** The cells of a plan as they were in it, from offset on, which becomes the first place behind them. */
 static struct err *place_plan(struct merge *m, size_t plan, int64_t *offset)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int64_t n = 0;
 	struct err *e = store_change(m->out,
 				     "UPDATE cell SET position = o.position + ?1 FROM origin_cell o"
@@ -441,16 +328,12 @@ static struct err *place_plan(struct merge *m, size_t plan, int64_t *offset)
 				     STORE_INT(*offset), STORE_INT(plan));
 
 	if (!e)
-		e = store_ask(m->out, &stmt, "SELECT max(position) + 1 FROM origin_cell WHERE plan = ?",
-			      STORE_INT(plan));
-	if (!e)
-		e = take_id(m->out, stmt, &n);
-	if (e)
-		return e;
+		e = store_query_int(m->out, &n, "SELECT max(position) + 1 FROM origin_cell WHERE plan = ?",
+				    STORE_INT(plan));
 	*offset += n;
-	if (*offset > INT32_MAX)
-		return err_new("the positions of cells in these files are impossible");
-	return NULL;
+	if (!e && *offset > INT32_MAX)
+		e = err_new("the positions of cells in these files are impossible");
+	return e;
 }
 
 static struct err *put_in_order(struct merge *m)
@@ -461,7 +344,7 @@ static struct err *put_in_order(struct merge *m)
 	for (size_t plan = 0; !e && plan < m->plans_n; plan++)
 		e = place_plan(m, plan, &offset);
 	if (!e)
-		e = store_query_int(m->out, "SELECT max(id) FROM run", &last);
+		e = store_query_int(m->out, &last, "SELECT max(id) FROM run");
 	if (e || last == m->last_run_id)
 		return e;
 	/* Its probes are without their run for a moment. */
@@ -542,9 +425,11 @@ static void add_shard(struct shards *s, const char *audit_text)
 	err_free(e);
 }
 
-static struct err *find_shards(struct merge *m, struct shards *s)
+static struct err *find_missing_shards(struct merge *m)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_free struct shards *s = xcalloc(1, sizeof(*s));
+	cleanup_strbuf struct strbuf missing = STRBUF_INIT;
 	struct err *e = store_prepare(m->out,
 				      "SELECT audit FROM run WHERE plan_text = (SELECT plan_text FROM run "
 				      "ORDER BY id DESC LIMIT 1)",
@@ -555,41 +440,40 @@ static struct err *find_shards(struct merge *m, struct shards *s)
 
 		add_shard(s, audit);
 	}
-	return e;
-}
-
-static struct err *find_missing_shards(struct merge *m)
-{
-	cleanup_free struct shards *s = xcalloc(1, sizeof(*s));
-	cleanup_strbuf struct strbuf missing = STRBUF_INIT;
-	struct err *e = find_shards(m, s);
-
-	if (e || s->is_whole)
-		return e;
-	for (unsigned k = 0; k < s->n; k++)
+	for (unsigned k = 0; !e && !s->is_whole && k < s->n; k++)
 		if (!s->is_there[k])
 			strbuf_addf(&missing, "%s%u", missing.len ? ", " : "", k + 1);
 	if (missing.len) {
 		strbuf_addf(&missing, " of %u", s->n);
 		m->result->missing_shards = strbuf_steal(&missing);
 	}
-	return NULL;
+	return e;
+}
+
+static struct err *count(struct merge *m, const char *sql, uint64_t *ret)
+{
+	int64_t n = 0;
+	struct err *e = store_query_int(m->out, &n, sql);
+
+	*ret = (uint64_t)n;
+	return e;
 }
 
 static struct err *check(struct merge *m)
 {
-	int64_t without_z = 0;
+	struct merge_result *r = m->result;
 	struct err *e = find_differing_answers(m);
 
 	if (!e)
 		e = find_missing_shards(m);
 	if (!e)
-		e = store_query_int(m->out,
-				    "SELECT count(*) FROM cell WHERE is_current AND threshold_key NOT IN"
-				    " (SELECT key FROM cell WHERE is_current)",
-				    &without_z);
-	m->result->without_z = (uint64_t)without_z;
-	return e;
+		e = count(m,
+			  "SELECT count(*) FROM cell WHERE is_current AND threshold_key NOT IN"
+			  " (SELECT key FROM cell WHERE is_current)",
+			  &r->without_z);
+	if (!e)
+		e = count(m, "SELECT count(*) FROM cell WHERE is_current", &r->cells);
+	return e ? e : count(m, "SELECT count(*) FROM probe", &r->probes);
 }
 
 /* --- All files */
@@ -642,15 +526,6 @@ static struct err *merge_file(struct merge *m)
 	return e;
 }
 
-static struct err *count(struct store *store, const char *sql, uint64_t *ret)
-{
-	int64_t n = 0;
-	struct err *e = store_query_int(store, sql, &n);
-
-	*ret = (uint64_t)n;
-	return e;
-}
-
 static struct err *merge_files(struct merge *m, size_t n)
 {
 	struct err *e = create_tables(m);
@@ -661,40 +536,25 @@ static struct err *merge_files(struct merge *m, size_t n)
 		e = put_in_order(m);
 	if (!e)
 		e = check(m);
-	if (!e)
-		e = count(m->out, "SELECT count(*) FROM cell WHERE is_current", &m->result->cells);
-	if (!e)
-		e = count(m->out, "SELECT count(*) FROM probe", &m->result->probes);
 	m->result->plans = m->plans_n;
 	return e;
 }
 
-/** A new results file of that path, which messages call name. */
-static struct err *create(const char *path, const char *name, struct store **ret)
-{
-	cleanup(cleanup_store_) struct store *store = NULL;
-	struct err *e = store_open(path, STORE_WRITE, &store);
-
-	if (e)
-		return e;
-	free(store->name);
-	store->name = xstrdup(name);
-	/* A part of it is removed by whoever finds it: it needs no journal, and waits for the disk once. */
-	e = store_exec(store, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; BEGIN IMMEDIATE");
-	if (e)
-		return e;
-	*ret = take_ptr(store);
-	return NULL;
-}
-
+/** Merges into a new results file of that path, which messages call out. */
 static struct err *merge_to(const char *path, const char *out, const char *const *paths, size_t n,
 			    struct merge_result *result)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
 	struct merge m = { .paths = paths, .result = result };
-	struct err *e = create(path, out, &store);
+	struct err *e = store_open(path, STORE_WRITE, &store);
 
+	if (e)
+		return e;
+	free(store->name);
+	store->name = xstrdup(out);
 	m.out = store;
+	/* A part of it is removed by whoever finds it: it needs no journal, and waits for the disk once. */
+	e = store_exec(store, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; BEGIN IMMEDIATE");
 	if (!e)
 		e = store_end_transaction(store, merge_files(&m, n));
 	for (size_t i = 0; i < m.plans_n; i++)

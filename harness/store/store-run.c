@@ -100,14 +100,6 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 		STORE_INT(cell->replicates), STORE_TEXT(identity));
 }
 
-static struct err *has_cell(struct store *store, const char *key, bool *ret)
-{
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = store_ask(store, &stmt, "SELECT 1 FROM cell WHERE key = ?", STORE_TEXT(key));
-
-	return e ? e : store_step(store, stmt, ret);
-}
-
 static struct err *set_cells(struct store *store, const struct cell *cells, size_t n,
 			     struct store_change *ret)
 {
@@ -115,10 +107,11 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 	struct err *e = NULL;
 
 	for (size_t i = 0; !e && i < n; i++) {
-		bool is_there = false;
+		int64_t is_there = 0;
 
-		e = has_cell(store, cells[i].key, &is_there);
-		ret->kept += is_there;
+		e = store_query_int(store, &is_there, "SELECT count(*) FROM cell WHERE key = ?",
+				    STORE_TEXT(cells[i].key));
+		ret->kept += (size_t)is_there;
 	}
 	/* Cells that were current get a mark, which the plan's lose again: the rest can be counted. */
 	if (!e)
@@ -126,7 +119,7 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 	for (size_t i = 0; !e && i < n; i++)
 		e = store_put_cell(store, &cells[i]);
 	if (!e)
-		e = store_query_int(store, "SELECT count(*) FROM cell WHERE is_current = 2", &still);
+		e = store_query_int(store, &still, "SELECT count(*) FROM cell WHERE is_current = 2");
 	if (!e)
 		e = store_exec(store, "UPDATE cell SET is_current = 0 WHERE is_current = 2");
 	ret->dropped = (size_t)still;

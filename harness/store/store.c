@@ -347,10 +347,10 @@ static struct err *check_schema(struct store *store, bool *ret_is_empty)
 {
 	int64_t id = 0, version = 0;
 	cleanup_strbuf struct strbuf is = STRBUF_INIT, want = STRBUF_INIT;
-	struct err *e = store_query_int(store, "PRAGMA application_id", &id);
+	struct err *e = store_query_int(store, &id, "PRAGMA application_id");
 
 	if (!e)
-		e = store_query_int(store, "PRAGMA user_version", &version);
+		e = store_query_int(store, &version, "PRAGMA user_version");
 	if (!e)
 		e = schema_text(store, &is);
 	if (e)
@@ -470,7 +470,7 @@ const char *store_id(const struct store *store)
 static void end_writing(struct store *store)
 {
 	int64_t busy;
-	struct err *e = store_query_int(store, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
+	struct err *e = store_query_int(store, &busy, "PRAGMA wal_checkpoint(TRUNCATE)");
 
 	if (!e)
 		e = store_exec(store, "PRAGMA journal_mode=DELETE");
