@@ -241,11 +241,6 @@ struct err *store_each_content(struct store *store, enum store_moment moment, co
 
 /* --- Single pieces, as they came from the guest */
 
-struct pieces {
-	struct store_piece *v;
-	size_t n, cap;
-};
-
 void store_pieces_free(struct store_piece *pieces, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -257,15 +252,12 @@ void store_pieces_free(struct store_piece *pieces, size_t n)
 }
 
 /* One row of: rowid, probe id, snapshot id, its name, pid, name, len, error. */
-static struct err *add_piece(struct store *store, sqlite3_stmt *row, struct pieces *pieces)
+static struct err *describe_piece(struct store *store, sqlite3_stmt *row, struct store_piece *p)
 {
 	int64_t pid = sqlite3_column_int64(row, 4), len = sqlite3_column_int64(row, 6);
 
 	if (pid < 0 || pid > INT_MAX || len < 0)
 		return store_damaged(store, "a piece of evidence has an impossible pid or length");
-
-	struct store_piece *p = array_push(pieces->v, pieces->n, pieces->cap);
-
 	p->id = sqlite3_column_int64(row, 0);
 	p->probe_id = sqlite3_column_int64(row, 1);
 	p->snapshot_id = sqlite3_column_int64(row, 2);
@@ -281,7 +273,8 @@ static struct err *add_piece(struct store *store, sqlite3_stmt *row, struct piec
 struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *ret_n)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct pieces pieces = { 0 };
+	struct store_piece *pieces = NULL;
+	size_t n = 0, cap = 0;
 	struct err *e =
 		store_prepare(store,
 			      "SELECT e.rowid, s.probe_id, s.id, s.name, e.pid, e.name, e.len, e.error"
@@ -290,13 +283,13 @@ struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *
 			      &stmt);
 
 	while (store_next(store, stmt, &e))
-		e = add_piece(store, stmt, &pieces);
+		e = describe_piece(store, stmt, array_push(pieces, n, cap));
 	if (e) {
-		store_pieces_free(pieces.v, pieces.n);
+		store_pieces_free(pieces, n);
 		return e;
 	}
-	*ret = pieces.v;
-	*ret_n = pieces.n;
+	*ret = pieces;
+	*ret_n = n;
 	return NULL;
 }
 
