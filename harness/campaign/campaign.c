@@ -199,19 +199,15 @@ static struct err *life_prepare(struct life *life, const struct cell *cell, cons
 static void on_phase(void *arg, enum probe_phase phase)
 {
 	const struct life *life = arg;
-	const struct campaign_events *events = &life->run->campaign->events;
 
-	if (events->probe_phase)
-		events->probe_phase(events->arg, life->slot, phase);
+	run_progress_phase(life->run->campaign->progress, life->slot, phase);
 }
 
 static void on_load(void *arg, uint64_t load_kib)
 {
 	const struct life *life = arg;
-	const struct campaign_events *events = &life->run->campaign->events;
 
-	if (events->probe_load)
-		events->probe_load(events->arg, life->slot, load_kib);
+	run_progress_load(life->run->campaign->progress, life->slot, load_kib);
 }
 
 static void *run_life(void *arg)
@@ -296,21 +292,17 @@ static struct campaign_progress get_progress(const struct run *run)
 
 static void tick(const struct run *run)
 {
-	const struct campaign_events *events = &run->campaign->events;
 	struct campaign_progress progress = get_progress(run);
 
-	if (events->tick)
-		events->tick(events->arg, &progress);
+	run_progress_tick(run->campaign->progress, &progress);
 }
 
 /** Tells watchers that a slot is free again. r is NULL when there is no record. */
 static void tell_end(const struct run *run, const struct life *life, const struct probe_record *r)
 {
-	const struct campaign_events *events = &run->campaign->events;
 	struct campaign_progress progress = get_progress(run);
 
-	if (events->probe_end)
-		events->probe_end(events->arg, life->slot, life->cell, r, &progress);
+	run_progress_end(run->campaign->progress, life->slot, r, &progress);
 }
 
 /** Tells the schedule what the store has of a cell. */
@@ -402,7 +394,6 @@ static void finish(struct run *run, struct life *life)
 /** Asks the next question of cell i of a guest in that slot. */
 static struct err *begin(struct run *run, struct life *life, size_t i)
 {
-	const struct campaign *c = run->campaign;
 	cleanup_free char *missing = NULL;
 
 	life->cell_i = i;
@@ -410,8 +401,9 @@ static struct err *begin(struct run *run, struct life *life, size_t i)
 	struct err *e =
 		life_prepare(life, &run->cells[i], schedule_state(run->schedule, i), run->guests++, &missing);
 
-	if (!e && c->events.probe_start)
-		c->events.probe_start(c->events.arg, life->slot, life->cell, &life->spec);
+	if (!e)
+		run_progress_start(run->campaign->progress, life->slot, life->cell, life->spec.kind,
+				   life->spec.z_kib);
 	if (!e && missing) {
 		life->record = probe_not_applicable(&life->spec, missing);
 		e = record(run, life, &life->record);

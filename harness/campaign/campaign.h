@@ -10,6 +10,7 @@
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"
 #include "harness/probe/probe.h"
+#include "harness/campaign/run-progress.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/store/store.h"
@@ -25,31 +26,6 @@
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);
-
-/** How far a campaign is. */
-struct campaign_progress {
-	unsigned run;  /**< probes of this run so far */
-	unsigned left; /**< estimate of probes to come, including those under way */
-	double eta_s;  /**< seconds until the end */
-	size_t cells_done, cells;
-};
-
-/**
- * Hears what a campaign does, to show its progress. A guest has one of the campaign's slots, from 0 to
- * jobs - 1. Any member may be NULL. probe_phase and probe_load are called in the threads of guests, several
- * at a time, all others in the thread that runs the campaign.
- */
-struct campaign_events {
-	void *arg;
-	void (*probe_start)(void *arg, unsigned slot, const struct cell *cell, const struct probe_spec *spec);
-	void (*probe_phase)(void *arg, unsigned slot, enum probe_phase phase);
-	void (*probe_load)(void *arg, unsigned slot, uint64_t load_kib);
-	/** The guest is gone. record is NULL when the probe was stopped, or could not be recorded. */
-	void (*probe_end)(void *arg, unsigned slot, const struct cell *cell,
-			  const struct probe_record *record, const struct campaign_progress *progress);
-	/** After each event from the thread of the campaign, and every second. */
-	void (*tick)(void *arg, const struct campaign_progress *progress);
-};
 
 struct campaign_result {
 	unsigned probes_run;
@@ -77,7 +53,7 @@ struct campaign {
 	double time_limit_s; /**< for the whole run; INFINITY: none */
 	/** The wait after several guests in a row could not be started, times their number. */
 	int64_t start_pause_ms;
-	struct campaign_events events;
+	struct run_progress *progress; /**< NULL: nobody hears of it */
 };
 
 /**

@@ -16,23 +16,14 @@
 #include "harness/store/live-file.h"
 #include "harness/cell/probe-time.h"
 
-/** A guest that runs. */
-struct slot {
-	char *what; /* NULL: no guest */
-	const struct cell *cell;
-	double start_s;
-	enum probe_phase phase;
-	int64_t phase_start_ms;
-	uint64_t load_kib;
-};
-
 struct run_progress {
 	const char *live_path;
 	unsigned jobs;
 	bool has_live_error;
 	struct campaign_progress last;
-	pthread_mutex_t lock; /* of the slots: guests tell of themselves in threads of their own */
-	struct slot slots[LIVE_JOBS_MAX];
+	pthread_mutex_t lock; /* of the guests: they tell of themselves in threads of their own */
+	struct live_guest guests[LIVE_JOBS_MAX]; /* by slot; without `what` there is none */
+	int64_t phase_start_ms[LIVE_JOBS_MAX];
 };
 
 /** What a probe does, in a few words, to be freed. */
@@ -63,16 +54,9 @@ static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_
 	return xstrdup("?");
 }
 
-/** "X=256 ballast ramp: load, 87 MiB, 3 s". */
-static void add_guest(struct strbuf *line, const struct slot *slot)
-{
-	strbuf_addf(line, "%s: %s", slot->what, probe_phase_name(slot->phase));
-	if (slot->load_kib)
-		strbuf_addf(line, ", %.0f MiB", (double)slot->load_kib / 1024);
-	strbuf_addf(line, ", %" PRId64 " s", (clock_ms() - slot->phase_start_ms) / 1000);
-}
-
-/** Redraws the line of what runs just now. Called with the lock held. */
+/** Redraws the line of what runs just now: "X=256 ballast ramp: load, 87 MiB, 3 s". Called with the lock
+ * held.
+ */
 static void show(const struct run_progress *p)
 {
 	cleanup_strbuf struct strbuf line = STRBUF_INIT;
@@ -81,10 +65,14 @@ static void show(const struct run_progress *p)
 	strbuf_addf(&line, "[%u of about %u, %zu of %zu cells done] ETA %s", p->last.run,
 		    p->last.run + p->last.left, p->last.cells_done, p->last.cells, left);
 	for (unsigned i = 0; i < p->jobs; i++) {
-		if (!p->slots[i].what)
+		const struct live_guest *g = &p->guests[i];
+
+		if (!g->what)
 			continue;
-		strbuf_adds(&line, " | ");
-		add_guest(&line, &p->slots[i]);
+		strbuf_addf(&line, " | %s: %s", g->what, g->phase);
+		if (g->memory_kib)
+			strbuf_addf(&line, ", %.0f MiB", (double)g->memory_kib / 1024);
+		strbuf_addf(&line, ", %" PRId64 " s", (clock_ms() - p->phase_start_ms[i]) / 1000);
 	}
 	log_progress("%s", strbuf_str(&line));
 }
@@ -99,23 +87,9 @@ static struct live_file get_live(const struct run_progress *p)
 		.updated_s = clock_unix_s(),
 	};
 
-	for (unsigned i = 0; i < p->jobs; i++) {
-		const struct slot *slot = &p->slots[i];
-
-		if (!slot->what)
-			continue;
-
-		struct live_guest *g = &live.guests[live.n++];
-
-		*g = (struct live_guest){
-			.slot = i,
-			.what = slot->what,
-			.start_s = slot->start_s,
-			.memory_kib = slot->load_kib,
-		};
-		memcpy(g->cell, slot->cell->key, sizeof(g->cell) - 1);
-		snprintf(g->phase, sizeof(g->phase), "%s", probe_phase_name(slot->phase));
-	}
+	for (unsigned i = 0; i < p->jobs; i++)
+		if (p->guests[i].what)
+			live.guests[live.n++] = p->guests[i];
 	return live;
 }
 
@@ -131,37 +105,50 @@ static void write_live(struct run_progress *p, const struct live_file *live)
 	err_free(e);
 }
 
-static void on_start(void *arg, unsigned i, const struct cell *cell, const struct probe_spec *spec)
+/** Called with the lock held. */
+static void set_phase(struct run_progress *p, unsigned slot, enum probe_phase phase)
 {
-	struct run_progress *p = arg;
+	struct live_guest *g = &p->guests[slot];
 
+	snprintf(g->phase, sizeof(g->phase), "%s", probe_phase_name(phase));
+	p->phase_start_ms[slot] = clock_ms();
+}
+
+void run_progress_start(struct run_progress *p, unsigned slot, const struct cell *cell, enum probe_kind kind,
+			uint64_t z_kib)
+{
+	if (!p)
+		return;
 	pthread_mutex_lock(&p->lock);
-	p->slots[i] = (struct slot){
-		.what = describe(cell, spec->kind, spec->z_kib),
-		.cell = cell,
+
+	struct live_guest *g = &p->guests[slot];
+
+	*g = (struct live_guest){
+		.slot = slot,
+		.what = describe(cell, kind, z_kib),
 		.start_s = clock_unix_s(),
-		.phase_start_ms = clock_ms(),
 	};
+	memcpy(g->cell, cell->key, sizeof(g->cell) - 1);
+	set_phase(p, slot, PHASE_START);
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void on_phase(void *arg, unsigned i, enum probe_phase phase)
+void run_progress_phase(struct run_progress *p, unsigned slot, enum probe_phase phase)
 {
-	struct run_progress *p = arg;
-
+	if (!p)
+		return;
 	pthread_mutex_lock(&p->lock);
-	p->slots[i].phase = phase;
-	p->slots[i].phase_start_ms = clock_ms();
+	set_phase(p, slot, phase);
 	show(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void on_load(void *arg, unsigned i, uint64_t load_kib)
+void run_progress_load(struct run_progress *p, unsigned slot, uint64_t load_kib)
 {
-	struct run_progress *p = arg;
-
+	if (!p)
+		return;
 	pthread_mutex_lock(&p->lock);
-	p->slots[i].load_kib = load_kib;
+	p->guests[slot].memory_kib = load_kib;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -178,25 +165,24 @@ static void note_end(const char *what, const struct probe_record *r, const struc
 		 r->reason, (double)probe_time_ms(r) / 1000, left);
 }
 
-static void on_end(void *arg, unsigned i, const struct cell *cell, const struct probe_record *r,
-		   const struct campaign_progress *progress)
+void run_progress_end(struct run_progress *p, unsigned slot, const struct probe_record *r,
+		      const struct campaign_progress *progress)
 {
-	struct run_progress *p = arg;
-
-	(void)cell;
+	if (!p)
+		return;
 	pthread_mutex_lock(&p->lock);
 
-	cleanup_free char *what = take_ptr(p->slots[i].what);
+	cleanup_free char *what = take_ptr(p->guests[slot].what);
 
 	pthread_mutex_unlock(&p->lock);
 	if (r)
 		note_end(what, r, progress);
 }
 
-static void on_tick(void *arg, const struct campaign_progress *progress)
+void run_progress_tick(struct run_progress *p, const struct campaign_progress *progress)
 {
-	struct run_progress *p = arg;
-
+	if (!p)
+		return;
 	pthread_mutex_lock(&p->lock);
 	p->last = *progress;
 	show(p);
@@ -208,21 +194,13 @@ static void on_tick(void *arg, const struct campaign_progress *progress)
 	write_live(p, &live);
 }
 
-struct run_progress *run_progress_create(const char *live_path, unsigned jobs, struct campaign_events *events)
+struct run_progress *run_progress_create(const char *live_path, unsigned jobs)
 {
 	struct run_progress *p = xcalloc(1, sizeof(*p));
 
 	p->live_path = live_path;
 	p->jobs = jobs;
 	pthread_mutex_init(&p->lock, NULL);
-	*events = (struct campaign_events){
-		.arg = p,
-		.probe_start = on_start,
-		.probe_phase = on_phase,
-		.probe_load = on_load,
-		.probe_end = on_end,
-		.tick = on_tick,
-	};
 	return p;
 }
 
@@ -231,7 +209,7 @@ void run_progress_destroy(struct run_progress *p)
 	if (!p)
 		return;
 	for (unsigned i = 0; i < p->jobs; i++)
-		free(p->slots[i].what);
+		free(p->guests[i].what);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }

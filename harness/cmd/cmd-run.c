@@ -25,7 +25,6 @@
 #include "harness/plan/load-command.h"
 #include "harness/cell/probe-time.h"
 #include "harness/cell/cell-format.h"
-#include "harness/campaign/run-progress.h"
 #include "harness/campaign/schedule.h"
 #include "harness/campaign/shard.h"
 #include "harness/vm/state-cache.h"
@@ -253,12 +252,10 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	if (e)
 		return e;
 
-	struct run_progress *progress =
-		run_progress_create(store_live_path(store), o->jobs, &campaign.events);
-
+	campaign.progress = run_progress_create(store_live_path(store), o->jobs);
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
-	run_progress_destroy(progress);
+	run_progress_destroy(campaign.progress);
 	/* A run that goes on with this campaign needs the saved boots. */
 	if (!e && !result.replicates_left)
 		state_cache_forget(store_id(store));
