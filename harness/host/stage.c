@@ -88,9 +88,6 @@ static bool has_mode(const struct stage_user *user, const char *path, mode_t wan
 	return (st.st_mode & want) == want;
 }
 
-#define ACCESS_READ  4u
-#define ACCESS_WRITE 2u
-
 static void free_list(acl_t *list)
 {
 	if (*list)
@@ -101,17 +98,17 @@ static void free_list(acl_t *list)
  * The access list (acl(5)) of a file that its owner may read and write, user uid may access, and nobody else:
  * what only root can do by changing the owner.
  */
-static acl_t make_list(uid_t uid, unsigned access)
+static acl_t make_list(uid_t uid, bool to_write)
 {
-	const char *rights = access & ACCESS_WRITE ? "rw" : "r";
+	const char *rights = to_write ? "rw" : "r";
 	cleanup_free char *text = xasprintf("u::rw,u:%u:%s,g::-,m::%s,o::-", (unsigned)uid, rights, rights);
 
 	return acl_from_text(text);
 }
 
-static struct err *set_list(const char *path, uid_t uid, unsigned access)
+static struct err *set_list(const char *path, uid_t uid, bool to_write)
 {
-	cleanup(free_list) acl_t list = make_list(uid, access);
+	cleanup(free_list) acl_t list = make_list(uid, to_write);
 
 	if (list && acl_set_file(path, ACL_TYPE_ACCESS, list) == 0)
 		return NULL;
@@ -123,9 +120,9 @@ static struct err *set_list(const char *path, uid_t uid, unsigned access)
 		ERR_HOST);
 }
 
-static bool has_list(const char *path, uid_t uid, unsigned access)
+static bool has_list(const char *path, uid_t uid, bool to_write)
 {
-	cleanup(free_list) acl_t want = make_list(uid, access), got = acl_get_file(path, ACL_TYPE_ACCESS);
+	cleanup(free_list) acl_t want = make_list(uid, to_write), got = acl_get_file(path, ACL_TYPE_ACCESS);
 
 	return want && got && acl_cmp(want, got) == 0;
 }
@@ -133,9 +130,9 @@ static bool has_list(const char *path, uid_t uid, unsigned access)
 /** Calculates what we may not try, since we cannot become that user. It knows only access lists of ours. */
 static bool seems_open(const struct stage_user *user, const char *path, bool to_write)
 {
-	unsigned want = to_write ? ACCESS_READ | ACCESS_WRITE : ACCESS_READ;
 	cleanup_free char *dir = realpath(path, NULL);
-	bool is_open = dir && (has_mode(user, dir, want) || has_list(dir, user->uid, want));
+	bool is_open = dir && (has_mode(user, dir, to_write ? S_IROTH | S_IWOTH : S_IROTH) ||
+			       has_list(dir, user->uid, to_write));
 
 	for (char *slash; is_open && (slash = strrchr(dir, '/')) && slash != dir;) {
 		*slash = '\0';
@@ -170,25 +167,16 @@ bool stage_can_open(const struct stage_user *user, const char *path, bool to_wri
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-struct err *stage_give(const char *path, uid_t uid, gid_t gid)
+struct err *stage_give(const char *path, const struct stage_user *user, bool to_write)
 {
-	if (uid == geteuid())
+	if (user->uid == geteuid())
 		return NULL;
 	if (geteuid() != 0)
-		return set_list(path, uid, ACCESS_READ | ACCESS_WRITE);
-	if (lchown(path, uid, gid))
-		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)uid);
-	return NULL;
-}
-
-struct err *stage_show(const char *path, uid_t uid, gid_t gid)
-{
-	if (uid == geteuid())
-		return NULL;
-	if (geteuid() != 0)
-		return set_list(path, uid, ACCESS_READ);
-	if (lchown(path, (uid_t)-1, gid) || chmod(path, 0640))
-		return err_errno(errno, "cannot show '%s' to group %u", path, (unsigned)gid);
+		return set_list(path, user->uid, to_write);
+	if (to_write && lchown(path, user->uid, user->gid))
+		return err_errno(errno, "cannot give '%s' to user %u", path, (unsigned)user->uid);
+	if (!to_write && (lchown(path, (uid_t)-1, user->gid) || chmod(path, 0640)))
+		return err_errno(errno, "cannot show '%s' to group %u", path, (unsigned)user->gid);
 	return NULL;
 }
 
@@ -223,7 +211,7 @@ static struct err *link_or_copy(const char *path, const char *staged, const stru
 		struct err *e = file_copy(path, tmp, 0600);
 
 		if (!e)
-			e = stage_show(tmp, user->uid, user->gid);
+			e = stage_give(tmp, user, false);
 		if (e)
 			return e;
 	}

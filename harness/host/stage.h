@@ -36,13 +36,11 @@ void stage_user_for_qemu(struct stage_user *user);
 bool stage_can_open(const struct stage_user *user, const char *path, bool to_write);
 
 /**
- * Gives a file or socket of mode 0600 to another user; one who may not do that (not root) lets that user
- * alone read and write it by an access list.
+ * Lets another user read a file or socket of mode 0600, and write it: it becomes that user's, or only its
+ * group's when that is to read it. One who may not do that (not root) lets that user alone in by an access
+ * list.
  */
-struct err *stage_give(const char *path, uid_t uid, gid_t gid) must_check;
-
-/** Lets another user read a file of mode 0600: by its group, or for one who is not root by an access list. */
-struct err *stage_show(const char *path, uid_t uid, gid_t gid) must_check;
+struct err *stage_give(const char *path, const struct stage_user *user, bool to_write) must_check;
 
 /**
  * Makes the file at path readable for user: sets *ret (to be freed) to its real path when it is, else to a

@@ -26,28 +26,6 @@
  */
 #define ROOT_LEN_MAX (107 - 73)
 
-struct workdir {
-	int lock_fd;
-	char *root;
-	char *files;
-	char *staged;
-};
-
-const char *workdir_root(const struct workdir *w)
-{
-	return w->root;
-}
-
-const char *workdir_files(const struct workdir *w)
-{
-	return w->files;
-}
-
-const char *workdir_staged(const struct workdir *w)
-{
-	return w->staged;
-}
-
 /** Makes dir if needed and sees to it that it is ours alone, and that QEMU's user can pass through it. */
 static struct err *prepare_dir(const char *dir)
 {
@@ -90,17 +68,15 @@ static struct err *clear_slot(const char *root, unsigned *guests)
 }
 
 /** Takes the lowest free slot; clears it and all other free ones. */
-static struct err *take_slot(const char *base, int *ret_fd, char **ret_root)
+static struct err *take_slot(const char *base, struct workdir *w)
 {
-	cleanup_close int mine = -1;
-	cleanup_free char *root = NULL;
 	unsigned guests = 0;
 
 	for (unsigned n = 0; n < SLOTS_MAX; n++) {
 		cleanup_free char *path = xasprintf("%s/%u", base, n);
 		cleanup_close int fd = -1;
 
-		if (mine >= 0 && !file_exists(path))
+		if (w->root && !file_exists(path))
 			continue;
 
 		cleanup_free char *lock = xasprintf("%s.lock", path);
@@ -114,32 +90,26 @@ static struct err *take_slot(const char *base, int *ret_fd, char **ret_root)
 			e = clear_slot(path, &guests);
 		if (e)
 			return e;
-		if (fd >= 0 && mine < 0) {
-			mine = take_fd(fd);
-			root = take_ptr(path);
+		if (fd >= 0 && !w->root) {
+			w->lock_fd = take_fd(fd);
+			w->root = take_ptr(path);
 		}
 	}
 	if (guests)
 		log_note("ended %u guest%s that a dead run left behind", guests, guests == 1 ? "" : "s");
-	if (mine < 0)
-		return err_new("all %d slots of '%s' are taken", SLOTS_MAX, base);
-	*ret_fd = take_fd(mine);
-	*ret_root = take_ptr(root);
-	return NULL;
+	return w->root ? NULL : err_new("all %d slots of '%s' are taken", SLOTS_MAX, base);
 }
 
 static struct err *fill_slot(struct workdir *w)
 {
-	const char *dirs[] = { w->root, w->files, w->staged };
-	struct err *e = NULL;
-
 	w->files = xasprintf("%s/files", w->root);
 	w->staged = xasprintf("%s/staged", w->root);
-	dirs[1] = w->files;
-	dirs[2] = w->staged;
-	for (size_t i = 0; !e && i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		e = prepare_dir(dirs[i]);
-	return e;
+
+	struct err *e = prepare_dir(w->root);
+
+	if (!e)
+		e = prepare_dir(w->files);
+	return e ? e : prepare_dir(w->staged);
 }
 
 struct err *workdir_open(const char *base, struct workdir **ret)
@@ -158,7 +128,7 @@ struct err *workdir_open(const char *base, struct workdir **ret)
 
 	w->lock_fd = -1;
 	if (!e)
-		e = take_slot(base, &w->lock_fd, &w->root);
+		e = take_slot(base, w);
 	if (!e)
 		e = fill_slot(w);
 	if (e) {

@@ -14,7 +14,10 @@
  *     BASE/N/staged/ links or copies of files of the user (stage.h), kept while those are there
  */
 
-struct workdir;
+struct workdir {
+	int lock_fd;
+	char *root, *files, *staged; /**< BASE/N and what is below it */
+};
 
 /**
  * Takes the first free slot of base (NULL: /var/tmp/swapcal-EUID). Ends the guests that dead processes left
@@ -28,8 +31,3 @@ void workdir_close(struct workdir *w);
 
 /** Empties the scratch directory. */
 void workdir_empty(struct workdir *w);
-
-/** BASE/N. Borrowed, like the next two. */
-const char *workdir_root(const struct workdir *w);
-const char *workdir_files(const struct workdir *w);
-const char *workdir_staged(const struct workdir *w);

@@ -27,7 +27,7 @@
 #define POLL_MS 20
 
 /** Says what was seen of a kernel that did not come to its end. */
-static char *describe_failure(struct domain *d, enum guest_state state, int64_t passed_ms)
+static char *describe_failure(struct guest *d, enum guest_state state, int64_t passed_ms)
 {
 	cleanup_free char *console = domain_console(d);
 
@@ -41,7 +41,7 @@ static char *describe_failure(struct domain *d, enum guest_state state, int64_t 
 }
 
 /** Watches until the kernel has come to its end, or time is up. */
-static struct err *watch(struct domain *d, int deadline_ms, bool *ret, char **ret_why)
+static struct err *watch(struct guest *d, int deadline_ms, bool *ret, char **ret_why)
 {
 	int64_t start_ms = clock_ms(), passed_ms;
 	enum guest_state state;
@@ -121,15 +121,13 @@ struct err *accel_try_boot(struct domain_conn *conn, const char *accel, const ch
 	if (!e)
 		e = domain_stage_file(conn, kernel ? kernel : found, &staged);
 
+	struct guest_config config = { .name = name, .accel = accel, .ram_mib = 256, .vcpus = 1 };
 	struct domain_spec spec = {
-		.name = name,
-		.accel = accel,
-		.ram_mib = 256,
-		.vcpus = 1,
+		.config = &config,
 		.kernel = staged,
 		.cmdline = "console=ttyS0 earlyprintk=ttyS0",
 	};
-	cleanup(cleanup_domain_) struct domain *d = NULL;
+	cleanup(cleanup_guest_) struct guest *d = NULL;
 
 	if (!e)
 		e = domain_start(conn, &spec, &d);
@@ -216,7 +214,7 @@ struct err *accel_ask_kvm(struct domain_conn *conn, bool *ret, char **ret_why)
 	cleanup_free char *dir = NULL;
 	struct err *e;
 
-	if (!domain_can_open(conn, "/dev/kvm", true)) {
+	if (!stage_can_open(domain_conn_user(conn), "/dev/kvm", true)) {
 		*ret = false;
 		*ret_why = xstrdup(file_exists("/dev/kvm") ? "QEMU's user may not open /dev/kvm"
 							   : "there is no /dev/kvm");

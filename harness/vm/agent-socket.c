@@ -12,9 +12,8 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/host/stage.h"
 
-struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret)
+struct err *agent_socket_listen(const char *path, const struct stage_user *user, int *ret)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -28,7 +27,7 @@ struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || chmod(path, 0600))
 		return err_errno(errno, "cannot create socket '%s'", path);
 
-	struct err *e = stage_give(path, uid, gid);
+	struct err *e = stage_give(path, user, true);
 
 	/* Before this nobody can connect. */
 	if (!e && listen(fd, 4))

@@ -4,17 +4,16 @@
 #include <sys/types.h>
 
 #include "harness/base/err.h"
+#include "harness/host/stage.h"
 
 /*
  * The socket that a guest's QEMU connects to, so that its agent has a line from the first instruction on.
  * The connection also tells which process the QEMU is, whoever started it.
  */
 
-/**
- * A listening socket at path; only user uid may connect (and gid is given to it) as far as we may arrange
- * that. Removes what is there.
+/** A listening socket at path; only user may connect, as far as we may arrange that. Removes what is there.
  */
-struct err *agent_socket_listen(const char *path, uid_t uid, gid_t gid, int *ret) must_check;
+struct err *agent_socket_listen(const char *path, const struct stage_user *user, int *ret) must_check;
 
 /** The other end of an accepted connection. */
 struct agent_peer {

@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/vm/frame.h"
 
 /*
  * How long a send may wait for the guest to make room; our messages are small, so a full socket means a stuck
@@ -19,25 +20,93 @@
  */
 #define SEND_TIMEOUT_MS 10000
 
-struct channel {
-	int fd;
-	struct frame_reader reader;
-};
-
-struct channel *channel_create(int fd)
+void guest_msg_destroy(struct guest_msg *m)
 {
-	struct channel *ch = xcalloc(1, sizeof(*ch));
-
-	ch->fd = fd;
-	return ch;
+	if (!m)
+		return;
+	json_decref(m->json);
+	free(m->payload);
+	free(m);
 }
 
-void channel_destroy(struct channel *ch)
+void channel_deinit(struct channel *ch)
 {
-	if (!ch)
-		return;
-	frame_reader_deinit(&ch->reader);
-	free(ch);
+	strbuf_deinit(&ch->bytes);
+}
+
+void channel_feed(struct channel *ch, const void *data, size_t len)
+{
+	/* Frames already handed out are dropped here, once per read, rather than once per frame. */
+	if (ch->start) {
+		ch->bytes.len -= ch->start;
+		memmove(ch->bytes.data, ch->bytes.data + ch->start, ch->bytes.len);
+		ch->start = 0;
+	}
+	strbuf_add(&ch->bytes, data, len);
+}
+
+struct err *channel_next(struct channel *ch, struct guest_msg **ret)
+{
+	size_t len = ch->bytes.len - ch->start;
+	struct proto_frame f;
+
+	*ret = NULL;
+	if (len < PROTO_FRAME_BYTES)
+		return NULL;
+
+	const uint8_t *head = (const uint8_t *)ch->bytes.data + ch->start;
+	const char *wrong = proto_decode(head, &f);
+
+	if (wrong)
+		return err_new("corrupt frame from the guest: %s", wrong);
+
+	size_t frame_len = (size_t)PROTO_FRAME_BYTES + f.json_len + f.payload_len;
+
+	if (len < frame_len)
+		return NULL;
+
+	const char *text = (const char *)head + PROTO_FRAME_BYTES;
+	const char *payload = text + f.json_len;
+
+	if (!proto_crc_matches(&f, text, payload))
+		return err_new("corrupt frame from the guest: checksum does not match");
+
+	json_error_t je;
+	cleanup(cleanup_json_) json_t *json = json_loadb(text, f.json_len, JSON_REJECT_DUPLICATES, &je);
+
+	if (!json)
+		return err_new("corrupt frame from the guest: %s", je.text);
+	if (!json_is_string(json_object_get(json, "type")))
+		return err_new("corrupt frame from the guest: no message type");
+
+	struct guest_msg *m = xcalloc(1, sizeof(*m));
+
+	m->json = take_ptr(json);
+	m->payload = xmemdup0(payload, f.payload_len);
+	m->payload_len = f.payload_len;
+	ch->start += frame_len;
+	*ret = m;
+	return NULL;
+}
+
+/** Appends the frame of a JSON object, without payload, to out. */
+static struct err *write_frame(struct strbuf *out, json_t *json)
+{
+	cleanup_free char *text = json_dumps(json, JSON_COMPACT);
+	uint8_t head[PROTO_FRAME_BYTES];
+
+	if (!text)
+		return err_new("message cannot be written as JSON");
+
+	size_t len = strlen(text);
+
+	if (len > PROTO_JSON_MAX)
+		return err_new("message of %zu bytes is too long for the agent (at most %d)", len,
+			       PROTO_JSON_MAX);
+	proto_encode(head, text, (uint32_t)len, NULL, 0);
+	strbuf_add(out, head, sizeof(head));
+	strbuf_add(out, text, len);
+	return NULL;
 }
 
 /** Waits for events on the socket until the deadline; *ret_ready says whether they came. */
@@ -68,7 +137,7 @@ static struct err *wait_for(struct channel *ch, short events, int64_t deadline_m
 struct err *channel_send(struct channel *ch, json_t *json)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct err *e = frame_write(&out, json);
+	struct err *e = write_frame(&out, json);
 	int64_t deadline_ms = clock_ms() + SEND_TIMEOUT_MS;
 
 	for (size_t sent = 0; !e && sent < out.len;) {
@@ -95,7 +164,7 @@ struct err *channel_recv(struct channel *ch, int timeout_ms, struct guest_msg **
 	int64_t deadline_ms = clock_ms() + timeout_ms;
 
 	for (;;) {
-		struct err *e = frame_next(&ch->reader, ret);
+		struct err *e = channel_next(ch, ret);
 
 		if (e || *ret)
 			return e;
@@ -110,7 +179,7 @@ struct err *channel_recv(struct channel *ch, int timeout_ms, struct guest_msg **
 		ssize_t n = read(ch->fd, buf, sizeof(buf));
 
 		if (n > 0)
-			frame_feed(&ch->reader, buf, (size_t)n);
+			channel_feed(ch, buf, (size_t)n);
 		else if (n == 0)
 			return err_new("the guest closed the line");
 		else if (errno != EAGAIN && errno != EINTR)

@@ -6,6 +6,8 @@
 
 /** What domain.c adds to a caller's domain_spec. */
 struct domain_xml_extra {
+	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
+	const char *scratch_disk; /**< the same */
 	const char *agent_socket; /**< unix socket that QEMU connects to */
 	const char *console_path; /**< file the serial console is written to */
 	const char *description;  /**< who owns the guest, in one line */

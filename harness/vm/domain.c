@@ -18,13 +18,15 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/host/orphans.h"
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
 #include "harness/host/workdir.h"
 #include "harness/vm/agent-socket.h"
+#include "harness/vm/channel.h"
 #include "harness/vm/console.h"
-#include "harness/vm/domain-uri.h"
+#include "harness/vm/disks.h"
 #include "harness/vm/virt.h"
 #include "harness/vm/domain-watch.h"
 #include "harness/vm/domain-xml.h"
@@ -79,20 +81,22 @@ struct domain_conn {
 	pthread_mutex_t lock;       /* guards virt, the lists and the staged files */
 	pthread_mutex_t reach_lock; /* held while connecting again; guards failed_ms */
 	int64_t failed_ms;          /* when that failed last */
-	struct domain *domains;
-	struct domain *ended; /* the process is gone, libvirt may be busy with it */
+	struct guest *domains;
+	struct guest *ended; /* the process is gone, libvirt may be busy with it */
 };
 
-struct domain {
+struct guest {
 	struct domain_conn *conn;
-	struct domain *next;
+	struct guest *next;
 	virDomainPtr virt; /* NULL: creating it failed */
 	char *name;
 	char *socket_path;
 	char *console_path;
+	char *swap_disk, *scratch_disk; /* NULL: none */
 	char *command_line;
 	struct agent_peer qemu;
-	int64_t ended_ms; /* when the process ended */
+	struct channel channel; /* to its agent */
+	int64_t ended_ms;       /* when the process ended */
 };
 
 /** The one root that libvirt's embedded driver can have in a process, and how many connections use it. */
@@ -104,14 +108,18 @@ static struct {
 
 /* Reaching the driver, also after its daemon was restarted. */
 
+static virConnectPtr take_virt(struct domain_conn *conn)
+{
+	hold(&conn->lock);
+	virConnectRef(conn->virt);
+	return conn->virt;
+}
+
+/** The connection, to be closed, when it lives. */
 static virConnectPtr conn_get(struct domain_conn *conn)
 {
-	pthread_mutex_lock(&conn->lock);
+	virConnectPtr virt = take_virt(conn);
 
-	virConnectPtr virt = conn->virt;
-
-	virConnectRef(virt);
-	pthread_mutex_unlock(&conn->lock);
 	if (virConnectIsAlive(virt) == 1)
 		return virt;
 	virConnectClose(virt);
@@ -130,7 +138,7 @@ static struct err *pause_ms(int ms)
 /** Called with conn->reach_lock held. */
 static struct err *reconnect(struct domain_conn *conn)
 {
-	virConnectPtr virt = NULL, old;
+	virConnectPtr virt = NULL;
 	struct err *e = NULL;
 
 	log_note("connection '%s' was lost; connecting again", conn->uri);
@@ -146,12 +154,10 @@ static struct err *reconnect(struct domain_conn *conn)
 		return err_wrap(e, "the connection was lost, and %d attempts to open it again failed",
 				RETRIES);
 	log_note("connection '%s' is open again", conn->uri);
-	pthread_mutex_lock(&conn->lock);
-	old = conn->virt;
+	hold(&conn->lock);
+	/* Guests of the old one that live on keep it until they find the new one. */
+	virConnectClose(conn->virt);
 	conn->virt = virt;
-	pthread_mutex_unlock(&conn->lock);
-	/* Guests of it that live on keep it until they find the new one. */
-	virConnectClose(old);
 	return NULL;
 }
 
@@ -159,64 +165,64 @@ static struct err *conn_ensure(struct domain_conn *conn, virConnectPtr *ret)
 {
 	virConnectPtr virt = conn_get(conn);
 	int64_t asked_ms = clock_ms();
-	struct err *e = NULL;
 
 	if (!virt) {
 		/* A thread that waited here finds what the first one found: a connection, or none. */
-		pthread_mutex_lock(&conn->reach_lock);
+		hold(&conn->reach_lock);
 		virt = conn_get(conn);
-		if (!virt && conn->failed_ms < asked_ms)
-			e = reconnect(conn);
-		if (e)
-			conn->failed_ms = clock_ms();
-		pthread_mutex_unlock(&conn->reach_lock);
-		if (!e && !virt)
+		if (!virt && conn->failed_ms < asked_ms) {
+			struct err *e = reconnect(conn);
+
+			if (e) {
+				conn->failed_ms = clock_ms();
+				return e;
+			}
 			virt = conn_get(conn);
+		}
 	}
-	if (!e && !virt)
-		e = err_new_kind(ERR_HOST, "connection '%s' was lost", conn->uri);
-	if (!e)
-		*ret = virt;
-	return e;
+	if (!virt)
+		return err_new_kind(ERR_HOST, "connection '%s' was lost", conn->uri);
+	*ret = virt;
+	return NULL;
 }
 
 /** QEMU's log, where the driver keeps it. */
-static char *make_log_path(const struct domain *d)
+static char *make_log_path(const struct guest *g)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
-	if (d->conn->is_embedded)
-		return xasprintf("%s/log/qemu/%s.log", workdir_root(d->conn->workdir), d->name);
-	if (!strstr(d->conn->uri, "/session"))
-		return xasprintf("/var/log/libvirt/qemu/%s.log", d->name);
+	if (g->conn->is_embedded)
+		return xasprintf("%s/log/qemu/%s.log", g->conn->workdir->root, g->name);
+	if (!strstr(g->conn->uri, "/session"))
+		return xasprintf("/var/log/libvirt/qemu/%s.log", g->name);
 	if (cache && *cache)
-		return xasprintf("%s/libvirt/qemu/log/%s.log", cache, d->name);
-	return xasprintf("%s/.cache/libvirt/qemu/log/%s.log", home ? home : "", d->name);
+		return xasprintf("%s/libvirt/qemu/log/%s.log", cache, g->name);
+	return xasprintf("%s/.cache/libvirt/qemu/log/%s.log", home ? home : "", g->name);
 }
 
-/** A call to libvirt about d begins; virt is borrowed until domain_watch_end(). */
-static void watch_begin(struct domain_watch *w, const struct domain *d, virConnectPtr virt, const char *what,
-			int limit_ms)
+/** A call to libvirt begins, about g unless that is NULL; virt is borrowed until domain_watch_end(). */
+static void watch_begin(struct domain_watch *w, const struct domain_conn *conn, const struct guest *g,
+			virConnectPtr virt, const char *what, int limit_ms)
 {
-	domain_watch_begin(w, d->conn->is_embedded ? NULL : virt, workdir_root(d->conn->workdir), d->name,
-			   d->qemu.pidfd, what, limit_ms);
+	domain_watch_begin(w, conn->is_embedded ? NULL : virt, conn->workdir->root, g ? g->name : "",
+			   g ? g->qemu.pidfd : -1, what, limit_ms);
 }
 
 /**
- * Has d->virt belong to a connection that lives; a guest outlives the daemon that started it. may_wait: a
+ * Has g->virt belong to a connection that lives; a guest outlives the daemon that started it. may_wait: a
  * lost connection is opened again. False: there is none.
  */
-static bool find_virt(struct domain *d, bool may_wait)
+static bool find_virt(struct guest *g, bool may_wait)
 {
 	virConnectPtr virt;
 	struct err *e = NULL;
 
-	if (!d->virt || virConnectIsAlive(virDomainGetConnect(d->virt)) == 1)
-		return d->virt;
+	if (!g->virt || virConnectIsAlive(virDomainGetConnect(g->virt)) == 1)
+		return g->virt;
 	if (may_wait)
-		e = conn_ensure(d->conn, &virt);
+		e = conn_ensure(g->conn, &virt);
 	else
-		virt = conn_get(d->conn);
+		virt = conn_get(g->conn);
 	if (e || !virt) {
 		err_free(e);
 		return false;
@@ -224,49 +230,64 @@ static bool find_virt(struct domain *d, bool may_wait)
 
 	struct domain_watch watch;
 
-	watch_begin(&watch, d, virt, "finding the guest", ASK_LIMIT_MS);
+	watch_begin(&watch, g->conn, g, virt, "finding the guest", ASK_LIMIT_MS);
 
-	virDomainPtr found = virDomainLookupByName(virt, d->name);
+	virDomainPtr found = virDomainLookupByName(virt, g->name);
 
 	err_free(domain_watch_end(&watch, NULL));
 	if (found) {
-		virDomainFree(d->virt);
-		d->virt = found;
+		virDomainFree(g->virt);
+		g->virt = found;
 	}
 	virConnectClose(virt);
 	return found;
 }
 
 /** Has libvirt end the guest, which fails when libvirt is done with it. */
-static void destroy(struct domain *d, bool may_wait)
+static void destroy(struct guest *g, bool may_wait)
 {
 	struct domain_watch watch;
 
-	if (!find_virt(d, may_wait))
+	if (!find_virt(g, may_wait))
 		return;
-	watch_begin(&watch, d, virDomainGetConnect(d->virt), "ending the guest", DESTROY_LIMIT_MS);
-	virDomainDestroy(d->virt);
+	watch_begin(&watch, g->conn, g, virDomainGetConnect(g->virt), "ending the guest", DESTROY_LIMIT_MS);
+	virDomainDestroy(g->virt);
 	err_free(domain_watch_end(&watch, NULL));
 }
 
-/** Has libvirt end the guest, if it has not seen the end of its process yet, and frees d. */
-static void forget(struct domain *d)
+/** Has libvirt end the guest, if it has not seen the end of its process yet, and frees g. */
+static void forget(struct guest *g)
 {
-	cleanup_free char *log = make_log_path(d);
+	cleanup_free char *log = make_log_path(g);
 
-	if (d->virt) {
+	if (g->virt) {
 		/* When the process has ended, nobody has to be waited for. */
-		destroy(d, !d->ended_ms);
-		virDomainFree(d->virt);
+		destroy(g, !g->ended_ms);
+		virDomainFree(g->virt);
 	}
-	if (d->qemu.pidfd >= 0)
-		close(d->qemu.pidfd);
+	if (g->qemu.pidfd >= 0)
+		close(g->qemu.pidfd);
 	unlink(log);
-	free(d->command_line);
-	free(d->socket_path);
-	free(d->console_path);
-	free(d->name);
-	free(d);
+	channel_deinit(&g->channel);
+	free(g->swap_disk);
+	free(g->scratch_disk);
+	free(g->command_line);
+	free(g->socket_path);
+	free(g->console_path);
+	free(g->name);
+	free(g);
+}
+
+/** The next guest whose process ended before then, or of that name; NULL: none. */
+static struct guest *take_ended(struct domain_conn *conn, int64_t before_ms, const char *name)
+{
+	hold(&conn->lock);
+	for (struct guest **link = &conn->ended, *g; (g = *link); link = &g->next)
+		if (g->ended_ms <= before_ms || (name && strcmp(g->name, name) == 0)) {
+			*link = g->next;
+			return g;
+		}
+	return NULL;
 }
 
 /*
@@ -275,31 +296,32 @@ static void forget(struct domain *d)
  */
 static void forget_ended(struct domain_conn *conn, int64_t age_ms, const char *name)
 {
-	int64_t before_ms = clock_ms() - age_ms;
-	struct domain *list = NULL;
-
-	pthread_mutex_lock(&conn->lock);
-	for (struct domain **link = &conn->ended, *d; (d = *link);) {
-		if (d->ended_ms > before_ms && !(name && strcmp(d->name, name) == 0)) {
-			link = &d->next;
-			continue;
-		}
-		*link = d->next;
-		d->next = list;
-		list = d;
-	}
-	pthread_mutex_unlock(&conn->lock);
-	for (struct domain *d; (d = list);) {
-		list = d->next;
-		forget(d);
-	}
+	for (struct guest *g; (g = take_ended(conn, clock_ms() - age_ms, name));)
+		forget(g);
 }
 
-static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
+/** The file of the guest's with that ending in the work directory; to be freed. */
+static char *make_path(const struct guest *g, const char *ending)
+{
+	return xasprintf("%s/%s.%s", g->conn->workdir->files, g->name, ending);
+}
+
+/** What a saved guest's directory holds; to be freed. */
+static char *memory_path(const char *saved_dir)
+{
+	return xasprintf("%s/memory", saved_dir);
+}
+
+static char *scratch_path(const char *saved_dir)
+{
+	return xasprintf("%s/scratch", saved_dir);
+}
+
+static struct err *boot(struct guest *g, virConnectPtr virt, const char *xml)
 {
 	/* The embedded driver cannot destroy by itself; workdir.c does it instead. */
-	d->virt = virDomainCreateXML(virt, xml, d->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
-	return d->virt ? NULL : virt_error();
+	g->virt = virDomainCreateXML(virt, xml, g->conn->is_embedded ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	return g->virt ? NULL : virt_error();
 }
 
 /*
@@ -307,151 +329,190 @@ static struct err *boot(struct domain *d, virConnectPtr virt, const char *xml)
  * guest cannot be had destroyed with the connection: its agent powers it off when we are gone, and what is
  * left of that is ended by the next run.
  */
-static struct err *restore(struct domain *d, virConnectPtr virt, const char *saved, const char *xml)
+static struct err *restore(struct guest *g, virConnectPtr virt, const char *saved_dir, const char *xml)
 {
+	cleanup_free char *saved = memory_path(saved_dir);
 	struct err *e = save_image_set_xml(saved, xml);
 
 	if (e)
 		return e;
 	if (virDomainRestoreFlags(virt, saved, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
 		return virt_error();
-	d->virt = virDomainLookupByName(virt, d->name);
-	return d->virt ? NULL : virt_error();
+	g->virt = virDomainLookupByName(virt, g->name);
+	return g->virt ? NULL : virt_error();
 }
 
 /** Boots or restores the guest, within a limit. */
-static struct err *make(struct domain *d, const char *saved, const char *xml)
+static struct err *make(struct guest *g, const char *saved_dir, const char *xml)
 {
 	struct domain_watch watch;
 	virConnectPtr virt;
-	struct err *e = conn_ensure(d->conn, &virt);
+	struct err *e = conn_ensure(g->conn, &virt);
 
 	if (e)
 		return e;
-	watch_begin(&watch, d, virt, saved ? "restoring the guest" : "creating the guest",
-		    saved ? SAVE_LIMIT_MS : CREATE_LIMIT_MS);
-	e = saved ? restore(d, virt, saved, xml) : boot(d, virt, xml);
+	watch_begin(&watch, g->conn, g, virt, saved_dir ? "restoring the guest" : "creating the guest",
+		    saved_dir ? SAVE_LIMIT_MS : CREATE_LIMIT_MS);
+	e = saved_dir ? restore(g, virt, saved_dir, xml) : boot(g, virt, xml);
 	e = domain_watch_end(&watch, e);
 	virConnectClose(virt);
 	return e;
 }
 
-static struct err *create(struct domain *d, const struct domain_spec *spec, int listen_fd)
+static struct err *create(struct guest *g, const struct domain_spec *spec, int listen_fd)
 {
 	cleanup_free char *owner = qemu_owner(getpid());
 	struct domain_xml_extra extra = {
-		.agent_socket = d->socket_path,
-		.console_path = d->console_path,
+		.swap_disk = g->swap_disk,
+		.scratch_disk = g->scratch_disk,
+		.agent_socket = g->socket_path,
+		.console_path = g->console_path,
 		.description = owner,
-		.dac_label = d->conn->dac_label,
+		.dac_label = g->conn->dac_label,
 	};
 	cleanup_free char *xml = NULL;
 	struct err *e = domain_xml_build(spec, &extra, &xml);
 
 	/* Ours from the start, so that we can read it whoever writes it. */
 	if (!e)
-		e = file_write_atomic(d->console_path, "", 0, 0600);
+		e = file_write_atomic(g->console_path, "", 0, 0600);
+	if (!e)
+		e = make(g, spec->saved_dir, xml);
+	if (!e)
+		e = agent_socket_accept(listen_fd, g->conn->user.uid, CONNECT_TIMEOUT_MS, &g->qemu);
 	if (e)
 		return e;
-	e = make(d, spec->saved, xml);
-	if (e)
-		return e;
-	e = agent_socket_accept(listen_fd, d->conn->user.uid, CONNECT_TIMEOUT_MS, &d->qemu);
-	if (!e)
-		d->command_line = qemu_command_line(d->qemu.pid);
-	return e;
-}
-
-static void link_domain(struct domain_conn *conn, struct domain **list, struct domain *d)
-{
-	pthread_mutex_lock(&conn->lock);
-	d->next = *list;
-	*list = d;
-	pthread_mutex_unlock(&conn->lock);
-}
-
-static void unlink_domain(struct domain_conn *conn, struct domain **list, struct domain *d)
-{
-	pthread_mutex_lock(&conn->lock);
-	while (*list != d)
-		list = &(*list)->next;
-	*list = d->next;
-	pthread_mutex_unlock(&conn->lock);
-}
-
-struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct domain **ret)
-{
-	struct domain *d = xcalloc(1, sizeof(*d));
-	cleanup_close int listen_fd = -1;
-	struct err *e;
-
-	d->conn = conn;
-	d->qemu = (struct agent_peer){ .fd = -1, .pidfd = -1 };
-	d->name = xstrdup(spec->name);
-	d->socket_path = xasprintf("%s/%s.agent", workdir_files(conn->workdir), d->name);
-	d->console_path = xasprintf("%s/%s.console", workdir_files(conn->workdir), d->name);
-	forget_ended(conn, FORGET_AFTER_MS, d->name);
-	link_domain(conn, &conn->domains, d);
-	e = agent_socket_listen(d->socket_path, conn->user.uid, conn->user.gid, &listen_fd);
-	if (!e)
-		e = create(d, spec, listen_fd);
-	if (e) {
-		unsigned n;
-
-		e = err_set_detail(e, domain_log(d));
-		/* A daemon that died while it was creating the guest may have left it. */
-		if (!d->virt && !conn->is_embedded)
-			err_free(qemu_end(workdir_root(conn->workdir), d->name, &n));
-		domain_stop(d);
-		return err_wrap(e, "guest '%s'", spec->name);
-	}
-	*ret = d;
+	g->channel.fd = g->qemu.fd;
+	g->command_line = qemu_command_line(g->qemu.pid);
 	return NULL;
 }
 
-int domain_agent_fd(struct domain *d)
+static struct err *make_disks(struct guest *g, const struct domain_spec *spec)
 {
-	return d->qemu.fd;
+	const struct guest_config *config = spec->config;
+	const struct stage_user *user = &g->conn->user;
+	struct err *e = NULL;
+
+	if (config->swap_mib) {
+		g->swap_disk = make_path(g, "swap");
+		e = swapdisk_create(g->swap_disk, config->swap_mib);
+		if (!e)
+			e = stage_give(g->swap_disk, user, true);
+	}
+	if (e || !config->scratch_mib)
+		return e;
+	g->scratch_disk = make_path(g, "scratch");
+	if (spec->saved_dir) {
+		cleanup_free char *saved = scratch_path(spec->saved_dir);
+
+		e = file_copy(saved, g->scratch_disk, 0600);
+	} else {
+		e = scratchdisk_create(g->scratch_disk, config->scratch_mib);
+	}
+	return e ? e : stage_give(g->scratch_disk, user, true);
 }
 
-struct err *domain_save(struct domain *d, const char *path)
+static void link_domain(struct domain_conn *conn, struct guest **list, struct guest *g)
 {
+	hold(&conn->lock);
+	g->next = *list;
+	*list = g;
+}
+
+static void unlink_domain(struct domain_conn *conn, struct guest **list, struct guest *g)
+{
+	hold(&conn->lock);
+	while (*list != g)
+		list = &(*list)->next;
+	*list = g->next;
+}
+
+struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec, struct guest **ret)
+{
+	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
+	cleanup_close int listen_fd = -1;
+
+	g->conn = conn;
+	g->qemu = (struct agent_peer){ .fd = -1, .pidfd = -1 };
+	g->name = xstrdup(spec->config->name);
+	g->socket_path = make_path(g, "agent");
+	g->console_path = make_path(g, "console");
+	forget_ended(conn, FORGET_AFTER_MS, g->name);
+	link_domain(conn, &conn->domains, g);
+
+	struct err *e = make_disks(g, spec);
+
+	if (e)
+		return e;
+	e = agent_socket_listen(g->socket_path, &conn->user, &listen_fd);
+	if (!e)
+		e = create(g, spec, listen_fd);
+	if (e) {
+		unsigned n;
+
+		e = err_set_detail(e, domain_log(g));
+		/* A daemon that died while it was creating the guest may have left it. */
+		if (!g->virt && !conn->is_embedded)
+			err_free(qemu_end(conn->workdir->root, g->name, &n));
+		return err_wrap(e, "guest '%s'", g->name);
+	}
+	*ret = take_ptr(g);
+	return NULL;
+}
+
+struct err *domain_send(struct guest *g, json_t *json)
+{
+	return channel_send(&g->channel, json);
+}
+
+struct err *domain_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
+{
+	return channel_recv(&g->channel, timeout_ms, ret);
+}
+
+struct err *domain_save(struct guest *g, const char *dir)
+{
+	cleanup_free char *memory = memory_path(dir), *scratch = scratch_path(dir);
 	struct domain_watch watch;
 	struct err *e = NULL;
 
-	watch_begin(&watch, d, virDomainGetConnect(d->virt), "saving the guest", SAVE_LIMIT_MS);
-	if (virDomainSaveFlags(d->virt, path, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
+	watch_begin(&watch, g->conn, g, virDomainGetConnect(g->virt), "saving the guest", SAVE_LIMIT_MS);
+	if (virDomainSaveFlags(g->virt, memory, NULL, VIR_DOMAIN_SAVE_RUNNING) < 0)
 		e = virt_error();
-	return err_wrap(domain_watch_end(&watch, e), "guest '%s' cannot be saved", d->name);
+	e = domain_watch_end(&watch, e);
+	if (e)
+		return err_wrap(e, "guest '%s' cannot be saved", g->name);
+	return g->scratch_disk ? file_copy(g->scratch_disk, scratch, 0600) : NULL;
 }
 
-/** Has the QEMU process ended? */
-static bool has_ended(const struct domain *d)
+/** Has the QEMU process ended, or does it within that time? */
+static bool has_ended(const struct guest *g, int wait_ms)
 {
-	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
+	struct pollfd pollfd = { .fd = g->qemu.pidfd, .events = POLLIN };
 
-	return d->qemu.pidfd >= 0 && poll(&pollfd, 1, 0) == 1;
+	return g->qemu.pidfd >= 0 && poll(&pollfd, 1, wait_ms) == 1;
 }
 
 /** What libvirt says. */
-static enum guest_state ask_state(struct domain *d)
+static enum guest_state ask_state(struct guest *g)
 {
 	int state = VIR_DOMAIN_NOSTATE, reason = 0, rc;
 	struct domain_watch watch;
 
-	if (has_ended(d))
+	if (has_ended(g, 0))
 		return GUEST_GONE;
-	if (d->qemu.pid > 0 && qemu_is_stopped(d->qemu.pid))
+	if (g->qemu.pid > 0 && qemu_is_stopped(g->qemu.pid))
 		return GUEST_STOPPED;
 	/* Without a connection the process, if it can be seen, is all there is to go by. */
-	if (!find_virt(d, false))
-		return d->qemu.pidfd >= 0 ? GUEST_RUNNING : GUEST_GONE;
-	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking for the guest's state", ASK_LIMIT_MS);
-	rc = virDomainGetState(d->virt, &state, &reason, 0);
+	if (!find_virt(g, false))
+		return g->qemu.pidfd >= 0 ? GUEST_RUNNING : GUEST_GONE;
+	watch_begin(&watch, g->conn, g, virDomainGetConnect(g->virt), "asking for the guest's state",
+		    ASK_LIMIT_MS);
+	rc = virDomainGetState(g->virt, &state, &reason, 0);
 	err_free(domain_watch_end(&watch, NULL));
 	if (rc < 0)
-		return d->qemu.pidfd >= 0 && !has_ended(d) && !find_virt(d, false) ? GUEST_RUNNING
-										   : GUEST_GONE;
+		return g->qemu.pidfd >= 0 && !has_ended(g, 0) && !find_virt(g, false) ? GUEST_RUNNING
+										      : GUEST_GONE;
 	switch (state) {
 	case VIR_DOMAIN_PAUSED:
 		return reason == VIR_DOMAIN_PAUSED_CRASHED   ? GUEST_PANICKED
@@ -467,28 +528,28 @@ static enum guest_state ask_state(struct domain *d)
 	}
 }
 
-enum guest_state domain_state(struct domain *d)
+enum guest_state domain_state(struct guest *g)
 {
-	enum guest_state state = ask_state(d);
-	cleanup_free char *console = console_tail(d->console_path, TAIL_BYTES);
+	enum guest_state state = ask_state(g);
+	cleanup_free char *console = console_tail(g->console_path, TAIL_BYTES);
 
 	/* Before the guest has loaded the driver of the panic device the console is the only sign. */
 	return console_shows_panic(console) ? GUEST_PANICKED : state;
 }
 
-static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
+static struct err *ask_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
 	virDomainBlockStatsStruct stats = { .wr_bytes = -1 };
 	struct domain_watch watch;
 	struct err *e = NULL;
 
 	/* It would not answer, and the reason is plain. */
-	if (d->qemu.pid > 0 && qemu_is_stopped(d->qemu.pid))
-		return err_new("process %d of the guest is stopped", (int)d->qemu.pid);
-	if (!find_virt(d, true))
+	if (g->qemu.pid > 0 && qemu_is_stopped(g->qemu.pid))
+		return err_new("process %d of the guest is stopped", (int)g->qemu.pid);
+	if (!find_virt(g, true))
 		return err_new("libvirt does not know the guest any more");
-	watch_begin(&watch, d, virDomainGetConnect(d->virt), "asking QEMU", ASK_LIMIT_MS);
-	if (virDomainBlockStats(d->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
+	watch_begin(&watch, g->conn, g, virDomainGetConnect(g->virt), "asking QEMU", ASK_LIMIT_MS);
+	if (virDomainBlockStats(g->virt, DOMAIN_SWAP_TARGET, &stats, sizeof(stats)) < 0)
 		e = virt_error();
 	e = domain_watch_end(&watch, e);
 	if (!e && stats.wr_bytes < 0)
@@ -498,88 +559,89 @@ static struct err *ask_swap_written(struct domain *d, uint64_t *ret_bytes)
 	return e;
 }
 
-struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes)
+struct err *domain_swap_written(struct guest *g, uint64_t *ret_bytes)
 {
-	struct err *e = ask_swap_written(d, ret_bytes);
+	struct err *e = ask_swap_written(g, ret_bytes);
 
 	/* A daemon that was restarted just then knows the guest again. */
-	if (e && !has_ended(d) && d->virt && virConnectIsAlive(virDomainGetConnect(d->virt)) != 1) {
+	if (e && !has_ended(g, 0) && g->virt && virConnectIsAlive(virDomainGetConnect(g->virt)) != 1) {
 		err_free(e);
-		e = ask_swap_written(d, ret_bytes);
+		e = ask_swap_written(g, ret_bytes);
 	}
 	return err_wrap(e, "counters of the swap disk");
 }
 
-char *domain_console(struct domain *d)
+char *domain_console(struct guest *g)
 {
-	return console_tail(d->console_path, TAIL_BYTES);
+	return console_tail(g->console_path, TAIL_BYTES);
 }
 
-char *domain_log(struct domain *d)
+char *domain_log(struct guest *g)
 {
-	cleanup_free char *path = make_log_path(d);
+	cleanup_free char *path = make_log_path(g);
 
 	return console_tail(path, TAIL_BYTES);
 }
 
-char *domain_ending(struct domain *d)
+char *domain_ending(struct guest *g)
 {
-	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
 	siginfo_t info = { 0 };
 
-	if (d->qemu.pidfd < 0)
+	if (g->qemu.pidfd < 0)
 		return xstrdup("cannot be seen from here");
 	/* Its line may break a moment before it has ended. */
-	poll(&pollfd, 1, ENDING_WAIT_MS);
-	if (!has_ended(d))
-		return xstrdup(qemu_is_stopped(d->qemu.pid) ? "stopped" : "running");
-	if (!orphans_find(d->qemu.pid, &info) &&
-	    (waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid))
+	if (!has_ended(g, ENDING_WAIT_MS))
+		return xstrdup(qemu_is_stopped(g->qemu.pid) ? "stopped" : "running");
+	if (!orphans_find(g->qemu.pid, &info) &&
+	    (waitid(P_PIDFD, (id_t)g->qemu.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid))
 		return xstrdup("ended; only its parent, a daemon, knows how");
 	if (info.si_code == CLD_EXITED)
 		return xasprintf("exit status %d", info.si_status);
 	return xasprintf("signal %d (%s)", info.si_status, strsignal(info.si_status));
 }
 
-char *domain_command_line(struct domain *d)
+char *domain_command_line(struct guest *g)
 {
-	return xstrdup(d->command_line ? d->command_line : "");
+	return xstrdup(g->command_line ? g->command_line : "");
 }
 
 /** Kills QEMU, waits, and reaps it. False: it must be left to libvirt. */
-static bool end_process(struct domain *d)
+static bool end_process(struct guest *g)
 {
-	struct pollfd pollfd = { .fd = d->qemu.pidfd, .events = POLLIN };
 	siginfo_t info;
 
 	/* Not permitted for another user's QEMU (qemu:///system). */
-	if (d->qemu.pidfd < 0 || (pidfd_send_signal(d->qemu.pidfd, SIGKILL, NULL, 0) && errno != ESRCH))
+	if (g->qemu.pidfd < 0 || (pidfd_send_signal(g->qemu.pidfd, SIGKILL, NULL, 0) && errno != ESRCH))
 		return false;
-	if (poll(&pollfd, 1, END_TIMEOUT_MS) != 1) {
-		log_note("guest '%s': process %d does not end", d->name, (int)d->qemu.pid);
+	if (!has_ended(g, END_TIMEOUT_MS)) {
+		log_note("guest '%s': process %d does not end", g->name, (int)g->qemu.pid);
 		return false;
 	}
 	/* No child of ours when a daemon started it; already reaped when it had ended before. */
-	waitid(P_PIDFD, (id_t)d->qemu.pidfd, &info, WEXITED | WNOHANG);
+	waitid(P_PIDFD, (id_t)g->qemu.pidfd, &info, WEXITED | WNOHANG);
 	return true;
 }
 
-void domain_stop(struct domain *d)
+void domain_stop(struct guest *g)
 {
-	struct domain_conn *conn = d->conn;
-	bool has_gone = end_process(d);
+	struct domain_conn *conn = g->conn;
+	bool has_gone = end_process(g);
 
-	unlink_domain(conn, &conn->domains, d);
-	if (d->qemu.fd >= 0)
-		close(d->qemu.fd);
-	unlink(d->socket_path);
-	unlink(d->console_path);
+	unlink_domain(conn, &conn->domains, g);
+	if (g->qemu.fd >= 0)
+		close(g->qemu.fd);
+	unlink(g->socket_path);
+	unlink(g->console_path);
+	if (g->swap_disk)
+		unlink(g->swap_disk);
+	if (g->scratch_disk)
+		unlink(g->scratch_disk);
 	if (!has_gone) {
-		forget(d);
+		forget(g);
 		return;
 	}
-	d->ended_ms = clock_ms();
-	link_domain(conn, &conn->ended, d);
+	g->ended_ms = clock_ms();
+	link_domain(conn, &conn->ended, g);
 }
 
 /** A tunnel may begin here and end elsewhere. */
@@ -587,17 +649,10 @@ static struct err *check_hostname(const struct domain_conn *conn, const char *ow
 {
 	cleanup_free char *name = virConnectGetHostname(conn->virt);
 
-	if (!name || domain_uri_is_same_host(name, own_name))
+	if (!name || virt_is_same_host(name, own_name))
 		return NULL;
 	return err_new_kind(ERR_USAGE, "connection '%s' leads to '%s', which is not this machine ('%s')",
 			    conn->uri, name, own_name);
-}
-
-/** What follows may have libvirt start a QEMU to find out what it can do; one that hangs is ended. */
-static void watch_abilities(struct domain_watch *w, const struct domain_conn *conn)
-{
-	domain_watch_begin(w, conn->is_embedded ? NULL : conn->virt, workdir_root(conn->workdir), "", -1,
-			   "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
 }
 
 /**
@@ -607,7 +662,8 @@ static void find_user(struct domain_conn *conn)
 {
 	struct domain_watch watch;
 
-	watch_abilities(&watch, conn);
+	/* libvirt may start a QEMU to find out what it can do; one that hangs is ended. */
+	watch_begin(&watch, conn, NULL, conn->virt, "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
 
 	cleanup_free char *xml = virConnectGetCapabilities(conn->virt);
 
@@ -670,7 +726,7 @@ static struct err *open_workdir(struct domain_conn *conn)
 /** Configures the embedded driver for this work directory. */
 static struct err *configure_embedded(struct domain_conn *conn)
 {
-	const char *root = workdir_root(conn->workdir);
+	const char *root = conn->workdir->root;
 	cleanup_free char *dir = xasprintf("%s/etc", root);
 	cleanup_free char *path = xasprintf("%s/qemu.conf", dir);
 	struct stage_user user;
@@ -711,8 +767,37 @@ static struct err *open_locked(struct domain_conn *conn, const char *own_name)
 	return NULL;
 }
 
-static void close_locked(struct domain_conn *conn)
+struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
 {
+	const char *standard = getenv("LIBVIRT_DEFAULT_URI");
+	char own_name[HOST_NAME_MAX + 1] = "";
+	bool has_host = false;
+	struct err *e = NULL;
+
+	if (!uri && standard && *standard)
+		uri = standard;
+	gethostname(own_name, sizeof(own_name) - 1);
+	if (uri)
+		e = virt_check_uri(uri, own_name, &has_host);
+	if (e)
+		return e;
+
+	cleanup(cleanup_domain_conn_) struct domain_conn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->uri = xstrdup(uri ? uri : "");
+	conn->is_embedded = !uri;
+	pthread_mutex_init(&conn->lock, NULL);
+	pthread_mutex_init(&conn->reach_lock, NULL);
+	hold(&embedded.lock);
+	e = open_locked(conn, has_host ? own_name : NULL);
+	if (!e)
+		*ret = take_ptr(conn);
+	return e;
+}
+
+static void close_conn(struct domain_conn *conn)
+{
+	hold(&embedded.lock);
 	if (conn->virt) {
 		virConnectClose(conn->virt);
 		virt_release();
@@ -723,45 +808,12 @@ static void close_locked(struct domain_conn *conn)
 		workdir_empty(conn->workdir);
 }
 
-struct err *domain_conn_open(const char *uri, struct domain_conn **ret)
-{
-	const char *standard = getenv("LIBVIRT_DEFAULT_URI");
-	struct domain_conn *conn;
-	char own_name[HOST_NAME_MAX + 1] = "";
-	bool has_host = false;
-	struct err *e = NULL;
-
-	if (!uri && standard && *standard)
-		uri = standard;
-	gethostname(own_name, sizeof(own_name) - 1);
-	if (uri)
-		e = domain_uri_check(uri, own_name, &has_host);
-	if (e)
-		return e;
-	conn = xcalloc(1, sizeof(*conn));
-	conn->uri = xstrdup(uri ? uri : "");
-	conn->is_embedded = !uri;
-	pthread_mutex_init(&conn->lock, NULL);
-	pthread_mutex_init(&conn->reach_lock, NULL);
-	pthread_mutex_lock(&embedded.lock);
-	e = open_locked(conn, has_host ? own_name : NULL);
-	pthread_mutex_unlock(&embedded.lock);
-	if (e) {
-		domain_conn_close(conn);
-		return e;
-	}
-	*ret = conn;
-	return NULL;
-}
-
 void domain_conn_close(struct domain_conn *conn)
 {
 	while (conn->domains)
 		domain_stop(conn->domains);
 	forget_ended(conn, 0, NULL);
-	pthread_mutex_lock(&embedded.lock);
-	close_locked(conn);
-	pthread_mutex_unlock(&embedded.lock);
+	close_conn(conn);
 	pthread_mutex_destroy(&conn->reach_lock);
 	pthread_mutex_destroy(&conn->lock);
 	free(conn->dac_label);
@@ -781,7 +833,8 @@ json_t *domain_conn_describe(struct domain_conn *conn)
 {
 	struct domain_watch watch;
 
-	watch_abilities(&watch, conn);
+	/* libvirt may start a QEMU to find out what it can do; one that hangs is ended. */
+	watch_begin(&watch, conn, NULL, conn->virt, "asking QEMU for its abilities", ABILITIES_LIMIT_MS);
 
 	cleanup_free char *xml = virConnectGetDomainCapabilities(conn->virt, NULL, "x86_64", "pc", "qemu", 0);
 
@@ -799,30 +852,16 @@ json_t *domain_conn_describe(struct domain_conn *conn)
 
 const char *domain_conn_workdir(struct domain_conn *conn)
 {
-	return workdir_files(conn->workdir);
+	return conn->workdir->files;
 }
 
-bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write)
+const struct stage_user *domain_conn_user(const struct domain_conn *conn)
 {
-	return stage_can_open(&conn->user, path, to_write);
+	return &conn->user;
 }
 
 struct err *domain_stage_file(struct domain_conn *conn, const char *path, char **ret)
 {
-	pthread_mutex_lock(&conn->lock);
-
-	struct err *e = stage_file(workdir_staged(conn->workdir), &conn->user, path, ret);
-
-	pthread_mutex_unlock(&conn->lock);
-	return e;
-}
-
-struct err *domain_own_file(struct domain_conn *conn, const char *path)
-{
-	return stage_give(path, conn->user.uid, conn->user.gid);
-}
-
-struct err *domain_show_file(struct domain_conn *conn, const char *path)
-{
-	return stage_show(path, conn->user.uid, conn->user.gid);
+	hold(&conn->lock);
+	return stage_file(conn->workdir->staged, &conn->user, path, ret);
 }

@@ -7,11 +7,12 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
+#include "harness/host/stage.h"
 #include "harness/vm/guest.h"
 
 /*
  * Guests as libvirt domains. Nothing above knows more of libvirt than this: only virt.c and domain*.c
- * include its header. All functions may be called from several threads; one struct domain only from one
+ * include its header. All functions may be called from several threads; one guest only from one
  * thread at a time.
  */
 
@@ -40,7 +41,7 @@ struct domain_conn;
  */
 struct err *domain_conn_open(const char *uri, struct domain_conn **ret) must_check;
 
-/** Ends every guest of this connection, then closes it. Their struct domain are freed. */
+/** Ends every guest of this connection, then closes it. Their struct guest are freed. */
 void domain_conn_close(struct domain_conn *conn);
 DEFINE_CLEANUP(cleanup_domain_conn, struct domain_conn *, domain_conn_close)
 
@@ -56,8 +57,8 @@ json_t *domain_conn_describe(struct domain_conn *conn);
  */
 const char *domain_conn_workdir(struct domain_conn *conn);
 
-/** Can QEMU's user open this file or device, for reading (and writing)? */
-bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write);
+/** Whom QEMU runs as: for what else it has to reach (see stage.h). Borrowed. */
+const struct stage_user *domain_conn_user(const struct domain_conn *conn);
 
 /**
  * Makes a file of the cache reachable for QEMU's user: sets *ret to a path (to be freed) to the same
@@ -65,34 +66,20 @@ bool domain_can_open(struct domain_conn *conn, const char *path, bool to_write);
  */
 struct err *domain_stage_file(struct domain_conn *conn, const char *path, char **ret) must_check;
 
-/** Gives a file in the work directory to QEMU's user. */
-struct err *domain_own_file(struct domain_conn *conn, const char *path) must_check;
-
-/** Lets QEMU's user read a file in the work directory. */
-struct err *domain_show_file(struct domain_conn *conn, const char *path) must_check;
-
 struct domain_spec {
-	const char *name;  /**< unique on the host: `swapcal-` and a-z, 0-9, '-'; at most 60 characters */
-	const char *accel; /**< "kvm" or "tcg" */
-	bool icount;
-	unsigned ram_mib;
-	unsigned vcpus;
-	const char *cpus;   /**< the host's CPUs for all its threads, as in "0,2"; NULL: any */
+	/** The name: a-z, 0-9, '-', at most 60 characters. Its disks, where it has any, are made. */
+	const struct guest_config *config;
 	const char *kernel; /**< paths that QEMU's user can read */
 	const char *initrd; /**< NULL for none */
 	const char *cmdline;
-	const char *root_disk;    /**< qcow2, attached read-only; NULL for none */
-	const char *swap_disk;    /**< raw, writable for QEMU's user; NULL for none */
-	const char *scratch_disk; /**< the same */
-	const char *user_disk;    /**< like root_disk */
+	const char *root_disk; /**< qcow2, attached read-only; NULL for none */
+	const char *user_disk; /**< like root_disk */
 	/**
 	 * What domain_save() wrote of a guest that differs from this one in name and paths only, for the
-	 * guest to go on from; NULL: it boots. The file is changed, so it serves one start at a time.
+	 * guest to go on from; NULL: it boots. A file of it is changed, so it serves one start at a time.
 	 */
-	const char *saved;
+	const char *saved_dir;
 };
-
-struct domain;
 
 /**
  * Starts a transient guest that dies with the connection. Its agent port is connected from the first
@@ -101,43 +88,46 @@ struct domain;
  * so, saving and restoring five: QEMU is killed when it does not answer.
  */
 struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spec,
-			 struct domain **ret) must_check;
+			 struct guest **ret) must_check;
 
 /**
- * The agent port: a stream socket, owned by the domain, non-blocking. End of file: the QEMU process is
- * gone.
+ * Writes the guest's memory and scratch disk to files in dir, from which others can go on, and ends it.
+ * libvirt opens the first: in this process with an embedded driver, else in its daemon. After an error there
+ * may be a part of it.
  */
-int domain_agent_fd(struct domain *d);
+struct err *domain_save(struct guest *g, const char *dir) must_check;
 
-/**
- * Writes the guest to a file at path, from which others can go on, and ends it. libvirt opens the file:
- * in this process with an embedded driver, else in its daemon. After an error there may be a part of
- * it.
- */
-struct err *domain_save(struct domain *d, const char *path) must_check;
+/* What struct guest_ops wants of a guest; more about it here. */
+
+/** See channel_send() and channel_recv(). An error when receiving also means that the process is gone. */
+struct err *domain_send(struct guest *g, json_t *json) must_check;
+struct err *domain_recv(struct guest *g, int timeout_ms, struct guest_msg **ret) must_check;
 
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
-enum guest_state domain_state(struct domain *d);
+enum guest_state domain_state(struct guest *g);
 
 /** Bytes written to the swap disk so far. Fails once the guest is gone, or stopped. */
-struct err *domain_swap_written(struct domain *d, uint64_t *ret_bytes) must_check;
+struct err *domain_swap_written(struct guest *g, uint64_t *ret_bytes) must_check;
 
 /**
  * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or
  * newline are shown as '?'. To be freed. Never NULL.
  */
-char *domain_console(struct domain *d);
+char *domain_console(struct guest *g);
 
 /** The same of QEMU's log; "" when there is none, or it may not be read. */
-char *domain_log(struct domain *d);
+char *domain_log(struct guest *g);
 
 /** How QEMU ended: "exit status 1", "signal 9 (Killed)"; "running" or "stopped" when it did not. To be
  * freed. */
-char *domain_ending(struct domain *d);
+char *domain_ending(struct guest *g);
 
 /** The full command line of the QEMU process, shell-quoted, to be freed; "" when it cannot be read. */
-char *domain_command_line(struct domain *d);
+char *domain_command_line(struct guest *g);
 
-/** Ends the guest at once, waits until its process is gone, removes its sockets, console and log, frees d. */
-void domain_stop(struct domain *d);
-DEFINE_CLEANUP(cleanup_domain, struct domain *, domain_stop)
+/**
+ * Ends the guest at once, waits until its process is gone, removes its disks, sockets, console and log, frees
+ * g.
+ */
+void domain_stop(struct guest *g);
+DEFINE_CLEANUP(cleanup_guest, struct guest *, domain_stop)

@@ -13,9 +13,7 @@
 #include "harness/base/log.h"
 #include "harness/host/host-pressure.h"
 #include "harness/image/initramfs.h"
-#include "harness/vm/channel.h"
 #include "harness/vm/state-cache.h"
-#include "harness/vm/disks.h"
 
 /*
  * panic=-1: a guest that panics reboots at once, which ends it, rather than hang until a deadline.
@@ -53,12 +51,6 @@ struct guest_vm_host {
 	struct domain_conn *conn;
 	char *kernel, *initrd, *root_disk, *user_disk;
 	char *content; /* all that guests of this host are made of, as text */
-};
-
-struct guest {
-	struct domain *domain;
-	struct channel *channel;
-	char *swap_disk, *scratch_disk; /* scratch_disk: NULL when there is none */
 };
 
 /** Sets host->content. */
@@ -105,6 +97,7 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 	cleanup(cleanup_host_) struct guest_vm_host *host = xcalloc(1, sizeof(*host));
 	cleanup_free char *kernel = xasprintf("%s/vmlinuz", image->dir);
 	cleanup_free char *root = xasprintf("%s/root.qcow2", image->dir);
+	const struct stage_user *user = domain_conn_user(conn);
 
 	host->conn = conn;
 	host->initrd = xasprintf("%s/initramfs-%.12s", domain_conn_workdir(conn), image->key);
@@ -118,62 +111,13 @@ struct err *guest_vm_host_create(struct domain_conn *conn, const struct image *i
 	if (!e)
 		e = initramfs_write(image, host->initrd);
 	if (!e)
-		e = domain_show_file(conn, host->initrd);
+		e = stage_give(host->initrd, user, false);
 	if (!e)
 		e = describe(host, image, user_disk);
 	if (e)
 		return err_wrap(e, "image in '%s'", image->dir);
 	*ret = take_ptr(host);
 	return NULL;
-}
-
-/** The file of a state with the guest's memory; to be freed. */
-static char *memory_path(const char *dir)
-{
-	return xasprintf("%s/memory", dir);
-}
-
-static char *scratch_path(const char *dir)
-{
-	return xasprintf("%s/scratch", dir);
-}
-
-static void vm_stop(struct guest *g)
-{
-	channel_destroy(g->channel);
-	if (g->domain)
-		domain_stop(g->domain);
-	unlink(g->swap_disk);
-	if (g->scratch_disk)
-		unlink(g->scratch_disk);
-	free(g->swap_disk);
-	free(g->scratch_disk);
-	free(g);
-}
-
-DEFINE_CLEANUP(cleanup_guest, struct guest *, vm_stop)
-
-/** saved_dir NULL: of a guest that boots. */
-static struct err *make_disks(struct guest *g, struct domain_conn *conn, const struct guest_config *config,
-			      const char *saved_dir)
-{
-	g->swap_disk = xasprintf("%s/%s.swap", domain_conn_workdir(conn), config->name);
-
-	struct err *e = swapdisk_create(g->swap_disk, config->swap_mib);
-
-	if (!e)
-		e = domain_own_file(conn, g->swap_disk);
-	if (e || !config->scratch_mib)
-		return e;
-	g->scratch_disk = xasprintf("%s/%s.scratch", domain_conn_workdir(conn), config->name);
-	if (saved_dir) {
-		cleanup_free char *saved = scratch_path(saved_dir);
-
-		e = file_copy(saved, g->scratch_disk, 0600);
-	} else {
-		e = scratchdisk_create(g->scratch_disk, config->scratch_mib);
-	}
-	return e ? e : domain_own_file(conn, g->scratch_disk);
 }
 
 /**
@@ -183,37 +127,17 @@ static struct err *make_disks(struct guest *g, struct domain_conn *conn, const s
 static struct err *launch(struct guest_vm_host *host, const struct guest_config *config,
 			  const char *saved_dir, struct guest **ret)
 {
-	cleanup(cleanup_guest_) struct guest *g = xcalloc(1, sizeof(*g));
-	cleanup_free char *memory = saved_dir ? memory_path(saved_dir) : NULL;
-
-	struct err *e = make_disks(g, host->conn, config, saved_dir);
-
-	if (e)
-		return e;
-
 	struct domain_spec spec = {
-		.name = config->name,
-		.accel = config->accel,
-		.icount = config->icount,
-		.ram_mib = config->ram_mib,
-		.vcpus = config->vcpus,
-		.cpus = config->cpus,
+		.config = config,
 		.kernel = host->kernel,
 		.initrd = host->initrd,
 		.cmdline = guest_vm_cmdline(config->icount),
 		.root_disk = host->root_disk,
-		.swap_disk = g->swap_disk,
-		.scratch_disk = g->scratch_disk,
 		.user_disk = host->user_disk,
-		.saved = memory,
+		.saved_dir = saved_dir,
 	};
 
-	e = domain_start(host->conn, &spec, &g->domain);
-	if (e)
-		return e;
-	g->channel = channel_create(domain_agent_fd(g->domain));
-	*ret = take_ptr(g);
-	return NULL;
+	return domain_start(host->conn, &spec, ret);
 }
 
 /** Has the agent say hello again, for whoever waits for it. */
@@ -221,7 +145,7 @@ static struct err *ask_hello(struct guest *g)
 {
 	cleanup(cleanup_json_) json_t *request = json_pack("{s:s, s:i}", "type", "hello", "id", 0);
 
-	return channel_send(g->channel, request);
+	return domain_send(g, request);
 }
 
 struct err *guest_vm_await_hello(struct guest *g, int timeout_ms)
@@ -230,11 +154,11 @@ struct err *guest_vm_await_hello(struct guest *g, int timeout_ms)
 
 	while (clock_ms() < end_ms) {
 		struct guest_msg *m = NULL;
-		struct err *e = channel_recv(g->channel, 1000, &m);
+		struct err *e = domain_recv(g, 1000, &m);
 
 		if (e)
 			return e;
-		if (!m && domain_state(g->domain) != GUEST_RUNNING)
+		if (!m && domain_state(g) != GUEST_RUNNING)
 			return err_new("the guest does not run");
 
 		const char *type = m ? json_string_value(json_object_get(m->json, "type")) : NULL;
@@ -270,14 +194,8 @@ static struct err *save(struct guest *g, struct state *state)
 	const char *dir;
 	struct err *e = state_begin(state, &dir);
 
-	if (e)
-		return e;
-
-	cleanup_free char *memory = memory_path(dir), *scratch = scratch_path(dir);
-
-	e = domain_save(g->domain, memory);
-	if (!e && g->scratch_disk)
-		e = file_copy(g->scratch_disk, scratch, 0600);
+	if (!e)
+		e = domain_save(g, dir);
 	return e ? e : state_finish(state);
 }
 
@@ -317,7 +235,7 @@ static struct err *make(struct guest_vm_host *host, const struct guest_config *c
 		return NULL;
 	}
 	e = save(g, state);
-	vm_stop(take_ptr(g));
+	domain_stop(take_ptr(g));
 	return e ? e : go_on(host, config, state, ret);
 }
 
@@ -353,46 +271,6 @@ static struct err *vm_start(void *ctx, const struct guest_config *config, struct
 	return config->state_owner ? start_saved(host, config, ret) : launch(host, config, NULL, ret);
 }
 
-static struct err *vm_send(struct guest *g, json_t *json)
-{
-	return channel_send(g->channel, json);
-}
-
-static struct err *vm_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
-{
-	return channel_recv(g->channel, timeout_ms, ret);
-}
-
-static enum guest_state vm_state(struct guest *g)
-{
-	return domain_state(g->domain);
-}
-
-static struct err *vm_swap_written(struct guest *g, uint64_t *ret_bytes)
-{
-	return domain_swap_written(g->domain, ret_bytes);
-}
-
-static char *vm_console(struct guest *g)
-{
-	return domain_console(g->domain);
-}
-
-static char *vm_log(struct guest *g)
-{
-	return domain_log(g->domain);
-}
-
-static char *vm_ending(struct guest *g)
-{
-	return domain_ending(g->domain);
-}
-
-static char *vm_command_line(struct guest *g)
-{
-	return domain_command_line(g->domain);
-}
-
 static void vm_pressure(void *ctx, struct pressure *ret)
 {
 	(void)ctx;
@@ -407,15 +285,15 @@ static int64_t vm_now_ms(struct guest *g)
 
 const struct guest_ops guest_vm_ops = {
 	.start = vm_start,
-	.send = vm_send,
-	.recv = vm_recv,
-	.state = vm_state,
-	.swap_written = vm_swap_written,
-	.console = vm_console,
-	.log = vm_log,
-	.ending = vm_ending,
+	.send = domain_send,
+	.recv = domain_recv,
+	.state = domain_state,
+	.swap_written = domain_swap_written,
+	.console = domain_console,
+	.log = domain_log,
+	.ending = domain_ending,
 	.pressure = vm_pressure,
-	.command_line = vm_command_line,
+	.command_line = domain_command_line,
 	.now_ms = vm_now_ms,
-	.stop = vm_stop,
+	.stop = domain_stop,
 };

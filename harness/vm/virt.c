@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,9 +102,10 @@ static struct err *initialize(void)
 	return NULL;
 }
 
-/** Has the event loop running for one more connection. Called with the lock held, like remove_user(). */
-static struct err *add_user(void)
+struct err *virt_acquire(void)
 {
+	hold(&events.lock);
+
 	struct err *e = events.is_initialized ? NULL : initialize();
 
 	if (e || events.users++ > 0)
@@ -116,8 +120,9 @@ static struct err *add_user(void)
 	return err_errno(errnum, "cannot start the event thread");
 }
 
-static void remove_user(void)
+void virt_release(void)
 {
+	hold(&events.lock);
 	if (--events.users > 0)
 		return;
 	/* The timer wakes the loop within a tick. */
@@ -127,40 +132,23 @@ static void remove_user(void)
 	orphans_reap_leaders();
 }
 
-struct err *virt_acquire(void)
-{
-	pthread_mutex_lock(&events.lock);
-
-	struct err *e = add_user();
-
-	pthread_mutex_unlock(&events.lock);
-	return e;
-}
-
-void virt_release(void)
-{
-	pthread_mutex_lock(&events.lock);
-	remove_user();
-	pthread_mutex_unlock(&events.lock);
-}
-
 /** A connection being opened, by a thread of its own; freed by whoever is done with it last. */
 struct opening {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	sem_t is_done;
+	atomic_bool is_left; /* by one of the two */
 	char *uri;
 	virConnectPtr virt;
-	char *error;
-	bool is_done, is_given_up;
+	struct err *error;
 };
 
-static void free_opening(struct opening *o)
+static void leave(struct opening *o)
 {
+	if (!atomic_exchange(&o->is_left, true))
+		return;
 	if (o->virt)
 		virConnectClose(o->virt);
-	pthread_cond_destroy(&o->changed);
-	pthread_mutex_destroy(&o->lock);
-	free(o->error);
+	err_free(o->error);
+	sem_destroy(&o->is_done);
 	free(o->uri);
 	free(o);
 }
@@ -168,34 +156,21 @@ static void free_opening(struct opening *o)
 static void *run_opening(void *arg)
 {
 	struct opening *o = arg;
-	virConnectPtr virt = virConnectOpen(o->uri);
-	struct err *e = virt ? NULL : virt_error();
 
-	pthread_mutex_lock(&o->lock);
-	o->virt = virt;
-	o->error = e ? xstrdup(err_message(e)) : NULL;
-	o->is_done = true;
-
-	bool is_mine = o->is_given_up;
-
-	pthread_cond_signal(&o->changed);
-	pthread_mutex_unlock(&o->lock);
-	err_free(e);
-	if (is_mine)
-		free_opening(o);
+	o->virt = virConnectOpen(o->uri);
+	o->error = o->virt ? NULL : virt_error();
+	sem_post(&o->is_done);
+	leave(o);
 	return NULL;
 }
 
-/** Waits for the opening thread; false when time is up. Called with its lock held. */
+/** Waits for the opening thread; false when time is up. */
 static bool wait_for(struct opening *o)
 {
 	int64_t until_ms = clock_ms() + OPEN_LIMIT_MS;
 	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 
-	while (!o->is_done)
-		if (pthread_cond_clockwait(&o->changed, &o->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
-			return o->is_done;
-	return true;
+	return TEMP_FAILURE_RETRY(sem_clockwait(&o->is_done, CLOCK_MONOTONIC, &until)) == 0;
 }
 
 /** virConnectOpen() has no limit, and nothing breaks it off: a thread that hangs in it is left behind. */
@@ -205,29 +180,22 @@ static struct err *open_within_limit(const char *uri, virConnectPtr *ret)
 	struct err *e = NULL;
 	pthread_t thread;
 
-	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->changed, NULL);
+	sem_init(&o->is_done, 0, 0);
 	o->uri = xstrdup(uri);
 
 	int errnum = thread_start(&thread, run_opening, o);
 
 	if (errnum) {
-		free_opening(o);
-		return err_errno(errnum, "cannot start a thread");
+		atomic_store(&o->is_left, true);
+		e = err_errno(errnum, "cannot start a thread");
+	} else {
+		pthread_detach(thread);
+		if (!wait_for(o))
+			e = err_new("libvirt's daemon does not answer within %d s", OPEN_LIMIT_MS / 1000);
+		else if (!(e = take_ptr(o->error)))
+			*ret = take_ptr(o->virt);
 	}
-	pthread_detach(thread);
-	pthread_mutex_lock(&o->lock);
-	if (!wait_for(o)) {
-		o->is_given_up = true;
-		pthread_mutex_unlock(&o->lock);
-		return err_new("libvirt's daemon does not answer within %d s", OPEN_LIMIT_MS / 1000);
-	}
-	pthread_mutex_unlock(&o->lock);
-	if (o->virt)
-		*ret = take_ptr(o->virt);
-	else
-		e = err_new("%s", o->error);
-	free_opening(o);
+	leave(o);
 	return e;
 }
 
@@ -249,5 +217,57 @@ struct err *virt_connect(const char *uri, bool is_embedded, virConnectPtr *ret)
 	/* Refused by the drivers that have no daemon. */
 	if (!is_embedded)
 		virConnectSetKeepAlive(*ret, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+	return NULL;
+}
+
+/** HOST of "//USER@HOST:PORT/", "" when there is none; an IPv6 address without its brackets. */
+static char *find_host(const char *authority)
+{
+	size_t len = strcspn(authority, "/?#");
+	const char *end = authority + len;
+	const char *at = memrchr(authority, '@', len);
+	const char *host = at ? at + 1 : authority;
+
+	if (*host == '[') {
+		host++;
+		len = strcspn(host, "]/?#");
+	} else {
+		len = strcspn(host, ":/?#");
+	}
+	return xmemdup0(host, len < (size_t)(end - host) ? len : (size_t)(end - host));
+}
+
+bool virt_is_same_host(const char *a, const char *b)
+{
+	size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
+
+	/* Two full names are compared in full. */
+	if (a[a_len] && b[b_len])
+		return strcasecmp(a, b) == 0;
+	return a_len > 0 && a_len == b_len && strncasecmp(a, b, a_len) == 0;
+}
+
+static bool is_this_machine(const char *host, const char *own_name)
+{
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0 ||
+	       strcmp(host, "::1") == 0 || virt_is_same_host(host, own_name);
+}
+
+struct err *virt_check_uri(const char *uri, const char *own_name, bool *ret)
+{
+	const char *colon = strstr(uri, "://");
+
+	if (!colon)
+		return err_new_kind(ERR_USAGE, "connection '%s' is not a URI such as 'qemu:///system'", uri);
+
+	cleanup_free char *host = find_host(colon + 3);
+
+	if (*host && !is_this_machine(host, own_name))
+		return err_new_kind(
+			ERR_USAGE,
+			"connection '%s': guests can only run on this machine, where their sockets and disks "
+			"are; run swapcal on '%s' itself, e.g. with --shard, and merge the results files",
+			uri, host);
+	*ret = *host != '\0';
 	return NULL;
 }

@@ -22,3 +22,13 @@ struct err *virt_connect(const char *uri, bool is_embedded, virConnectPtr *ret) 
 
 /** libvirt's last error in this thread. */
 struct err *virt_error(void) must_check;
+
+/**
+ * Where does a libvirt URI lead? Sets *ret to whether it names a host. An error of kind ERR_USAGE when that
+ * is another machine, or when it is not a URI: guests, their sockets and disks must be on this one. own_name
+ * is this machine's name.
+ */
+struct err *virt_check_uri(const char *uri, const char *own_name, bool *ret) must_check;
+
+/** Are these two names of one host, of which either may have its domain ("a" and "a.example.org")? */
+bool virt_is_same_host(const char *a, const char *b);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/vm/frame.h"
+#include "harness/vm/channel.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
@@ -92,15 +92,15 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 /* Reads the messages of a line whose bytes come in parts of that size. */
 static void read_line(const uint8_t *data, size_t size, size_t part)
 {
-	struct frame_reader reader = { .start = 0 };
+	struct channel line = { .fd = -1 };
 	struct err *e = NULL;
 
 	for (size_t at = 0; !e && at < size; at += part) {
 		struct guest_msg *m = NULL;
 
-		frame_feed(&reader, data + at, size - at < part ? size - at : part);
+		channel_feed(&line, data + at, size - at < part ? size - at : part);
 		for (;;) {
-			e = frame_next(&reader, &m);
+			e = channel_next(&line, &m);
 			if (e || !m)
 				break;
 			if (forged.n < MESSAGES_MAX)
@@ -109,7 +109,7 @@ static void read_line(const uint8_t *data, size_t size, size_t part)
 				guest_msg_destroy(m);
 		}
 	}
-	frame_reader_deinit(&reader);
+	channel_deinit(&line);
 	err_free(e);
 }
 

@@ -123,11 +123,11 @@ static int give_as_user(const char *given, const char *shown)
 		return 2;
 	e = file_write_atomic(given, "one", 3, 0600);
 	if (!e)
-		e = stage_give(given, 65534, 65534);
+		e = stage_give(given, &other, true);
 	if (!e)
 		e = file_write_atomic(shown, "one", 3, 0600);
 	if (!e)
-		e = stage_show(shown, 65534, 65534);
+		e = stage_give(shown, &other, false);
 	if (e)
 		printf("# %s\n", err_message(e));
 	if (e)

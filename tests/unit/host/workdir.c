@@ -69,13 +69,13 @@ static void test_slots(void)
 	cleanup_free char *first = xasprintf("%s/0", base), *second = xasprintf("%s/1", base);
 	struct stat st;
 
-	is_str(workdir_root(a), first, "the first gets slot 0");
-	is_str(workdir_root(b), second, "the second slot 1");
-	is_int(stat(workdir_files(a), &st), 0, "there is a scratch directory");
+	is_str(a->root, first, "the first gets slot 0");
+	is_str(b->root, second, "the second slot 1");
+	is_int(stat(a->files, &st), 0, "there is a scratch directory");
 	is_int(st.st_mode & 07777, 0711, "that others can pass, not list");
 
-	cleanup_free char *scratch = xasprintf("%s/x", workdir_files(a));
-	cleanup_free char *kept = xasprintf("%s/x", workdir_root(a));
+	cleanup_free char *scratch = xasprintf("%s/x", a->files);
+	cleanup_free char *kept = xasprintf("%s/x", a->root);
 	struct err *e = file_write_atomic(scratch, "x", 1, 0644);
 
 	ok(!e && !file_write_atomic(kept, "x", 1, 0644), "files are put there");
@@ -83,7 +83,7 @@ static void test_slots(void)
 	ok(!file_exists(scratch), "scratch files go with the process");
 	a = open_base();
 	ok(file_exists(kept), "others stay for the next");
-	is_str(workdir_root(a), first, "a free slot is taken again");
+	is_str(a->root, first, "a free slot is taken again");
 	workdir_close(a);
 	workdir_close(b);
 }
@@ -91,11 +91,11 @@ static void test_slots(void)
 static void test_leftovers(void)
 {
 	struct workdir *a = open_base();
-	cleanup_free char *mine = xasprintf("%s/monitor", workdir_root(a));
-	cleanup_free char *other = xasprintf("%s0/monitor", workdir_root(a));
-	cleanup_free char *run = xasprintf("%s/run", workdir_root(a));
+	cleanup_free char *mine = xasprintf("%s/monitor", a->root);
+	cleanup_free char *other = xasprintf("%s0/monitor", a->root);
+	cleanup_free char *run = xasprintf("%s/run", a->root);
 	cleanup_free char *state = xasprintf("%s/state", run);
-	cleanup_free char *log = xasprintf("%s/log", workdir_root(a));
+	cleanup_free char *log = xasprintf("%s/log", a->root);
 	struct err *e = file_mkdirs(run, 0755);
 
 	ok(!e && !file_write_atomic(state, "x", 1, 0644) && !file_mkdirs(log, 0755),

@@ -3,40 +3,31 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* Who is at the other end of the agent's socket. A QEMU is played by a child that connects. */
 
-static char *path;
+static struct stage_user me;
 
 static int listen_here(void)
 {
-	int fd = -1;
-	struct err *e = agent_socket_listen(path, geteuid(), getegid(), &fd);
+	int fd;
 
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
+	must(agent_socket_listen("agent", &me, &fd));
 	return fd;
 }
 
 static int connect_here(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "agent" };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	strcpy(address.sun_path, path);
 	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? -1 : fd;
 }
 
@@ -71,10 +62,10 @@ static void test_living_peer(void)
 {
 	cleanup_close int listen_fd = listen_here();
 	struct agent_peer peer = { .fd = -1, .pidfd = -1 };
-	pid_t pid = start_peer(geteuid(), true);
-	struct err *e = agent_socket_accept(listen_fd, geteuid(), HANGS_S * 1000, &peer);
+	pid_t pid = start_peer(me.uid, true);
 
-	ok(!e && peer.fd >= 0, "a connection is accepted");
+	no_err(agent_socket_accept(listen_fd, me.uid, HANGS_S * 1000, &peer), "a connection is accepted");
+	ok(peer.fd >= 0, "and open");
 	is_int(peer.pid, pid, "its process is known");
 	ok(peer.pidfd >= 0 && !has_ended(peer.pidfd), "and held while it lives");
 	end_peer(pid);
@@ -88,36 +79,40 @@ static void test_dead_peer(void)
 {
 	cleanup_close int listen_fd = listen_here();
 	struct agent_peer peer = { .fd = -1, .pidfd = -2 };
-	pid_t pid = start_peer(geteuid(), false);
+	pid_t pid = start_peer(me.uid, false);
 	siginfo_t info;
 
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
-
-	struct err *e = agent_socket_accept(listen_fd, geteuid(), HANGS_S * 1000, &peer);
-
-	ok(!e && peer.fd >= 0, "a connection whose process has ended is accepted");
+	no_err(agent_socket_accept(listen_fd, me.uid, HANGS_S * 1000, &peer),
+	       "a connection whose process has ended is accepted");
+	ok(peer.fd >= 0, "and open");
 	is_int(peer.pidfd, -1, "but whoever has its id now is not taken for it");
 	end_peer(pid);
 	close(peer.fd);
 }
 
+/** Nobody of that user comes in time. */
+static void is_refused(int listen_fd, uid_t uid, int timeout_ms, const char *what)
+{
+	struct agent_peer peer = { .fd = -1, .pidfd = -1 };
+
+	is_err(agent_socket_accept(listen_fd, uid, timeout_ms, &peer), "did not connect", what);
+	is_int(peer.fd, -1, "and there is no connection");
+}
+
 static void test_others(void)
 {
 	cleanup_close int listen_fd = listen_here();
-	struct agent_peer peer = { .fd = -1, .pidfd = -1 };
-	struct err *e = agent_socket_accept(listen_fd, geteuid(), 20, &peer);
-	pid_t pid = -1;
 	struct stat st;
 
-	ok(e && peer.fd == -1, "when nobody comes there is an error");
-	err_free(e);
-	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "the socket is for its user alone");
-	if (geteuid() == 0) {
-		chmod(path, 0666);
-		pid = start_peer(65534, true);
-		e = agent_socket_accept(listen_fd, geteuid(), 500, &peer);
-		ok(e && peer.fd == -1, "another user is turned away");
-		err_free(e);
+	is_refused(listen_fd, me.uid, 20, "when nobody comes there is an error");
+	ok(stat("agent", &st) == 0 && (st.st_mode & 0777) == 0600, "the socket is for its user alone");
+	if (me.uid == 0) {
+		chmod("agent", 0666);
+
+		pid_t pid = start_peer(65534, true);
+
+		is_refused(listen_fd, me.uid, 500, "another user is turned away");
 		end_peer(pid);
 	}
 }
@@ -137,48 +132,34 @@ _Noreturn static void knock(void)
 static void test_knocking(void)
 {
 	cleanup_close int listen_fd = listen_here();
-	struct agent_peer peer = { .fd = -1, .pidfd = -1 };
 	pid_t pid = fork();
 
 	if (pid == 0)
 		knock();
 	alarm(HANGS_S);
-
-	struct err *e = agent_socket_accept(listen_fd, geteuid() + 1, 300, &peer);
-
+	is_refused(listen_fd, me.uid + 1, 300, "who knocks all the time does not put the time limit off");
 	alarm(0);
-	ok(e != NULL, "who knocks all the time does not put the time limit off");
-	err_free(e);
 	end_peer(pid);
 }
 
 static void test_long_path(void)
 {
-	char too_long[200];
+	char too_long[200] = "";
 	int fd = -1;
 
-	memset(too_long, 'x', sizeof(too_long));
-	too_long[sizeof(too_long) - 1] = '\0';
-
-	struct err *e = agent_socket_listen(too_long, geteuid(), getegid(), &fd);
-
-	has_str(e ? err_message(e) : NULL, "more than 107 bytes", "a path too long for a socket is refused");
-	err_free(e);
+	memset(too_long, 'x', sizeof(too_long) - 1);
+	is_err(agent_socket_listen(too_long, &me, &fd), "more than 107 bytes",
+	       "a path too long for a socket is refused");
 }
 
 int main(void)
 {
-	char dir[] = "/tmp/swapcal-test-XXXXXX";
-
-	if (!mkdtemp(dir) || chmod(dir, 0711))
-		return 1;
-	path = xasprintf("%s/agent", dir);
+	ok(chmod(test_enter_dir(), 0711) == 0, "a directory that others can pass");
+	stage_user_init(&me, geteuid(), getegid());
 	test_living_peer();
 	test_dead_peer();
 	test_others();
 	test_knocking();
 	test_long_path();
-	err_free(file_remove_tree(dir));
-	free(path);
 	return tap_done();
 }

@@ -1,53 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/vm/domain-xml.h"
 
-#include <stdlib.h>
-
 #include "guest/proto.h"
-#include "harness/base/cleanup.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* What libvirt makes of the text only a guest can show (tests/system). */
 
-static const struct domain_spec plain = {
-	.name = "swapcal-test-1",
-	.accel = "tcg",
-	.ram_mib = 256,
-	.vcpus = 2,
-	.kernel = "/k/vmlinuz",
-	.initrd = "/k/initrd",
-	.cmdline = "console=ttyS0 quiet",
-	.root_disk = "/d/root.qcow2",
-	.swap_disk = "/d/swap.raw",
+/** All that a definition is made of. */
+struct parts {
+	struct guest_config config;
+	struct domain_spec spec;
+	struct domain_xml_extra extra;
 };
 
-static const struct domain_xml_extra extra = {
-	.agent_socket = "/w/a.agent",
-	.console_path = "/w/a.console",
-	.description = "swapcal process 1",
+static const struct parts plain = {
+	.config = { .name = "swapcal-test-1", .accel = "tcg", .ram_mib = 256, .vcpus = 2 },
+	.spec = { .kernel = "/k/vmlinuz",
+		  .initrd = "/k/initrd",
+		  .cmdline = "console=ttyS0 quiet",
+		  .root_disk = "/d/root.qcow2" },
+	.extra = { .swap_disk = "/d/swap.raw",
+		   .agent_socket = "/w/a.agent",
+		   .console_path = "/w/a.console",
+		   .description = "swapcal process 1" },
 };
 
-/** The text for a spec that is fine. */
-static char *build(const struct domain_spec *spec, const struct domain_xml_extra *x)
+static struct err *build(struct parts p, char **ret)
 {
-	char *xml = NULL;
-	struct err *e = domain_xml_build(spec, x, &xml);
-
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
-	return xml;
-}
-
-static void refuses(const struct domain_spec *spec, const char *part, const char *what)
-{
-	char *xml = NULL;
-	struct err *e = domain_xml_build(spec, &extra, &xml);
-
-	has_str(e ? err_message(e) : "", part, what);
-	ok(!xml, "and gives no text");
-	err_free(e);
-	free(xml);
+	p.spec.config = &p.config;
+	return domain_xml_build(&p.spec, &p.extra, ret);
 }
 
 /** How often part occurs in text. */
@@ -60,120 +41,132 @@ static int count(const char *text, const char *part)
 	return n;
 }
 
+/** A part of a text, and how often it is there; -1: somewhere. */
+struct part {
+	const char *text;
+	int times;
+	const char *what;
+};
+
+static void check(struct parts p, const struct part *parts)
+{
+	cleanup_free char *xml = NULL;
+
+	must(build(p, &xml));
+	for (; parts->text; parts++)
+		if (parts->times < 0)
+			has_str(xml, parts->text, parts->what);
+		else
+			is_int(count(xml, parts->text), parts->times, parts->what);
+}
+
 static void test_plain(void)
 {
-	cleanup_free char *xml = build(&plain, &extra);
+	static const struct part parts[] = {
+		{ "<domain type='qemu'", -1, "TCG is libvirt's type 'qemu'" },
+		{ "<memory unit='MiB'>256</memory>", -1, "memory is in MiB" },
+		{ "<vcpu>2</vcpu>", -1, "vCPUs" },
+		{ "<serial>" PROTO_SERIAL_ROOT "</serial>", -1, "the root disk can be told by its serial" },
+		{ "<serial>" PROTO_SERIAL_SWAP "</serial>", -1, "the swap disk too" },
+		{ "name='" PROTO_PORT_NAME "'", -1, "the agent's port has its name" },
+		{ "<source mode='connect' path='/w/a.agent'/>", -1, "QEMU connects to us" },
+		{ "<readonly/>", 1, "one disk is read-only" },
+		{ "<interface", 0, "no network" },
+		{ "<memballoon model='none'/>", -1, "no balloon" },
+		{ "-icount", 0, "no counted clock unless asked for" },
+		{ "<qemu:del capability='cpu-unavailable-features'/>", 1,
+		  "no hundreds of questions at the start" },
+		{ "<seclabel", 0, "no label unless asked for" },
+		{ NULL },
+	};
 
-	has_str(xml, "<domain type='qemu'", "TCG is libvirt's type 'qemu'");
-	has_str(xml, "<memory unit='MiB'>256</memory>", "memory is in MiB");
-	has_str(xml, "<vcpu>2</vcpu>", "vCPUs");
-	has_str(xml, "<serial>" PROTO_SERIAL_ROOT "</serial>", "the root disk can be told by its serial");
-	has_str(xml, "<serial>" PROTO_SERIAL_SWAP "</serial>", "the swap disk too");
-	has_str(xml, "name='" PROTO_PORT_NAME "'", "the agent's port has its name");
-	has_str(xml, "<source mode='connect' path='/w/a.agent'/>", "QEMU connects to us");
-	is_int(count(xml, "<readonly/>"), 1, "one disk is read-only");
-	is_int(count(xml, "<interface"), 0, "no network");
-	has_str(xml, "<memballoon model='none'/>", "no balloon");
-	is_int(count(xml, "-icount"), 0, "no counted clock unless asked for");
-	is_int(count(xml, "<qemu:del capability='cpu-unavailable-features'/>"), 1,
-	       "no hundreds of questions at the start");
-	is_int(count(xml, "<seclabel"), 0, "no label unless asked for");
+	check(plain, parts);
 }
 
 static void test_variants(void)
 {
-	struct domain_spec spec = plain;
-	struct domain_xml_extra x = extra;
+	static const struct part kvm[] = {
+		{ "<domain type='kvm'", -1, "KVM" },
+		{ "<disk", 0, "no disks unless given" },
+		{ "<initrd", 0, "no initrd unless given" },
+		{ "relabel='no'><label>+1:+2</label>", -1, "a label leaves files alone" },
+		{ NULL },
+	};
+	static const struct part disks[] = {
+		{ "<serial>" PROTO_SERIAL_SCRATCH "</serial>", -1, "a scratch disk has its serial" },
+		{ "<target dev='vdd' bus='virtio'/>\n   <readonly/>\n   <serial>" PROTO_SERIAL_USER
+		  "</serial>",
+		  -1, "a disk of workloads is read-only and has its serial" },
+		{ "<readonly/>", 2, "as the root disk" },
+		{ "<disk", 4, "beside the others" },
+		{ NULL },
+	};
+	static const struct part counted[] = {
+		{ "<qemu:arg value='-icount'/><qemu:arg value='shift=3,sleep=off'/>", -1, "a counted clock" },
+		{ "clock=vm", -1, "and a clock that follows it" },
+		{ NULL },
+	};
+	struct parts p = plain;
 
-	spec.accel = "kvm";
-	spec.root_disk = spec.swap_disk = spec.initrd = NULL;
-	x.dac_label = "+1:+2";
-
-	cleanup_free char *kvm = build(&spec, &x);
-
-	has_str(kvm, "<domain type='kvm'", "KVM");
-	is_int(count(kvm, "<disk"), 0, "no disks unless given");
-	is_int(count(kvm, "<initrd"), 0, "no initrd unless given");
-	has_str(kvm, "relabel='no'><label>+1:+2</label>", "a label leaves files alone");
-
-	spec = plain;
-	spec.scratch_disk = "/d/scratch.raw";
-
-	cleanup_free char *scratch = build(&spec, &extra);
-
-	has_str(scratch, "<serial>" PROTO_SERIAL_SCRATCH "</serial>", "a scratch disk has its serial");
-	is_int(count(scratch, "<disk"), 3, "beside the others");
-	spec.user_disk = "/d/user.qcow2";
-
-	cleanup_free char *user = build(&spec, &extra);
-
-	has_str(user,
-		"<target dev='vdd' bus='virtio'/>\n   <readonly/>\n   <serial>" PROTO_SERIAL_USER "</serial>",
-		"a disk of workloads is read-only and has its serial");
-	is_int(count(user, "<readonly/>"), 2, "as the root disk");
-	is_int(count(user, "<disk"), 4, "beside the others");
-
-	spec = plain;
-	spec.icount = true;
-
-	cleanup_free char *counted = build(&spec, &extra);
-
-	has_str(counted, "<qemu:arg value='-icount'/><qemu:arg value='shift=3,sleep=off'/>",
-		"a counted clock");
-	has_str(counted, "clock=vm", "and a clock that follows it");
+	p.config.accel = "kvm";
+	p.spec.root_disk = p.extra.swap_disk = p.spec.initrd = NULL;
+	p.extra.dac_label = "+1:+2";
+	check(p, kvm);
+	p = plain;
+	p.extra.scratch_disk = "/d/scratch.raw";
+	p.spec.user_disk = "/d/user.qcow2";
+	check(p, disks);
+	p = plain;
+	p.config.icount = true;
+	check(p, counted);
 }
 
 static void test_escaping(void)
 {
-	struct domain_spec spec = plain;
+	static const struct part parts[] = {
+		{ "<kernel>/a&amp;b/&lt;c&gt;%s</kernel>", -1, "content is escaped" },
+		{ "x=&quot;1&quot; y=&apos;2&apos; &lt;/cmdline&gt;</cmdline>", -1, "so are quotes" },
+		{ "file='/d/&apos;/&gt;&lt;disk&gt;.qcow2'", -1, "attributes are escaped" },
+		{ "<disk", 2, "a path cannot add a disk" },
+		{ NULL },
+	};
+	struct parts p = plain;
 
-	spec.kernel = "/a&b/<c>";
-	spec.cmdline = "x=\"1\" y='2' </cmdline>";
-	spec.root_disk = "/d/'/><disk>.qcow2";
-
-	cleanup_free char *xml = build(&spec, &extra);
-
-	has_str(xml, "<kernel>/a&amp;b/&lt;c&gt;</kernel>", "content is escaped");
-	has_str(xml, "x=&quot;1&quot; y=&apos;2&apos; &lt;/cmdline&gt;</cmdline>", "so are quotes");
-	has_str(xml, "file='/d/&apos;/&gt;&lt;disk&gt;.qcow2'", "attributes are escaped");
-	is_int(count(xml, "<disk"), 2, "a path cannot add a disk");
+	p.spec.kernel = "/a&b/<c>%s";
+	p.spec.cmdline = "x=\"1\" y='2' </cmdline>";
+	p.spec.root_disk = "/d/'/><disk>.qcow2";
+	check(p, parts);
 }
+
+/** Refuses the plain parts with another value in place of one. */
+#define refuses(member, value, part, what)                                                                   \
+	({                                                                                                   \
+		struct parts p_ = plain;                                                                     \
+		char *xml_ = NULL;                                                                           \
+		p_.member = (value);                                                                         \
+		is_err(build(p_, &xml_), part, what);                                                        \
+		ok(!xml_, "and gives no text");                                                              \
+	})
 
 static void test_refusals(void)
 {
-	struct domain_spec spec = plain;
+	struct guest_config counted = plain.config;
 
-	spec.name = "swapcal-A";
-	refuses(&spec, "only a-z", "capital letters in a name are refused");
-	spec.name = "other";
-	refuses(&spec, "does not begin with", "names without our prefix are refused");
-	spec.name = "swapcal-";
-	refuses(&spec, "nothing after the prefix", "the prefix alone is no name");
-	spec.name = "swapcal-0123456789012345678901234567890123456789012345678901234";
-	refuses(&spec, "longer than 60", "too long names are refused");
-	spec = plain;
-	spec.accel = "xen";
-	refuses(&spec, "'xen' is neither", "unknown accelerators are refused");
-	spec.accel = "kvm";
-	spec.icount = true;
-	refuses(&spec, "needs accelerator 'tcg'", "KVM cannot count instructions");
-	spec = plain;
-	spec.ram_mib = 0;
-	refuses(&spec, "MiB of RAM", "no RAM is refused");
-	spec = plain;
-	spec.vcpus = 0;
-	refuses(&spec, "vCPUs", "no CPU is refused");
-	spec = plain;
-	spec.cmdline = "quiet\nroot";
-	refuses(&spec, "control character 0x0a", "control characters are refused");
-	spec = plain;
-	spec.scratch_disk = "/d/\x1b[2J";
-	refuses(&spec, "scratch disk path", "the scratch disk's path too");
-	spec.scratch_disk = NULL;
-	spec.user_disk = "/d/\n";
-	refuses(&spec, "workload disk path", "and that of workloads");
-	spec.swap_disk = "/d/\x1b[2J";
-	refuses(&spec, "swap disk path", "in every text, by its name");
+	refuses(config.name, "swapcal-A", "only a-z", "capital letters in a name are refused");
+	refuses(config.name, "other", "does not begin with", "names without our prefix are refused");
+	refuses(config.name, "swapcal-", "nothing after the prefix", "the prefix alone is no name");
+	refuses(config.name, "swapcal-0123456789012345678901234567890123456789012345678901234",
+		"longer than 60", "too long names are refused");
+	refuses(config.accel, "xen", "'xen' is neither", "unknown accelerators are refused");
+	counted.accel = "kvm";
+	counted.icount = true;
+	refuses(config, counted, "needs accelerator 'tcg'", "KVM cannot count instructions");
+	refuses(config.ram_mib, 0, "MiB of RAM", "no RAM is refused");
+	refuses(config.vcpus, 0, "vCPUs", "no CPU is refused");
+	refuses(spec.cmdline, "quiet\nroot", "control character 0x0a", "control characters are refused");
+	refuses(extra.scratch_disk, "/d/\x1b[2J", "scratch disk path", "the scratch disk's path too");
+	refuses(spec.user_disk, "/d/\n", "workload disk path", "and that of workloads");
+	refuses(extra.swap_disk, "/d/\x1b[2J", "swap disk path", "in every text, by its name");
 }
 
 static void test_reading(void)
