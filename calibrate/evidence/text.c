@@ -247,74 +247,6 @@ static bool take_name(struct text_span *line, struct text_span *ret)
 	return text_take_until(line, ':', ret) && is_name(*ret);
 }
 
-/* More fields than any kernel gives a mapping. */
-#define NAMES_MAX 48
-
-/* The names of a mapping's fields with their colons, to expect them in the next one. */
-struct names {
-	struct text_span name[NAMES_MAX];
-	size_t n, next;
-};
-
-/* Called after a line that was not as expected: from now on its name is expected at this place. */
-static void learn_name(struct names *names, struct text_span key)
-{
-	for (size_t i = names->next; i < names->n && i < names->next + 2; i++)
-		if (names->name[i].len == key.len + 1 && !memcmp(names->name[i].ptr, key.ptr, key.len + 1)) {
-			names->next = i + 1;
-			return;
-		}
-	if (names->next == NAMES_MAX)
-		return;
-	names->name[names->next++] = (struct text_span){ key.ptr, key.len + 1 };
-	names->n = names->next;
-}
-
-/* Numbers are aligned to the right, so blanks before them come in blocks. */
-static const char *skip_padding(const char *p, const char *end)
-{
-	while (end - p >= 8 && memcmp(p, "        ", 8) == 0)
-		p += 8;
-	while (p < end && *p == ' ')
-		p++;
-	return p;
-}
-
-/* Digits that always fit in 64 bits. */
-#define DIGITS_SURE 19
-
-/*
- * The common line, in one go: the name that is expected, blanks, digits, perhaps " kB". Takes it away. False
- * and unchanged for any other line, which may be bad: the caller then reads it the careful way.
- */
-static bool take_expected(struct text_span *rest, struct names *names, uint64_t *value, bool *has_kib)
-{
-	if (names->next >= names->n)
-		return false;
-
-	struct text_span name = names->name[names->next];
-	const char *end = rest->ptr + rest->len;
-
-	if (name.len > rest->len || memcmp(rest->ptr, name.ptr, name.len) != 0)
-		return false;
-
-	const char *digits = skip_padding(rest->ptr + name.len, end), *p = digits;
-	uint64_t v = 0;
-
-	for (; p < end && *p >= '0' && *p <= '9'; p++)
-		v = v * 10 + (uint64_t)(*p - '0');
-	if (p == digits || p - digits > DIGITS_SURE || (*digits == '0' && p - digits > 1))
-		return false;
-	*has_kib = end - p >= 4 && memcmp(p, " kB\n", 4) == 0;
-	if (!*has_kib && (p == end || *p != '\n'))
-		return false;
-	p += *has_kib ? 4 : 1;
-	skip(rest, (size_t)(p - rest->ptr));
-	names->next++;
-	*value = v;
-	return true;
-}
-
 static struct text_span trim(struct text_span s)
 {
 	skip_blanks(&s);
@@ -327,25 +259,15 @@ size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, t
 		       text_string_fn *string, void *arg)
 {
 	struct text_span rest = { text, len }, line, key;
-	struct names names = { .n = 0 };
 	bool in_mapping = false, has_kib;
 	size_t bad = 0;
 	uint64_t value;
 
-	for (;;) {
+	while (text_take_line(&rest, &line)) {
 		struct text_mapping m;
 
-		if (in_mapping && take_expected(&rest, &names, &value, &has_kib)) {
-			key = names.name[names.next - 1];
-			key.len--;
-			field(arg, key, value, has_kib);
-			continue;
-		}
-		if (!text_take_line(&rest, &line))
-			break;
 		if (!has_nul(line) && parse_header(line, &m)) {
 			in_mapping = true;
-			names.next = 0;
 			mapping(arg, &m);
 			continue;
 		}
@@ -360,8 +282,6 @@ size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, t
 			field(arg, key, value, has_kib);
 		else if (string)
 			string(arg, key, trim(line));
-		if (in_mapping)
-			learn_name(&names, key);
 	}
 	return bad + (rest.len > 0);
 }
