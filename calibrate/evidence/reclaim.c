@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "calibrate/evidence/means.h"
-#include "calibrate/evidence/views-columns.h"
 
 #define PAGE_KIB 4.0
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "calibrate/evidence/views-columns.h"
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
 

@@ -39,6 +39,41 @@ enum view {
 /** The value of a cell that is not known. */
 #define VIEW_NULL INT64_MIN
 
+/** Columns by number. Those that fields of the kernel's text have follow the ones named here. */
+enum { SNAPSHOT_ID, SNAPSHOT_PROBE_ID, SNAPSHOT_NAME, SNAPSHOT_IS_INCOMPLETE };
+enum { PROCESS_ID, PROCESS_PID, PROCESS_NAME, PROCESS_FIELDS };
+enum {
+	MAPPING_ID,
+	MAPPING_PID,
+	MAPPING_N,
+	MAPPING_START,
+	MAPPING_END,
+	MAPPING_PERMS,
+	MAPPING_OFFSET,
+	MAPPING_INODE,
+	MAPPING_PATH,
+	MAPPING_DEV,
+	MAPPING_KIND,
+	MAPPING_VM_FLAGS,
+	MAPPING_FIELDS,
+};
+enum { UNKNOWN_ID, UNKNOWN_PID, UNKNOWN_N, UNKNOWN_KEY, UNKNOWN_VALUE };
+enum {
+	PAGES_ID,
+	PAGES_STATE,
+	PAGES_BACKING,
+	PAGES_IS_DIRTY,
+	PAGES_IS_LAZYFREE,
+	PAGES_IS_KSM,
+	PAGES_IS_HUGE,
+	PAGES_IS_MLOCKED,
+	PAGES_IS_SHARED_OUTSIDE,
+	PAGES_MAPPERS,
+	PAGES_KIB,
+	PAGES_MAPPED_KIB,
+};
+enum { GUEST_ID, GUEST_KEY, GUEST_VALUE };
+
 struct view_column {
 	const char *name;
 	bool is_text; /**< the cell is an address of a NUL-terminated string, or VIEW_NULL */
