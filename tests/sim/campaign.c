@@ -3,152 +3,49 @@
  * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same
  * result, and failures that are retried, given up and told.
  */
-#include <math.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/cancel.h"
-#include "harness/campaign/campaign.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
 #include "harness/plan/load-command.h"
 #include "harness/store/live-file.h"
-#include "tests/sim/begin.h"
-#include "tests/sim/guest-sim.h"
-#include "tests/tap.h"
-#include "tests/unit/results.h"
+#include "tests/sim/campaign.h"
 
-#define PLAN                                                                                                 \
-	"name: Sim Plan\nimage: bookworm\nguest: {ram_mib: [160, 256]}\n"                                    \
-	"method: [growth]\nreplicates: 2\n"                                                                  \
-	"loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
-
-static char *dir;
-static struct image image, *images[] = { &image };
-static struct plan *plan;
-
-/** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
-struct stopper {
-	struct guest_sim_params params;
-	unsigned wait_ms;                    /**< a start waits for others to begin, no longer than that */
-	unsigned running, most;              /**< guests at the same time */
-	int lives_left;                      /**< negative: no limit */
-	unsigned starts, fail_from, fail_to; /**< guests of these numbers, from 0, cannot be started */
-	unsigned interrupt_at;               /**< the user interrupts when this one is started; 0: never */
-	unsigned booted, restored[2];        /**< guests, and of the latter in which replicate */
-	char owner[33];                      /**< of the latest saved boot */
-};
-
-/** Guests may live side by side; what they count is counted one after the other. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static struct err *start_locked(struct stopper *s, const struct guest_config *config, struct guest **ret)
-{
-	if (s->lives_left == 0)
-		return err_new_kind(ERR_INTERRUPTED, "stopped on request");
-	if (s->lives_left > 0)
-		s->lives_left--;
-
-	unsigned start = s->starts++;
-
-	if (start && start == s->interrupt_at)
-		raise(SIGINT);
-	if (!config->state_owner) {
-		s->booted++;
-	} else if (config->state_number < 2) {
-		s->restored[config->state_number]++;
-		snprintf(s->owner, sizeof(s->owner), "%s", config->state_owner);
-	}
-
-	if (start >= s->fail_from && start < s->fail_to)
-		return err_new("no memory for it");
-	return guest_sim_ops.start(&s->params, config, ret);
-}
-
-static unsigned jobs = 1; /**< of the next run */
-
-/** Until as many guests as may be have been there at once: a busy machine may start one late. */
-static void wait_for_others(const struct stopper *s)
-{
-	bool have_met = false;
-
-	for (unsigned i = 0; i < s->wait_ms && !have_met; i++) {
-		usleep(1000);
-		pthread_mutex_lock(&lock);
-		have_met = s->most >= jobs;
-		pthread_mutex_unlock(&lock);
-	}
-}
-
-static struct err *start_limited(void *ctx, const struct guest_config *config, struct guest **ret)
-{
-	struct stopper *s = ctx;
-
-	pthread_mutex_lock(&lock);
-	s->most = ++s->running > s->most ? s->running : s->most;
-
-	struct err *e = start_locked(s, config, ret);
-
-	pthread_mutex_unlock(&lock);
-	wait_for_others(s);
-	pthread_mutex_lock(&lock);
-	s->running--;
-	pthread_mutex_unlock(&lock);
-	return e;
-}
-
-static struct campaign_result result;
-
-/* Of the next run. */
-static double time_limit_s = (double)INFINITY;
-
-/** Runs the campaign on FILE until it ends or lives_left is used up. Returns the error's kind, or -1. */
 static int run(const char *file, struct stopper *s, bool retry_failed)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-	struct guest_ops ops = guest_sim_ops;
-	struct campaign_image run_image = { &image, s };
-	struct campaign c = { .name = plan->name,
-			      .jobs = jobs,
-			      .time_limit_s = time_limit_s,
-			      .images = &run_image,
-			      .images_n = 1,
-			      .ops = &ops,
-			      .seed = 1,
-			      .retry_failed = retry_failed };
-
-	ops.start = start_limited;
-	begin_run(&c, path, plan, images, (struct shard){ .n = 0 });
-
-	struct err *e = campaign_run(&c, &result);
-	int kind = e ? (int)err_get_kind(e) : -1;
-
-	err_free(e);
-	store_close(c.store);
-	return kind;
+	return run_shard(file, s, retry_failed, (struct shard){ .n = 0 });
 }
 
-/** "KIND z outcome" of every probe, one a line. */
-static char *history(const char *file)
+/** How often the words are in the text. */
+static int count_words(const char *text, const char *words)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-	struct strbuf sb = STRBUF_INIT;
-	struct store *store;
-	struct probe_record *probes;
-	size_t n;
+	int n = 0;
 
-	must(store_open(path, STORE_READ, &store));
-	must(store_probes(store, NULL, &probes, &n));
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", probes[i].cell_key, probes[i].replicate,
-			    probes[i].seq, probe_kind_name(probes[i].kind),
-			    (unsigned long long)probes[i].z_kib, outcome_name(probes[i].outcome));
-	store_probes_free(probes, n);
-	store_close(store);
-	return strbuf_steal(&sb);
+	for (; (text = strstr(text, words)); text++)
+		n++;
+	return n;
+}
+
+/** Probes of cell i. */
+static unsigned count_probes(const struct test_results *all, size_t i)
+{
+	unsigned n = 0;
+
+	for (size_t k = 0; k < all->probes_n; k++)
+		n += strcmp(all->probes[k].cell_key, all->cells[i].key) == 0;
+	return n;
+}
+
+/** What the search of a replicate of cell i has come to. */
+static struct search_next search_of(const struct test_results *all, size_t i, unsigned replicate)
+{
+	cleanup_free struct probe_record *probes = xcalloc(all->probes_n + 1, sizeof(*probes));
+	size_t n = 0;
+
+	for (size_t k = 0; k < all->probes_n; k++)
+		if (strcmp(all->probes[k].cell_key, all->cells[i].key) == 0)
+			probes[n++] = all->probes[k];
+	return cell_search(&all->cells[i], replicate, probes, n);
 }
 
 static void test_whole(void)
@@ -168,38 +65,24 @@ static void test_whole(void)
 
 static void test_threshold(void)
 {
-	cleanup_free char *path = xasprintf("%s/whole", dir);
-	struct store *store;
-	struct cell *cells;
-	size_t n;
+	cleanup_results struct test_results all = results_of("whole");
 	unsigned right = 0;
 
-	must(store_open(path, STORE_READ, &store));
-	must(store_cells(store, &cells, &n));
-	is_int(n, 6, "2 guests x (threshold + 2 interpreters) = 6 cells");
-	for (size_t i = 0; i < n; i++) {
-		struct probe_record *probes;
-		size_t probes_n;
-
-		if (strcmp(cells[i].key, cells[i].threshold_key) != 0)
-			continue;
-		must(store_probes(store, cells[i].key, &probes, &probes_n));
+	is_int(all.cells_n, 6, "2 guests x (threshold + 2 interpreters) = 6 cells");
+	for (size_t i = 0; i < all.cells_n; i++)
 		for (unsigned r = 0; r < 2; r++) {
-			struct search_next next = cell_search(&cells[i], r, probes, probes_n);
+			struct search_next next = search_of(&all, i, r);
 
-			right += next.step == SEARCH_DONE && next.estimate.bracket_lo_kib == 188 * 1024 &&
+			right += strcmp(all.cells[i].key, all.cells[i].threshold_key) == 0 &&
+				 next.step == SEARCH_DONE && next.estimate.bracket_lo_kib == 188 * 1024 &&
 				 next.estimate.bracket_hi_kib == 188 * 1024 + 512;
 		}
-		store_probes_free(probes, probes_n);
-	}
 	is_int(right, 4, "every search brackets the true threshold of 188 MiB");
-	store_cells_free(cells, n);
-	store_close(store);
 }
 
 static void test_resume(void)
 {
-	cleanup_free char *want = history("whole");
+	cleanup_free char *want = history("whole", IN_TIME);
 	unsigned differ = 0;
 
 	/* Stopped after every number of probes, then resumed: the same probes in the same order. */
@@ -211,54 +94,24 @@ static void test_resume(void)
 		s.lives_left = -1;
 		differ += run(file, &s, false) != -1;
 
-		cleanup_free char *got = history(file);
+		cleanup_free char *got = history(file, IN_TIME);
 
 		differ += strcmp(got, want) != 0;
 	}
 	is_int(differ, 0, "stopped anywhere and resumed, a campaign asks the same probes");
 }
 
-/** What is answered of each replicate of each cell, and how often: the order of probes aside. */
-static char *answers(const char *file)
-{
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-	struct strbuf sb = STRBUF_INIT;
-	struct store *store;
-	struct cell *cells;
-	size_t n;
-
-	must(store_open(path, STORE_READ, &store));
-	must(store_cells(store, &cells, &n));
-	for (size_t i = 0; i < n; i++) {
-		struct probe_record *probes;
-		size_t probes_n;
-
-		must(store_probes(store, cells[i].key, &probes, &probes_n));
-		for (unsigned r = 0; r < cells[i].replicates; r++)
-			for (size_t k = 0; k < probes_n; k++)
-				if (probes[k].replicate == r)
-					strbuf_addf(&sb, "%.8s %u %u %s %llu %s\n", cells[i].key, r,
-						    probes[k].seq, probe_kind_name(probes[k].kind),
-						    (unsigned long long)probes[k].z_kib,
-						    outcome_name(probes[k].outcome));
-		store_probes_free(probes, probes_n);
-	}
-	store_cells_free(cells, n);
-	store_close(store);
-	return strbuf_steal(&sb);
-}
-
 /** Guests side by side: the same questions and answers, whatever the order; stopped and resumed too. */
 static void test_jobs(void)
 {
-	cleanup_free char *want = answers("whole");
+	cleanup_free char *want = history("whole", BY_REPLICATE);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 30000 };
 
 	jobs = 3;
 	is_int(run("jobs", &s, false), -1, "a campaign with 3 guests at a time runs to its end");
 	is_int(s.most, 3, "with 3 at a time, and never more");
 
-	cleanup_free char *got = answers("jobs");
+	cleanup_free char *got = history("jobs", BY_REPLICATE);
 
 	is_str(got, want, "and asks and hears what one with a single guest does");
 	s.lives_left = 7;
@@ -266,7 +119,7 @@ static void test_jobs(void)
 	s.lives_left = -1;
 	is_int(run("jobs-resume", &s, false), -1, "and resumed");
 
-	cleanup_free char *resumed = answers("jobs-resume");
+	cleanup_free char *resumed = history("jobs-resume", BY_REPLICATE);
 
 	is_str(resumed, want, "it does so too");
 	jobs = LIVE_JOBS_MAX;
@@ -282,19 +135,17 @@ static void test_jobs(void)
 static int run_interrupted(void)
 {
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 30000, .interrupt_at = 10 };
-	int kind, recorded = 0;
+	int kind;
 
 	cancel_install();
 	cancel_let_finish();
 	jobs = 3;
 	kind = run("interrupted", &s, false);
 
-	cleanup_free char *got = answers("interrupted");
+	cleanup_free char *got = history("interrupted", IN_TIME);
 
-	for (const char *at = got; (at = strchr(at, '\n')); at++)
-		recorded++;
 	/* Two more may have begun before the third asked. */
-	return kind != ERR_INTERRUPTED || s.starts > 13 ? 100 : (int)s.starts - recorded;
+	return kind != ERR_INTERRUPTED || s.starts > 13 ? 100 : (int)s.starts - count_words(got, "\n");
 }
 
 /** In a process of its own, since a wish to stop is never taken back. */
@@ -350,12 +201,9 @@ static void test_not_started(void)
 	is_int(run("not-started", &s, false), -1, "guests that cannot be started do not end a campaign");
 	is_int(result.replicates_done, 12, "each is asked again, and all is answered");
 
-	cleanup_free char *got = history("not-started");
-	unsigned failed = 0;
+	cleanup_free char *got = history("not-started", IN_TIME);
 
-	for (const char *at = got; (at = strstr(at, "boot-fail")); at++)
-		failed++;
-	is_int(failed, 6, "the failures are recorded");
+	is_int(count_words(got, "boot-fail"), 6, "the failures are recorded");
 
 	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_from = 3, .fail_to = 1000 };
 	is_int(run("host-gone", &s, false), ERR_HOST, "when many in a row cannot, it is the host later too");
@@ -376,18 +224,19 @@ static void test_not_started(void)
 /** Displacement: one probe a replicate, beside the threshold that each guest has. */
 static void test_displacement(void)
 {
-	struct plan *growth = plan;
-	cleanup_free char *plan_path = xasprintf("%s/weigh.yaml", dir);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
 	struct known_spec spec = { 0 };
-	struct cell *cells;
-	size_t n;
-	unsigned displaced = 0;
 
-	must(file_write_atomic(plan_path, WEIGH_PLAN, strlen(WEIGH_PLAN), 0600));
-	must(plan_load(plan_path, &plan));
-	campaign_expand(plan, images, "tcg", &cells, &n);
-	is_int(n, 4, "a threshold and three kinds are 4 cells");
+	use_plan(WEIGH_PLAN);
+	is_int(run("weigh", &s, false), -1, "a campaign of displacement runs to its end");
+	is_int(result.replicates_done, 8, "4 cells with 2 replicates are answered");
+
+	cleanup_free char *got = history("weigh", IN_TIME);
+	cleanup_results struct test_results all = results_of("weigh");
+	struct cell *cells = all.cells;
+
+	is_int(count_words(got, "displacement 0 onset"), 6, "each load by one probe a replicate");
+	is_int(all.cells_n, 4, "a threshold and three kinds are 4 cells");
 	ok(!cell_known(&cells[0], &spec), "the threshold is none of them");
 	ok(cell_known(&cells[3], &spec) && spec.kind == KNOWN_FORKED_COW && spec.kib == 48 * 1024 &&
 		   spec.children == 3 && spec.dirty_pct == 25,
@@ -400,18 +249,6 @@ static void test_displacement(void)
 	is_str(cells[2].threshold_key, cells[0].key, "each refers to its guest's threshold");
 	cells[3].children = 0;
 	ok(!cell_known(&cells[3], &spec), "a load that makes no sense is none");
-	store_cells_free(cells, n);
-
-	is_int(run("weigh", &s, false), -1, "a campaign of displacement runs to its end");
-	is_int(result.replicates_done, 8, "4 cells with 2 replicates are answered");
-
-	cleanup_free char *got = history("weigh");
-
-	for (const char *at = got; (at = strstr(at, "displacement 0 onset")); at++)
-		displaced++;
-	is_int(displaced, 6, "each load by one probe a replicate");
-	plan_destroy(plan);
-	plan = growth;
 }
 
 #define SETTINGS_PLAN                                                                                        \
@@ -423,32 +260,28 @@ static void test_displacement(void)
 static void test_settings(void)
 {
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
-	struct plan *usual = plan;
-	struct cell *cells;
-	size_t n;
 	bool differ = true;
-	cleanup_free char *plan_path = xasprintf("%s/settings.yaml", dir);
 
-	must(file_write_atomic(plan_path, SETTINGS_PLAN, strlen(SETTINGS_PLAN), 0600));
-	must(plan_load(plan_path, &plan));
-	campaign_expand(plan, images, "tcg", &cells, &n);
-	is_int(n, 24, "two kinds of swap, two min_free_kbytes, two vcpus, three touch patterns are 24 cells");
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < i; j++)
-			differ &= strcmp(cells[i].key, cells[j].key) != 0;
-	ok(differ, "no two are the same");
-	is_str(cells[23].settings.swap, "zram", "the last has the last of each list: swap");
-	is_int(cells[23].settings.min_free_kib, 8192, "min_free_kbytes");
-	is_int(cells[23].settings.vcpus, 2, "vcpus");
-	is_str(cells[23].settings.touch, "random", "and touch");
-	store_cells_free(cells, n);
-	is_int(run("settings", &s, false), -1, "such a campaign runs to its end");
+	use_plan(SETTINGS_PLAN);
+	is_int(run("settings", &s, false), -1, "a campaign of many settings runs to its end");
 	is_int(result.replicates_done, 24, "all cells are answered");
+
+	cleanup_results struct test_results all = results_of("settings");
+	const struct guest_settings *last = &all.cells[all.cells_n - 1].settings;
+
+	is_int(all.cells_n, 24,
+	       "two kinds of swap, two min_free_kbytes, two vcpus, three touch patterns are 24 cells");
+	for (size_t i = 0; i < all.cells_n; i++)
+		for (size_t j = 0; j < i; j++)
+			differ &= strcmp(all.cells[i].key, all.cells[j].key) != 0;
+	ok(differ, "no two are the same");
+	is_str(last->swap, "zram", "the last has the last of each list: swap");
+	is_int(last->min_free_kib, 8192, "min_free_kbytes");
+	is_int(last->vcpus, 2, "vcpus");
+	is_str(last->touch, "random", "and touch");
 	s.params.no_zram = true;
 	is_int(run("settings-bare", &s, false), -1, "also where guests have no zram");
 	is_int(result.replicates_done, 12, "half the cells are answered then");
-	plan_destroy(plan);
-	plan = usual;
 }
 
 #define METHODS_PLAN                                                                                         \
@@ -458,38 +291,27 @@ static void test_settings(void)
 	"independent]}\n"
 
 /** The answer of the search for the guest: about the RAM at which 48 MiB are the threshold. */
-static void check_ram(const char *file)
+static void check_ram(const struct test_results *all)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-	struct store *store;
-	struct cell *cells;
-	size_t n;
 	unsigned near = 0, searched = 0;
 
-	must(store_open(path, STORE_READ, &store));
-	must(store_cells(store, &cells, &n));
-	for (size_t i = 0; i < n; i++) {
-		struct probe_record *probes;
-		size_t probes_n;
+	for (size_t i = 0; i < all->cells_n; i++) {
+		const struct cell *cell = &all->cells[i];
 
-		if (!cell_is(&cells[i], METHOD_RAM) || strcmp(cells[i].interpreter, "python3") != 0)
+		if (!cell_is(cell, METHOD_RAM) || strcmp(cell->interpreter, "python3") != 0)
 			continue;
-		must(store_probes(store, cells[i].key, &probes, &probes_n));
 
-		struct search_next next = cell_search(&cells[i], 0, probes, probes_n);
-		double x_kib = (double)cell_ram_max_kib(&cells[i]) - next.estimate.z_kib;
+		struct search_next next = search_of(all, i, 0);
+		double x_kib = (double)cell_ram_max_kib(cell) - next.estimate.z_kib;
 		/* One process, or two independent ones; the simulated guest counts forked ones as one. */
-		bool is_two = cells[i].processes == 2 && strcmp(cells[i].launch, "independent") == 0;
+		bool is_two = cell->processes == 2 && strcmp(cell->launch, "independent") == 0;
 		double want_kib = 256 * 1024 - (188 - (is_two ? 96 : 48)) * 1024 / 1000.0 * 1024;
 
 		searched++;
 		near += next.step == SEARCH_DONE && fabs(x_kib - want_kib) <= 1024;
-		store_probes_free(probes, probes_n);
 	}
 	is_int(searched, 3, "the guest is searched for of one process, and of two that are forked or not");
 	is_int(near, 3, "and found within a MiB of RAM");
-	store_cells_free(cells, n);
-	store_close(store);
 }
 
 /** The value of an option in the command of a cell's load, as a number. */
@@ -508,84 +330,66 @@ static int option_of(const struct cell *cell, const char *option)
 /** Population and ram, of an interpreter that the image has and of one that it has not. */
 static void test_methods(void)
 {
-	struct plan *growth = plan;
-	cleanup_free char *plan_path = xasprintf("%s/methods.yaml", dir);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
-	struct cell *cells;
-	size_t n;
 
 	s.params.threshold_per_mib = 1000;
-	must(file_write_atomic(plan_path, METHODS_PLAN, strlen(METHODS_PLAN), 0600));
-	must(plan_load(plan_path, &plan));
-	campaign_expand(plan, images, "tcg", &cells, &n);
-	is_int(n, 16,
-	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
-	is_str(cells[10].method, "ram", "the searches come after all guests");
-	is_str(cells[1].launch, "forked", "a population may be forked");
-	is_int(option_of(&cells[1], "--processes"), 1, "it begins with one process all the same");
-	for (size_t i = 10; i < n; i++)
-		if (cells[i].processes == 2 && strcmp(cells[i].launch, "forked") == 0)
-			is_int(option_of(&cells[i], "--processes"), 2, "two forked processes are a family");
-	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
-	store_cells_free(cells, n);
+	use_plan(METHODS_PLAN);
 	is_int(run("methods", &s, false), -1, "a campaign of both runs to its end");
 	is_int(result.replicates_not_applicable, 7, "an interpreter that the image lacks is not applicable");
 	is_int(result.replicates_done, 9, "all else is answered");
 	is_int(result.replicates_lost, 0, "and nothing lost");
-	check_ram("methods");
-	plan_destroy(plan);
-	plan = growth;
+
+	cleanup_results struct test_results all = results_of("methods");
+	const struct cell *cells = all.cells;
+
+	is_int(all.cells_n, 16,
+	       "2 guests x (threshold + 2 launches x 2 interpreters), then 3 x 2 that search for the guest");
+	is_str(cells[10].method, "ram", "the searches come after all guests");
+	is_str(cells[1].launch, "forked", "a population may be forked");
+	is_int(option_of(&cells[1], "--processes"), 1, "it begins with one process all the same");
+	for (size_t i = 10; i < all.cells_n; i++)
+		if (cells[i].processes == 2 && strcmp(cells[i].launch, "forked") == 0)
+			is_int(option_of(&cells[i], "--processes"), 2, "two forked processes are a family");
+	is_str(cells[10].threshold_key, cells[0].key, "and refer to the first threshold of their line");
+	check_ram(&all);
 }
 
-#define RESTORE_PLAN                                                                                         \
+#define RESTORE_PLAN(start)                                                                                  \
 	"name: Restored\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth, ram]\n"             \
-	"start: restore\nreplicates: 2\nloads:\n  - {workload: strings, interpreter: python3}\n"
+	"start: " start "\nreplicates: 2\nloads:\n  - {workload: strings, interpreter: python3}\n"
 
 /** Who goes on from which saved boot, and who boots. */
 static void test_restored(void)
 {
-	struct plan *usual = plan;
-	cleanup_free char *plan_path = xasprintf("%s/restored.yaml", dir);
-	cleanup_free char *path = xasprintf("%s/restored", dir);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 }, other = s;
+	cleanup_free char *path = xasprintf("%s/restored", dir);
 	struct store *store;
-	struct cell *cells, *boot;
-	size_t n, boot_n;
 	unsigned same = 0;
-	struct probe_record *probes;
-	size_t probes_n, ram_probes_n;
 
 	s.params.threshold_per_mib = other.params.threshold_per_mib = 1000;
-	must(file_write_atomic(plan_path, RESTORE_PLAN, strlen(RESTORE_PLAN), 0600));
-	must(plan_load(plan_path, &plan));
+	use_plan(RESTORE_PLAN("restore"));
 	is_int(run("restored", &s, false), -1, "a campaign of restored guests runs to its end");
 	is_int(result.replicates_done, 10, "all is answered");
 	must(store_open(path, STORE_WRITE, &store));
 	is_str(s.owner, store_id(store), "saved boots are those of the results file");
-	must(store_probes(store, NULL, &probes, &probes_n));
-	store_probes_free(probes, probes_n);
-	must(store_cells(store, &cells, &n));
-	must(store_probes(store, cells[4].key, &probes, &ram_probes_n));
-	store_probes_free(probes, ram_probes_n);
-	ok(ram_probes_n > 0 && cell_is(&cells[4], METHOD_RAM), "a search for the guest");
-	is_int(s.booted, ram_probes_n,
-	       "boots its guests, which are of another size each, and no others boot");
-	ok(s.restored[0] > 0 && s.restored[1] > 0 && s.restored[0] + s.restored[1] + s.booted == probes_n,
-	   "each replicate has saved boots of its own");
-	for (size_t i = 0; setting_at(i); i++)
-		if (strcmp(setting_at(i)->name, "start") == 0)
-			plan->settings[i].v[0].choice = "boot";
-	campaign_expand(plan, images, "tcg", &boot, &boot_n);
-	for (size_t i = 0; i < n && i < boot_n; i++)
-		same += strcmp(cells[i].key, boot[i].key) == 0;
-	is_int(same, 1, "but for the search, cells are others than with guests that boot");
-	store_cells_free(boot, boot_n);
-	store_cells_free(cells, n);
 	store_close(store);
+
+	cleanup_results struct test_results all = results_of("restored");
+	unsigned of_ram = count_probes(&all, 4);
+
+	ok(of_ram > 0 && cell_is(&all.cells[4], METHOD_RAM), "a search for the guest");
+	is_int(s.booted, of_ram, "boots its guests, which are of another size each, and no others boot");
+	ok(s.restored[0] > 0 && s.restored[1] > 0 && s.restored[0] + s.restored[1] + s.booted == all.probes_n,
+	   "each replicate has saved boots of its own");
+	use_plan(RESTORE_PLAN("boot"));
 	is_int(run("booted", &other, false), -1, "a campaign of guests that boot");
 	ok(other.booted > 0 && other.restored[0] + other.restored[1] == 0, "has no saved ones");
-	plan_destroy(plan);
-	plan = usual;
+
+	cleanup_results struct test_results booted = results_of("booted");
+
+	for (size_t i = 0; i < all.cells_n && i < booted.cells_n; i++)
+		same += strcmp(all.cells[i].key, booted.cells[i].key) == 0;
+	is_int(same, 1, "but for the search, cells are others than with guests that boot");
 }
 
 #define RAM_PLAN                                                                                             \
@@ -596,41 +400,30 @@ static void test_restored(void)
 static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_t fixed_kib,
 			 enum search_step want)
 {
-	struct plan *usual = plan;
-	cleanup_free char *plan_path = xasprintf("%s/%s.yaml", dir, file);
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
 	cleanup_free char *text = xasprintf(RAM_PLAN, x_lo, x_hi);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
-	struct store *store;
-	struct cell *cells;
-	struct probe_record *probes;
-	size_t n, probes_n;
 	unsigned outside = 0;
 
 	s.params.threshold_per_mib = 1000;
 	s.params.fixed_kib = fixed_kib;
-	must(file_write_atomic(plan_path, text, strlen(text), 0600));
-	must(plan_load(plan_path, &plan));
+	use_plan(text);
 	is_int(run(file, &s, false), -1, file);
 	is_int(result.replicates_done, 3, "everything is answered");
-	must(store_open(path, STORE_READ, &store));
-	must(store_cells(store, &cells, &n));
-	must(store_probes(store, cells[2].key, &probes, &probes_n));
-	for (size_t i = 0; i < probes_n; i++)
-		outside += probes[i].z_kib < x_lo * 1024 || probes[i].z_kib > x_hi * 1024 ||
-			   probes[i].z_kib % 1024;
+
+	cleanup_results struct test_results all = results_of(file);
+	struct search_next next = search_of(&all, 2, 0);
+	unsigned n = count_probes(&all, 2);
+
+	for (size_t i = 0; i < all.probes_n; i++) {
+		const struct probe_record *r = &all.probes[i];
+
+		outside += strcmp(r->cell_key, all.cells[2].key) == 0 &&
+			   (r->z_kib < x_lo * 1024 || r->z_kib > x_hi * 1024 || r->z_kib % 1024);
+	}
 	is_int(outside, 0, "by guests of whole MiB in the range");
-	ok(probes_n > 0 && probes_n < 40, "and not by many");
-
-	struct search_next next = cell_search(&cells[2], 0, probes, probes_n);
-
-	is_int(next.estimate.answers, (long long)probes_n, "each of which counts");
+	ok(n > 0 && n < 40, "and not by many");
+	is_int(next.estimate.answers, n, "each of which counts");
 	is_int(next.step, want, "with the right end");
-	store_probes_free(probes, probes_n);
-	store_cells_free(cells, n);
-	store_close(store);
-	plan_destroy(plan);
-	plan = usual;
 }
 
 static void test_ram_edges(void)
@@ -645,25 +438,6 @@ static void test_ram_edges(void)
 #define THRESHOLD_PLAN "name: Threshold\nimage: bookworm\nguest: {ram_mib: 256}\nmethod: threshold\n"
 #define CAMPAIGNS      60
 
-static struct search_estimate estimate_of(const char *file)
-{
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-	struct search_estimate ret;
-	struct store *store;
-	struct cell *cells;
-	struct probe_record *probes;
-	size_t n, probes_n;
-
-	must(store_open(path, STORE_READ, &store));
-	must(store_cells(store, &cells, &n));
-	must(store_probes(store, cells[0].key, &probes, &probes_n));
-	ret = cell_search(&cells[0], 0, probes, probes_n).estimate;
-	store_probes_free(probes, probes_n);
-	store_cells_free(cells, n);
-	store_close(store);
-	return ret;
-}
-
 /**
  * A guest that answers wrongly in 15 of 100 lives, and whose threshold differs by 0.2 MiB from life to life:
  * many campaigns to find it, each with an interval of 95 %. More of them, without campaigns around, are in
@@ -671,13 +445,10 @@ static struct search_estimate estimate_of(const char *file)
  */
 static void test_wrong_answers(void)
 {
-	struct plan *growth = plan;
-	cleanup_free char *plan_path = xasprintf("%s/threshold.yaml", dir);
 	double truth_kib = 188.2 * 1024;
 	unsigned covered = 0, near = 0, ended = 0, answers = 0;
 
-	must(file_write_atomic(plan_path, THRESHOLD_PLAN, strlen(THRESHOLD_PLAN), 0600));
-	must(plan_load(plan_path, &plan));
+	use_plan(THRESHOLD_PLAN);
 	for (unsigned i = 0; i < CAMPAIGNS; i++) {
 		cleanup_free char *file = xasprintf("wrong-%u", i);
 		struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
@@ -688,7 +459,8 @@ static void test_wrong_answers(void)
 		s.params.seed = i + 1;
 		ended += run(file, &s, false) == -1;
 
-		struct search_estimate e = estimate_of(file);
+		cleanup_results struct test_results all = results_of(file);
+		struct search_estimate e = search_of(&all, 0, 0).estimate;
 
 		covered += interval_has(e.ci_kib, truth_kib);
 		near += fabs(e.z_kib - truth_kib) <= 512;
@@ -702,8 +474,6 @@ static void test_wrong_answers(void)
 	 * its own. */
 	ok(near >= 52, "which is found within half a MiB");
 	ok(answers <= CAMPAIGNS * 25, "in 25 probes each at most, on average");
-	plan_destroy(plan);
-	plan = growth;
 }
 
 static void test_identity(void)
@@ -735,16 +505,7 @@ static void test_identity(void)
 
 int main(void)
 {
-	dir = test_dir();
-	image.key = xstrdup("0123456789abcdef");
-	image.manifest = json_pack("{s:s, s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "name", "bookworm", "kernel",
-				   "release", "6.1.0-sim", "interpreters", "python3", "path",
-				   "/usr/bin/python3", "pypy3", "path", "/usr/bin/pypy3");
-
-	cleanup_free char *path = xasprintf("%s/plan.yaml", dir);
-
-	must(file_write_atomic(path, PLAN, strlen(PLAN), 0600));
-	must(plan_load(path, &plan));
+	begin();
 	test_whole();
 	test_threshold();
 	test_resume();
@@ -760,10 +521,5 @@ int main(void)
 	test_restored();
 	test_settings();
 	test_wrong_answers();
-	plan_destroy(plan);
-	json_decref(image.manifest);
-	free(image.key);
-	must(file_remove_tree(dir));
-	free(dir);
-	return tap_done();
+	return end();
 }

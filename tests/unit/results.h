@@ -140,6 +140,33 @@ __attribute__((unused)) static void test_put(struct store *store, int64_t run_id
 	probe_record_deinit(&r);
 }
 
+/** The current cells of a results file, and all probes. */
+struct test_results {
+	struct cell *cells;
+	size_t cells_n;
+	struct probe_record *probes;
+	size_t probes_n;
+};
+
+__attribute__((unused)) static struct test_results test_results(const char *path)
+{
+	struct test_results r;
+	struct store *store;
+
+	must(store_open(path, STORE_READ, &store));
+	must(store_cells(store, &r.cells, &r.cells_n));
+	must(store_probes(store, NULL, &r.probes, &r.probes_n));
+	store_close(store);
+	return r;
+}
+
+__attribute__((unused)) static void test_results_free(struct test_results *r)
+{
+	store_cells_free(r->cells, r->cells_n);
+	store_probes_free(r->probes, r->probes_n);
+}
+#define cleanup_results cleanup(test_results_free)
+
 /**
  * A ramp, and as many fixed probes as the search of one replicate wants in a guest that swaps from z_mib on.
  */
