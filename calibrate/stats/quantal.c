@@ -16,8 +16,8 @@ struct quantal_data {
 	struct quantal_point *points;
 	size_t n;
 	double n_sum;
-	/* Where responses and non-responses begin and end; NAN where there are none. */
-	double yes_lo, yes_hi, no_lo, no_hi;
+	/* The first dose with a response, the last one with a non-response; NAN where there is none. */
+	double yes_lo, no_hi;
 };
 
 static int by_dose(const void *a, const void *b)
@@ -34,18 +34,14 @@ static bool is_asked(const struct quantal_point *p)
 
 static void find_extent(struct quantal_data *d)
 {
-	d->yes_lo = d->yes_hi = d->no_lo = d->no_hi = (double)NAN;
+	d->yes_lo = d->no_hi = (double)NAN;
 	for (size_t i = 0; i < d->n; i++) {
 		const struct quantal_point *p = &d->points[i];
 
-		if (p->yes > 0) {
-			d->yes_lo = isnan(d->yes_lo) ? p->dose : d->yes_lo;
-			d->yes_hi = p->dose;
-		}
-		if (p->yes < p->n) {
-			d->no_lo = isnan(d->no_lo) ? p->dose : d->no_lo;
+		if (p->yes > 0 && isnan(d->yes_lo))
+			d->yes_lo = p->dose;
+		if (p->yes < p->n)
 			d->no_hi = p->dose;
-		}
 		d->n_sum += p->n;
 	}
 }
@@ -85,7 +81,7 @@ static void data_deinit(struct quantal_data *d)
 
 static enum quantal_separation data_separation(const struct quantal_data *d)
 {
-	if (isnan(d->yes_lo) || isnan(d->no_lo))
+	if (isnan(d->yes_lo) || isnan(d->no_hi))
 		return QUANTAL_ONE_SIDED;
 	return d->yes_lo > d->no_hi ? QUANTAL_COMPLETE : QUANTAL_OVERLAP;
 }
@@ -101,31 +97,25 @@ enum quantal_separation quantal_separation(const struct quantal_point *points, s
 /* --- The logistic curve */
 
 /*
- * The logistic curve, by maximum likelihood or with Firth's penalty (Biometrika 80, 1993, 27-38; for logistic
- * regression: Heinze & Schemper, Statistics in Medicine 21, 2002, 2409-2419).
+ * The logistic curve, by the likelihood with Firth's penalty (Biometrika 80, 1993, 27-38; for logistic
+ * regression: Heinze & Schemper, Statistics in Medicine 21, 2002, 2409-2419). In what follows that is the
+ * likelihood, and doses have mean 0 and standard deviation 1, for logit P(yes) = a + b dose.
  *
  * What it cannot show: that the curve is logistic. Firth's penalty likes curves that are so flat that
  * doses far from ED50 still carry information: of a dozen answers, of which some are far away, it makes wide
  * intervals rather than wrong ones.
  */
 
-/* Answers whose doses have mean 0 and standard deviation 1, for logit P(yes) = a + b dose. */
-struct logit_data {
-	const struct quantal_point *points;
-	size_t n;
-	bool is_penalised;
-};
-
 /*
  * The likelihood at one (a, b), about the mean dose weighted with the information: where a steep curve lets
  * only doses close to each other count, sums about 0 would lose what distinguishes them.
  */
 struct logit_terms {
-	double objective;        /* log likelihood, penalised if it is to be; may be -INFINITY */
+	double objective;        /* log likelihood; may be -INFINITY */
 	double x_mean;           /* that mean */
 	double i_aa, i_bb;       /* Fisher's information of the curve's height at x_mean, and of its slope */
 	double score_a, score_b; /* the derivatives by them */
-	double c_aa, c_ab, c_bb; /* how fast the scores fall; with a penalty that is not the information */
+	double c_aa, c_ab, c_bb; /* how fast the scores fall; with the penalty that is not the information */
 };
 
 /* log P(yes) of a logit, without overflow. */
@@ -140,7 +130,7 @@ static double share(double logit)
 }
 
 /* The likelihood, its scores, and the mean dose. */
-static void sum_answers(const struct logit_data *d, double a, double b, struct logit_terms *t)
+static void sum_answers(const struct quantal_data *d, double a, double b, struct logit_terms *t)
 {
 	double mean_residual = 0;
 
@@ -169,7 +159,7 @@ struct moments {
 	double w[5], w1[5], w2[5];
 };
 
-static void sum_moments(const struct logit_data *d, double a, double b, double x_mean, struct moments *m)
+static void sum_moments(const struct quantal_data *d, double a, double b, double x_mean, struct moments *m)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		double dx = d->points[i].dose - x_mean, logit = a + b * d->points[i].dose;
@@ -206,7 +196,7 @@ static void add_penalty(const struct moments *m, struct logit_terms *t)
 	t->c_bb -= (by_bb - by_b * by_b) / 2;
 }
 
-static void logit_evaluate(const struct logit_data *d, double a, double b, struct logit_terms *ret)
+static void logit_evaluate(const struct quantal_data *d, double a, double b, struct logit_terms *ret)
 {
 	struct logit_terms t = { 0 };
 	struct moments m = { 0 };
@@ -216,9 +206,9 @@ static void logit_evaluate(const struct logit_data *d, double a, double b, struc
 	t.i_bb = m.w[2];
 	t.c_aa = t.i_aa;
 	t.c_bb = t.i_bb;
-	if (d->is_penalised && t.i_aa * t.i_bb > 0)
+	if (t.i_aa * t.i_bb > 0)
 		add_penalty(&m, &t);
-	else if (d->is_penalised)
+	else
 		t.objective = -(double)INFINITY;
 	*ret = t;
 }
@@ -245,7 +235,7 @@ struct step {
 };
 
 /*
- * Newton's step; where the penalised likelihood is not concave, which may be away from its top, Fisher's
+ * Newton's step; where the likelihood is not concave, which may be away from its top, Fisher's
  * step, which always leads upwards.
  */
 static struct step find_step(const struct logit_terms *t)
@@ -273,7 +263,7 @@ static bool is_better(const struct logit_terms *t, const struct logit_terms *nex
 }
 
 /* Takes the step, halved until it leads upwards. */
-static bool climb(const struct logit_data *d, struct step step, double *a, double *b, struct logit_terms *t)
+static bool climb(const struct quantal_data *d, struct step step, double *a, double *b, struct logit_terms *t)
 {
 	for (int i = 0; i < MAX_HALVINGS; i++) {
 		struct logit_terms next;
@@ -291,7 +281,7 @@ static bool climb(const struct logit_data *d, struct step step, double *a, doubl
 }
 
 /* Finds the a and b of the highest likelihood. */
-static bool maximize(const struct logit_data *d, double *a, double *b)
+static bool maximize(const struct quantal_data *d, double *a, double *b)
 {
 	struct logit_terms t;
 
@@ -310,12 +300,12 @@ static bool maximize(const struct logit_data *d, double *a, double *b)
 /*
  * The interval of ED50 by its profile likelihood. With logit P(yes) = b (dose - e) the likelihood is a
  * function of ED50 = e and of b; for each e it is maximised over b > 0, and e is in the interval when twice
- * the loss against the maximum is below the 95 % quantile of chi2 with one degree of freedom. Heinze &
- * Schemper (Statistics in Medicine 21, 2002, 2409-2419) do the same to a likelihood with Firth's penalty.
+ * the loss against the maximum is below the 95 % quantile of chi2 with one degree of freedom, as Heinze &
+ * Schemper do.
  *
- * The unpenalised likelihood is log-concave, so what is not rejected is one interval, and the profile can be
- * walked outward from its top. With the penalty nobody has proven that; an interval then ends where the
- * profile is first rejected.
+ * Without the penalty the likelihood is log-concave, so what is not rejected is one interval, and the profile
+ * can be walked outward from its top. With it nobody has proven that; an interval then ends where the profile
+ * is first rejected.
  */
 
 /* Standardised doses are within some units of 0; an ED50 farther out is as good as none. */
@@ -329,7 +319,7 @@ static bool maximize(const struct logit_data *d, double *a, double *b)
 #define ROOT_STEPS     100
 
 struct context {
-	const struct logit_data *d;
+	const struct quantal_data *d;
 	double ed50;         /* of the top */
 	double direction;    /* 1 or -1: the end looked for */
 	double target;       /* the lowest likelihood that is not rejected */
@@ -418,7 +408,7 @@ static double find_end(struct context *c, double direction)
 }
 
 /* a and b are where the likelihood is highest; b > 0. */
-static struct interval profile_interval(const struct logit_data *d, double a, double b)
+static struct interval profile_interval(const struct quantal_data *d, double a, double b)
 {
 	struct context c = { .d = d, .ed50 = -a / b, .slope = b };
 	struct logit_terms top;
@@ -448,36 +438,21 @@ static bool standardize(struct quantal_data *d, double *ret_mean, double *ret_sd
 	return *ret_sd > 0 && isfinite(*ret_sd);
 }
 
-/*
- * Without a penalty there is a maximum only when a yes is below a no, and a no below a yes (Albert &
- * Anderson, Biometrika 71, 1984, 1-10): otherwise a steeper curve is always likelier.
- */
-static bool has_maximum(const struct quantal_data *d, bool is_penalised)
-{
-	if (isnan(d->yes_lo) || isnan(d->no_lo))
-		return false;
-	return is_penalised || (d->yes_lo < d->no_hi && d->no_lo < d->yes_hi);
-}
-
 static struct interval scaled(struct interval i, double mean, double sd)
 {
 	return (struct interval){ mean + sd * i.lo, mean + sd * i.hi };
 }
 
-void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_penalised,
-			  struct quantal_logistic *ret)
+void quantal_fit_logistic(const struct quantal_point *points, size_t n, struct quantal_logistic *ret)
 {
 	struct quantal_data d cleanup(data_deinit);
 	double mean, sd, a, b;
 
 	*ret = (struct quantal_logistic){ false, NAN, NAN, NAN, INTERVAL_NONE };
 	data_init(&d, points, n);
-	if (!has_maximum(&d, is_penalised) || !standardize(&d, &mean, &sd))
+	if (data_separation(&d) == QUANTAL_ONE_SIDED || !standardize(&d, &mean, &sd))
 		return;
-
-	struct logit_data l = { d.points, d.n, is_penalised };
-
-	if (!maximize(&l, &a, &b))
+	if (!maximize(&d, &a, &b))
 		return;
 	ret->is_converged = true;
 	ret->slope = b / sd;
@@ -486,7 +461,7 @@ void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_
 	if (b <= 0)
 		return;
 	ret->ed50 = mean + sd * (-a / b);
-	ret->profile = scaled(profile_interval(&l, a, b), mean, sd);
+	ret->profile = scaled(profile_interval(&d, a, b), mean, sd);
 }
 
 /* --- Isotonic regression */

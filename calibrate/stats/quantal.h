@@ -27,7 +27,7 @@ struct quantal_point {
 /** How the answers lie. */
 enum quantal_separation {
 	QUANTAL_OVERLAP,   /**< some response at or below some non-response */
-	QUANTAL_COMPLETE,  /**< all responses above all non-responses: the likelihood has no maximum */
+	QUANTAL_COMPLETE,  /**< all responses above all non-responses: a step explains them */
 	QUANTAL_ONE_SIDED, /**< all the same, or no answers: nothing says where ED50 is */
 };
 
@@ -38,18 +38,16 @@ struct quantal_logistic {
 	bool is_converged;
 	double intercept, slope;
 	double ed50; /**< -intercept / slope; NAN, as the interval, when the slope is not above 0 */
-	/** 95 % by the (penalised) profile likelihood of ED50; ends may be infinite. */
+	/** 95 % by the penalised profile likelihood of ED50; ends may be infinite. */
 	struct interval profile;
 };
 
 /**
- * Fits by maximum likelihood, or with Firth's penalty (half the log determinant of the information, 1993),
- * which has a finite answer under complete separation too (Heinze & Schemper 2002). At least one yes, one no
- * and two doses are needed; for maximum likelihood also a yes below a no, and a no below a yes. Otherwise
- * is_converged is false and all else NAN.
+ * Fits by maximum likelihood with Firth's penalty (half the log determinant of the information, 1993), which
+ * has a finite answer under complete separation too (Heinze & Schemper 2002). At least one yes, one no and
+ * two doses are needed; otherwise is_converged is false and all else NAN.
  */
-void quantal_fit_logistic(const struct quantal_point *points, size_t n, bool is_penalised,
-			  struct quantal_logistic *ret);
+void quantal_fit_logistic(const struct quantal_point *points, size_t n, struct quantal_logistic *ret);
 
 /** ED50 by centred isotonic regression. */
 struct quantal_isotonic {

@@ -28,7 +28,7 @@ void threshold_check(const struct search_probe *probes, size_t n, const struct s
 								     .yes = probes[i].swapped };
 	gsl_rng_set(rng, seed);
 	ret->separation = quantal_separation(points, points_n);
-	quantal_fit_logistic(points, points_n, true, &ret->logistic);
+	quantal_fit_logistic(points, points_n, &ret->logistic);
 	quantal_fit_isotonic(points, points_n, rng, &ret->isotonic);
 	gsl_rng_free(rng);
 	ret->is_contrary = is_apart(ret->logistic.profile, estimate->ci_kib) ||

@@ -27,21 +27,20 @@ static bool is_covering(unsigned hits)
 /* What came of one design over the seeds: how many intervals held the truth, and the error of the estimates.
  */
 struct tally {
-	unsigned firth, isotonic, no_likelihood, no_ed50, open;
+	unsigned firth, isotonic, separated, no_ed50, open;
 	double firth_square, isotonic_square;
 };
 
 static void estimate(const struct quantal_point *p, size_t n, double truth, gsl_rng *rng, struct tally *t)
 {
-	struct quantal_logistic firth, likelihood;
+	struct quantal_logistic firth;
 	struct quantal_isotonic isotonic;
 
-	quantal_fit_logistic(p, n, true, &firth);
-	quantal_fit_logistic(p, n, false, &likelihood);
+	quantal_fit_logistic(p, n, &firth);
 	quantal_fit_isotonic(p, n, rng, &isotonic);
 	t->firth += interval_has(firth.profile, truth);
 	t->isotonic += interval_has(isotonic.ci, truth);
-	t->no_likelihood += !likelihood.is_converged;
+	t->separated += quantal_separation(p, n) != QUANTAL_OVERLAP;
 	t->no_ed50 += isnan(firth.ed50) || isnan(isotonic.ed50);
 	t->open += isinf(firth.profile.lo) || isinf(firth.profile.hi);
 	if (!isnan(firth.ed50))
@@ -55,8 +54,8 @@ static void tell(const char *design, const struct tally *t)
 	printf("# %s: of %d, Firth's profile holds %u (open %u), isotonic %u; separated %u, "
 	       "without "
 	       "ED50 %u; rms error %.3g and %.3g\n",
-	       design, SEEDS, t->firth, t->open, t->isotonic, t->no_likelihood, t->no_ed50,
-	       sqrt(t->firth_square), sqrt(t->isotonic_square));
+	       design, SEEDS, t->firth, t->open, t->isotonic, t->separated, t->no_ed50, sqrt(t->firth_square),
+	       sqrt(t->isotonic_square));
 }
 
 static double response(double dose, double ed50, double slope)
