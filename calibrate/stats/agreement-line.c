@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Lines through points with errors in both coordinates: Deming's, plain and weighted, with intervals by the
- * jackknife (Linnet 1993, Clin. Chem. 39:424); and the slope of differences over means.
+ * jackknife (Linnet 1993, Clin. Chem. 39:424); the slope of differences over means; and Passing and Bablok's.
  */
 #include "calibrate/stats/agreement-line.h"
 
+#include <assert.h>
+#include <float.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "calibrate/stats/moments.h"
 #include "harness/base/alloc.h"
@@ -202,4 +208,406 @@ void proportional_fit(const double *z, const double *y, size_t k, double *slope,
 	double df = (double)k - 2, half = dist_t_quantile(0.975, df) * sqrt(squares / df / m.zz);
 
 	*ci = (struct interval){ *slope - half, *slope + half };
+}
+
+/*
+ * --- Passing & Bablok 1983, J. Clin. Chem. Clin. Biochem. 21:709: a line through points with errors in both
+ * coordinates that some wild points do not move. Its slope is the median of the slopes of all pairs of
+ * points, shifted by the number K of those below -1, so that z and y may change places.
+ *
+ * It needs a slope near 1 and errors in proportion to it. Points with the same z make its intervals too wide,
+ * as the variance that they use is Kendall's without ties.
+ */
+
+struct point {
+	double z, y;
+};
+
+/*
+ * Ranks among the slopes of all pairs of points. k points have k (k - 1) / 2 of them: those of few points are
+ * all computed, those of many are only counted.
+ *
+ * Counting: of two points the right one lies below the line of slope s through the left one when the slope of
+ * the pair is less than s. Seen along such lines, by e = y - s z, this is an inversion: the order by e
+ * contradicts the order by z. Merge sort counts inversions in O(k log k). The slope of a rank is then found
+ * by bisection, down to neighbouring numbers.
+ */
+
+/*
+ * y - s z as the unevaluated sum of two numbers. Rounded to one, slopes of near points would be taken for
+ * others: with ties on a grid this is not rare.
+ */
+struct exact {
+	double hi, lo;
+};
+
+/* What a count found, for the next search. */
+struct counted {
+	int64_t key;
+	uint64_t count; /* slopes up to it */
+};
+
+/* 64 halvings find a double; four ranks are asked for. */
+#define COUNTED_MAX 256
+
+/*
+ * The slopes of all pairs of points but those of -1 and those of identical points. The points are by z, then
+ * y; their values are small enough for slopes times them to be numbers.
+ */
+struct slopes {
+	uint64_t count, count_below; /* of all, and of those below -1 */
+	double *all;                 /* NULL: they are counted */
+
+	const struct point *points;
+	size_t k;
+	struct exact *e, *scratch;
+	uint64_t count_identical; /* pairs of points that have no slope */
+	uint64_t count_excluded;  /* of slope -1 */
+	uint64_t count_finite;    /* not upright */
+	struct counted counted[COUNTED_MAX];
+	size_t counted_n;
+};
+
+static struct exact residual(struct point p, double slope)
+{
+	double product = slope * p.z, product_lo = fma(slope, p.z, -product);
+	double hi = p.y - product, y = hi + product;
+	/* What was lost in hi (Knuth's two-sum), and in the product. */
+	double lo = ((p.y - y) - (product - (y - hi))) - product_lo;
+	double sum = hi + lo;
+
+	return (struct exact){ sum, lo - (sum - hi) };
+}
+
+static bool is_less(struct exact a, struct exact b)
+{
+	return a.hi < b.hi || (a.hi == b.hi && a.lo < b.lo);
+}
+
+/* Sorts e[0..n) and returns its inversions; two that are equal are one when has_equal. */
+static uint64_t sort_inversions(struct exact *e, struct exact *scratch, size_t n, bool has_equal)
+{
+	size_t half = n / 2, left = 0, right = half;
+
+	if (n < 2)
+		return 0;
+
+	uint64_t count = sort_inversions(e, scratch, half, has_equal) +
+			 sort_inversions(e + half, scratch, n - half, has_equal);
+
+	memcpy(scratch, e, half * sizeof(*e));
+	for (size_t out = 0; left < half && right < n; out++) {
+		bool is_right =
+			has_equal ? !is_less(scratch[left], e[right]) : is_less(e[right], scratch[left]);
+
+		if (is_right)
+			count += half - left;
+		e[out] = is_right ? e[right++] : scratch[left++];
+	}
+	memcpy(e + n - (n - right) - (half - left), scratch + left, (half - left) * sizeof(*e));
+	return count;
+}
+
+/* The number of pairs of points with the same z, or of those that are identical. */
+static uint64_t count_same(const struct point *p, size_t k, bool is_identical)
+{
+	uint64_t count = 0, run = 0;
+
+	for (size_t i = 1; i < k; i++) {
+		run = p[i].z == p[i - 1].z && (!is_identical || p[i].y == p[i - 1].y) ? run + 1 : 0;
+		count += run;
+	}
+	return count;
+}
+
+/*
+ * The number of slopes that are less than this one, or not above it when has_equal; slopes of -1 count too.
+ */
+static uint64_t count_slopes(struct slopes *s, double slope, bool has_equal)
+{
+	for (size_t i = 0; i < s->k; i++)
+		s->e[i] = residual(s->points[i], slope);
+	/* Identical points have the same residual and no slope. */
+	return sort_inversions(s->e, s->scratch, s->k, has_equal) - (has_equal ? s->count_identical : 0);
+}
+
+/* The keys of numbers have the same order as the numbers. */
+static int64_t key_of(double x)
+{
+	int64_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits < 0 ? INT64_MIN - bits : bits;
+}
+
+static double of_key(int64_t key)
+{
+	int64_t bits = key < 0 ? INT64_MIN - key : key;
+	double x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+/* Only the slopes of upright pairs are above this. */
+static double highest_slope(const struct point *p, size_t k)
+{
+	double lowest = INFINITY, highest = -INFINITY, narrowest = INFINITY;
+
+	for (size_t i = 0; i < k; i++) {
+		lowest = fmin(lowest, p[i].y);
+		highest = fmax(highest, p[i].y);
+		if (i > 0 && p[i].z > p[i - 1].z)
+			narrowest = fmin(narrowest, p[i].z - p[i - 1].z);
+	}
+	return fmin(DBL_MAX, 2 * ((highest - lowest) / narrowest));
+}
+
+static void add_counted(struct slopes *s, int64_t key, uint64_t count)
+{
+	if (s->counted_n < COUNTED_MAX)
+		s->counted[s->counted_n++] = (struct counted){ key, count };
+}
+
+static void start_counting(struct slopes *s, uint64_t pairs)
+{
+	uint64_t upright = count_same(s->points, s->k, false);
+
+	s->e = xcalloc(s->k, sizeof(*s->e));
+	s->scratch = xcalloc(s->k, sizeof(*s->scratch));
+	s->count_identical = count_same(s->points, s->k, true);
+	s->count_below = count_slopes(s, -1, false);
+	s->count_excluded = count_slopes(s, -1, true) - s->count_below;
+	s->count = pairs - s->count_identical - s->count_excluded;
+	s->count_finite = pairs - upright - s->count_excluded;
+	add_counted(s, key_of(-1), s->count_below);
+	add_counted(s, key_of(highest_slope(s->points, s->k)), s->count_finite);
+}
+
+static void enumerate(struct slopes *s, uint64_t pairs)
+{
+	s->all = xcalloc(pairs, sizeof(*s->all));
+	for (size_t i = 0; i < s->k; i++) {
+		for (size_t j = i + 1; j < s->k; j++) {
+			double dz = s->points[j].z - s->points[i].z;
+			double dy = s->points[j].y - s->points[i].y;
+			double slope = dz > 0 ? dy / dz : INFINITY;
+
+			if ((dz == 0 && dy == 0) || slope == -1)
+				continue;
+			s->all[s->count++] = slope;
+			s->count_below += slope < -1;
+		}
+	}
+}
+
+static void slopes_init(struct slopes *s, const struct point *points, size_t k, bool is_enumerated)
+{
+	uint64_t pairs = (uint64_t)k * (k - 1) / 2;
+
+	*s = (struct slopes){ .points = points, .k = k };
+	if (is_enumerated)
+		enumerate(s, pairs);
+	else
+		start_counting(s, pairs);
+}
+
+static void slopes_deinit(struct slopes *s)
+{
+	free(s->all);
+	free(s->e);
+	free(s->scratch);
+}
+
+/* What was counted at the start has a slope below the rank and one that is not. */
+static double bisect(struct slopes *s, uint64_t rank)
+{
+	int64_t below = INT64_MIN, found = INT64_MAX;
+
+	for (size_t i = 0; i < s->counted_n; i++) {
+		const struct counted *c = &s->counted[i];
+
+		if (c->count < rank && c->key > below)
+			below = c->key;
+		if (c->count >= rank && c->key < found)
+			found = c->key;
+	}
+	/* From -1 to the largest is farther than signed numbers reach. */
+	while ((uint64_t)found - (uint64_t)below > 1) {
+		int64_t key = below + (int64_t)(((uint64_t)found - (uint64_t)below) / 2);
+		uint64_t count = count_slopes(s, of_key(key), true) - s->count_excluded;
+
+		if (count >= rank)
+			found = key;
+		else
+			below = key;
+		add_counted(s, key, count);
+	}
+	return of_key(found);
+}
+
+/* The slope of this rank, from 1, among all; above those below -1. */
+static double slopes_select(struct slopes *s, uint64_t rank)
+{
+	assert(rank > s->count_below && rank <= s->count);
+	if (s->all)
+		return gsl_stats_select(s->all, 1, s->count, rank - 1);
+	return rank > s->count_finite ? (double)INFINITY : bisect(s, rank);
+}
+
+static int compare_numbers(double a, double b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_points(const void *a, const void *b)
+{
+	const struct point *p = a, *q = b;
+	int order = compare_numbers(p->z, q->z);
+
+	return order ? order : compare_numbers(p->y, q->y);
+}
+
+static struct point *sort_points(const double *z, const double *y, size_t k)
+{
+	cleanup_free struct point *points = xcalloc(k, sizeof(*points));
+
+	for (size_t i = 0; i < k; i++)
+		points[i] = (struct point){ z[i], y[i] };
+	qsort(points, k, sizeof(*points), compare_points);
+	return_ptr(points);
+}
+
+/*
+ * For an even number of slopes this is the geometric mean of the middle two, so that inverse slopes give its
+ * inverse.
+ */
+static double middle_slope(struct slopes *s)
+{
+	uint64_t n = s->count, k = s->count_below, half = (n + 1) / 2;
+
+	/* When so many slopes are below -1 that the shift leads past the last one, there is no middle. */
+	if (n == 0 || n / 2 + 1 + k > n)
+		return NAN;
+
+	double a = slopes_select(s, half + k);
+	double b = n % 2 ? a : slopes_select(s, half + k + 1);
+
+	return a > 0 ? sqrt(a) * sqrt(b) : (a + b) / 2;
+}
+
+/* Ranks of the interval's ends from Kendall's variance; infinite where there are not so many slopes. */
+static struct interval slope_interval(struct slopes *s, size_t points)
+{
+	double n = (double)points, count = (double)s->count;
+	double c = dist_normal_quantile(0.975) * sqrt(n * (n - 1) * (2 * n + 5) / 18);
+	double lo = round((count - c) / 2), hi = count - lo + 1;
+	double shift = (double)s->count_below;
+
+	return (struct interval){
+		lo >= 1 ? slopes_select(s, (uint64_t)(lo + shift)) : -(double)INFINITY,
+		hi + shift <= count ? slopes_select(s, (uint64_t)(hi + shift)) : (double)INFINITY,
+	};
+}
+
+static double intercept_of(const struct point *points, size_t k, double slope, double *scratch)
+{
+	for (size_t i = 0; i < k; i++)
+		scratch[i] = points[i].y - slope * points[i].z;
+	return gsl_stats_median(scratch, 1, k);
+}
+
+static void set_intercept(struct agreement_line *line, const struct point *points, size_t k)
+{
+	cleanup_free double *scratch = xcalloc(k, sizeof(*scratch));
+
+	line->intercept = intercept_of(points, k, line->slope, scratch);
+	line->intercept_ci = (struct interval){ -INFINITY, INFINITY };
+	if (isfinite(line->slope_ci.hi))
+		line->intercept_ci.lo = intercept_of(points, k, line->slope_ci.hi, scratch);
+	if (isfinite(line->slope_ci.lo))
+		line->intercept_ci.hi = intercept_of(points, k, line->slope_ci.lo, scratch);
+}
+
+/* The share of the Kolmogorov distribution above h. */
+static double kolmogorov_upper(double h)
+{
+	double sum = 0;
+
+	/* Below this the share is 1 to all digits, and the series is slow. */
+	if (h < 0.2)
+		return 1;
+	for (int j = 1; j <= 30; j++)
+		sum += (j % 2 ? 2 : -2) * exp(-2 * h * h * j * j);
+	return fmin(1, fmax(0, sum));
+}
+
+struct along {
+	double distance; /* along the line */
+	double side;     /* above: > 0 */
+	size_t rank;     /* decides between equal distances */
+};
+
+static int compare_along(const void *a, const void *b)
+{
+	const struct along *p = a, *q = b;
+	int order = compare_numbers(p->distance, q->distance);
+
+	return order ? order : (p->rank > q->rank) - (p->rank < q->rank);
+}
+
+/* Points above the line count up, those below down, so that all sum to 0; runs of one side lead far away from
+ * it. */
+static double farthest_sum(const struct along *a, size_t k, double above, double below)
+{
+	double sum = 0, farthest = 0;
+
+	for (size_t i = 0; i < k; i++) {
+		if (a[i].side > 0)
+			sum += sqrt(below / above);
+		else if (a[i].side < 0)
+			sum -= sqrt(above / below);
+		farthest = fmax(farthest, fabs(sum));
+	}
+	return farthest;
+}
+
+static double test_linearity(const struct agreement_line *line, const struct point *points, size_t k)
+{
+	cleanup_free struct along *a = xcalloc(k, sizeof(*a));
+	double above = 0, below = 0;
+
+	for (size_t i = 0; i < k; i++) {
+		double off = points[i].y - line->slope * points[i].z;
+
+		a[i] = (struct along){ points[i].z + line->slope * points[i].y, off - line->intercept, i };
+		above += a[i].side > 0;
+		below += a[i].side < 0;
+	}
+	if (above == 0 || below == 0)
+		return NAN;
+	qsort(a, k, sizeof(*a), compare_along);
+	return kolmogorov_upper(farthest_sum(a, k, above, below) / sqrt(below + 1));
+}
+
+void passing_bablok_fit(const double *z, const double *y, size_t k, size_t enumerate_max,
+			struct passing_bablok *ret)
+{
+	*ret = (struct passing_bablok){ { NAN, NAN, INTERVAL_NONE, INTERVAL_NONE }, NAN, k <= enumerate_max };
+	if (k < 2)
+		return;
+
+	cleanup_free struct point *points = sort_points(z, y, k);
+	cleanup(slopes_deinit) struct slopes slopes;
+
+	slopes_init(&slopes, points, k, ret->is_enumerated);
+
+	double slope = middle_slope(&slopes);
+
+	if (!isfinite(slope))
+		return;
+	ret->line.slope = slope;
+	ret->line.slope_ci = slope_interval(&slopes, k);
+	set_intercept(&ret->line, points, k);
+	ret->linearity_p = test_linearity(&ret->line, points, k);
 }

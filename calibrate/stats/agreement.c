@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "calibrate/stats/moments.h"
-#include "calibrate/stats/passing-bablok.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 

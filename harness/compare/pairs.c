@@ -191,10 +191,9 @@ struct field {
 /* A row: its fields' texts, each with a NUL. */
 struct row {
 	struct strbuf text;
-	struct field *fields;
-	size_t n, cap;
-	const char **list; /* the texts as pointers; made when the row is complete */
-	size_t list_cap;
+	struct field fields[PAIRS_COLUMNS_MAX];
+	const char *list[PAIRS_COLUMNS_MAX]; /* the texts as pointers; made when the row is complete */
+	size_t n;
 };
 
 /* A node of the tree of cells. */
@@ -270,23 +269,13 @@ static struct err *take_pair(struct reader *r)
 	return NULL;
 }
 
-/* Points list[] at the texts, which do not move any more. */
-static void make_list(struct row *row)
-{
-	if (row->list_cap < row->n) {
-		row->list = xreallocarray(row->list, row->n, sizeof(*row->list));
-		row->list_cap = row->n;
-	}
-	for (size_t i = 0; i < row->n; i++)
-		row->list[i] = row->text.data + row->fields[i].start;
-}
-
 static struct err *take_row(struct reader *r)
 {
 	struct row *row = &r->row;
 	struct err *e;
 
-	make_list(row);
+	for (size_t i = 0; i < row->n; i++)
+		row->list[i] = row->text.data + row->fields[i].start;
 	if (r->has_header && row->n != r->columns.n)
 		return at(r, row->fields[0].line, count_error(row->list, row->n, r->columns.n));
 	if (r->has_header)
@@ -310,8 +299,7 @@ static void on_field(void *data, size_t len, void *arg)
 				  PAIRS_COLUMNS_MAX));
 		return;
 	}
-	*array_push(r->row.fields, r->row.n, r->row.cap) =
-		(struct field){ .start = r->row.text.len, .line = r->field_line };
+	r->row.fields[r->row.n++] = (struct field){ .start = r->row.text.len, .line = r->field_line };
 	strbuf_add(&r->row.text, data, len);
 	strbuf_add(&r->row.text, "", 1);
 	r->field_line = r->line;
@@ -427,8 +415,6 @@ static struct err *read_text(struct reader *r, const char *data, size_t len)
 	struct err *e = read_lines(r, data + skip, len - skip);
 
 	csv_free(&r->csv);
-	free(r->row.fields);
-	free(r->row.list);
 	strbuf_deinit(&r->row.text);
 	tdestroy(r->cells, free);
 	return e ? e : check_rows(r);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "calibrate/stats/passing-bablok.h"
+#include "calibrate/stats/agreement-line.h"
 #include "harness/base/alloc.h"
 #include "tests/tap.h"
 
