@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -28,13 +27,6 @@ static inline void cleanup_close_(const int *fd)
 		close(*fd);
 }
 #define cleanup_close cleanup(cleanup_close_)
-
-static inline void cleanup_fclose_(FILE **f)
-{
-	if (*f)
-		fclose(*f);
-}
-#define cleanup_fclose cleanup(cleanup_fclose_)
 
 /** Defines a guard NAME for pointers of TYPE released by FUNCTION(pointer). */
 #define DEFINE_CLEANUP(name, type, function)                                                                 \

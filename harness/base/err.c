@@ -16,12 +16,17 @@ struct err {
 __attribute__((format(printf, 2, 0))) static struct err *err_vnew(enum err_kind kind, const char *fmt,
 								  va_list ap)
 {
-	struct err *e = xmalloc(sizeof(*e));
+	struct err *e = xcalloc(1, sizeof(*e));
 
 	e->kind = kind;
 	e->message = xvasprintf(fmt, ap);
-	e->detail = NULL;
 	return e;
+}
+
+static void set_message(struct err *e, char *message)
+{
+	free(e->message);
+	e->message = message;
 }
 
 struct err *err_new(const char *fmt, ...)
@@ -52,27 +57,21 @@ struct err *err_errno(int errnum, const char *fmt, ...)
 	struct err *e = err_vnew(ERR_FAILED, fmt, ap);
 	va_end(ap);
 
-	char *joined = xasprintf("%s: %s", e->message, strerror(errnum));
-	free(e->message);
-	e->message = joined;
+	set_message(e, xasprintf("%s: %s", e->message, strerror(errnum)));
 	return e;
 }
 
 struct err *err_wrap(struct err *e, const char *fmt, ...)
 {
-	if (!e)
-		return NULL;
-
 	va_list ap;
 
+	if (!e)
+		return NULL;
 	va_start(ap, fmt);
 	char *prefix = xvasprintf(fmt, ap);
 	va_end(ap);
-
-	char *joined = xasprintf("%s: %s", prefix, e->message);
+	set_message(e, xasprintf("%s: %s", prefix, e->message));
 	free(prefix);
-	free(e->message);
-	e->message = joined;
 	return e;
 }
 

@@ -17,6 +17,9 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/trust.h"
 
+/** Of command lines, by the kernel's limit on arguments; /proc/cpuinfo of hundreds of CPUs has half of it. */
+#define KERNEL_TEXT_MAX (2 << 20)
+
 struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb)
 {
 	char buf[16384];
@@ -51,15 +54,26 @@ struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb)
 	return file_read_fd(fd, path, max_bytes, sb);
 }
 
+char *file_text(const char *path, size_t *ret_len)
+{
+	struct strbuf text = STRBUF_INIT;
+	struct err *e = file_read(path, KERNEL_TEXT_MAX, &text);
+
+	if (e)
+		strbuf_clear(&text);
+	err_free(e);
+	if (ret_len)
+		*ret_len = text.len;
+	return strbuf_steal(&text);
+}
+
 struct err *file_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
 
 	while (len) {
-		ssize_t n = write(fd, p, len);
+		ssize_t n = TEMP_FAILURE_RETRY(write(fd, p, len));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return err_errno(errno, "cannot write");
 		p += n;
@@ -155,10 +169,9 @@ static struct err *copy_by_hand(int in, int out, off_t len)
 	char buf[65536];
 
 	while (len > 0) {
-		ssize_t n = read(in, buf, len < (off_t)sizeof(buf) ? (size_t)len : sizeof(buf));
+		size_t most = len < (off_t)sizeof(buf) ? (size_t)len : sizeof(buf);
+		ssize_t n = TEMP_FAILURE_RETRY(read(in, buf, most));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return err_errno(errno, "cannot read");
 		if (n == 0)
@@ -177,10 +190,8 @@ static struct err *copy_by_hand(int in, int out, off_t len)
 static struct err *copy_bytes(int in, int out, off_t len)
 {
 	while (len > 0) {
-		ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)len, 0);
+		ssize_t n = TEMP_FAILURE_RETRY(copy_file_range(in, NULL, out, NULL, (size_t)len, 0));
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
 			return copy_by_hand(in, out, len);
 		if (n < 0)
@@ -278,9 +289,7 @@ struct err *file_sha256(const char *path, char hex[65])
 	ssize_t n;
 
 	sha256_init(&ctx);
-	while ((n = read(fd, buf, sizeof(buf))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
+	while ((n = TEMP_FAILURE_RETRY(read(fd, buf, sizeof(buf)))) != 0) {
 		if (n < 0)
 			return err_errno(errno, "cannot read '%s'", path);
 		sha256_update(&ctx, (size_t)n, buf);

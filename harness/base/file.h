@@ -18,6 +18,12 @@ struct err *file_read(const char *path, size_t max_bytes, struct strbuf *sb) mus
  */
 struct err *file_read_fd(int fd, const char *name, size_t max_bytes, struct strbuf *sb) must_check;
 
+/**
+ * What a file of the kernel's says: to be freed, "" when it cannot be read. ret_len may be NULL; what
+ * programs say there may hold NUL bytes.
+ */
+char *file_text(const char *path, size_t *ret_len);
+
 /** Writes len bytes to path so that it has the old or the new content, never a part. */
 struct err *file_write_atomic(const char *path, const void *data, size_t len, mode_t mode) must_check;
 

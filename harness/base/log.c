@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/log.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/strbuf.h"
+#include "harness/base/thread.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool progress_shown;
@@ -26,12 +26,11 @@ static void erase_progress(void)
 
 __attribute__((format(printf, 1, 0))) static void line(const char *fmt, va_list ap)
 {
-	pthread_mutex_lock(&lock);
+	hold(&lock);
 	erase_progress();
 	fputs("swapcal: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
-	pthread_mutex_unlock(&lock);
 }
 
 void log_note(const char *fmt, ...)
@@ -55,30 +54,23 @@ void log_progress(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!log_is_interactive())
+	if (!isatty(STDERR_FILENO))
 		return;
-	pthread_mutex_lock(&lock);
 	va_start(ap, fmt);
 
 	cleanup_free char *text = xvasprintf(fmt, ap);
 
 	va_end(ap);
+	hold(&lock);
 	fprintf(stderr, "\r\033[K%.*s", columns() - 1, text);
 	fflush(stderr);
 	progress_shown = true;
-	pthread_mutex_unlock(&lock);
 }
 
 void log_progress_end(void)
 {
-	pthread_mutex_lock(&lock);
+	hold(&lock);
 	erase_progress();
-	pthread_mutex_unlock(&lock);
-}
-
-bool log_is_interactive(void)
-{
-	return isatty(STDERR_FILENO) == 1;
 }
 
 static const char *const category_names[LOG_CATEGORY_COUNT] = {

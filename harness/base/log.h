@@ -22,9 +22,6 @@ void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** Takes the progress line away. */
 void log_progress_end(void);
 
-/** Is stderr a terminal? */
-bool log_is_interactive(void);
-
 /** What log_debug() tells of. */
 enum log_category {
 	LOG_COMMAND, /**< programs that are started */

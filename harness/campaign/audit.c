@@ -11,7 +11,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/host/host-pressure.h"
+#include "harness/host/host.h"
 
 /** Text of a small file of the kernel, "" when it cannot be read. To be freed. */
 static char *read_text(const char *path)

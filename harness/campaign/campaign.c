@@ -18,7 +18,7 @@
 #include "harness/base/log.h"
 #include "harness/campaign/schedule.h"
 #include "harness/cell/cell.h"
-#include "harness/host/cpus.h"
+#include "harness/host/host.h"
 #include "harness/plan/load-command.h"
 #include "harness/store/live-file.h"
 
@@ -188,7 +188,7 @@ static struct err *life_prepare(struct life *life, const struct cell *cell, cons
 	life->ops_ctx = image->ops_ctx;
 	life->name = guest_name(c->name, number);
 	/* A single guest may have all CPUs: other threads of QEMU then take none of its time. */
-	life->cpus = c->jobs > 1 ? cpus_own_share(life->slot, c->jobs) : NULL;
+	life->cpus = c->jobs > 1 ? host_cpus(life->slot, c->jobs) : NULL;
 	life->spec = make_spec(life, state);
 	*ret_missing = has_load(life->spec.kind) ? load_command_missing(cell, image->image) : NULL;
 	if (has_load(life->spec.kind) && !*ret_missing)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/host/orphans.h"
 
-#include <ctype.h>
 #include <dirent.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -12,6 +10,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/thread.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -28,23 +27,19 @@ static void reap(pid_t pid)
 
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) || !info.si_pid)
 		return;
-	pthread_mutex_lock(&ended.lock);
+	hold(&ended.lock);
 	ended.last[ended.n++ % COUNT(ended.last)] = info;
-	pthread_mutex_unlock(&ended.lock);
 }
 
 bool orphans_find(pid_t pid, siginfo_t *ret)
 {
-	bool is_found = false;
-
-	pthread_mutex_lock(&ended.lock);
-	for (size_t i = 0; i < COUNT(ended.last) && !is_found; i++) {
-		is_found = ended.last[i].si_pid == pid;
-		if (is_found)
+	hold(&ended.lock);
+	for (size_t i = 0; i < COUNT(ended.last); i++)
+		if (ended.last[i].si_pid == pid) {
 			*ret = ended.last[i];
-	}
-	pthread_mutex_unlock(&ended.lock);
-	return is_found;
+			return true;
+		}
+	return false;
 }
 
 void orphans_adopt(void)
@@ -81,16 +76,13 @@ static void reap_all(bool or_leader)
 
 	while (tasks && (entry = readdir(tasks))) {
 		cleanup_free char *path = xasprintf("/proc/self/task/%s/children", entry->d_name);
-		cleanup_strbuf struct strbuf children = STRBUF_INIT;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
 		/*
 		 * A thread may have ended meanwhile; a kernel without CONFIG_PROC_CHILDREN has none of
-		 * these files.
+		 * these files, nor have "." and "..".
 		 */
-		err_free(file_read(path, 1 << 20, &children));
-		reap_listed(strbuf_str(&children), or_leader);
+		cleanup_free char *children = file_text(path, NULL);
+
+		reap_listed(children, or_leader);
 	}
 }
 

@@ -20,44 +20,35 @@
 
 #define BOOT_ID_LEN 36
 
-/** The kernel's limit on arguments. */
-#define ARGS_BYTES_MAX (2 << 20)
-
 /** SIGKILL takes effect at once unless the process hangs in the kernel, e.g. on a dead disk. */
 #define KILL_TIMEOUT_MS 10000
-
-static void read_small(const char *path, size_t max_bytes, struct strbuf *sb)
-{
-	struct err *e = file_read(path, max_bytes, sb);
-
-	if (e)
-		strbuf_clear(sb);
-	err_free(e);
-}
 
 /** Within what a process id has a meaning, as "boot ID pid:[NAMESPACE]"; NULL when /proc does not tell. */
 static char *read_scope(void)
 {
-	cleanup_strbuf struct strbuf boot = STRBUF_INIT;
+	cleanup_free char *boot = file_text("/proc/sys/kernel/random/boot_id", NULL);
 	char ns[64];
 	ssize_t n = readlink("/proc/self/ns/pid", ns, sizeof(ns) - 1);
 
-	read_small("/proc/sys/kernel/random/boot_id", 64, &boot);
-	if (n <= 0 || boot.len < BOOT_ID_LEN)
+	if (n <= 0 || strlen(boot) < BOOT_ID_LEN)
 		return NULL;
-	return xasprintf("boot %.*s %.*s", BOOT_ID_LEN, boot.data, (int)n, ns);
+	return xasprintf("boot %.*s %.*s", BOOT_ID_LEN, boot, (int)n, ns);
+}
+
+/** A file of a process in /proc; to be freed. */
+static char *read_proc(pid_t pid, const char *name, size_t *ret_len)
+{
+	cleanup_free char *path = xasprintf("/proc/%d/%s", (int)pid, name);
+
+	return file_text(path, ret_len);
 }
 
 char *qemu_owner(pid_t pid)
 {
-	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid), *scope = read_scope();
-	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
+	cleanup_free char *stat = read_proc(pid, "stat", NULL), *scope = read_scope();
 	unsigned long long started;
-
-	read_small(path, 4096, &stat);
-
 	/* starttime is field 22 of proc_pid_stat(5); field 2 may hold anything up to the last ')'. */
-	const char *p = strrchr(strbuf_str(&stat), ')');
+	const char *p = strrchr(stat, ')');
 
 	if (!p || !scope ||
 	    sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
@@ -86,44 +77,41 @@ bool qemu_owner_is_dead(const char *text)
 
 char *qemu_command_line(pid_t pid)
 {
-	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
-	cleanup_strbuf struct strbuf args = STRBUF_INIT, sb = STRBUF_INIT;
+	size_t len;
+	cleanup_free char *args = read_proc(pid, "cmdline", &len);
+	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
 
-	read_small(path, ARGS_BYTES_MAX, &args);
-	for (size_t i = 0; i < args.len; i += strlen(args.data + i) + 1) {
+	for (size_t i = 0; i < len; i += strlen(args + i) + 1) {
 		if (i)
 			strbuf_adds(&sb, " ");
-		strbuf_add_quoted(&sb, args.data + i);
+		strbuf_add_quoted(&sb, args + i);
 	}
 	return strbuf_steal(&sb);
 }
 
 bool qemu_is_stopped(pid_t pid)
 {
-	cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
-	cleanup_strbuf struct strbuf stat = STRBUF_INIT;
-
-	read_small(path, 4096, &stat);
-
-	const char *p = strrchr(strbuf_str(&stat), ')');
+	cleanup_free char *stat = read_proc(pid, "stat", NULL);
+	const char *p = strrchr(stat, ')');
 
 	/* ") T ": stopped; 't': by a debugger. */
 	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
 }
 
-/** Has the command line (arguments that end in NUL) these bytes somewhere? */
-static bool has_bytes(const struct strbuf *cmdline, const char *bytes, size_t len)
-{
-	return memmem(strbuf_str(cmdline), cmdline->len, bytes, len) != NULL;
-}
+/** A process's arguments, each with its NUL. */
+struct cmdline {
+	char *args;
+	size_t len;
+};
 
-static bool has_text(const struct strbuf *cmdline, const char *text)
+/** Has the command line these bytes somewhere? */
+static bool has_bytes(const struct cmdline *cmdline, const char *bytes, size_t len)
 {
-	return has_bytes(cmdline, text, strlen(text));
+	return memmem(cmdline->args, cmdline->len, bytes, len) != NULL;
 }
 
 /** Is it a guest, not one of the processes that libvirt asks for QEMU's capabilities? */
-static bool is_guest(const struct strbuf *cmdline)
+static bool is_guest(const struct cmdline *cmdline)
 {
 	static const char arg[] = "\0-name\0guest=";
 
@@ -131,14 +119,15 @@ static bool is_guest(const struct strbuf *cmdline)
 }
 
 /** Is it a QEMU that names a path below dir, and that guest, no guest at all, or (guest NULL) any? */
-static bool is_wanted(const struct strbuf *cmdline, const char *dir, const char *guest)
+static bool is_wanted(const struct cmdline *cmdline, const char *dir, const char *guest)
 {
-	const char *args = strbuf_str(cmdline), *slash = strrchr(args, '/');
+	const char *slash = strrchr(cmdline->args, '/');
 	cleanup_free char *below = xasprintf("%s/", dir);
-	cleanup_free char *name = guest ? xasprintf("guest=%s,", guest) : NULL;
+	cleanup_free char *name = xasprintf("guest=%s,", guest ? guest : "");
 
-	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0 && has_text(cmdline, below) &&
-	       (!guest || !is_guest(cmdline) || has_text(cmdline, name));
+	return strncmp(slash ? slash + 1 : cmdline->args, "qemu-", 5) == 0 &&
+	       has_bytes(cmdline, below, strlen(below)) &&
+	       (!guest || !is_guest(cmdline) || has_bytes(cmdline, name, strlen(name)));
 }
 
 /**
@@ -163,14 +152,14 @@ static struct err *end_if_wanted(pid_t pid, const char *dir, const char *guest, 
 {
 	/* The descriptor comes first: what is then read about pid is about the process it stands for. */
 	cleanup_close int pidfd = pidfd_open(pid, 0);
-	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
-	cleanup_strbuf struct strbuf cmdline = STRBUF_INIT;
+	cleanup_free char *args = NULL;
+	struct cmdline cmdline;
 	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
 
 	if (pidfd < 0)
 		return NULL;
 	/* Unreadable: it has just ended, or is none of our business. */
-	read_small(path, ARGS_BYTES_MAX, &cmdline);
+	args = cmdline.args = read_proc(pid, "cmdline", &cmdline.len);
 	if (!is_wanted(&cmdline, dir, guest) || !shares_dir(pid, dir))
 		return NULL;
 	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {

@@ -14,7 +14,7 @@
 #include "harness/cell/flags.h"
 #include "harness/cell/method.h"
 #include "harness/cell/probe-course.h"
-#include "harness/host/host-pressure.h"
+#include "harness/host/host.h"
 #include "harness/probe/probe-talk.h"
 
 /*

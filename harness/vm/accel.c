@@ -12,7 +12,6 @@
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/base/strbuf.h"
 #include "harness/vm/console.h"
 #include "harness/image/image.h"
 
@@ -140,16 +139,14 @@ struct err *accel_try_boot(struct domain_conn *conn, const char *accel, const ch
 static char *make_key(struct domain_conn *conn)
 {
 	cleanup(cleanup_json_) json_t *about = domain_conn_describe(conn);
-	cleanup_strbuf struct strbuf boot = STRBUF_INIT;
+	/* Unknown parts only make a verdict last longer. */
+	cleanup_free char *boot = file_text("/proc/sys/kernel/random/boot_id", NULL);
 	struct utsname host;
 	const char *emulator = "", *qemu = "", *user = "";
 
-	/* Unknown parts only make a verdict last longer. */
-	err_free(file_read("/proc/sys/kernel/random/boot_id", 64, &boot));
 	json_unpack(about, "{s:s, s:s, s:s}", "emulator", &emulator, "qemu", &qemu, "qemu_user", &user);
 	uname(&host);
-	return xasprintf("host %s boot %.36s qemu %s %s as %s", host.release, strbuf_str(&boot), emulator,
-			 qemu, user);
+	return xasprintf("host %s boot %.36s qemu %s %s as %s", host.release, boot, emulator, qemu, user);
 }
 
 /**

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/vm/domain-watch.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/pidfd.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
@@ -23,32 +19,14 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct domain_watch *calls;
+	const struct domain_watch *late; /* whose guest is being ended: stays until that is done */
 	bool has_thread;
 } watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-/** What is needed to end a guest; the call that waits for it may return meanwhile. */
-struct victim {
-	char *name, *dir;
-	virConnectPtr virt;
-	int pidfd;
-};
-
-static struct victim make_victim(const struct domain_watch *w)
-{
-	if (w->virt)
-		virConnectRef(w->virt);
-	return (struct victim){
-		.name = xstrdup(w->name),
-		.dir = xstrdup(w->dir),
-		.virt = w->virt,
-		.pidfd = w->pidfd >= 0 ? fcntl(w->pidfd, F_DUPFD_CLOEXEC, 0) : -1,
-	};
-}
-
 /** Another user's QEMU. The daemon itself may hang: then keepalive ends this call too. */
-static void destroy(const struct victim *v)
+static void destroy(const struct domain_watch *w)
 {
-	virDomainPtr domain = virDomainLookupByName(v->virt, v->name);
+	virDomainPtr domain = virDomainLookupByName(w->virt, w->name);
 
 	if (!domain)
 		return;
@@ -56,22 +34,16 @@ static void destroy(const struct victim *v)
 	virDomainFree(domain);
 }
 
-static void end_guest(struct victim *v)
+static void end_guest(const struct domain_watch *w)
 {
 	unsigned n = 0;
 
-	if (v->pidfd >= 0)
-		n = pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0) == 0;
+	if (w->pidfd >= 0)
+		n = pidfd_send_signal(w->pidfd, SIGKILL, NULL, 0) == 0;
 	else
-		err_free(qemu_end(v->dir, v->name, &n));
-	if (!n && v->virt)
-		destroy(v);
-	if (v->pidfd >= 0)
-		close(v->pidfd);
-	if (v->virt)
-		virConnectClose(v->virt);
-	free(v->dir);
-	free(v->name);
+		err_free(qemu_end(w->dir, w->name, &n));
+	if (!n && w->virt)
+		destroy(w);
 }
 
 /** The call that is due first; NULL: none. */
@@ -110,12 +82,12 @@ static void *run_watch(void *arg)
 		}
 		first->is_late = true;
 		first->deadline_ms = clock_ms() + AGAIN_MS;
-
-		struct victim victim = make_victim(first);
-
+		watch.late = first;
 		pthread_mutex_unlock(&watch.lock);
-		end_guest(&victim);
+		end_guest(first);
 		pthread_mutex_lock(&watch.lock);
+		watch.late = NULL;
+		pthread_cond_broadcast(&watch.changed);
 	}
 	return arg;
 }
@@ -145,25 +117,25 @@ void domain_watch_begin(struct domain_watch *w, virConnectPtr virt, const char *
 		.limit_ms = limit_ms,
 		.deadline_ms = clock_ms() + limit_ms,
 	};
-	pthread_mutex_lock(&watch.lock);
+	hold(&watch.lock);
 	if (!watch.has_thread)
 		start_thread();
 	w->next = watch.calls;
 	watch.calls = w;
-	pthread_cond_signal(&watch.changed);
-	pthread_mutex_unlock(&watch.lock);
+	pthread_cond_broadcast(&watch.changed);
 }
 
 struct err *domain_watch_end(struct domain_watch *w, struct err *e)
 {
-	pthread_mutex_lock(&watch.lock);
+	hold(&watch.lock);
+	while (watch.late == w)
+		pthread_cond_wait(&watch.changed, &watch.lock);
 
 	struct domain_watch **link = &watch.calls;
 
 	while (*link != w)
 		link = &(*link)->next;
 	*link = w->next;
-	pthread_mutex_unlock(&watch.lock);
 	if (!w->is_late)
 		return e;
 	err_free(e);

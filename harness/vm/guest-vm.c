@@ -11,7 +11,7 @@
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
 #include "harness/base/log.h"
-#include "harness/host/host-pressure.h"
+#include "harness/host/host.h"
 #include "harness/image/initramfs.h"
 #include "harness/vm/state-cache.h"
 

@@ -2,20 +2,12 @@
 #include "harness/host/qemu-process.h"
 
 #include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "tests/tap.h"
+#include "tests/unit/host/fake-qemu.h"
 
-/* A QEMU is played by this program under another name. */
-
-static void test_identity(void)
+static pid_t start_child(void)
 {
 	pid_t pid = fork();
 
@@ -23,7 +15,12 @@ static void test_identity(void)
 		pause();
 		_exit(0);
 	}
+	return pid;
+}
 
+static void test_identity(void)
+{
+	pid_t pid = start_child();
 	cleanup_free char *me = qemu_owner(getpid()), *child = qemu_owner(pid);
 
 	ok(*me && *child && strcmp(me, child) != 0, "processes have identities");
@@ -58,64 +55,24 @@ static void test_command_line(void)
 	is_str(none, "", "of no process it is empty");
 }
 
-/** Starts this program as name with two arguments, and waits until it runs under that name. */
-static pid_t start_fake(const char *name, const char *guest, const char *path)
-{
-	int ready[2];
-	char c;
-
-	if (pipe(ready))
-		abort();
-
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		dup2(ready[1], 1);
-		execl("/proc/self/exe", name, guest ? "-name" : "-S", guest ? guest : "x", path,
-		      (char *)NULL);
-		_exit(1);
-	}
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1)
-		abort();
-	close(ready[0]);
-	return pid;
-}
-
-/** Ends a child; was it killed before? */
-static bool was_killed(pid_t pid)
-{
-	int status;
-	bool is_dead = waitpid(pid, &status, WNOHANG) == pid;
-
-	if (!is_dead) {
-		kill(pid, SIGTERM);
-		waitpid(pid, &status, 0);
-	}
-	return is_dead && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-}
-
-/** How many guests qemu_end() ends; 99 when it fails. */
+/** How many guests qemu_end() ends. */
 static unsigned end(const char *dir, const char *guest)
 {
 	unsigned n;
-	struct err *e = qemu_end(dir, guest, &n);
 
-	if (e)
-		printf("# %s\n", err_message(e));
-	n = e ? 99 : n;
-	err_free(e);
+	must(qemu_end(dir, guest, &n));
 	return n;
 }
 
 static void test_by_name(void)
 {
 	static const char qemu[] = "/usr/bin/qemu-x";
-	pid_t guest = start_fake(qemu, "guest=swapcal-t-1,debug-threads=on", "/w/1/a");
+	static const char name[] = "guest=swapcal-t-1,debug-threads=on";
+	pid_t guest = start_fake(qemu, name, "/w/1/a");
 	pid_t other = start_fake(qemu, "guest=swapcal-t-11,debug-threads=on", "/w/1/a");
 	pid_t ability = start_fake(qemu, NULL, "/w/1/lib/a");
 	pid_t elsewhere = start_fake(qemu, NULL, "/w/11/lib/a");
-	pid_t namesake = start_fake(qemu, "guest=swapcal-t-1,debug-threads=on", "/w/11/a");
+	pid_t namesake = start_fake(qemu, name, "/w/11/a");
 	pid_t editor = start_fake("/usr/bin/vi", "guest=swapcal-t-1,", "/w/1/lib/a");
 
 	is_int(end("/w/2", "swapcal-t-1"), 0, "no guest of that directory");
@@ -166,11 +123,10 @@ static bool become_contained(const char *dir)
  * it. */
 static void test_others(void)
 {
-	char dir[] = "/tmp/qemu-process-XXXXXX";
-
-	if (geteuid() != 0 || !mkdtemp(dir))
+	if (geteuid() != 0)
 		return;
 
+	const char *dir = test_enter_dir();
 	cleanup_free char *below = xasprintf("%s/x", dir);
 	pid_t guest = start_fake("qemu-system-x86_64", "guest=test", below);
 
@@ -178,18 +134,13 @@ static void test_others(void)
 	is_int(end_as(become_contained, dir), 0, "so is one for which that directory is another");
 	is_int(end(dir, NULL), 1, "and both live on");
 	ok(was_killed(guest), "until they are ours");
-	rmdir(dir);
 }
 
 static void test_stopped(void)
 {
-	pid_t pid = fork();
+	pid_t pid = start_child();
 	int status;
 
-	if (pid == 0) {
-		pause();
-		_exit(0);
-	}
 	ok(!qemu_is_stopped(pid), "a process that waits is not stopped");
 	kill(pid, SIGSTOP);
 	waitpid(pid, &status, WUNTRACED);
@@ -202,12 +153,7 @@ static void test_stopped(void)
 int main(int argc, char **argv)
 {
 	(void)argv;
-	if (argc == 4) {
-		if (write(1, "r", 1) != 1)
-			return 1;
-		pause();
-		return 0;
-	}
+	be_fake(argc);
 	test_by_name();
 	test_all();
 	test_others();

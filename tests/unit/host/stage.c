@@ -2,41 +2,32 @@
 #include "harness/host/stage.h"
 
 #include <grp.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* Only root can bring files within reach of another user; the tests of that are left out for others. */
 
-static char *top, *closed, *staged, *file;
+static char *file; /* in "closed", by its full path */
 
 static struct stage_user other;
 
 static char *stage(const struct stage_user *user, const char *path)
 {
-	char *result = NULL;
-	struct err *e = stage_file(staged, user, path, &result);
+	char *result;
 
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
+	must(stage_file("staged", user, path, &result));
 	return result;
 }
 
 static bool holds(const char *path, const char *text)
 {
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(path, 100, &sb);
-	bool same = !e && strcmp(strbuf_str(&sb), text) == 0;
 
-	err_free(e);
-	return same;
+	must(file_read(path, 100, &sb));
+	return strcmp(strbuf_str(&sb), text) == 0;
 }
 
 static void test_own_user(void)
@@ -52,14 +43,10 @@ static void test_own_user(void)
 	ok(!stage_can_open(&me, "/nonexistent", false), "what is not there cannot be opened");
 
 	char *none = NULL;
-	struct err *e = stage_file(staged, &me, closed, &none);
 
-	has_str(e ? err_message(e) : "", "not a regular file", "a directory is not staged");
+	is_err(stage_file("staged", &me, "closed", &none), "not a regular file", "a directory is not staged");
 	ok(!none, "and gives no path");
-	err_free(e);
-	e = stage_file(staged, &me, "/nonexistent", &none);
-	has_str(e ? err_message(e) : "", "'/nonexistent'", "a missing file is named");
-	err_free(e);
+	is_err(stage_file("staged", &me, "/nonexistent", &none), "'/nonexistent'", "a missing file is named");
 }
 
 static void test_link(void)
@@ -70,13 +57,13 @@ static void test_link(void)
 
 	cleanup_free char *path = stage(&other, file);
 
-	ok(path && strcmp(path, file) != 0, "so it is staged");
-	ok(path && stage_can_open(&other, path, false), "where it can be read");
-	ok(path && !stat(file, &a) && !stat(path, &b) && a.st_ino == b.st_ino, "as a link to the same file");
+	ok(strcmp(path, file) != 0, "so it is staged");
+	ok(stage_can_open(&other, path, false), "where it can be read");
+	ok(!stat(file, &a) && !stat(path, &b) && a.st_ino == b.st_ino, "as a link to the same file");
 
 	cleanup_free char *again = stage(&other, file);
 
-	is_str(again, path ? path : "", "the second time it is there already");
+	is_str(again, path, "the second time it is there already");
 }
 
 static void test_copy(void)
@@ -86,72 +73,63 @@ static void test_copy(void)
 	cleanup_free char *path = stage(&other, file);
 	struct stat a, b;
 
-	ok(path && holds(path, "one"), "is staged with its content");
-	ok(path && !stat(file, &a) && !stat(path, &b) && a.st_ino != b.st_ino, "as a copy");
+	ok(holds(path, "one"), "is staged with its content");
+	ok(!stat(file, &a) && !stat(path, &b) && a.st_ino != b.st_ino, "as a copy");
 	is_int(a.st_mode & 07777, 0600, "and keeps its mode");
-	ok(path && stage_can_open(&other, path, false), "the copy can be read");
-	ok(path && !stage_can_open(&other, path, true), "but not written");
-	ok(path && !stat(path, &b) && (b.st_mode & 07777) == 0640, "nor read by everyone");
+	ok(stage_can_open(&other, path, false), "the copy can be read");
+	ok(!stage_can_open(&other, path, true), "but not written");
+	ok(!stat(path, &b) && (b.st_mode & 07777) == 0640, "nor read by everyone");
 }
 
 static void test_change(void)
 {
 	cleanup_free char *before = stage(&other, file);
-	struct err *e = file_write_atomic(file, "two!", 4, 0600);
 
-	ok(!e, "a file changes");
+	no_err(file_write_atomic(file, "two!", 4, 0600), "a file changes");
 
 	cleanup_free char *after = stage(&other, file);
 
-	ok(before && after && strcmp(before, after) != 0, "it is staged anew");
-	ok(after && holds(after, "two!"), "with its new content");
-	ok(!stage_clean(staged), "cleaning");
-	ok(before && !file_exists(before), "removes what is out of date");
-	ok(after && file_exists(after), "and keeps what is not");
+	ok(strcmp(before, after) != 0, "it is staged anew");
+	ok(holds(after, "two!"), "with its new content");
+	no_err(stage_clean("staged"), "cleaning");
+	ok(!file_exists(before), "removes what is out of date");
+	ok(file_exists(after), "and keeps what is not");
 	unlink(file);
-	ok(!stage_clean(staged) && after && !file_exists(after), "until its original is gone");
-	ok(rmdir(staged) == 0, "then nothing is left");
+	must(stage_clean("staged"));
+	ok(!file_exists(after), "until its original is gone");
+	ok(rmdir("staged") == 0, "then nothing is left");
 }
 
-/** Of a user who is not root: in a process of that user. */
-static int give_as_user(const char *given, const char *shown)
+/** What a user who is not root gives to another and shows, in a process of that user. */
+static int give_as_user(void)
 {
-	struct err *e;
-
 	/* No groups of root's either. */
 	if (setgroups(0, NULL) || setgid(65533) || setuid(65533))
 		return 2;
-	e = file_write_atomic(given, "one", 3, 0600);
-	if (!e)
-		e = stage_give(given, &other, true);
-	if (!e)
-		e = file_write_atomic(shown, "one", 3, 0600);
-	if (!e)
-		e = stage_give(shown, &other, false);
-	if (e)
-		printf("# %s\n", err_message(e));
-	if (e)
-		return 1;
+	must(file_write_atomic("users/given", "one", 3, 0600));
+	must(stage_give("users/given", &other, true));
+	must(file_write_atomic("users/shown", "one", 3, 0600));
+	must(stage_give("users/shown", &other, false));
 	/* Who cannot become that user calculates it. */
-	return !stage_can_open(&other, given, true) || !stage_can_open(&other, shown, false) ||
-	       stage_can_open(&other, shown, true) || stage_can_open(&other, closed, false) ||
-	       !stage_can_open(&other, "/etc/passwd", false) || stage_can_open(&other, "/etc/passwd", true);
+	return !stage_can_open(&other, "users/given", true) ||
+	       !stage_can_open(&other, "users/shown", false) || stage_can_open(&other, "users/shown", true) ||
+	       stage_can_open(&other, "closed", false) || !stage_can_open(&other, "/etc/passwd", false) ||
+	       stage_can_open(&other, "/etc/passwd", true);
 }
 
 static void test_access_list(void)
 {
-	cleanup_free char *open = xasprintf("%s/users", top), *given = xasprintf("%s/users/given", top),
-			  *shown = xasprintf("%s/users/shown", top);
+	static const char given[] = "users/given", shown[] = "users/shown";
 	struct stage_user third, user;
 	struct stat st;
 	int status = 1;
 
-	ok(mkdir(open, 0711) == 0 && chown(open, 65533, 65533) == 0, "a directory of a user");
+	ok(mkdir("users", 0711) == 0 && chown("users", 65533, 65533) == 0, "a directory of a user");
 
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(give_as_user(given, shown));
+		_exit(give_as_user());
 	ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
 	   "who gives a file to another, and shows one, and knows it");
 	stage_user_init(&user, 65533, 65533);
@@ -167,17 +145,12 @@ static void test_access_list(void)
 
 int main(void)
 {
-	char dir[] = "/tmp/stage-XXXXXX";
+	const char *top = test_enter_dir();
 
-	if (!mkdtemp(dir) || chmod(dir, 0711))
-		return 1;
-	top = dir;
-	closed = xasprintf("%s/closed", top);
-	staged = xasprintf("%s/staged", top);
-	file = xasprintf("%s/file", closed);
-	if (mkdir(closed, 0700) || mkdir(staged, 0711))
-		return 1;
-	ok(!file_write_atomic(file, "one", 3, 0644), "there is a file");
+	file = xasprintf("%s/closed/file", top);
+	ok(chmod(top, 0711) == 0 && mkdir("closed", 0700) == 0 && mkdir("staged", 0711) == 0,
+	   "there are a closed directory and one of staged files");
+	must(file_write_atomic(file, "one", 3, 0644));
 	test_own_user();
 	if (geteuid() == 0) {
 		stage_user_init(&other, 65534, 65534);
@@ -186,9 +159,6 @@ int main(void)
 		test_change();
 		test_access_list();
 	}
-	err_free(file_remove_tree(top));
-	free(closed);
-	free(staged);
 	free(file);
 	return tap_done();
 }
