@@ -17,6 +17,7 @@ enum err_kind {
 	ERR_UNSTABLE,    /**< the answer is no, or cannot be trusted */
 	ERR_LOST,        /**< done, but some probes were lost */
 	ERR_INTERRUPTED, /**< the user asked to stop */
+	ERR_HELP,        /**< no failure: the user asked for help, which is the message */
 };
 
 /**

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/format.h"
@@ -161,9 +160,11 @@ static const struct cli_option *find_option(const struct cli_option *options, in
 	return NULL;
 }
 
-static struct err *take_options(int argc, char **argv, const char *letters, const struct option *longs,
-				const struct cli_option *options, bool *ret_is_help)
+static struct err *take_options(int argc, char **argv, const char *help, const char *letters,
+				const struct option *longs, const struct cli_option *options)
 {
+	bool is_help = false;
+
 	opterr = 0; /* nothing is printed */
 	optind = 0; /* glibc: forget what was parsed before */
 	for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
@@ -175,13 +176,12 @@ static struct err *take_options(int argc, char **argv, const char *letters, cons
 					    c == ':' ? "the value is missing" : "unknown option", argv[0]);
 		if (o && (e = take(o, optarg)))
 			return e;
-		*ret_is_help |= !o;
+		is_help |= !o;
 	}
-	return NULL;
+	return is_help ? err_new_kind(ERR_HELP, "%s", help) : NULL;
 }
 
-struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options,
-		      bool *ret_is_help)
+struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options)
 {
 	/*
 	 * '+': options end where a command begins, since what follows is its own. ':': a missing value is
@@ -190,7 +190,6 @@ struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_
 	char letters[4 + 2 * OPTIONS_MAX] = "+:h", *letter = letters + 3;
 	struct option longs[OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } }, *at = longs + 1;
 	bool has_command = false;
-	struct err *e;
 
 	for (int i = 0; options[i].name; i++) {
 		const struct cli_option *o = &options[i];
@@ -204,11 +203,10 @@ struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_
 		if (o->letter)
 			letter += sprintf(letter, "%c%s", o->letter, o->flag ? "" : ":");
 	}
-	*ret_is_help = false;
-	e = take_options(argc, argv, has_command ? letters : letters + 1, longs, options, ret_is_help);
-	if (!e && *ret_is_help)
-		fputs(help, stdout);
-	return e || *ret_is_help ? e : take_arguments(argc, argv, options);
+
+	struct err *e = take_options(argc, argv, help, has_command ? letters : letters + 1, longs, options);
+
+	return e ? e : take_arguments(argc, argv, options);
 }
 
 /** Writes into something that exists and must not be replaced by a file. */

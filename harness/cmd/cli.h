@@ -45,12 +45,11 @@ struct cli_option {
 };
 
 /**
- * Parses a command line by its table; argv[0] is the subcommand's name. With --help, and no error, prints
- * help, and the caller has nothing to do. A table without arguments leaves them to the caller, from
- * argv[optind] on.
+ * Parses a command line by its table; argv[0] is the subcommand's name. With --help, and nothing wrong, an
+ * "error" of kind ERR_HELP: the caller has nothing to do. A table without arguments leaves them to the
+ * caller, from argv[optind] on.
  */
-struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options,
-		      bool *ret_is_help) must_check;
+struct err *cli_parse(int argc, char **argv, const char *help, const struct cli_option *options) must_check;
 
 /**
  * Writes what --output names: a regular file (of mode 0600 when it is new) gets all of it or stays as it was;

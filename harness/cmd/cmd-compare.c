@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
-
 #include "calibrate/stats/agreement.h"
 #include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
@@ -62,10 +60,7 @@ static struct err *print_comparison(const struct options *o, const struct pairs 
 	struct agreement a;
 
 	agreement_compare(pairs->pairs, pairs->n, &subject.params, &a);
-	if (o->format == CLI_JSON)
-		compare_json(&a, &subject, &out);
-	else
-		compare_text(&a, &subject, &out);
+	(o->format == CLI_JSON ? compare_json : compare_text)(&a, &subject, &out);
 	cli_print(&out);
 	if (a.verdict == AGREEMENT_VALIDATED)
 		return NULL;
@@ -83,11 +78,9 @@ struct err *cmd_compare(int argc, char **argv)
 		{ "format", .format = &o.format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
-		return e;
-	e = pairs_load(o.path, &pairs);
+	if (!e)
+		e = pairs_load(o.path, &pairs);
 	return e ? e : print_comparison(&o, &pairs);
 }

@@ -358,10 +358,9 @@ struct err *cmd_doctor(int argc, char **argv)
 		{ "format", .format = &format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, help, options, &is_help);
+	struct err *e = cli_parse(argc, argv, help, options);
 
-	if (e || is_help)
+	if (e)
 		return e;
 	if (optind < argc)
 		return err_new_kind(ERR_USAGE, "'%s': doctor takes no arguments", argv[optind]);

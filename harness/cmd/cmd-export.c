@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,115 +70,75 @@ static struct err *check_options(const struct options *o)
 	return NULL;
 }
 
-static void print(struct strbuf *out)
+static struct err *read_piece(struct store *store, const struct export *x, const char *piece,
+			      struct strbuf *out)
 {
-	cli_print(out);
-	strbuf_clear(out);
-}
-
-static struct err *print_piece(struct store *store, const struct export *x, const char *piece)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	const struct store_piece *p;
 	struct err *e = export_find(x, piece, &p);
 
-	if (!e)
-		e = store_read_piece(store, p, &out);
-	if (!e)
-		print(&out);
-	return e;
+	return e ? e : store_read_piece(store, p, out);
 }
 
-static struct err *print_runs(struct store *store, const struct export *x, const char *process)
+static struct err *read_runs(struct store *store, const struct export *x, const char *process,
+			     struct strbuf *out)
 {
 	cleanup_free char *piece = xasprintf("%s/pagemap", process);
-	cleanup_strbuf struct strbuf content = STRBUF_INIT, out = STRBUF_INIT;
-	const struct store_piece *p;
-	struct err *e = export_find(x, piece, &p);
+	cleanup_strbuf struct strbuf content = STRBUF_INIT;
+	struct err *e = read_piece(store, x, piece, &content);
 
-	if (!e)
-		e = store_read_piece(store, p, &content);
-	if (!e)
-		e = export_runs_csv(strbuf_str(&content), content.len, &out);
-	if (!e)
-		print(&out);
-	return e;
+	return e ? e : export_runs_csv(strbuf_str(&content), content.len, out);
 }
 
-static struct err *print_probe(struct store *store, const struct export *x, int64_t probe)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct err *e = export_probe_text(store, x, probe, &out);
-
-	if (!e)
-		print(&out);
-	return e;
-}
-
-static void print_series_head(bool is_json)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	if (is_json)
-		strbuf_addf(&out, "{\"tool_version\": \"%s\", \"schema_version\": %d, \"probes\": [\n",
-			    SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
-	else
-		export_series_header(&out);
-	print(&out);
-}
-
-/* Probe by probe: all series together may be large. */
-static struct err *print_series(struct store *store, const struct export *x, const struct options *o)
+/* Printed probe by probe, since all series together may be large; what is left in out is their end. */
+static struct err *print_series(struct store *store, const struct export *x, const struct options *o,
+				struct strbuf *out)
 {
 	bool is_json = o->format == CLI_JSON, is_first = true;
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct err *e = NULL;
 
 	if (o->probe && !export_find_probe(x, o->probe))
 		return err_new_kind(ERR_USAGE, "--probe: there is no probe %lld", (long long)o->probe);
-	print_series_head(is_json);
+	if (is_json)
+		strbuf_addf(out, "{\"tool_version\": \"%s\", \"schema_version\": %d, \"probes\": [\n",
+			    SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
+	else
+		export_series_header(out);
 	for (size_t i = 0; !e && i < x->probes_n; i++) {
 		int64_t id = x->probes[i].id;
 
 		if (o->probe && o->probe != id)
 			continue;
 		if (is_json)
-			strbuf_adds(&out, is_first ? "" : ",\n");
+			strbuf_adds(out, is_first ? "" : ",\n");
 		is_first = false;
-		e = (is_json ? export_series_json : export_series_csv)(store, id, &out);
-		print(&out);
+		e = (is_json ? export_series_json : export_series_csv)(store, id, out);
+		cli_print(out);
+		strbuf_clear(out);
 	}
 	if (is_json && !e)
-		fputs("]}\n", stdout);
+		strbuf_adds(out, "]}\n");
 	return e;
 }
 
-static void print_list(const struct export *x, enum cli_format format)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	if (format == CLI_JSON)
-		export_list_json(x, &out);
-	else if (format == CLI_CSV)
-		export_list_csv(x, &out);
-	else
-		export_list_text(x, 0, &out);
-	print(&out);
-}
-
-static struct err *export(struct store *store, const struct export *x, const struct options *o)
+static struct err *export(struct store *store, const struct export *x, const struct options *o,
+			  struct strbuf *out)
 {
 	if (o->piece)
-		return print_piece(store, x, o->piece);
+		return read_piece(store, x, o->piece, out);
 	if (o->runs)
-		return print_runs(store, x, o->runs);
+		return read_runs(store, x, o->runs, out);
 	if (o->tree)
 		return export_tree(store, x, o->tree);
 	if (o->is_series)
-		return print_series(store, x, o);
+		return print_series(store, x, o, out);
 	if (o->probe)
-		return print_probe(store, x, o->probe);
-	print_list(x, o->format);
+		return export_probe_text(store, x, o->probe, out);
+	if (o->format == CLI_JSON)
+		export_list_json(x, out);
+	else if (o->format == CLI_CSV)
+		export_list_csv(x, out);
+	else
+		export_list_text(x, 0, out);
 	return NULL;
 }
 
@@ -187,6 +146,7 @@ struct err *cmd_export(int argc, char **argv)
 {
 	cleanup(cleanup_store_) struct store *store = NULL;
 	cleanup(cleanup_export_) struct export *x = NULL;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct options o = { .probe = 0 };
 	const struct cli_option options[] = {
 		{ "FILE", .argument = &o.file },
@@ -198,15 +158,17 @@ struct err *cmd_export(int argc, char **argv)
 		{ "format", .format = &o.format, .choices = "text|csv|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
-		return e;
-	e = check_options(&o);
+	if (!e)
+		e = check_options(&o);
 	if (!e)
 		e = store_open(o.file, STORE_READ, &store);
 	if (!e)
 		e = export_open(store, &x);
-	return e ? e : export(store, x, &o);
+	if (!e)
+		e = export(store, x, &o, &out);
+	if (!e)
+		cli_print(&out);
+	return e;
 }

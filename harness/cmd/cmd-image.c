@@ -322,10 +322,9 @@ struct err *cmd_image(int argc, char **argv)
 		{ "format", .format = &o.format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, help, options, &is_help);
+	struct err *e = cli_parse(argc, argv, help, options);
 
-	if (e || is_help)
+	if (e)
 		return e;
 	if (optind < argc)
 		o.verb = argv[optind++];

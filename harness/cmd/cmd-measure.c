@@ -72,7 +72,7 @@ static struct err *check_options(int argc, char **argv, struct options *o)
 	return NULL;
 }
 
-static struct err *parse_options(int argc, char **argv, struct options *o, bool *ret_is_help)
+static struct err *parse_options(int argc, char **argv, struct options *o)
 {
 	const struct cli_option options[] = {
 		{ "baseline", .text = &o->baseline },
@@ -85,11 +85,11 @@ static struct err *parse_options(int argc, char **argv, struct options *o, bool 
 		{ "COMMAND", .command = &o->target.argv },
 		{ .name = NULL },
 	};
-	struct err *e = cli_parse(argc, argv, usage, options, ret_is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
 	o->target.pid = (pid_t)o->pid;
 	o->target.duration_ms = (int64_t)o->duration_s * 1000;
-	return e || *ret_is_help ? e : check_options(argc, argv, o);
+	return e ? e : check_options(argc, argv, o);
 }
 
 static struct err *status_error(const char *what, int wait_status)
@@ -167,14 +167,10 @@ static struct err *measure(const struct options *o, const struct measure_metrics
 struct err *cmd_measure(int argc, char **argv)
 {
 	struct options o = { .target.interval_ms = 50, .format = CLI_TEXT };
-	bool is_help;
-	struct err *e = parse_options(argc, argv, &o, &is_help);
-
-	if (e || is_help)
-		return e;
-
 	cleanup(measure_metrics_deinit) struct measure_metrics metrics = { 0 };
+	struct err *e = parse_options(argc, argv, &o);
 
-	e = measure_metrics_load(&metrics);
+	if (!e)
+		e = measure_metrics_load(&metrics);
 	return e ? e : measure(&o, &metrics);
 }

@@ -83,10 +83,9 @@ static struct err *merge(const char *out, const char *const *files, size_t n)
 struct err *cmd_merge(int argc, char **argv)
 {
 	const struct cli_option none[] = { { .name = NULL } };
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, none, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, none);
 
-	if (e || is_help)
+	if (e)
 		return e;
 	if (argc - optind < 2)
 		return err_new_kind(ERR_USAGE, "%s is missing; see 'swapcal merge --help'",

@@ -147,10 +147,9 @@ struct err *cmd_metrics(int argc, char **argv)
 		{ "format", .format = &format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
+	if (e)
 		return e;
 	if (optind == argc)
 		return err_new_kind(ERR_USAGE,

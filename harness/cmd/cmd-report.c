@@ -128,12 +128,10 @@ struct err *cmd_report(int argc, char **argv)
 		{ "output", 'o', .text = &o.output },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
-		return e;
-	e = check_options(&o);
+	if (!e)
+		e = check_options(&o);
 	if (!e)
 		e = metric_load_shipped(&metrics, &n);
 	if (e)

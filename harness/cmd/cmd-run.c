@@ -364,16 +364,14 @@ struct err *cmd_run(int argc, char **argv)
 		{ "connect", 'c', .text = &o.uri },
 		{ .name = NULL },
 	};
-	bool is_help;
 	cleanup(cleanup_plan_) struct plan *plan = NULL;
 	cleanup(images_deinit) struct images images = { .n = 0 };
-	struct err *e = cli_parse(argc, argv, help, options, &is_help);
+	struct err *e = cli_parse(argc, argv, help, options);
 
-	if (e || is_help)
-		return e;
-	if (!o.output && !o.is_dry_run)
-		return err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
-	e = plan_load(o.plan_path, &plan);
+	if (!e && !o.output && !o.is_dry_run)
+		e = err_new_kind(ERR_USAGE, "where do the results go? give -o FILE");
+	if (!e)
+		e = plan_load(o.plan_path, &plan);
 	if (!e)
 		e = plan_read_workloads(plan, o.plan_path);
 	if (!e)

@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "harness/base/cancel.h"
@@ -44,15 +43,9 @@ static struct err *look(const struct options *o, struct strbuf *out, struct stat
 
 	if (!e)
 		e = status_build(store, ret);
-	if (e)
-		return e;
-	if (o->format == CLI_TEXT)
-		status_text(*ret, out);
-	else if (o->follow)
-		status_json_line(*ret, out);
-	else
-		status_json(*ret, out);
-	return NULL;
+	if (!e)
+		(o->format == CLI_TEXT ? status_text : o->follow ? status_json_line : status_json)(*ret, out);
+	return e;
 }
 
 static unsigned count_probes(const struct status *s)
@@ -112,14 +105,12 @@ struct err *cmd_status(int argc, char **argv)
 		{ "format", .format = &o.format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
-		return e;
-	if (o.follow)
+	if (!e && o.follow)
 		return follow(&o);
-	e = look(&o, &out, &status);
+	if (!e)
+		e = look(&o, &out, &status);
 	if (!e)
 		cli_print(&out);
 	return e;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
-#include <stdio.h>
 
 #include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
@@ -46,10 +45,7 @@ static struct err *print_verdict(const struct options *o, const struct report *r
 	cleanup(validation_deinit) struct validation v = { 0 };
 
 	validate_judge(r, &v);
-	if (o->format == CLI_JSON)
-		validate_json(r, &v, &out);
-	else
-		validate_text(r, &v, &out);
+	(o->format == CLI_JSON ? validate_json : validate_text)(r, &v, &out);
 	cli_print(&out);
 	return v.verdict == AGREEMENT_VALIDATED
 		       ? NULL
@@ -80,12 +76,10 @@ struct err *cmd_validate(int argc, char **argv)
 		{ "format", .format = &o.format, .choices = "text|json" },
 		{ .name = NULL },
 	};
-	bool is_help;
-	struct err *e = cli_parse(argc, argv, usage, options, &is_help);
+	struct err *e = cli_parse(argc, argv, usage, options);
 
-	if (e || is_help)
-		return e;
-	e = metric_load_trial(o.metric, &metrics, &n);
+	if (!e)
+		e = metric_load_trial(o.metric, &metrics, &n);
 	if (e)
 		return e;
 	e = validate(&o, metrics, n);

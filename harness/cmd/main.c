@@ -73,6 +73,8 @@ static int exit_code(enum err_kind kind)
 		return 5;
 	case ERR_INTERRUPTED:
 		return 130; /* as shells report a program that SIGINT ended */
+	case ERR_HELP:
+		return 0;
 	}
 	return 1;
 }
@@ -84,14 +86,14 @@ static int run_command(int argc, char **argv)
 			continue;
 
 		struct err *e = commands[i].run(argc, argv);
-		int code = 0;
+		int code = e ? exit_code(err_get_kind(e)) : 0;
 
 		log_progress_end();
-		if (e) {
-			code = exit_code(err_get_kind(e));
+		if (e && code)
 			log_note("%s", err_message(e));
-			err_free(e);
-		}
+		else if (e)
+			fputs(err_message(e), stdout);
+		err_free(e);
 		/* Output that did not arrive (a full disk, a closed pipe) is a failure too. */
 		if ((fflush(stdout) || ferror(stdout)) && !code) {
 			log_note("cannot write the output");

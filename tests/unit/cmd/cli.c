@@ -17,8 +17,7 @@ static const struct cli_option options[] = {
 static bool takes(const char *option, const char *value)
 {
 	char *argv[] = { (char *)"run", (char *)option, (char *)value, NULL };
-	bool is_help;
-	struct err *e = cli_parse(3, argv, "", options, &is_help);
+	struct err *e = cli_parse(3, argv, "", options);
 	bool is_taken = !e;
 
 	if (e) {
