@@ -49,8 +49,9 @@ static unsigned scratch_mib(const struct plan *plan)
 	unsigned mib = 0;
 
 	for (size_t i = 0; i < plan->loads_n; i++)
-		for (size_t k = 0; k < plan->loads[i].kinds_n; k++)
-			if (known_kind_needs_disk(plan->loads[i].kinds[k]) && plan->loads[i].mib > mib)
+		for (size_t k = 0; k < plan->loads[i].kinds.n; k++)
+			if (known_kind_needs_disk((enum known_kind)plan->loads[i].kinds.v[k].number) &&
+			    plan->loads[i].mib > mib)
 				mib = plan->loads[i].mib;
 	return mib;
 }
@@ -123,7 +124,7 @@ static json_t *string_array(const char *const *strings)
 struct workload {
 	enum method method;
 	const char *name, *interpreter, *launch, *size, *activity;
-	unsigned processes;
+	unsigned size_kib, processes;
 };
 
 /** In which methods a list of the load has no meaning, so that its values would be the same cell. */
@@ -132,13 +133,14 @@ static bool is_repeated(const struct plan_load *load, const struct workload *w)
 	bool is_alone = w->processes == 1;
 
 	/* What grows never rests. */
-	if (w->activity != load->activity.v[0] && w->method != METHOD_DISPLACEMENT && w->method != METHOD_RAM)
+	if (w->activity != load->activity.v[0].choice && w->method != METHOD_DISPLACEMENT &&
+	    w->method != METHOD_RAM)
 		return true;
 	/* How many processes is what it finds. */
 	if (w->method == METHOD_POPULATION)
-		return w->processes != load->processes.v[0];
+		return w->processes != load->processes.v[0].number;
 	/* One process is forked from nobody. */
-	return is_alone && w->launch != load->launch.v[0];
+	return is_alone && w->launch != load->launch.v[0].choice;
 }
 
 static void add_workload(struct cell_list *list, const struct plan_load *load, const struct workload *w,
@@ -164,7 +166,7 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 	cell.processes = is_population ? 0 : w->processes;
 	cell.launch = is_alone ? "independent" : w->launch;
 	cell.size = w->size;
-	plan_size_kib(w->size, &cell.size_kib);
+	cell.size_kib = w->size_kib;
 	cell.command = command;
 	cell.env = env;
 	cell.extension = interpreter->extension;
@@ -198,12 +200,13 @@ static void add_workloads(struct cell_list *list, const struct plan_load *load, 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
 		struct workload w = {
 			.method = method,
-			.name = load->workloads.v[at[0]],
-			.interpreter = load->interpreters.v[at[1]],
-			.processes = load->processes.v[at[2]],
-			.launch = load->launch.v[at[3]],
-			.size = load->sizes.v[at[4]],
-			.activity = load->activity.v[at[5]],
+			.name = load->workloads.v[at[0]].choice,
+			.interpreter = load->interpreters.v[at[1]].choice,
+			.processes = load->processes.v[at[2]].number,
+			.launch = load->launch.v[at[3]].choice,
+			.size = load->sizes.v[at[4]].choice,
+			.size_kib = load->sizes.v[at[4]].number,
+			.activity = load->activity.v[at[5]].choice,
 		};
 
 		add_workload(list, load, &w, guest, threshold_key);
@@ -216,12 +219,13 @@ static void add_known(struct cell_list *list, const struct plan_load *load, cons
 {
 	cleanup_free char *size = xasprintf("%uM", load->mib);
 
-	for (size_t i = 0; i < load->kinds_n; i++) {
-		bool is_forked = load->kinds[i] == KNOWN_FORKED_COW;
+	for (size_t i = 0; i < load->kinds.n; i++) {
+		enum known_kind kind = (enum known_kind)load->kinds.v[i].number;
+		bool is_forked = kind == KNOWN_FORKED_COW;
 		struct cell cell = *guest;
 
 		cell.method = method_name(METHOD_DISPLACEMENT);
-		cell.workload = known_kind_name(load->kinds[i]);
+		cell.workload = known_kind_name(kind);
 		cell.interpreter = CELL_KNOWN_INTERPRETER;
 		cell.children = is_forked ? load->children : 0;
 		cell.processes = cell.children + 1;
@@ -245,7 +249,7 @@ static void add_loads(struct cell_list *list, const struct cell *guest, const ch
 
 			if (!load->methods[m] || (m == METHOD_RAM) != is_ram)
 				continue;
-			if (load->kinds_n)
+			if (load->kinds.n)
 				add_known(list, load, guest, threshold_key);
 			else
 				add_workloads(list, load, (enum method)m, guest, threshold_key);
@@ -255,15 +259,15 @@ static void add_loads(struct cell_list *list, const struct cell *guest, const ch
 /** The cells of a guest of each size, and of the loads that its size is searched for. */
 static void add_sizes(struct cell_list *list, struct cell guest)
 {
-	const struct plan_uints *x = &list->plan->ram_mib;
+	const struct plan_values *x = &list->plan->ram_mib;
 	char first_key[65] = "";
 
-	guest.x_lo_mib = guest.x_hi_mib = x->v[0];
+	guest.x_lo_mib = guest.x_hi_mib = x->v[0].number;
 	for (size_t i = 0; i < x->n; i++) {
 		struct cell threshold;
 		char key[65];
 
-		guest.x_mib = x->v[i];
+		guest.x_mib = x->v[i].number;
 		threshold = guest;
 		threshold.method = method_name(METHOD_THRESHOLD);
 		threshold.workload = "ballast";
@@ -271,8 +275,8 @@ static void add_sizes(struct cell_list *list, struct cell guest)
 		threshold.interpreter = threshold.launch = threshold.size = "-";
 		memcpy(key, add_cell(list, threshold, NULL), sizeof(key));
 		add_loads(list, &guest, key, false);
-		guest.x_lo_mib = x->v[i] < guest.x_lo_mib ? x->v[i] : guest.x_lo_mib;
-		guest.x_hi_mib = x->v[i] > guest.x_hi_mib ? x->v[i] : guest.x_hi_mib;
+		guest.x_lo_mib = guest.x_mib < guest.x_lo_mib ? guest.x_mib : guest.x_lo_mib;
+		guest.x_hi_mib = guest.x_mib > guest.x_hi_mib ? guest.x_mib : guest.x_hi_mib;
 		if (i == 0)
 			memcpy(first_key, key, sizeof(key));
 	}
@@ -322,8 +326,8 @@ void campaign_expand(const struct plan *plan, struct image *const *images, const
 
 		if (images[i])
 			image_content_hash(images[i], content);
-		add_settings(&list,
-			     shared_cell(plan, plan->images.v[i], images[i], accel, programs, content));
+		add_settings(&list, shared_cell(plan, plan->images.v[i].choice, images[i], accel, programs,
+						content));
 	}
 	*ret = list.cells;
 	*ret_n = list.n;

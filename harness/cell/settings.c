@@ -28,21 +28,24 @@ struct setting_value setting_default(const struct setting *s)
 	return (struct setting_value){ s->default_number, s->choices ? s->choices[0] : NULL };
 }
 
-void setting_set(struct guest_settings *to, const struct setting *s, struct setting_value value)
+void setting_store(void *variable, enum setting_type type, struct setting_value value)
 {
-	void *member = (char *)to + s->offset;
-
-	switch (s->type) {
+	switch (type) {
 	case SETTING_NUMBER:
-		*(unsigned *)member = value.number;
+		*(unsigned *)variable = value.number;
 		break;
 	case SETTING_FLAG:
-		*(bool *)member = value.number != 0;
+		*(bool *)variable = value.number != 0;
 		break;
 	case SETTING_CHOICE:
-		*(const char **)member = value.choice;
+		*(const char **)variable = value.choice;
 		break;
 	}
+}
+
+void setting_set(struct guest_settings *to, const struct setting *s, struct setting_value value)
+{
+	setting_store((char *)to + s->offset, s->type, value);
 }
 
 struct guest_settings settings_default(void)

@@ -80,7 +80,7 @@ struct setting {
 	const char *const *choices;           /**< of a choice; NULL at the end */
 };
 
-/** A value for a setting: a number (0 or 1 of a flag), or a choice. */
+/** A value for a setting: a number (0 or 1 of a flag, the index of a choice), and a choice. */
 struct setting_value {
 	unsigned number;
 	const char *choice;
@@ -93,6 +93,9 @@ const struct setting *setting_at(size_t i);
 #define SETTINGS_MAX 32
 
 struct setting_value setting_default(const struct setting *s);
+
+/** Puts a value where a variable of that type is. */
+void setting_store(void *variable, enum setting_type type, struct setting_value value);
 
 /** Sets one of them. */
 void setting_set(struct guest_settings *settings, const struct setting *s, struct setting_value value);

@@ -106,7 +106,7 @@ static const struct image *image_of(const struct plan *plan, const struct images
 				    const struct cell *cell)
 {
 	for (size_t i = 0; i < images->n; i++)
-		if (strcmp(plan->images.v[i], cell->image) == 0)
+		if (strcmp(plan->images.v[i].choice, cell->image) == 0)
 			return images->built[i];
 	return NULL;
 }
@@ -165,7 +165,7 @@ static struct err *dry_run(const struct options *o, const struct plan *plan, con
 		if (!images->built[i])
 			printf("(image '%s' is not built yet, so its cells have no names: run 'swapcal image "
 			       "build %s')\n",
-			       plan->images.v[i], plan->images.v[i]);
+			       plan->images.v[i].choice, plan->images.v[i].choice);
 	if (strcmp(accel, "auto") == 0)
 		printf("(the names of cells depend on the accelerator, which a run decides on)\n");
 
@@ -338,7 +338,7 @@ static struct err *find_images(const struct plan *plan, bool is_dry_run, struct 
 {
 	ret->n = plan->images.n;
 	for (size_t i = 0; i < ret->n; i++) {
-		struct err *e = image_find(plan->images.v[i], &ret->built[i]);
+		struct err *e = image_find(plan->images.v[i].choice, &ret->built[i]);
 
 		if (e && !is_dry_run)
 			return err_set_kind(e, ERR_HOST);

@@ -6,121 +6,162 @@
 #include <string.h>
 
 #include "calibrate/stats/agreement.h"
+#include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/method.h"
-#include "harness/image/image.h"
+#include "harness/image/userdisk.h"
 
 /* Faster than any guest can fill its memory. */
 #define BALLAST_MIB_S_MAX 4096
 
 static const char *const determinism_names[] = { "none", "icount", NULL };
 
-/* Values of a plan's keys: each a list or a single value, checked. */
+/** A key of a mapping, and what of the structure that is filled has its values. */
+struct key {
+	const char *name;
+	enum setting_type type;
+	size_t offset;  /**< of a struct plan_values for a list, else of what its type is */
+	bool is_list;   /**< it may list values */
+	bool is_single; /**< of a list: it has one value, which is no list */
+	bool is_needed;
+	const char *const *choices;    /**< of a flag its words; of a choice NULL: any line of text */
+	unsigned least, most;          /**< of a number */
+	struct setting_value fallback; /**< of choices the first, if this says nothing */
+	/** Reads it in another way; node is absent when the key is. */
+	struct err *(*read)(struct yaml_node node, void *to);
+	bool is_later; /**< it may be there, and is read when the others are */
+};
 
-static struct err *check_count(struct yaml_node node)
+/* More than a mapping has, its settings included. */
+#define KEYS_MAX 32
+
+static struct err *read_value(struct yaml_node node, const struct key *k, struct setting_value *ret)
 {
-	size_t n = yaml_count(node);
+	static const char *const flags[] = { "false", "true", NULL };
+	const char *const *choices = k->type == SETTING_FLAG && !k->choices ? flags : k->choices;
+	struct err *e;
 
-	if (n == 0)
-		return yaml_error(node, "the list is empty");
-	if (n > PLAN_LIST_MAX)
-		return yaml_error(node, "more than %d values", PLAN_LIST_MAX);
-	return NULL;
-}
-
-/** The numbers of a key, each within [min, max] and none twice, or the fallback when the key is absent. */
-static struct err *get_uints(struct yaml_node mapping, const char *key, unsigned long min, unsigned long max,
-			     unsigned fallback, struct plan_uints *ret)
-{
-	struct yaml_node node = yaml_get(mapping, key);
-	struct plan_uints list = { { fallback }, 1 };
-	struct err *e = yaml_is_present(node) ? check_count(node) : NULL;
-
-	if (!e && yaml_is_present(node))
-		for (list.n = 0; !e && list.n < yaml_count(node); list.n++)
-			e = yaml_uint(yaml_at(node, list.n), min, max, &list.v[list.n]);
-	for (size_t i = 1; !e && i < list.n; i++)
-		for (size_t j = 0; !e && j < i; j++)
-			if (list.v[i] == list.v[j])
-				e = yaml_error(yaml_at(node, i), "%s lists %u twice", key, list.v[i]);
-	if (e)
-		return e;
-	*ret = list;
-	return NULL;
-}
-
-static struct err *get_uint(struct yaml_node mapping, const char *key, unsigned long min, unsigned long max,
-			    unsigned fallback, unsigned *ret)
-{
-	struct yaml_node node = yaml_get(mapping, key);
-
-	if (!yaml_is_present(node)) {
-		*ret = fallback;
-		return NULL;
-	}
-	return yaml_uint(node, min, max, ret);
-}
-
-/**
- * The strings of a key, none twice, each one of choices, or the first choice when the key is absent. choices
- * NULL: any, and the key must be there.
- */
-static struct err *get_strings(struct yaml_node mapping, const char *key, const char *const *choices,
-			       struct plan_strings *ret)
-{
-	struct yaml_node node;
-	struct plan_strings list = { { choices ? choices[0] : NULL }, 1 };
-
-	if (choices && !yaml_is_present(yaml_get(mapping, key))) {
-		*ret = list;
-		return NULL;
-	}
-
-	struct err *e = yaml_need(mapping, key, &node);
-
-	if (!e)
-		e = check_count(node);
-	for (list.n = 0; !e && list.n < yaml_count(node); list.n++) {
-		struct yaml_node item = yaml_at(node, list.n);
-		unsigned index;
-
-		e = choices ? yaml_choice(item, choices, &index) : yaml_line(item, &list.v[list.n]);
-		if (!e && choices)
-			list.v[list.n] = choices[index];
-		for (size_t j = 0; !e && j < list.n; j++)
-			if (strcmp(list.v[j], list.v[list.n]) == 0)
-				e = yaml_error(item, "%s lists '%s' twice", key, list.v[j]);
-	}
-	if (e)
-		return e;
-	*ret = list;
-	return NULL;
-}
-
-static struct err *get_choice(struct yaml_node mapping, const char *key, const char *const *choices,
-			      const char **ret)
-{
-	struct yaml_node node = yaml_get(mapping, key);
-	unsigned index = 0;
-	struct err *e = yaml_is_present(node) ? yaml_choice(node, choices, &index) : NULL;
-
-	if (!e)
-		*ret = choices[index];
+	if (k->type == SETTING_NUMBER)
+		return yaml_uint(node, k->least, k->most, &ret->number);
+	if (!choices)
+		return yaml_line(node, &ret->choice);
+	e = yaml_choice(node, choices, &ret->number);
+	if (!e && k->type == SETTING_CHOICE)
+		ret->choice = choices[ret->number];
 	return e;
 }
 
-/** The methods that a key lists, as a set. */
-static struct err *get_methods(struct yaml_node mapping, const char *key, bool ret[METHOD_COUNT])
+static struct err *twice(struct yaml_node list, size_t i, const struct key *k,
+			 const struct setting_value *value)
 {
-	struct plan_strings list;
-	struct err *e = get_strings(mapping, key, method_names, &list);
+	if (k->type == SETTING_FLAG)
+		return yaml_error(list, "%s lists a value twice", k->name);
+	if (k->type == SETTING_CHOICE)
+		return yaml_error(yaml_at(list, i), "%s lists '%s' twice", k->name, value->choice);
+	return yaml_error(yaml_at(list, i), "%s lists %u twice", k->name, value->number);
+}
+
+/** The values of a key that is there: a list, none twice, or a single one. */
+static struct err *read_values(struct yaml_node node, const struct key *k, struct plan_values *ret)
+{
+	bool may_list = k->is_list && !k->is_single;
+	struct plan_values list = { .n = may_list ? yaml_count(node) : 1 };
+	struct err *e = NULL;
+
+	if (k->type == SETTING_FLAG && (list.n < 1 || list.n > 2))
+		return yaml_error(node, "%s lists false, true, or both once", k->name);
+	if (list.n == 0)
+		return yaml_error(node, "the list is empty");
+	if (list.n > PLAN_LIST_MAX)
+		return yaml_error(node, "more than %d values", PLAN_LIST_MAX);
+	for (size_t i = 0; !e && i < list.n; i++) {
+		struct setting_value *v = &list.v[i];
+
+		e = read_value(may_list ? yaml_at(node, i) : node, k, v);
+		for (size_t j = 0; !e && j < i; j++)
+			if (v->number == list.v[j].number &&
+			    (!v->choice || strcmp(v->choice, list.v[j].choice) == 0))
+				e = twice(node, i, k, v);
+	}
+	if (!e)
+		*ret = list;
+	return e;
+}
+
+static struct err *read_key(struct yaml_node mapping, const struct key *k, void *to)
+{
+	struct yaml_node node = yaml_get(mapping, k->name);
+	struct plan_values values = { { k->fallback }, 1 };
+	void *member = (char *)to + k->offset;
+	struct err *e = k->is_needed ? yaml_need(mapping, k->name, &node) : NULL;
+
+	if (!e && k->read)
+		return k->read(node, to);
+	if (k->type == SETTING_CHOICE && k->choices && !k->fallback.choice)
+		values.v[0].choice = k->choices[0];
+	if (!e && yaml_is_present(node))
+		e = read_values(node, k, &values);
+	if (!e && k->is_list)
+		*(struct plan_values *)member = values;
+	else if (!e)
+		setting_store(member, k->type, values.v[0]);
+	return e;
+}
+
+/** Reads a mapping, which has no keys but these. One that is absent is as one that says nothing. */
+static struct err *read_keys(struct yaml_node mapping, const struct key *keys, void *to)
+{
+	const char *names[KEYS_MAX + 1] = { NULL };
+	struct err *e;
+
+	for (size_t i = 0; keys[i].name; i++)
+		names[i] = keys[i].name;
+	e = yaml_is_present(mapping) ? yaml_check_keys(mapping, names) : NULL;
+	for (; !e && keys->name; keys++)
+		if (!keys->is_later)
+			e = read_key(mapping, keys, to);
+	return e;
+}
+
+/** Reads a mapping that has, beside keys of its own, the settings of that section. */
+static struct err *read_section(struct yaml_node mapping, enum setting_section which, const struct key *own,
+				struct plan *plan)
+{
+	struct key keys[KEYS_MAX + 1] = { 0 };
+	size_t n = 0;
+	const struct setting *s;
+
+	for (; own[n].name; n++)
+		keys[n] = own[n];
+	for (size_t i = 0; (s = setting_at(i)); i++)
+		if (s->section == which) {
+			assert(n < KEYS_MAX);
+			keys[n++] = (struct key){
+				.name = s->key,
+				.type = s->type,
+				.offset = offsetof(struct plan, settings[i]),
+				.is_list = true,
+				.is_single = s->nesting == 0,
+				.choices = s->choices,
+				.least = s->least,
+				.most = s->most,
+				.fallback = setting_default(s),
+			};
+		}
+	return read_keys(mapping, keys, plan);
+}
+
+/** The methods that a key lists, as a set. */
+static struct err *read_methods(struct yaml_node node, bool ret[METHOD_COUNT])
+{
+	static const struct key key = { "method", SETTING_CHOICE, .is_list = true, .choices = method_names };
+	struct plan_values list;
+	struct err *e = read_values(node, &key, &list);
 
 	for (size_t i = 0; !e && i < list.n; i++)
-		for (size_t m = 0; method_names[m]; m++)
-			if (list.v[i] == method_names[m])
-				ret[m] = true;
+		ret[list.v[i].number] = true;
 	return e;
 }
 
@@ -136,42 +177,32 @@ static struct err *get_methods(struct yaml_node mapping, const char *key, bool r
 static const char *const launch_names[] = { "independent", "forked", NULL };
 static const char *const activity_names[] = { "running", "frozen", NULL };
 
-bool plan_size_kib(const char *size, unsigned *ret)
+/** The payload of one process of that size, in KiB; 0 when it is none. */
+static unsigned size_kib(const char *size)
 {
 	char *end;
 	unsigned long mib;
 
-	if (strcmp(size, "small") == 0 || strcmp(size, "large") == 0) {
-		*ret = (*size == 's' ? SMALL_MIB : LARGE_MIB) * 1024;
-		return true;
-	}
+	if (strcmp(size, "small") == 0 || strcmp(size, "large") == 0)
+		return (*size == 's' ? SMALL_MIB : LARGE_MIB) * 1024;
 	if (*size < '0' || *size > '9')
-		return false;
+		return 0;
 	mib = strtoul(size, &end, 10);
-	if (strcmp(end, "M") != 0 || mib < 1 || mib > SIZE_MAX_MIB)
-		return false;
-	*ret = (unsigned)mib * 1024;
-	return true;
+	return strcmp(end, "M") == 0 && mib <= SIZE_MAX_MIB ? (unsigned)mib * 1024 : 0;
 }
 
-static struct err *parse_sizes(struct yaml_node node, struct plan_strings *ret)
+static struct err *measure_sizes(struct yaml_node sizes, struct plan_values *list)
 {
-	struct yaml_node sizes = yaml_get(node, "size");
-	struct err *e;
-	unsigned kib;
-
-	*ret = (struct plan_strings){ { "small" }, 1 };
-	if (!yaml_is_present(sizes))
-		return NULL;
-	e = get_strings(node, "size", NULL, ret);
-	for (size_t i = 0; !e && i < ret->n; i++)
-		if (!plan_size_kib(ret->v[i], &kib))
-			e = yaml_error(
+	for (size_t i = 0; i < list->n; i++) {
+		list->v[i].number = size_kib(list->v[i].choice);
+		if (!list->v[i].number)
+			return yaml_error(
 				yaml_at(sizes, i),
 				"'%s' is not a size: use 'small' (%d MiB), 'large' (%d MiB), or MiB as "
 				"in '32M', up to '%dM'",
-				ret->v[i], SMALL_MIB, LARGE_MIB, SIZE_MAX_MIB);
-	return e;
+				list->v[i].choice, SMALL_MIB, LARGE_MIB, SIZE_MAX_MIB);
+	}
+	return NULL;
 }
 
 /** The methods of a load: those it lists, else all of the plan's that can run a load of its kind. */
@@ -180,7 +211,7 @@ static struct err *parse_load_methods(struct yaml_node node, const char *form, c
 {
 	struct yaml_node list = yaml_get(node, "method");
 	bool wants[METHOD_COUNT] = { false }, any = false;
-	struct err *e = yaml_is_present(list) ? get_methods(node, "method", wants) : NULL;
+	struct err *e = yaml_is_present(list) ? read_methods(list, wants) : NULL;
 
 	for (int m = 0; !e && m < METHOD_COUNT; m++) {
 		if (wants[m] && !can[m])
@@ -198,119 +229,115 @@ static struct err *parse_load_methods(struct yaml_node node, const char *form, c
 	return e;
 }
 
-static struct err *parse_load_interpreters(struct yaml_node node, const struct plan *plan,
-					   struct plan_strings *ret)
+static struct err *check_interpreters(struct yaml_node list, const struct plan *plan,
+				      const struct plan_values *names)
 {
-	struct err *e = get_strings(node, "interpreter", NULL, ret);
-
-	for (size_t i = 0; !e && i < ret->n; i++) {
+	for (size_t i = 0; i < names->n; i++) {
 		cleanup_free char *known = interpreters_names(&plan->interpreters);
 
-		if (!interpreters_find(&plan->interpreters, ret->v[i]))
-			e = yaml_error(yaml_at(yaml_get(node, "interpreter"), i),
-				       "no interpreter '%s'; known: %s (a plan may add others with "
-				       "'interpreters')",
-				       ret->v[i], known);
+		if (!interpreters_find(&plan->interpreters, names->v[i].choice))
+			return yaml_error(yaml_at(list, i),
+					  "no interpreter '%s'; known: %s (a plan may add others with "
+					  "'interpreters')",
+					  names->v[i].choice, known);
 	}
-	return e;
+	return NULL;
 }
 
 /** A workload without arguments cannot be told to fork: it would be one process where the cell says several.
  */
-static struct err *check_launch(struct yaml_node node, const struct plan_load *load)
+static struct err *check_launch(struct yaml_node list, const struct plan_load *load)
 {
 	for (size_t i = 0; !load->has_checkpoints && i < load->launch.n; i++)
-		if (strcmp(load->launch.v[i], "forked") == 0)
-			return yaml_error(yaml_at(yaml_get(node, "launch"), i),
+		if (strcmp(load->launch.v[i].choice, "forked") == 0)
+			return yaml_error(yaml_at(list, i),
 					  "a workload with 'checkpoints: false' cannot be told to fork: use "
 					  "'launch: independent', or teach it checkpoints");
 	return NULL;
 }
 
+#define LOAD(member) offsetof(struct plan_load, member)
+
+static const struct key workload_keys[] = {
+	{ "workload", SETTING_CHOICE, LOAD(workloads), .is_list = true, .is_needed = true },
+	{ "interpreter", SETTING_CHOICE, LOAD(interpreters), .is_list = true, .is_needed = true },
+	{ "processes", SETTING_NUMBER, LOAD(processes), .is_list = true, .least = 1,
+	  .most = PLAN_PROCESSES_MAX, .fallback.number = 1 },
+	{ "launch", SETTING_CHOICE, LOAD(launch), .is_list = true, .choices = launch_names },
+	{ "size", SETTING_CHOICE, LOAD(sizes), .is_list = true, .fallback.choice = "small" },
+	{ "activity", SETTING_CHOICE, LOAD(activity), .is_list = true, .choices = activity_names },
+	{ "method", .is_later = true },
+	{ "checkpoints", SETTING_FLAG, LOAD(has_checkpoints), .fallback.number = true },
+	{ .name = NULL },
+};
+
 static struct err *parse_workload(struct yaml_node node, const struct plan *plan, struct plan_load *ret)
 {
-	static const char *const keys[] = { "workload", "interpreter", "processes",   "launch", "size",
-					    "activity", "method",      "checkpoints", NULL };
 	static const bool can[METHOD_COUNT] = {
 		[METHOD_GROWTH] = true,
 		[METHOD_POPULATION] = true,
 		[METHOD_DISPLACEMENT] = true,
 		[METHOD_RAM] = true,
 	};
-	struct yaml_node checkpoints = yaml_get(node, "checkpoints");
-	struct err *e = yaml_check_keys(node, keys);
+	struct err *e = read_keys(node, workload_keys, ret);
 
-	ret->has_checkpoints = true;
 	if (!e)
-		e = get_strings(node, "workload", NULL, &ret->workloads);
+		e = check_interpreters(yaml_get(node, "interpreter"), plan, &ret->interpreters);
 	if (!e)
-		e = parse_load_interpreters(node, plan, &ret->interpreters);
+		e = measure_sizes(yaml_get(node, "size"), &ret->sizes);
 	if (!e)
-		e = get_uints(node, "processes", 1, PLAN_PROCESSES_MAX, 1, &ret->processes);
-	if (!e)
-		e = get_strings(node, "launch", launch_names, &ret->launch);
-	if (!e)
-		e = parse_sizes(node, &ret->sizes);
-	if (!e)
-		e = get_strings(node, "activity", activity_names, &ret->activity);
-	if (!e && yaml_is_present(checkpoints))
-		e = yaml_bool(checkpoints, &ret->has_checkpoints);
-	if (!e)
-		e = check_launch(node, ret);
+		e = check_launch(yaml_get(node, "launch"), ret);
 	return e ? e : parse_load_methods(node, "workload", can, plan, ret);
 }
 
-static struct err *parse_kinds(struct yaml_node node, struct plan_load *ret)
+static const struct key known_keys[] = {
+	{ "ballast", .is_later = true },
+	{ "mib", SETTING_NUMBER, LOAD(mib), .is_needed = true, .least = KNOWN_MIB_MIN,
+	  .most = KNOWN_MIB_MAX },
+	{ "children", SETTING_NUMBER, LOAD(children), .least = 1, .most = 64, .fallback.number = 4 },
+	{ "dirty_pct", SETTING_NUMBER, LOAD(dirty_pct), .least = 0, .most = 100, .fallback.number = 25 },
+	{ "method", .is_later = true },
+	{ .name = NULL },
+};
+
+static struct err *read_kinds(struct yaml_node node, struct plan_values *ret)
 {
 	const char *names[KNOWN_COUNT + 1] = { NULL };
-	struct plan_strings list;
+	const struct key key = { "ballast", SETTING_CHOICE, .is_list = true, .choices = names };
 
 	for (int i = 0; i < KNOWN_COUNT; i++)
 		names[i] = known_kind_name((enum known_kind)i);
-
-	struct err *e = get_strings(node, "ballast", names, &list);
-
-	for (size_t i = 0; !e && i < list.n; i++)
-		known_kind_parse(list.v[i], &ret->kinds[ret->kinds_n++]);
-	return e;
+	return read_values(node, &key, ret);
 }
 
-/** The keys that only forked processes have. */
-static struct err *parse_forked(struct yaml_node node, struct plan_load *ret)
+/** There are keys that only forked processes have. */
+static struct err *check_forked(struct yaml_node node, const struct plan_load *load)
 {
 	static const char *const only[] = { "children", "dirty_pct" };
 	bool has_forked = false;
 
-	for (size_t i = 0; i < ret->kinds_n; i++)
-		has_forked |= ret->kinds[i] == KNOWN_FORKED_COW;
+	for (size_t i = 0; i < load->kinds.n; i++)
+		has_forked |= load->kinds.v[i].number == KNOWN_FORKED_COW;
 	for (size_t i = 0; !has_forked && i < sizeof(only) / sizeof(only[0]); i++)
 		if (yaml_is_present(yaml_get(node, only[i])))
 			return yaml_error(yaml_get(node, only[i]), "only '%s' has '%s'",
 					  known_kind_name(KNOWN_FORKED_COW), only[i]);
-
-	struct err *e = get_uint(node, "children", 1, 64, 4, &ret->children);
-
-	return e ? e : get_uint(node, "dirty_pct", 0, 100, 25, &ret->dirty_pct);
+	return NULL;
 }
 
 static struct err *parse_known(struct yaml_node node, const struct plan *plan, struct plan_load *ret)
 {
-	static const char *const keys[] = { "ballast", "mib", "children", "dirty_pct", "method", NULL };
 	static const bool can[METHOD_COUNT] = { [METHOD_DISPLACEMENT] = true };
-	struct yaml_node mib = { NULL, 0 };
-	struct err *e = yaml_check_keys(node, keys);
+	struct err *e = read_keys(node, known_keys, ret);
 
 	if (!e)
-		e = parse_kinds(node, ret);
-	if (!e)
-		e = yaml_need(node, "mib", &mib);
-	if (!e)
-		e = yaml_uint(mib, KNOWN_MIB_MIN, KNOWN_MIB_MAX, &ret->mib);
+		e = read_kinds(yaml_get(node, "ballast"), &ret->kinds);
 	/* Huge pages and page tables come by 2 MiB. */
 	if (!e && ret->mib % 2)
-		e = yaml_error(mib, "a known-answer load has an even number of MiB, not %u", ret->mib);
+		e = yaml_error(yaml_get(node, "mib"), "a known-answer load has an even number of MiB, not %u",
+			       ret->mib);
 	if (!e)
-		e = parse_forked(node, ret);
+		e = check_forked(node, ret);
 	return e ? e : parse_load_methods(node, "ballast", can, plan, ret);
 }
 
@@ -363,81 +390,6 @@ bool plan_is_restored(const struct plan *plan)
 	return strcmp(plan_setting(plan, "start")->v[0].choice, "restore") == 0;
 }
 
-/** The list of a flag: false, true, or both once. */
-static struct err *parse_flags(struct yaml_node node, const char *key, struct plan_values *ret)
-{
-	struct err *e = NULL;
-
-	ret->n = yaml_count(node);
-	if (ret->n < 1 || ret->n > 2)
-		return yaml_error(node, "%s lists false, true, or both once", key);
-	for (size_t i = 0; !e && i < ret->n; i++) {
-		bool value = false;
-
-		e = yaml_bool(yaml_at(node, i), &value);
-		ret->v[i].number = value;
-	}
-	if (!e && ret->n == 2 && ret->v[0].number == ret->v[1].number)
-		e = yaml_error(node, "%s lists a value twice", key);
-	return e;
-}
-
-/** What the mapping of its section says of a setting. */
-static struct err *parse_setting(struct yaml_node section, const struct setting *s, struct plan_values *ret)
-{
-	struct yaml_node node = yaml_get(section, s->key);
-	struct plan_uints numbers = { .n = 1 };
-	struct plan_strings choices = { .n = 1 };
-	bool may_list = s->nesting > 0;
-	struct err *e;
-
-	*ret = (struct plan_values){ { setting_default(s) }, 1 };
-	if (!yaml_is_present(node))
-		return NULL;
-	if (s->type == SETTING_FLAG && may_list)
-		return parse_flags(node, s->key, ret);
-	if (s->type == SETTING_FLAG) {
-		bool value = false;
-
-		e = yaml_bool(node, &value);
-		ret->v[0].number = value;
-		return e;
-	}
-	if (s->choices)
-		e = may_list ? get_strings(section, s->key, s->choices, &choices)
-			     : get_choice(section, s->key, s->choices, &choices.v[0]);
-	else
-		e = may_list ? get_uints(section, s->key, s->least, s->most, 0, &numbers)
-			     : yaml_uint(node, s->least, s->most, &numbers.v[0]);
-	ret->n = s->choices ? choices.n : numbers.n;
-	for (size_t i = 0; !e && i < ret->n; i++)
-		ret->v[i] = (struct setting_value){ numbers.v[i], choices.v[i] };
-	return e;
-}
-
-/** Reads the settings of a section; it has no keys but theirs and those of own, NULL at its end. */
-static struct err *parse_section(struct yaml_node section, enum setting_section which, const char *const *own,
-				 struct plan *plan)
-{
-	const char *keys[2 * SETTINGS_MAX + 1] = { NULL };
-	size_t n = 0;
-	const struct setting *s;
-
-	for (; own[n]; n++)
-		keys[n] = own[n];
-	assert(n <= SETTINGS_MAX);
-	for (size_t i = 0; (s = setting_at(i)); i++)
-		if (s->section == which)
-			keys[n++] = s->key;
-
-	struct err *e = yaml_is_present(section) ? yaml_check_keys(section, keys) : NULL;
-
-	for (size_t i = 0; !e && (s = setting_at(i)); i++)
-		if (s->section == which)
-			e = parse_setting(section, s, &plan->settings[i]);
-	return e;
-}
-
 /** The memory that the kernel keeps free must leave something to use even in the smallest guest. */
 static struct err *check_min_free(struct yaml_node guest, const struct plan *plan)
 {
@@ -445,33 +397,33 @@ static struct err *check_min_free(struct yaml_node guest, const struct plan *pla
 
 	for (size_t x = 0; x < plan->ram_mib.n; x++)
 		for (size_t i = 0; i < min_free->n; i++)
-			if (min_free->v[i].number > plan->ram_mib.v[x] * 1024 / 4)
+			if (min_free->v[i].number > plan->ram_mib.v[x].number * 1024 / 4)
 				return yaml_error(yaml_get(guest, "min_free_kbytes"),
 						  "%u is more than a quarter of a guest of %u MiB",
-						  min_free->v[i].number, plan->ram_mib.v[x]);
+						  min_free->v[i].number, plan->ram_mib.v[x].number);
 	return NULL;
 }
 
-static struct err *parse_guest(struct yaml_node guest, struct plan *plan)
-{
-	static const char *const keys[] = { "ram_mib", NULL };
-	struct yaml_node ram;
-	struct err *e = parse_section(guest, SETTING_GUEST, keys, plan);
+#define PLAN(member) offsetof(struct plan, member)
 
-	if (!e)
-		e = yaml_need(guest, "ram_mib", &ram);
-	if (!e)
-		e = get_uints(guest, "ram_mib", PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB, 0, &plan->ram_mib);
-	return e ? e : check_min_free(guest, plan);
+static const struct key guest_keys[] = {
+	{ "ram_mib", SETTING_NUMBER, PLAN(ram_mib), .is_list = true, .is_needed = true,
+	  .least = PLAN_RAM_MIN_MIB, .most = PLAN_RAM_MAX_MIB },
+	{ .name = NULL },
+};
+
+static struct err *read_guest(struct yaml_node node, void *plan)
+{
+	struct err *e = read_section(node, SETTING_GUEST, guest_keys, plan);
+
+	return e ? e : check_min_free(node, plan);
 }
 
-static struct err *parse_methods(struct yaml_node root, struct plan *plan)
+static struct err *read_plan_methods(struct yaml_node node, void *to)
 {
-	struct yaml_node node;
-	struct err *e = yaml_need(root, "method", &node);
+	struct plan *plan = to;
+	struct err *e = read_methods(node, plan->methods);
 
-	if (!e)
-		e = get_methods(root, "method", plan->methods);
 	if (!e && plan->methods[METHOD_RAM] && plan->ram_mib.n < 2)
 		e = yaml_error(node,
 			       "method 'ram' needs two or more sizes in 'ram_mib': it searches between the "
@@ -481,27 +433,17 @@ static struct err *parse_methods(struct yaml_node root, struct plan *plan)
 	return e;
 }
 
-static struct err *parse_images(struct yaml_node root, struct plan *plan)
+static struct err *read_interpreters(struct yaml_node node, void *to)
 {
-	struct yaml_node node;
-	struct err *e = yaml_need(root, "image", &node);
-
-	return e ? e : get_strings(root, "image", NULL, &plan->images);
-}
-
-static struct err *parse_interpreters(struct yaml_node root, struct plan *plan)
-{
-	struct yaml_node node = yaml_get(root, "interpreters");
+	struct plan *plan = to;
 	struct err *e = interpreters_load(&plan->interpreters);
 
-	if (e || !yaml_is_present(node))
-		return e;
-	return interpreters_add(&plan->interpreters, node);
+	return e || !yaml_is_present(node) ? e : interpreters_add(&plan->interpreters, node);
 }
 
-static struct err *parse_onset(struct yaml_node root, struct plan *plan)
+static struct err *read_onset(struct yaml_node node, void *to)
 {
-	struct yaml_node node = yaml_get(root, "onset");
+	struct plan *plan = to;
 	const char *name = "so32";
 	struct err *e = yaml_is_present(node) ? yaml_str(node, &name) : NULL;
 
@@ -518,73 +460,62 @@ static struct err *parse_onset(struct yaml_node root, struct plan *plan)
 	return NULL;
 }
 
-static struct err *parse_ballast(struct yaml_node root, struct plan *plan)
-{
-	static const char *const keys[] = { "rate_mib_s", NULL };
-	struct yaml_node node = yaml_get(root, "ballast");
-	struct err *e = parse_section(node, SETTING_BALLAST, keys, plan);
-
+static const struct key ballast_keys[] = {
 	/*
 	 * 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3
 	 * MiB.
 	 */
-	plan->ballast_mib_s = 64;
-	return e ? e
-		 : get_uint(node, "rate_mib_s", 1, BALLAST_MIB_S_MAX, plan->ballast_mib_s,
-			    &plan->ballast_mib_s);
+	{ "rate_mib_s", SETTING_NUMBER, PLAN(ballast_mib_s), .least = 1, .most = BALLAST_MIB_S_MAX,
+	  .fallback.number = 64 },
+	{ .name = NULL },
+};
+
+static struct err *read_ballast(struct yaml_node node, void *plan)
+{
+	return read_section(node, SETTING_BALLAST, ballast_keys, plan);
 }
 
-static struct err *parse_margin(struct yaml_node root, double *ret)
+static struct err *read_margin(struct yaml_node node, double *ret)
 {
-	struct yaml_node node = yaml_get(root, "margin_pct");
-
 	*ret = AGREEMENT_MARGIN_PCT;
 	return yaml_is_present(node) ? yaml_double(node, 0.01, 100, ret) : NULL;
 }
 
+static struct err *read_plan_margin(struct yaml_node node, void *plan)
+{
+	return read_margin(node, &((struct plan *)plan)->margin_pct);
+}
+
+static struct err *read_workloads_dir(struct yaml_node node, void *plan)
+{
+	return yaml_is_present(node) ? yaml_str(node, &((struct plan *)plan)->workloads_dir) : NULL;
+}
+
+static const struct key plan_keys[] = {
+	{ "name", SETTING_CHOICE, PLAN(name), .is_needed = true },
+	{ "image", SETTING_CHOICE, PLAN(images), .is_list = true, .is_needed = true },
+	{ "guest", .read = read_guest, .is_needed = true },
+	{ "method", .read = read_plan_methods, .is_needed = true },
+	{ "onset", .read = read_onset },
+	{ "replicates", SETTING_NUMBER, PLAN(replicates), .least = 1, .most = 1000, .fallback.number = 1 },
+	{ "margin_pct", .read = read_plan_margin },
+	{ "seed", SETTING_NUMBER, PLAN(seed), .least = 0, .most = 4294967295, .fallback.number = 1 },
+	{ "loads", .is_later = true },
+	{ "ballast", .read = read_ballast },
+	{ "determinism", SETTING_FLAG, PLAN(icount), .choices = determinism_names },
+	{ "interpreters", .read = read_interpreters },
+	{ "workloads", .read = read_workloads_dir },
+	{ .name = NULL },
+};
+
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
-	static const char *const keys[] = { "name",        "image",        "guest",     "method", "onset",
-					    "replicates",  "margin_pct",   "seed",      "loads",  "ballast",
-					    "determinism", "interpreters", "workloads", NULL };
-	struct yaml_node name, guest;
-	const char *determinism;
-	struct err *e = parse_section(root, SETTING_ROOT, keys, plan);
+	struct err *e = read_section(root, SETTING_ROOT, plan_keys, plan);
 
-	if (!e)
-		e = yaml_need(root, "name", &name);
-	if (!e)
-		e = yaml_line(name, &plan->name);
-	if (!e)
-		e = parse_images(root, plan);
-	if (!e)
-		e = yaml_need(root, "guest", &guest);
-	if (!e)
-		e = parse_guest(guest, plan);
-	if (!e)
-		e = parse_methods(root, plan);
-	if (!e)
-		e = parse_onset(root, plan);
-	if (!e)
-		e = get_uint(root, "replicates", 1, 1000, 1, &plan->replicates);
-	if (!e)
-		e = parse_margin(root, &plan->margin_pct);
-	if (!e)
-		e = get_uint(root, "seed", 0, 4294967295UL, 1, &plan->seed);
-	if (!e)
-		e = parse_ballast(root, plan);
-	if (!e)
-		e = get_choice(root, "determinism", determinism_names, &determinism);
-	if (!e)
-		plan->icount = strcmp(determinism, "icount") == 0;
 	if (!e && plan->icount && plan_is_restored(plan))
 		e = yaml_error(yaml_get(root, "start"), "'restore' does not go with 'determinism: icount': "
 							"such guests are equal from their first "
 							"instruction on; use 'start: boot'");
-	if (!e)
-		e = parse_interpreters(root, plan);
-	if (!e && yaml_is_present(yaml_get(root, "workloads")))
-		e = yaml_str(yaml_get(root, "workloads"), &plan->workloads_dir);
 	return e ? e : parse_loads(root, plan);
 }
 
@@ -611,11 +542,133 @@ double plan_text_margin_pct(const char *text)
 	struct err *e = yaml_parse("plan", text ? text : "", &file);
 
 	if (!e) {
-		e = parse_margin(yaml_root(file), &margin_pct);
+		e = read_margin(yaml_get(yaml_root(file), "margin_pct"), &margin_pct);
 		yaml_close(file);
 	}
 	err_free(e);
 	return margin_pct;
+}
+
+/* The plan's own workloads, and which program a workload is. */
+
+struct err *plan_read_workloads(struct plan *plan, const char *path)
+{
+	const char *name = plan->workloads_dir, *slash = strrchr(path, '/');
+
+	if (!name)
+		return NULL;
+
+	int len = name[0] != '/' && slash ? (int)(slash - path) + 1 : 0;
+	cleanup_free char *dir = xasprintf("%.*s%s", len, path, name);
+	struct err *e = workloads_load_tree(dir, &plan->own);
+
+	if (e) {
+		struct err *at =
+			yaml_error(yaml_get(yaml_root(plan->file), "workloads"), "%s", err_message(e));
+
+		err_free(e);
+		return at;
+	}
+	userdisk_key(&plan->own, plan->own_key);
+	return NULL;
+}
+
+const struct workload_file *plan_own_workload(const struct plan *plan, const char *workload,
+					      const struct interpreter *interpreter)
+{
+	cleanup_free char *file = workload_file(workload, interpreter->extension);
+	const struct workload_file *found = workloads_find(&plan->own, file);
+
+	return found ? found : workloads_find(&plan->own, workload);
+}
+
+char *plan_workload_path(const struct plan *plan, const char *workload, const struct interpreter *interpreter)
+{
+	const struct workload_file *own = plan_own_workload(plan, workload, interpreter);
+	cleanup_free char *file = workload_file(workload, interpreter->extension);
+
+	return own ? xasprintf(PROTO_USER_DIR "/%s", own->name) : xasprintf(WORKLOADS_GUEST_DIR "/%s", file);
+}
+
+/*
+ * Workloads are files of the tree that images were built from: whether an image has them is known without
+ * starting it.
+ */
+
+/** The images that are built, or NULL when none is. */
+static const struct image *first_built(const struct plan *plan, struct image *const *images)
+{
+	for (size_t i = 0; i < plan->images.n; i++)
+		if (images[i])
+			return images[i];
+	return NULL;
+}
+
+static bool any_has_workload(const struct plan *plan, struct image *const *images, const char *file)
+{
+	for (size_t i = 0; i < plan->images.n; i++)
+		if (images[i] && image_has_workload_file(images[i], file))
+			return true;
+	return false;
+}
+
+/* This many names help to find a typing error; a directory may have thousands. */
+#define NAMES_MAX 20
+
+/** The names of the plan's own workloads as the beginning of a list in an error, to be freed; "" when it has
+ * none. */
+static char *own_names(const struct plan *plan)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	for (size_t i = 0; i < plan->own.n && i < NAMES_MAX; i++)
+		strbuf_addf(&text, "%s%s", i ? ", " : "", plan->own.files[i].name);
+	if (plan->own.n)
+		strbuf_addf(&text, "%s in '%s'; ", plan->own.n > NAMES_MAX ? ", ..." : "",
+			    plan->workloads_dir);
+	return strbuf_steal(&text);
+}
+
+/** A workload must be there for each interpreter that it is to run on. */
+static struct err *check_workload(const struct plan *plan, struct image *const *images,
+				  const struct plan_load *load, struct yaml_node node, const char *workload)
+{
+	for (size_t i = 0; i < load->interpreters.n; i++) {
+		const struct interpreter *interpreter =
+			interpreters_find(&plan->interpreters, load->interpreters.v[i].choice);
+		const struct workload_file *own = plan_own_workload(plan, workload, interpreter);
+		cleanup_free char *file = workload_file(workload, interpreter->extension);
+
+		if (own && !own->executable && !interpreter->command[0])
+			return yaml_error(node,
+					  "workload '%s' runs without an interpreter, but is not executable: "
+					  "use chmod +x",
+					  workload);
+		if (own || !first_built(plan, images) || any_has_workload(plan, images, file))
+			continue;
+
+		cleanup_free char *known = image_workload_names(first_built(plan, images));
+		cleanup_free char *names = own_names(plan);
+
+		return yaml_error(node, "no workload '%s' for interpreter '%s' (%s); there are: %s%s",
+				  workload, interpreter->name, file, names, known);
+	}
+	return NULL;
+}
+
+struct err *plan_check_images(const struct plan *plan, struct image *const *images)
+{
+	struct yaml_node loads = yaml_get(yaml_root(plan->file), "loads");
+	struct err *e = NULL;
+
+	for (size_t i = 0; !e && i < plan->loads_n; i++) {
+		const struct plan_load *load = &plan->loads[i];
+		struct yaml_node node = yaml_get(yaml_at(loads, i), "workload");
+
+		for (size_t w = 0; !e && w < load->workloads.n; w++)
+			e = check_workload(plan, images, load, yaml_at(node, w), load->workloads.v[w].choice);
+	}
+	return e;
 }
 
 void plan_destroy(struct plan *plan)

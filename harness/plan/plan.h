@@ -21,32 +21,22 @@
 #define PLAN_RAM_MIN_MIB 32
 #define PLAN_RAM_MAX_MIB 65536
 
-struct plan_uints {
-	unsigned v[PLAN_LIST_MAX];
-	size_t n;
-};
-
-struct plan_strings {
-	const char *v[PLAN_LIST_MAX];
-	size_t n;
-};
-
-/** What a plan says of a setting: one value, or several where it may list them. */
+/** What a plan says of a setting, or of another key: one value, or several where it may list them. */
 struct plan_values {
 	struct setting_value v[PLAN_LIST_MAX];
 	size_t n;
 };
 
-/** One entry of `loads`: its lists multiply. Either a workload or, when kinds_n > 0, known-answer loads. */
+/** One entry of `loads`: its lists multiply. Either a workload or, when there are kinds, known-answer loads.
+ */
 struct plan_load {
-	enum known_kind kinds[KNOWN_COUNT];
-	size_t kinds_n;
+	struct plan_values kinds;          /**< as numbers enum known_kind */
 	unsigned mib, children, dirty_pct; /**< of known-answer loads; see struct known_spec */
 
 	/* Of a workload. */
-	struct plan_strings workloads, interpreters;
-	struct plan_uints processes;
-	struct plan_strings launch, sizes, activity;
+	struct plan_values workloads, interpreters, processes, launch;
+	struct plan_values sizes; /**< of one process: as written, and in KiB */
+	struct plan_values activity;
 	bool has_checkpoints; /**< it speaks the checkpoint protocol */
 
 	bool methods[METHOD_COUNT]; /**< those that run it */
@@ -57,12 +47,12 @@ struct plan {
 	struct yaml_file *file;
 	const char *text;
 	const char *name;
-	struct plan_strings images;
+	struct plan_values images;
 	struct interpreters interpreters; /**< those that come with swapcal, and the plan's own */
 	const char *workloads_dir;        /**< of workloads of the plan's own, as written; NULL: none */
 	struct workloads own; /**< what is in it, and its key (see userdisk.h), once they are read */
 	char own_key[65];
-	struct plan_uints ram_mib;
+	struct plan_values ram_mib;
 	struct plan_values settings[SETTINGS_MAX]; /**< of guests, in the order of setting_at() */
 	bool methods[METHOD_COUNT];
 	const struct onset_rule *rule;
@@ -112,9 +102,6 @@ const struct plan_values *plan_setting(const struct plan *plan, const char *name
 
 /** Do its guests go on from saved boots? */
 bool plan_is_restored(const struct plan *plan);
-
-/** The payload of one process of that size ("small", "large", "32M"); false when it is none. */
-bool plan_size_kib(const char *size, unsigned *ret);
 
 /**
  * Checks a plan against its own workloads, which are read, and its images, of which those that are not built

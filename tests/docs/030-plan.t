@@ -11,7 +11,7 @@ perl -ne '
 		: $type eq "NUMBER" ? $rest =~ /^(\d+), (\d+), (\d+)/ : ()), "\n"' harness/cell/settings.h > "$dir/settings"
 
 {
-	quoted 'keys\[\] = \{.*?\}' harness/plan/plan.c
+	perl -0777 -ne 'for (/_keys\[\] = \{.*?\n\};/sg) { print "$1\n" while /^\t\{ "(\w+)"/mg }' harness/plan/plan.c
 	awk '{ print $2 }' "$dir/settings"
 } > "$dir/code"
 pod_items swapcal-plan.5.pod KEYS > "$dir/man"
@@ -35,15 +35,8 @@ none "$dir/unknown" 'and no other'
 
 # Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
 preprocessed harness/plan/plan.c | perl -0777 -ne '
-	s/UL\b//g;
-	my %default = /plan->(\w+) = (\d+);/g;
-	for (/\bget_uints?\((?:guest|node|root)\b, "[^;]*;/g) {
-		my ($key, $min, $max, $default, $to) = /"(\w+)", (\d+), (\d+), ([\w>-]+),\s*&\w+->(\w+)/ or die $_;
-		$default = $default{$to} if $default =~ /\D/;
-		# What must be said, and has no sensible value to fall back on.
-		$default = "-" if $key eq "ram_mib";
-		print "$key $min $max $default\n";
-	}' > "$dir/numbers"
+	print "$1 $2 $3 ", $4 // "-", "\n"
+		while /\{ "(\w+)", SETTING_NUMBER,[^}]*\.least = (\d+), \.most = (\d+)(?:, \.fallback\.number = (\d+))?/g' > "$dir/numbers"
 sed -n 's/^NUMBER //p' "$dir/settings" >> "$dir/numbers"
 while read -r key min max default; do
 	# With a single value there is nothing to choose.

@@ -6,7 +6,7 @@
 
 static void check_plan(const struct plan *p)
 {
-	must_hold(p->name && *p->name && p->images.n >= 1 && *p->images.v[0] && p->rule);
+	must_hold(p->name && *p->name && p->images.n >= 1 && *p->images.v[0].choice && p->rule);
 	must_hold(p->ram_mib.n >= 1 && p->ram_mib.n <= PLAN_LIST_MAX);
 	for (size_t i = 0; setting_at(i); i++) {
 		const struct plan_values *values = &p->settings[i];

@@ -74,10 +74,10 @@ static void test_good(void)
 	if (!plan)
 		return;
 	is_int(plan->ram_mib.n, 2, "with its lists");
-	is_int(plan->ram_mib.v[1], 256, "and their values");
+	is_int(plan->ram_mib.v[1].number, 256, "and their values");
 	is_setting(plan, "swap_mib", "512", "what is not written has its default");
 	is_int(plan->replicates, 3, "what is written has not");
-	is_str(plan->loads[0].interpreters.v[1], "pypy3", "strings too");
+	is_str(plan->loads[0].interpreters.v[1].choice, "pypy3", "strings too");
 	is_setting(plan, "fill", "zero", "and nested keys");
 	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
 	is_str(plan->rule->name, "so32", "the onset rule is found by name");
@@ -92,7 +92,7 @@ static void test_one_value(void)
 
 	if (!plan)
 		return;
-	is_int(plan->ram_mib.v[0], 200, "and is that value");
+	is_int(plan->ram_mib.v[0].number, 200, "and is that value");
 	is_setting(plan, "mglru", "1", "booleans too");
 	plan_destroy(plan);
 }
@@ -108,22 +108,22 @@ static void test_known(void)
 	if (!plan)
 		return;
 	is_int(plan->loads_n, 2, "all entries");
-	is_int(plan->loads[0].kinds_n, 2, "with their kinds");
-	is_int(plan->loads[0].kinds[1], KNOWN_FORKED_COW, "in order");
+	is_int(plan->loads[0].kinds.n, 2, "with their kinds");
+	is_int(plan->loads[0].kinds.v[1].number, KNOWN_FORKED_COW, "in order");
 	is_int(plan->loads[0].mib, 48, "size");
 	is_int(plan->loads[0].children, 3, "children");
 	is_int(plan->loads[0].dirty_pct, 10, "and what those change");
 	ok(plan->methods[METHOD_DISPLACEMENT] && plan->methods[METHOD_THRESHOLD] &&
 		   !plan->methods[METHOD_GROWTH],
 	   "the ballast is weighed against needs its threshold, and nothing grows");
-	is_int(plan->loads[1].kinds[0], KNOWN_TMPFS, "one kind may stand for a list of one");
+	is_int(plan->loads[1].kinds.v[0].number, KNOWN_TMPFS, "one kind may stand for a list of one");
 	plan_destroy(plan);
 	plan = read_plan(METHOD("[growth, displacement]") "loads:\n  - {ballast: shmem, mib: 4}\n"
 							  "  - {workload: strings, interpreter: python3}\n",
 			 "a plan of both methods has both kinds of load");
 	if (!plan)
 		return;
-	is_int(plan->loads[1].kinds_n, 0, "each known for what it is");
+	is_int(plan->loads[1].kinds.n, 0, "each known for what it is");
 	plan_destroy(plan);
 }
 
@@ -178,15 +178,14 @@ static void test_workload(void)
 
 	const struct plan_load *l = plan->loads;
 	const struct interpreter *mine = interpreters_find(&plan->interpreters, "mine");
-	unsigned kib = 0;
 
 	is_int(plan->images.n, 2, "several images");
-	is_str(l->workloads.v[1], "dicts", "workloads");
-	is_int(l->processes.v[1], 4, "processes");
-	is_str(l->launch.v[0], "forked", "launch, in the order written");
-	is_str(l->sizes.v[1], "32M", "sizes");
-	ok(plan_size_kib(l->sizes.v[1], &kib) && kib == 32 * 1024, "which are numbers");
-	is_str(l->activity.v[0], "frozen", "activity");
+	is_str(l->workloads.v[1].choice, "dicts", "workloads");
+	is_int(l->processes.v[1].number, 4, "processes");
+	is_str(l->launch.v[0].choice, "forked", "launch, in the order written");
+	is_str(l->sizes.v[1].choice, "32M", "sizes");
+	is_int(l->sizes.v[1].number, 32 * 1024, "which are numbers");
+	is_str(l->activity.v[0].choice, "frozen", "activity");
 	ok(l->methods[METHOD_RAM] && l->methods[METHOD_GROWTH] && !l->methods[METHOD_DISPLACEMENT],
 	   "methods of its own");
 	ok(l->has_checkpoints && !l[2].has_checkpoints, "checkpoints");
