@@ -2,8 +2,6 @@
 /* From raw evidence to tables: kernels from 2.6 to 6.18, known sums, damaged and missing pieces. */
 #include "tests/unit/evidence/views.h"
 
-static const char *const kernels[] = { "5.10", "6.1", "6.1-swapping", "6.12", "6.18" };
-
 static struct views *begin(unsigned set)
 {
 	struct views *v = views_create(set);
@@ -32,9 +30,10 @@ static void test_columns(void)
 }
 
 /* Fields that mapping and process both have. */
-static const char *const common[] = { "rss_kib",           "pss_kib",       "shared_clean_kib",
-				      "private_dirty_kib", "anonymous_kib", "swap_kib",
-				      "swap_pss_kib",      "locked_kib",    "lazyfree_kib" };
+static const char *const common[] = { "rss_kib",          "pss_kib",           "shared_clean_kib",
+				      "shared_dirty_kib", "private_dirty_kib", "anonymous_kib",
+				      "swap_kib",         "swap_pss_kib",      "locked_kib",
+				      "lazyfree_kib" };
 
 static int64_t size_without_vsyscall(const struct views *v)
 {
@@ -454,11 +453,15 @@ static void test_texts(void)
 
 int main(void)
 {
-	static const size_t mappings[] = { 10, 10, 9, 10, 55 };
+	static const struct {
+		const char *kernel;
+		size_t mappings;
+	} kernels[] = { { "5.10", 10 },        { "6.1", 10 },        { "6.1-swapping", 9 }, { "6.12", 10 },
+			{ "5.10-shapes", 27 }, { "6.1-shapes", 26 }, { "6.12-shapes", 26 }, { "6.18", 55 } };
 
 	test_columns();
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
-		test_kernel(kernels[i], mappings[i], strcmp(kernels[i], "6.18") != 0);
+		test_kernel(kernels[i].kernel, kernels[i].mappings, strcmp(kernels[i].kernel, "6.18") != 0);
 	test_2_6();
 	test_6_18();
 	test_fields();
