@@ -33,14 +33,6 @@ static struct proto_page_run swap_run(uint64_t page, unsigned type, uint64_t off
 					(int16_t)step };
 }
 
-static struct views *begin(void)
-{
-	struct views *v = views_create(VIEWS_ALL);
-
-	views_begin(v, 7, 3, "onset");
-	return v;
-}
-
 static void add(struct views *v, unsigned pid, const struct proto_page_run *runs, size_t n)
 {
 	views_add(v, pid, "pagemap", (const char *)runs, n * sizeof(*runs));
@@ -94,7 +86,7 @@ static void has_row(const struct views *v, const char *want)
 
 static void test_sorts(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 5, run(1, 100, ANON, 1, 2, 1), run(3, 200, LAZYFREE, 1, 3, 1),
 	    run(6, 300, LAZYFREE | DIRTY, 1, 4, 1), run(10, 400, SHMEM, 2, 5, 1),
@@ -118,14 +110,13 @@ static void test_sorts(void)
 	has_row(v, "resident shmem h 1 48 48");
 	has_row(v, "swapped anon ? 1 64 64");
 	is_int(views_rows(v, VIEW_PAGES), 12, "what has no page, or is no swap slot, is left out");
-	is_int(cell(v, VIEW_SNAPSHOT, 0, "is_incomplete"), 0, "all is well");
-	views_destroy(v);
+	ok(!is_incomplete(v), "all is well");
 }
 
 /* The rest of a huge page has no flags of its own for what it shares with its first page. */
 static void test_compound(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 	uint64_t tail = BIT(12) | MMAP | TAIL;
 
 	ADD(v, 5, run(1, 512, ANON | HEAD, 1, 1, 0), run(2, 513, tail, 1, 300, 1),
@@ -138,7 +129,6 @@ static void test_compound(void)
 	has_row(v, "resident anon lh 1 2048 2048");
 	has_row(v, "resident shmem dh 1 2048 2048");
 	has_row(v, "resident anon  1 4 4");
-	views_destroy(v);
 }
 
 /* N processes with the same pages: physical memory once, mapped N times; steps in either direction are one.
@@ -146,7 +136,7 @@ static void test_compound(void)
 static void test_forks(void)
 {
 	for (unsigned n = 1; n <= 9; n += 4) {
-		struct views *v = begin();
+		struct views *v = begin(VIEWS_ALL);
 		char want[80];
 
 		for (unsigned pid = 1; pid <= n; pid++)
@@ -161,10 +151,9 @@ static void test_forks(void)
 		snprintf(want, sizeof(want), "resident zero  %u 4 %u", n, n * 400);
 		has_row(v, want);
 		is_int(views_rows(v, VIEW_PAGES), 3, "three sorts");
-		views_destroy(v);
 	}
 
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 1, run(1, 10, SHMEM, 3, 4, 1), run(9, 10, SHMEM, 3, 4, 1));
 	ADD(v, 2, run(1, 12, SHMEM, 3, 4, 1));
@@ -172,13 +161,12 @@ static void test_forks(void)
 	has_row(v, "resident shmem  2 8 24");
 	/* Frames 10 and 11 twice in one process, 14 and 15 once. */
 	has_row(v, "resident shmem o 1 16 24");
-	views_destroy(v);
 }
 
 /* Slots of two swap areas, and frames, with the same numbers are different. */
 static void test_spaces(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 1, run(1, 10, ANON, 1, 4, 1), swap_run(10, 0, 10, 4, 1), swap_run(20, 1, 10, 4, 1),
 	    swap_run(30, 22, 13, 4, -1));
@@ -191,18 +179,16 @@ static void test_spaces(void)
 	is_int(cell(v, VIEW_PAGES, 2, "snapshot_id"), 8, "another snapshot");
 	is_int(cell(v, VIEW_PAGES, 2, "kib"), 16, "begins anew");
 	is_int(cell(v, VIEW_PAGES, 2, "mappers"), 1, "also with the mappers");
-	views_destroy(v);
 }
 
 /* Frames where chunks of the table end, and far up. */
 static void test_large(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 1, run(1, 32760, ANON, 1, 65535, 1), run(70000, (1u << 30) - 1, ANON, 1, 10, -1));
 	views_end(v);
 	has_row(v, "resident anon  1 262180 262180");
-	views_destroy(v);
 }
 
 #define FRAMES    300
@@ -255,7 +241,7 @@ static void test_model(void)
 
 	for (unsigned round = 0; round < 300; round++) {
 		unsigned times[FRAMES] = { 0 }, mappers[FRAMES] = { 0 }, last[FRAMES] = { 0 };
-		struct views *v = begin();
+		struct views *v = begin(VIEWS_ALL);
 		int64_t kib[PROCESSES + 1][2] = { { 0 } }, mapped = 0, all = 0;
 
 		for (unsigned pid = 1; pid <= PROCESSES; pid++) {
@@ -286,26 +272,24 @@ static void test_model(void)
 		for (unsigned i = 0; i <= PROCESSES; i++)
 			wrong += kib[i][0] != 0 || kib[i][1] != 0;
 		wrong += sum(v, VIEW_PAGES, "mapped_kib") != mapped || sum(v, VIEW_PAGES, "kib") != all;
-		views_destroy(v);
 	}
 	is_int(wrong, 0, "as counted page by page; the union is below the sum");
 }
 
 static void is_bad(const struct proto_page_run *runs, size_t bytes, const char *what)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	views_add(v, 5, "pagemap", (const char *)runs, bytes);
 	ADD(v, 6, run(1, 100, ANON, 1, 2, 1));
 	views_end(v);
-	ok(views_rows(v, VIEW_PAGES) == 0 && cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1, what);
+	ok(views_rows(v, VIEW_PAGES) == 0 && is_incomplete(v), what);
 	views_begin(v, 8, 3, "onset");
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	views_end(v);
 	if (views_rows(v, VIEW_PAGES) != 1 || cell(v, VIEW_PAGES, 0, "kib") != 8)
 		ok(false, "the next snapshot is another matter");
-	views_destroy(v);
 }
 
 #define BAD(what, ...)                                                                                       \
@@ -354,21 +338,19 @@ static void test_too_many(void)
 		runs[i] = run(1 + i * 65535, 1 + i, ANON, 1, 65535, 0);
 	is_bad(runs, n * sizeof(*runs), "more than 256 GiB of one process");
 
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	views_add(v, 7, "pagemap", (const char *)runs, n / 2 * sizeof(*runs));
 	views_add(v, 8, "pagemap", (const char *)runs, n / 2 * sizeof(*runs));
 	views_end(v);
-	ok(views_rows(v, VIEW_PAGES) == 0 && cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1,
-	   "or of several together");
-	views_destroy(v);
+	ok(views_rows(v, VIEW_PAGES) == 0 && is_incomplete(v), "or of several together");
 	free(runs);
 }
 
 /* Linux 6.12 calls every anonymous page merged. */
 static void test_ksm(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 7, run(1, 100, ANON | BIT(21), 1, 64, 1), run(100, 500, BIT(5), 1, 8, 1));
 	views_end(v);
@@ -380,7 +362,6 @@ static void test_ksm(void)
 	views_end(v);
 	is_int(cell(v, VIEW_PAGES, 2, "is_ksm") + cell(v, VIEW_PAGES, 3, "is_ksm"), 1,
 	       "and tells them apart when one goes without");
-	views_destroy(v);
 }
 
 /* Every bit of a run turned: nothing breaks. */
@@ -391,23 +372,21 @@ static void test_flips(void)
 	size_t wrong = 0;
 
 	for (size_t i = 0; i < sizeof(runs) * 8; i++) {
-		struct views *v = begin();
+		struct views *v = begin(VIEWS_ALL);
 
 		bytes[i / 8] ^= (unsigned char)(1u << i % 8);
 		add(v, 5, runs, 2);
 		bytes[i / 8] ^= (unsigned char)(1u << i % 8);
 		views_end(v);
 		/* Either the piece is refused, or it says something. */
-		wrong +=
-			(views_rows(v, VIEW_PAGES) == 0) != (cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1);
-		views_destroy(v);
+		wrong += (views_rows(v, VIEW_PAGES) == 0) != (is_incomplete(v));
 	}
 	is_int(wrong, 0, "no flipped bit goes half way");
 }
 
 static void test_missing(void)
 {
-	struct views *v = begin();
+	struct views *v = begin(VIEWS_ALL);
 
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	add_text(v, 4, "statm", "2 2 0 0 0 0 0\n");
@@ -415,40 +394,35 @@ static void test_missing(void)
 	views_add_failed(v, 5, "pagemap");
 	views_end(v);
 	is_int(views_rows(v, VIEW_PAGES), 0, "no union of some of the processes");
-	is_int(cell(v, VIEW_SNAPSHOT, 0, "is_incomplete"), 0, "no other number is missing");
-	views_destroy(v);
+	ok(!is_incomplete(v), "no other number is missing");
 
-	v = begin();
+	v = begin(VIEWS_ALL);
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	add_text(v, 5, "status", "Name:\tx\n");
 	views_end(v);
 	is_int(views_rows(v, VIEW_PAGES), 0, "nor when a process has no such piece");
-	views_destroy(v);
 
-	v = begin();
+	v = begin(VIEWS_ALL);
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	views_add_failed(v, 5, "smaps");
 	views_add_failed(v, 5, "pagemap");
 	views_add_failed(v, 5, "status");
 	views_end(v);
 	is_int(sum(v, VIEW_PAGES, "kib"), 8, "a process that vanished has no pages");
-	is_int(cell(v, VIEW_SNAPSHOT, 0, "is_incomplete"), 1, "but is missed");
-	views_destroy(v);
+	ok(is_incomplete(v), "but is missed");
 
-	v = begin();
+	v = begin(VIEWS_ALL);
 	ADD(v, 4, run(1, 100, ANON, 1, 2, 1));
 	add_text(v, 5, "statm", "0 0 0 0 0 0 0\n");
 	views_add_failed(v, 5, "pagemap");
 	views_add(v, 6, "pagemap", "", 0);
 	views_end(v);
 	is_int(sum(v, VIEW_PAGES, "kib"), 8, "nor has one without memory, or without a page");
-	views_destroy(v);
 
-	v = begin();
+	v = begin(VIEWS_ALL);
 	add_text(v, 0, "meminfo", "MemTotal: 1 kB\n");
 	views_end(v);
 	is_int(views_rows(v, VIEW_PAGES), 0, "no process, no pages");
-	views_destroy(v);
 }
 
 int main(void)

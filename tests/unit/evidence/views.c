@@ -2,19 +2,6 @@
 /* From raw evidence to tables: kernels from 2.6 to 6.18, known sums, damaged and missing pieces. */
 #include "tests/unit/evidence/views.h"
 
-static struct views *begin(unsigned set)
-{
-	struct views *v = views_create(set);
-
-	views_begin(v, 7, 3, "onset");
-	return v;
-}
-
-static bool is_incomplete(const struct views *v)
-{
-	return cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1;
-}
-
 static void test_columns(void)
 {
 	for (enum view view = 0; view < VIEW_COUNT; view++) {
@@ -48,7 +35,8 @@ static int64_t size_without_vsyscall(const struct views *v)
 /* smaps alone, as of a kernel without smaps_rollup, and with it. */
 static void test_kernel(const char *kernel, size_t mappings, bool slept)
 {
-	struct views *with = begin(VIEWS_ALL), *without = begin(VIEWS_ALL);
+	cleanup(cleanup_views_) struct views *without = views_create(VIEWS_ALL);
+	struct views *with = begin(VIEWS_ALL);
 	size_t unknown = 0;
 
 	printf("# linux %s\n", kernel);
@@ -56,6 +44,7 @@ static void test_kernel(const char *kernel, size_t mappings, bool slept)
 	add_data(with, 10, kernel, "smaps");
 	add_data(with, 10, kernel, "status");
 	views_end(with);
+	views_begin(without, 7, 3, "onset");
 	views_add_failed(without, 10, "smaps_rollup");
 	add_data(without, 10, kernel, "smaps");
 	views_end(without);
@@ -80,8 +69,6 @@ static void test_kernel(const char *kernel, size_t mappings, bool slept)
 	for (size_t i = 0; i < views_rows(with, VIEW_UNKNOWN); i++)
 		unknown += cell(with, VIEW_UNKNOWN, i, "n") != VIEW_NULL;
 	is_int(unknown, 0, "no field of smaps is unknown");
-	views_destroy(with);
-	views_destroy(without);
 }
 
 static void test_2_6(void)
@@ -108,7 +95,6 @@ static void test_2_6(void)
 	is_str(text_cell(v, VIEW_MAPPING, 2, "kind"), "anon", "of a mapping without a path");
 	is_str(text_cell(v, VIEW_MAPPING, 4, "kind"), "file_data", "of a program's data");
 	is_int(cell(v, VIEW_MAPPING, 6, "n"), 6, "mappings are numbered from 0");
-	views_destroy(v);
 }
 
 static void test_6_18(void)
@@ -147,7 +133,6 @@ static void test_6_18(void)
 		if (strcmp(text_cell(v, VIEW_UNKNOWN, i, "key"), "voluntary_ctxt_switches") == 0)
 			is_int(cell(v, VIEW_UNKNOWN, i, "value"), 30,
 			       "a number of status without a column is kept");
-	views_destroy(v);
 }
 
 #define HEAD "00400000-00401000 rw-p 00000000 00:17 2      "
@@ -181,13 +166,11 @@ static void test_fields(void)
 	is_int(cell(v, VIEW_PROCESS, 0, "vm_rss_kib"), VIEW_NULL, "VmRSS without kB is not known");
 	is_int(cell(v, VIEW_PROCESS, 0, "vm_pmd_kib"), 12, "VmPMD");
 	is_int(cell(v, VIEW_PROCESS, 0, "swap_kib"), INT64_MAX, "the sum of what is there");
-	views_destroy(v);
 
 	v = begin(VIEWS_ALL);
 	add_text(v, 5, "smaps", HEAD "\nSwap: 9223372036854775807 kB\n" HEAD "\nSwap: 9 kB\n");
 	views_end(v);
 	is_int(cell(v, VIEW_PROCESS, 0, "swap_kib"), INT64_MAX, "a sum does not run over");
-	views_destroy(v);
 }
 
 static void test_tmpfs(void)
@@ -209,7 +192,6 @@ static void test_tmpfs(void)
 	add_text(v, 5, "smaps", "00400000-00401000 rw-s 00000000 00:17 2 /run/x\nRss: 4 kB\n");
 	views_end(v);
 	is_str(text_cell(v, VIEW_MAPPING, 2, "kind"), "file_shared", "mounts are those of the snapshot");
-	views_destroy(v);
 }
 
 static void test_guest(void)
@@ -273,7 +255,6 @@ static void test_guest(void)
 	is_int(guest_value(v, VIEW_BASELINE, "meminfo.MemAvailable"), 1234, "baseline");
 	is_int(views_rows(v, VIEW_BASELINE), 1, "has its own only");
 	is_int(views_rows(v, VIEW_PROCESS), 0, "the guest is no process");
-	views_destroy(v);
 }
 
 static void test_hostile_guest(void)
@@ -301,7 +282,6 @@ static void test_hostile_guest(void)
 	}
 	views_end(v);
 	ok(!is_incomplete(v), "nothing breaks on texts no kernel writes");
-	views_destroy(v);
 }
 
 static void test_incomplete(void)
@@ -315,20 +295,17 @@ static void test_incomplete(void)
 	views_end(v);
 	ok(!is_incomplete(v), "what the guest lacks, or smaps says too, or is said nowhere, is not missed");
 	is_int(cell(v, VIEW_PROCESS, 0, "rss_kib"), 4, "Rss is that of smaps");
-	views_destroy(v);
 
 	v = begin(VIEWS_ALL);
 	views_add_failed(v, 5, "smaps_rollup");
 	views_end(v);
 	ok(is_incomplete(v), "no smaps_rollup, and no smaps");
 	is_int(views_rows(v, VIEW_PROCESS), 0, "of a process that vanished there is no row");
-	views_destroy(v);
 
 	v = begin(VIEWS_ALL);
 	views_add_failed(v, 5, "smaps");
 	views_end(v);
 	ok(is_incomplete(v), "no smaps");
-	views_destroy(v);
 
 	v = begin(VIEWS_ALL);
 	add_text(v, 5, "status", "Name:\tx\nVmRSS:\t 12");
@@ -339,7 +316,6 @@ static void test_incomplete(void)
 	add_text(v, 5, "status", "Name:\tx\n");
 	views_end(v);
 	is_int(cell(v, VIEW_SNAPSHOT, 1, "is_incomplete"), 0, "the next snapshot is another matter");
-	views_destroy(v);
 
 	v = begin(VIEWS_ALL);
 	add_text(v, 5, "smaps_rollup", "00400000-00401000 ---p 00000000 00:00 0 [rollup]\nRss: 8 kB\n");
@@ -349,14 +325,14 @@ static void test_incomplete(void)
 	ok(is_incomplete(v), "a smaps that was cut");
 	is_int(cell(v, VIEW_PROCESS, 0, "rss_kib"), 8, "the other process is as it is");
 	is_int(cell(v, VIEW_PROCESS, 1, "rss_kib"), 1, "and what was read is there");
-	views_destroy(v);
 }
 
 static void test_set(void)
 {
 	static const char *const files[] = { "smaps", "smaps_rollup", "status" };
-	struct views *all = begin(VIEWS_ALL);
+	cleanup(cleanup_views_) struct views *all = views_create(VIEWS_ALL);
 
+	views_begin(all, 7, 3, "onset");
 	for (size_t i = 0; i < 3; i++)
 		add_data(all, 10, "6.18", files[i]);
 	views_end(all);
@@ -376,11 +352,10 @@ static void test_set(void)
 				if (!view_columns(only, &n)[j].is_text)
 					wrong += views_row(v, only, i)[j] != views_row(all, only, i)[j];
 		is_int(wrong, 0, "one view alone is the same as among all");
-		views_destroy(v);
 	}
-	views_destroy(all);
 
-	struct views *guest = views_create(VIEW_BIT(VIEW_GUEST)), *pages = views_create(VIEW_BIT(VIEW_PAGES));
+	cleanup(cleanup_views_) struct views *guest = views_create(VIEW_BIT(VIEW_GUEST)),
+					     *pages = views_create(VIEW_BIT(VIEW_PAGES));
 
 	ok(views_want(guest, 0, "meminfo") && !views_want(guest, 0, "mountinfo"),
 	   "guest wants what it has keys for");
@@ -388,8 +363,6 @@ static void test_set(void)
 	ok(!views_want_baseline(guest, "meminfo"), "nor the baseline");
 	ok(views_want(pages, 5, "pagemap") && !views_want(pages, 5, "smaps"), "pages wants pagemap");
 	ok(!views_want(pages, 0, "pagemap"), "of a process");
-	views_destroy(guest);
-	views_destroy(pages);
 }
 
 static void test_ranges(void)
@@ -429,7 +402,7 @@ static void test_ranges(void)
 
 static void test_texts(void)
 {
-	struct views *v = views_create(VIEWS_ALL);
+	cleanup(cleanup_views_) struct views *v = views_create(VIEWS_ALL);
 	int64_t cells[3000];
 	size_t wrong = 0;
 
@@ -448,7 +421,6 @@ static void test_texts(void)
 	is_int(wrong, 0, "equal texts are one, and stay where they are");
 	is_int(views_text_find(v, "nothing", 7), VIEW_NULL, "a text that is not there");
 	ok(views_text(v, NULL, 0) == views_text(v, "x", 0), "the empty text");
-	views_destroy(v);
 }
 
 int main(void)

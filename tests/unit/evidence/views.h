@@ -4,7 +4,18 @@
 #include "calibrate/evidence/views.h"
 #include "tests/unit/evidence/data.h"
 
-/* For the tests of views: cells by name, and pieces of evidence. */
+/* For the tests of views: a snapshot under way, cells by name, and pieces of evidence. */
+
+/* New views of that set, in which a snapshot is begun. Those begun before are gone. */
+__attribute__((unused)) static struct views *begin(unsigned set)
+{
+	static struct views *last;
+
+	views_destroy(last);
+	last = views_create(set);
+	views_begin(last, 7, 3, "onset");
+	return last;
+}
 
 __attribute__((unused)) static int column(enum view view, const char *name)
 {
@@ -21,6 +32,12 @@ __attribute__((unused)) static int64_t cell(const struct views *v, enum view vie
 					    const char *name)
 {
 	return row < views_rows(v, view) ? views_row(v, view, row)[column(view, name)] : -77;
+}
+
+/* Of the first snapshot. */
+__attribute__((unused)) static bool is_incomplete(const struct views *v)
+{
+	return cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1;
 }
 
 /* A text cell; "(none)" when it is NULL. */
