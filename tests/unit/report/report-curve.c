@@ -48,31 +48,13 @@ static void set_flags(struct report_threshold *t, const char *flags)
 /* What must hold for any text on curves: width, no number that is none, and its place. */
 static void check_text(const struct report *r)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, curves = STRBUF_INIT;
+	cleanup_strbuf struct strbuf curves = STRBUF_INIT;
 
-	report_text(r, &text);
 	report_curves_text(r, &curves);
 	ok(widest_line(strbuf_str(&curves)) <= 100, "lines fit in 100 columns");
 	ok(!strstr(strbuf_str(&curves), "nan") && !strstr(strbuf_str(&curves), "inf"), "no NaN in the text");
-	has_str(strbuf_str(&text), strbuf_str(&curves), "it is in the report");
+	has_str(text_of(r), strbuf_str(&curves), "it is in the report");
 	ok((curves.len > 0) == (r->curves_n > 0), "where there is a curve");
-}
-
-/* Curve i in JSON, NULL when there is none: borrowed from *root. */
-static json_t *json_curve(const struct report *r, size_t i, json_t **root)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	report_json(r, &out);
-	*root = json_loads(strbuf_str(&out), JSON_REJECT_DUPLICATES, NULL);
-	return json_array_get(json_object_get(*root, "curves"), i);
-}
-
-static double number(const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-
-	return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
 static void check_refused(struct report *r, const char *counts)
@@ -90,13 +72,11 @@ static void check_refused(struct report *r, const char *counts)
 static void test_none(void)
 {
 	struct report *r = new_report(2);
-	json_t *root;
 
 	report_curves_compute(r);
 	is_int(r->curves_n, 0, "no threshold, no curve");
-	ok(!json_curve(r, 0, &root), "nor in JSON");
-	ok(json_is_array(json_object_get(root, "curves")), "which has the list all the same");
-	json_decref(root);
+	ok(json_is_array(json_of(r, "curves")) && !json_of(r, "curves/0"),
+	   "nor in JSON, which has the list all the same");
 	check_refused(r, "has 0 of 0 ");
 	report_destroy(r);
 
@@ -113,8 +93,6 @@ static void test_two(void)
 {
 	struct report *r = new_report(2);
 	const unsigned x[] = { 512, 1024, 2048 };
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
-	json_t *root;
 
 	/* In the order of the plan, which need not be that of sizes. */
 	add(r, 1024, 60, 900);
@@ -124,30 +102,26 @@ static void test_two(void)
 	is_int(r->curves[0].points[0]->cell->x_mib, 256, "the smallest first");
 	must(report_predict(r, x, 3));
 	check_text(r);
-	report_curves_text(r, &text);
-	has_str(strbuf_str(&text),
+	has_str(text_of(r),
 		"\n  Z* = 1.000 X - 124.0, from 2 sizes, X = 256 to 1024; mean of Z* / MemAvailable 0.775\n",
 		"the line and what is beside it");
-	has_str(strbuf_str(&text), "There are only two points", "no scatter is told, and why");
-	has_str(strbuf_str(&text), "\n    256    132.0       +0.0\n   1024    900.0       +0.0\n",
+	has_str(text_of(r), "There are only two points", "no scatter is told, and why");
+	has_str(text_of(r), "\n    256    132.0       +0.0\n   1024    900.0       +0.0\n",
 		"both points are on it");
-	has_str(strbuf_str(&text), "\n    512    388.0  -\n   1024    900.0  -\n   2048   1924.0  - ",
+	has_str(text_of(r), "\n    512    388.0  -\n   1024    900.0  -\n   2048   1924.0  - ",
 		"predictions have no interval");
-	has_str(strbuf_str(&text), " extrapolated\n", "and one is out of range");
-	has_str(strbuf_str(&text), "no guest as small, or as large, was measured", "which is explained");
+	has_str(text_of(r), " extrapolated\n", "and one is out of range");
+	has_str(text_of(r), "no guest as small, or as large, was measured", "which is explained");
 
-	json_t *curve = json_curve(r, 0, &root), *predictions = json_object_get(curve, "predictions");
-
-	is_int(json_array_size(predictions), 3, "predictions in JSON");
-	is_near(number(json_array_get(predictions, 0), "z_mib"), 388, 0.0005, "of Z*");
-	ok(json_is_null(json_object_get(json_array_get(predictions, 0), "z_pi_lo_mib")) &&
-		   json_is_null(json_object_get(json_array_get(predictions, 0), "z_pi_hi_mib")),
+	is_int(json_array_size(json_of(r, "curves/0/predictions")), 3, "predictions in JSON");
+	is_near(number_of(r, "curves/0/predictions/0/z_mib"), 388, 0.0005, "of Z*");
+	ok(json_is_null(json_of(r, "curves/0/predictions/0/z_pi_lo_mib")) &&
+		   json_is_null(json_of(r, "curves/0/predictions/0/z_pi_hi_mib")),
 	   "an unknown interval is null");
-	ok(json_is_null(json_object_get(curve, "scatter_mib")), "and so is the scatter");
-	ok(json_is_false(json_object_get(json_array_get(predictions, 1), "is_extrapolated")) &&
-		   json_is_true(json_object_get(json_array_get(predictions, 2), "is_extrapolated")),
+	ok(json_is_null(json_of(r, "curves/0/scatter_mib")), "and so is the scatter");
+	ok(json_is_false(json_of(r, "curves/0/predictions/1/is_extrapolated")) &&
+		   json_is_true(json_of(r, "curves/0/predictions/2/is_extrapolated")),
 	   "the end of the range is within it");
-	json_decref(root);
 	report_destroy(r);
 }
 
@@ -156,35 +130,27 @@ static void test_three(void)
 {
 	struct report *r = new_report(3);
 	const unsigned x[] = { 400, 40 };
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, again = STRBUF_INIT;
-	json_t *root;
 
 	add(r, 200, 60, 99);
 	add(r, 300, 60, 202);
 	add(r, 400, 60, 299);
 	report_curves_compute(r);
-	report_curves_text(r, &text);
-	has_str(strbuf_str(&text), "Z* = 1.000 X - 100.0, from 3 sizes, X = 200 to 400;", "a line");
+	has_str(text_of(r), "Z* = 1.000 X - 100.0, from 3 sizes, X = 200 to 400;", "a line");
 	/* 6 / (0.25^2 + scatter^2) = 1 */
-	has_str(strbuf_str(&text), "uncertain by: 2.4\n", "the scatter");
-	has_str(strbuf_str(&text), "\n    200     99.0       -1.0\n    300    202.0       +2.0\n",
-		"residuals");
-	ok(!strstr(strbuf_str(&text), "prediction interval"), "no prediction that was not asked for");
+	has_str(text_of(r), "uncertain by: 2.4\n", "the scatter");
+	has_str(text_of(r), "\n    200     99.0       -1.0\n    300    202.0       +2.0\n", "residuals");
+	ok(!strstr(text_of(r), "prediction interval"), "no prediction that was not asked for");
 
-	json_t *curve = json_curve(r, 0, &root);
-
-	is_int(json_integer_value(json_object_get(curve, "n")), 3, "JSON: n");
-	is_near(number(curve, "slope"), 1, 1e-9, "slope");
-	is_near(number(curve, "intercept_mib"), -100, 1e-9, "intercept");
-	is_near(number(curve, "scatter_mib"), sqrt(6 - 0.0625), 0.0005, "scatter");
-	ok(number(curve, "x_lo_mib") == 200 && number(curve, "x_hi_mib") == 400, "range");
-	is_near(number(curve, "available_ratio"), (99 / 180.0 + 202 / 270.0 + 299 / 360.0) / 3, 0.0005,
-		"ratio");
-	is_near(number(json_array_get(json_object_get(curve, "points"), 1), "residual_mib"), 2, 0.0005,
-		"residual of a point");
-	is_int(json_array_size(json_object_get(curve, "predictions")), 0, "no predictions");
-	is_int(json_object_size(json_object_get(curve, "settings")), 0, "nothing but X varies");
-	json_decref(root);
+	is_int(number_of(r, "curves/0/n"), 3, "JSON: n");
+	is_near(number_of(r, "curves/0/slope"), 1, 1e-9, "slope");
+	is_near(number_of(r, "curves/0/intercept_mib"), -100, 1e-9, "intercept");
+	is_near(number_of(r, "curves/0/scatter_mib"), sqrt(6 - 0.0625), 0.0005, "scatter");
+	ok(number_of(r, "curves/0/x_lo_mib") == 200 && number_of(r, "curves/0/x_hi_mib") == 400, "range");
+	is_near(number_of(r, "curves/0/available_ratio"), (99 / 180.0 + 202 / 270.0 + 299 / 360.0) / 3,
+		0.0005, "ratio");
+	is_near(number_of(r, "curves/0/points/1/residual_mib"), 2, 0.0005, "residual of a point");
+	is_int(json_array_size(json_of(r, "curves/0/predictions")), 0, "no predictions");
+	is_int(json_object_size(json_of(r, "curves/0/settings")), 0, "nothing but X varies");
 
 	must(report_predict(r, x, 2));
 	must(report_predict(r, x, 2));
@@ -192,12 +158,9 @@ static void test_three(void)
 	check_text(r);
 	/* Variances 6 (1/3 + 1/2) + 5.9375 + 0.0625 = 11, times the quantile 12.706 of one degree of freedom.
 	 */
-	report_curves_text(r, &again);
-	has_str(strbuf_str(&again), "\n    400    300.0  [257.9, 342.1]\n", "the interval of a prediction");
-	curve = json_curve(r, 0, &root);
-	is_near(number(json_array_get(json_object_get(curve, "predictions"), 0), "z_pi_hi_mib"),
-		300 + 12.7062 * sqrt(11), 0.01, "the same in JSON");
-	json_decref(root);
+	has_str(text_of(r), "\n    400    300.0  [257.9, 342.1]\n", "the interval of a prediction");
+	is_near(number_of(r, "curves/0/predictions/0/z_pi_hi_mib"), 300 + 12.7062 * sqrt(11), 0.01,
+		"the same in JSON");
 	report_destroy(r);
 }
 
@@ -206,9 +169,7 @@ static void test_groups(void)
 {
 	static const unsigned sizes[] = { 256, 512, 1024, 2048, 65536 };
 	struct report *r = new_report(15);
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	unsigned x = 768;
-	json_t *root;
 
 	for (size_t i = 0; i < 5; i++) {
 		add(r, sizes[i], 60, 0.9 * sizes[i] - 20);
@@ -226,17 +187,11 @@ static void test_groups(void)
 	is_near(r->curves[1].fit.slope_kib_per_mib / 1024, 0.8, 1e-9, "the second");
 	must(report_predict(r, &x, 1));
 	check_text(r);
-	report_curves_text(r, &text);
-	has_str(strbuf_str(&text), "\n\n  swappiness 60:\n  Z* = 0.900 X - 20.0, from 5 sizes",
-		"named in the text");
-	has_str(strbuf_str(&text), "\n\n  swappiness 1:\n  Z* = 0.800 X + 10.0, from 5 sizes", "both");
-	has_str(strbuf_str(&text), "\n    768    624.4  [623.5, 625.3]\n", "and each predicts");
+	has_str(text_of(r), "\n\n  swappiness 60:\n  Z* = 0.900 X - 20.0, from 5 sizes", "named in the text");
+	has_str(text_of(r), "\n\n  swappiness 1:\n  Z* = 0.800 X + 10.0, from 5 sizes", "both");
+	has_str(text_of(r), "\n    768    624.4  [623.5, 625.3]\n", "and each predicts");
 
-	json_t *curve = json_curve(r, 1, &root);
-
-	is_int(json_integer_value(json_object_get(json_object_get(curve, "settings"), "swappiness")), 1,
-	       "JSON has what distinguishes them");
-	json_decref(root);
+	is_int(number_of(r, "curves/1/settings/swappiness"), 1, "JSON has what distinguishes them");
 	report_destroy(r);
 }
 
@@ -257,10 +212,11 @@ static void make_file(unsigned n)
 {
 	begin(NULL);
 	for (unsigned i = 0; i < n; i++) {
-		cleanup_cell struct cell z = test_cell(i, 256 + 64 * i, "threshold", "ballast", "-", NULL);
+		cleanup_cell struct cell guest =
+			test_cell(i, 256 + 64 * i, "threshold", "ballast", "-", NULL);
 
-		put_cell(&z);
-		test_search(store, run, &z, 0, 180 + 64 * i);
+		put_cell(&guest);
+		test_search(store, run, &guest, 0, 180 + 64 * i);
 	}
 	must(store_end_run(store, run, "done"));
 	store_close(store);

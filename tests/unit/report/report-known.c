@@ -71,24 +71,15 @@ static void check_numbers(const struct report *r)
 
 static void check_text(const struct report *r)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT, csv = STRBUF_INIT;
-	size_t widest = 0;
-
-	report_text(r, &text);
-	for (const char *p = strbuf_str(&text); *p; p += strcspn(p, "\n") + 1)
-		widest = strcspn(p, "\n") > widest ? strcspn(p, "\n") : widest;
-	ok(widest <= 110, "the text fits 110 columns");
-	has_str(strbuf_str(&text), "Known answers at X = 256 MiB", "known answers have tables of their own");
-	has_str(strbuf_str(&text), "private-dirty 48M      48.0    48.3  [46.3, 50.3]",
-		"with weight and Zeq");
-	has_str(strbuf_str(&text), "rss                       +0.1=  +8.0      -",
+	ok(widest_line(text_of(r)) <= 110, "the text fits 110 columns");
+	has_str(text_of(r), "Known answers at X = 256 MiB", "known answers have tables of their own");
+	has_str(text_of(r), "private-dirty 48M      48.0    48.3  [46.3, 50.3]", "with weight and Zeq");
+	has_str(text_of(r), "rss                       +0.1=  +8.0      -",
 		"a metric is right, or wrong by so much, or unknown");
-	ok(!strstr(strbuf_str(&text), "private-dirty on ballast"), "and no group like others");
-	ok(!strstr(strbuf_str(&text), "All workloads together"), "they do not choose the best metric");
-	report_json(r, &json);
-	has_str(strbuf_str(&json), "\"expected_mib\": 48.0", "JSON has what a metric must say");
-	report_csv(r, &csv);
-	has_str(strbuf_str(&csv),
+	ok(!strstr(text_of(r), "private-dirty on ballast"), "and no group like others");
+	ok(!strstr(text_of(r), "All workloads together"), "they do not choose the best metric");
+	has_str(form_of(r, report_json), "\"expected_mib\": 48.0", "JSON has what a metric must say");
+	has_str(csv_of(r),
 		"displacement,private-dirty,ballast,1,independent,48M,rss,48.098,48.098,48.098,"
 		"48.250,46.250,50.250,-0.152,-0.32,2,",
 		"CSV has Zeq and its range as z");
@@ -96,7 +87,6 @@ static void check_text(const struct report *r)
 
 static void test_known(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { known_cell(1, "private-dirty", &z), known_cell(2, "zero-read", &z),
 				known_cell(3, "forked-cow", &z) };
 
@@ -120,7 +110,6 @@ static void test_known(void)
 
 static void test_no_ramp(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	cleanup_cell struct cell cell = known_cell(1, "shmem", &z);
 
 	begin(&z);

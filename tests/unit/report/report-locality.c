@@ -64,7 +64,6 @@ static void put(const struct cell *cell, enum probe_kind kind, unsigned touched_
 
 static void check(const struct report *r)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT;
 	const struct report_locality *c = &r->localities[2];
 
 	is_int(r->localities_n, 4, "a table for each cell of a workload");
@@ -72,38 +71,29 @@ static void check(const struct report *r)
 	is_str(c->mean.file, "libpypy3-c.so", "of the file with the most text");
 	is_near(c->mean.parts[LOCALITY_TEXT].touched_kib, 4096 + 1024, 1e-9, "the mean");
 	is_near(c->mean.parts[LOCALITY_TEXT].runs, 2, 1e-9, "runs");
-	report_text(r, &text);
-	ok(widest_line(strbuf_str(&text)) <= 100, "the text fits 100 columns");
-	has_str(strbuf_str(&text), "libpypy3-c.so, at rest, mean of 1 process\n", "a line for the file");
-	has_str(strbuf_str(&text),
+	ok(widest_line(text_of(r)) <= 100, "the text fits 100 columns");
+	has_str(text_of(r), "libpypy3-c.so, at rest, mean of 1 process\n", "a line for the file");
+	has_str(text_of(r),
 		"    text         16.0      4.0   25.0 %       0.3      0.0     2.0  2048.0       2.0      "
 		"0.0\n",
 		"a part, beside that of bare");
-	has_str(strbuf_str(&text),
+	has_str(text_of(r),
 		"    data          8.0      4.0   50.0 %       4.0      4.0     1.0  4096.0         -        "
 		"-\n",
 		"which another method has not");
-	has_str(strbuf_str(&text),
+	has_str(text_of(r),
 		"Of 24.0 MiB 16.0 are not touched and cost no RAM; 4.0 cost it in each process,\n"
 		"    4.0 once for all of them, until it is dropped; used for sure: 4.3.\n",
 		"and what it means");
 	c = &r->localities[3];
 	is_int(c->n, 1, "a population is looked at once");
 	ok(c->mean.parts[LOCALITY_TEXT].touched_kib == 3072 && !c->is_onset, "while it is at rest");
-	report_json(r, &json);
-
-	json_t *root = json_loads(strbuf_str(&json), 0, NULL);
-	const json_t *one = json_array_get(json_object_get(root, "locality"), 2);
-
-	is_str(json_string_value(json_object_get(one, "snapshot")), "onset", "JSON says when");
-	is_near(json_number_value(json_object_get(json_object_get(one, "text"), "touched_mib")), 5, 1e-9,
-		"and has the parts");
-	json_decref(root);
+	is_str(string_of(r, "locality/2/snapshot"), "onset", "JSON says when");
+	is_near(number_of(r, "locality/2/text/touched_mib"), 5, 1e-9, "and has the parts");
 }
 
 static void test_all(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
 				test_cell(3, 256, "growth", "strings", "pypy3", &z),

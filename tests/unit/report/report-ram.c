@@ -7,13 +7,12 @@
  */
 
 /* Clear answers around Z*. */
-static void put_threshold(const struct cell *z, unsigned z_mib)
+static void put_threshold(const struct cell *guest, unsigned z_mib)
 {
-
-	put_cell(z);
-	put_ramp(z, 0, z_mib);
+	put_cell(guest);
+	put_ramp(guest, 0, z_mib);
 	for (unsigned i = 0; i < 6; i++)
-		put_probe(test_probe(z, 0, i + 1, PROBE_FIXED, z_mib * 1024 + (i % 2 ? 512 : 0) - 256,
+		put_probe(test_probe(guest, 0, i + 1, PROBE_FIXED, z_mib * 1024 + (i % 2 ? 512 : 0) - 256,
 				     i % 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 }
 
@@ -32,21 +31,21 @@ static void put_guest(const struct cell *ram, unsigned seq, unsigned x_mib, bool
 /** A report on a load that swaps in guests of up to so many MiB, when guests of these sizes are asked. */
 static struct report *report_on(const unsigned *sizes, size_t n, unsigned swaps_to_mib)
 {
-	struct cell z[] = { test_cell(0, 160, "threshold", "ballast", "-", NULL),
-			    test_cell(1, 256, "threshold", "ballast", "-", NULL) };
-	cleanup_cell struct cell ram = test_cell(2, 0, "ram", "strings", "python3", &z[0]);
+	struct cell guests[] = { test_cell(0, 160, "threshold", "ballast", "-", NULL),
+				 test_cell(1, 256, "threshold", "ballast", "-", NULL) };
+	cleanup_cell struct cell ram = test_cell(2, 0, "ram", "strings", "python3", &guests[0]);
 
 	json_object_del(ram.identity, "x_mib");
 	test_cell_set(&ram, "x_lo_mib", json_integer(160));
 	test_cell_set(&ram, "x_hi_mib", json_integer(256));
 	begin(NULL);
-	put_threshold(&z[0], 94);
-	put_threshold(&z[1], 190);
+	put_threshold(&guests[0], 94);
+	put_threshold(&guests[1], 190);
 	put_cell(&ram);
 	for (size_t i = 0; i < n; i++)
 		put_guest(&ram, (unsigned)i, sizes[i], sizes[i] <= swaps_to_mib);
-	cell_deinit(&z[0]);
-	cell_deinit(&z[1]);
+	cell_deinit(&guests[0]);
+	cell_deinit(&guests[1]);
 	return finish();
 }
 

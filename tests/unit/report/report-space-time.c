@@ -117,36 +117,25 @@ static void check_others(const struct report *r)
 
 static void check_forms(const struct report *r)
 {
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, json = STRBUF_INIT;
 
-	report_text(r, &text);
-	ok(widest_line(strbuf_str(&text)) <= 100, "the text fits 100 columns");
-	has_str(strbuf_str(&text),
+	ok(widest_line(text_of(r)) <= 100, "the text fits 100 columns");
+	has_str(text_of(r),
 		"     40.5    28.0      0.8     2.0      2.5     4.0       5.0      15.0  minor: 25, step: "
 		"2\n",
 		"a line of what it costs");
-	has_str(strbuf_str(&text), "   -       -       -       -    39.1    21.3       -       -\n",
+	has_str(text_of(r), "   -       -       -       -    39.1    21.3       -       -\n",
 		"checkpoints: metrics that there are");
-	has_str(strbuf_str(&text), "           16.6              -        -0.5\n", "over bare");
-	report_json(r, &json);
-
-	json_t *root = json_loads(strbuf_str(&json), 0, NULL);
-	const json_t *one = json_array_get(json_object_get(root, "space_time"), 1);
-	const json_t *pauses = json_object_get(one, "pauses");
-
-	is_str(json_string_value(json_object_get(one, "workload")), "burst", "JSON has cells");
-	is_near(json_number_value(json_object_get(one, "footprint_max_mib")), 40.5, 1e-9, "with sizes");
-	is_near(json_number_value(json_object_get(json_object_get(pauses, "step"), "longest_ms")), 5, 1e-9,
-		"pauses of each kind");
-	ok(!json_object_get(pauses, "0"), "none of kinds that there are not");
-	is_near(json_number_value(json_object_get(json_object_get(pauses, "all"), "n")), 27, 1e-9, "and all");
-	is_int(json_array_size(json_object_get(one, "metrics")), 2, "and every metric");
-	json_decref(root);
+	has_str(text_of(r), "           16.6              -        -0.5\n", "over bare");
+	is_str(string_of(r, "space_time/1/workload"), "burst", "JSON has cells");
+	is_near(number_of(r, "space_time/1/footprint_max_mib"), 40.5, 1e-9, "with sizes");
+	is_near(number_of(r, "space_time/1/pauses/step/longest_ms"), 5, 1e-9, "pauses of each kind");
+	ok(!json_of(r, "space_time/1/pauses/0"), "none of kinds that there are not");
+	is_near(number_of(r, "space_time/1/pauses/all/n"), 27, 1e-9, "and all");
+	is_int(json_array_size(json_of(r, "space_time/1/metrics")), 2, "and every metric");
 }
 
 static void test_all(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
 				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
 				test_cell(3, 256, "growth", "strings", "pypy3", &z),

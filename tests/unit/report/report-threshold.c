@@ -8,8 +8,6 @@
 
 static void test_two_searches(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
 	z.replicates = 3;
 	begin(&z);
 	test_search(store, run, &z, 0, 180);
@@ -35,7 +33,6 @@ static void test_two_searches(void)
 /* A guest that answers by the toss of a coin: told with its number and with what to do. */
 static void test_unstable(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 	unsigned coin = 12345;
 
@@ -51,36 +48,33 @@ static void test_unstable(void)
 	}
 
 	cleanup_report struct report *r = finish();
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
-	report_text(r, &text);
 	is_str(r->thresholds[0].flags, "unstable-threshold",
 	       "40 answers that contradict each other: unstable");
 	ok(isnan(r->thresholds[0].z_kib), "there is no Z*: most answers are yes, however small the ballast");
-	has_str(strbuf_str(&text), "warning: 256 MiB: ballast: Z* is known within ", "there is a warning");
-	has_str(strbuf_str(&text), " MiB, wanted 0.5, after 40 probes, ", "with the numbers");
-	has_str(strbuf_str(&text), "`swapcal run PLAN -o FILE`", "and the command to try next");
+	has_str(text_of(r), "warning: 256 MiB: ballast: Z* is known within ", "there is a warning");
+	has_str(text_of(r), " MiB, wanted 0.5, after 40 probes, ", "with the numbers");
+	has_str(text_of(r), "`swapcal run PLAN -o FILE`", "and the command to try next");
 	has_str(r->gaps[0].reason, "more replicates ask again", "it is among what was not measured, too");
 }
 
-static void put_fixed(const struct cell *z, unsigned *seq, double z_mib, unsigned n, enum outcome outcome)
+static void put_fixed(unsigned *seq, double z_mib, unsigned n, enum outcome outcome)
 {
 	for (unsigned i = 0; i < n; i++)
-		put_probe(test_probe(z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
+		put_probe(test_probe(&z, 0, ++*seq, PROBE_FIXED, (uint64_t)(z_mib * 1024), outcome));
 }
 
 /* Far above the onset, where a share of wrong answers is all that explains them, others see a curve that
  * rises slowly. */
 static void test_estimators(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	unsigned seq = 0;
 
 	begin(&z);
 	put_ramp(&z, 0, 180);
-	put_fixed(&z, &seq, 179.5, 8, OUTCOME_NO_ONSET);
-	put_fixed(&z, &seq, 180.5, 8, OUTCOME_ONSET);
-	put_fixed(&z, &seq, 300, 5, OUTCOME_NO_ONSET);
+	put_fixed(&seq, 179.5, 8, OUTCOME_NO_ONSET);
+	put_fixed(&seq, 180.5, 8, OUTCOME_ONSET);
+	put_fixed(&seq, 300, 5, OUTCOME_NO_ONSET);
 
 	cleanup_report struct report *r = finish();
 
@@ -93,8 +87,6 @@ static void test_estimators(void)
 /* A guest that swaps whatever it holds: the lower side of its bracket is nothing, which needs no question. */
 static void test_always_swaps(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
 	begin(&z);
 	test_search(store, run, &z, 0, 0);
 
@@ -105,9 +97,9 @@ static void test_always_swaps(void)
 }
 
 /* A guest whose threshold says nothing, or not yet. */
-static struct report *report_with_growth(const struct cell *z)
+static struct report *report_with_growth(void)
 {
-	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", z);
+	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 
 	put_cell(&g);
 	put_growth(&g, 0, 177 * 1024, 1536, "");
@@ -117,45 +109,40 @@ static struct report *report_with_growth(const struct cell *z)
 static void check_no_z(const struct report *r, const char *flags, const char *what)
 {
 	const struct report_row *row = row_of(r, "python3", "rss");
-	cleanup_strbuf struct strbuf text = STRBUF_INIT, csv = STRBUF_INIT;
 	cleanup_free char *tail = xasprintf("rss,177.000,177.000,177.000,,,,,,1,%s\n", flags);
 
 	is_str(row->flags, flags, what);
 	ok(!row->is_best, "without Z* nothing is best");
-	report_csv(r, &csv);
-	has_str(strbuf_str(&csv), tail, "what is not known is empty in CSV");
-	report_text(r, &text);
-	has_str(strbuf_str(&text), "No workload could be compared",
-		"the text says that nothing was compared");
-	ok(!strstr(strbuf_str(&text), "nan") && !strstr(strbuf_str(&text), "inf"), "and has no NaN in it");
+	has_str(csv_of(r), tail, "what is not known is empty in CSV");
+	has_str(text_of(r), "No workload could be compared", "the text says that nothing was compared");
+	ok(!strstr(text_of(r), "nan") && !strstr(text_of(r), "inf"), "and has no NaN in it");
 }
 
 static void test_missing_thresholds(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct report *r;
 
 	begin(NULL);
-	r = report_with_growth(&z);
+	r = report_with_growth();
 	check_no_z(r, "z-missing", "no threshold cell in the file");
 	report_destroy(r);
 
 	begin(&z);
-	r = report_with_growth(&z);
+	r = report_with_growth();
 	check_no_z(r, "z-missing", "a threshold cell without a probe");
 	is_str(r->gaps[0].what, "not-started", "is not measured");
 	report_destroy(r);
 
 	begin(&z);
 	put_probe(test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_BOOT_FAIL));
-	r = report_with_growth(&z);
+	r = report_with_growth();
 	check_no_z(r, "z-missing", "a threshold cell with a failed probe");
 	is_str(r->gaps[0].what, "boot-fail", "which is said");
 	report_destroy(r);
 
 	begin(&z);
 	test_search(store, run, &z, 0, 100000);
-	r = report_with_growth(&z);
+	r = report_with_growth();
 	check_no_z(r, "no-threshold", "a guest that does not swap");
 	is_str(r->gaps[0].reason, "nothing swapped up to 512 MiB", "with the range that was tried");
 	report_destroy(r);
@@ -163,35 +150,29 @@ static void test_missing_thresholds(void)
 
 static void test_open_bracket(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
 	begin(&z);
 	put_ramp(&z, 0, 180);
 	put_probe(test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET));
 
-	cleanup_report struct report *r = report_with_growth(&z);
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
+	cleanup_report struct report *r = report_with_growth();
 
 	is_str(row_of(r, "python3", "rss")->flags, "z-open", "only one side is known");
 	is_near(r->thresholds[0].z_hi_kib / 1024, 180, 0, "that side is told");
 	ok(isnan(r->thresholds[0].z_kib) && isnan(r->thresholds[0].z_lo_kib), "the other and Z* are not");
-	report_text(r, &text);
-	has_str(strbuf_str(&text), "[?, 180.0]", "the text shows the side that is open");
+	has_str(text_of(r), "[?, 180.0]", "the text shows the side that is open");
 	is_str(r->gaps[0].what, "unfinished", "the search is not at its end");
 }
 
 /* Most of the answers at the largest ballasts are no. */
 static void test_no_upper_end(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
 	begin(&z);
 	put_ramp(&z, 0, 511);
 	for (unsigned seq = 1; seq <= 40; seq++)
 		put_probe(test_probe(&z, 0, seq, PROBE_FIXED, (512 - seq % 7) * 1024,
 				     seq % 5 < 2 ? OUTCOME_ONSET : OUTCOME_NO_ONSET));
 
-	cleanup_report struct report *r = report_with_growth(&z);
+	cleanup_report struct report *r = report_with_growth();
 	const struct report_gap *gap = &r->gaps[0];
 
 	is_str(gap->what, "unstable", "an interval without an upper end is unstable");

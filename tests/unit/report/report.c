@@ -16,17 +16,6 @@
 	"interpreter,processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib," \
 	"diff_pct,n,flags\n"
 
-/* The number of a member, as CSV would show it. */
-static void json_text(char buf[32], const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-
-	if (json_is_number(v))
-		snprintf(buf, 32, "%.3f", json_number_value(v));
-	else
-		snprintf(buf, 32, "%s", json_is_null(v) ? "null" : "absent");
-}
-
 static double diff(double y_mib, const struct report_threshold *t)
 {
 	return y_mib - t->z_kib / 1024;
@@ -39,38 +28,22 @@ static double diff_pct(double y_mib, const struct report_threshold *t)
 
 static void check_json(const struct report *r)
 {
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	char buf[32];
-
-	report_json(r, &out);
-	has_str(strbuf_str(&out), "{\n  \"tool_version\": \"0.1.0\",\n  \"schema_version\": 1,",
+	has_str(form_of(r, report_json), "{\n  \"tool_version\": \"0.1.0\",\n  \"schema_version\": 1,",
 		"JSON begins with its versions");
-
-	json_t *root = json_loads(strbuf_str(&out), JSON_REJECT_DUPLICATES, NULL);
-	json_t *row = json_array_get(json_object_get(root, "rows"), 2);
-
-	is_int(json_array_size(json_object_get(root, "rows")), r->rows_n, "JSON has every row");
-	json_text(buf, row, "y_mib");
-	is_str(buf, "178.500", "the same Y in JSON");
-	json_text(buf, row, "diff_pct");
-	has_str(strbuf_str(&out), "\"y_mib\": 178.5,", "numbers in JSON have no tail of digits");
-	is_near(atof(buf), diff_pct(178.5, &r->thresholds[0]), 0.006, "the same difference in JSON");
-
-	json_t *agreement = json_object_get(root, "agreement");
-
-	is_int(json_array_size(agreement), 2, "JSON has the agreement of each metric");
-	is_str(json_string_value(json_object_get(json_array_get(agreement, 0), "metric")), "anonymous_swap",
-	       "the best first");
-	is_str(json_string_value(json_object_get(json_object_get(root, "picked"), "verdict")), "undecided",
-	       "and a verdict on it");
-	json_decref(root);
+	has_str(form_of(r, report_json), "\"y_mib\": 178.5,", "numbers in JSON have no tail of digits");
+	is_int(json_array_size(json_of(r, "rows")), r->rows_n, "JSON has every row");
+	is_near(number_of(r, "rows/2/y_mib"), 178.5, 0, "the same Y in JSON");
+	is_near(number_of(r, "rows/2/diff_pct"), diff_pct(178.5, &r->thresholds[0]), 0.006,
+		"the same difference in JSON");
+	is_int(json_array_size(json_of(r, "agreement")), 2, "JSON has the agreement of each metric");
+	is_str(string_of(r, "agreement/0/metric"), "anonymous_swap", "the best first");
+	is_str(string_of(r, "picked/verdict"), "undecided", "and a verdict on it");
 }
 
 /* n = 3 and n = 1 in a guest that swaps from 180 MiB on: everything that is computed, in CSV, to the digit.
  */
 static void test_complete(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	cleanup_cell struct cell g1 = test_cell(1, 256, "growth", "strings", "python3", &z);
 	cleanup_cell struct cell g3 = test_cell(2, 256, "growth", "strings", "pypy3", &z);
 
@@ -84,7 +57,6 @@ static void test_complete(void)
 		put_growth(&g3, i, (190 + i * i) * 1024, 512, i == 1 ? "b,a" : i == 2 ? "a,\"c" : "");
 
 	cleanup_report struct report *r = finish();
-	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
 	const struct report_threshold *t = &r->thresholds[0];
 	cleanup_free char *zs =
 		xasprintf("%.3f,%.3f,%.3f", t->z_kib / 1024, t->z_lo_kib / 1024, t->z_hi_kib / 1024);
@@ -110,27 +82,24 @@ static void test_complete(void)
 	ok(t->z_lo_kib > 179 * 1024 && t->z_lo_kib < t->z_kib && t->z_hi_kib > t->z_kib &&
 		   t->z_hi_kib < 180.5 * 1024,
 	   "and known within half a MiB");
-	report_csv(r, &csv);
-	is_str(strbuf_str(&csv), want, "CSV of a complete campaign, byte by byte");
-	report_text(r, &text);
-	has_str(strbuf_str(&text), "swappiness 60", "the text names what all cells share");
-	has_str(strbuf_str(&text), "bracket [179.5, 180.0], 0 of ", "the text has the bracket of Z*");
-	has_str(strbuf_str(&text), "(separated: maybe 0)", "and that the answers do not overlap");
-	has_str(strbuf_str(&text), "-7.8 %", "the text has Z* against MemAvailable");
-	has_str(strbuf_str(&text), "\n  * anonymous_swap                178.5  ", "the text marks the best");
-	has_str(strbuf_str(&text), "\n    rss                           177.0  ", "and only the best");
-	has_str(strbuf_str(&text), "Smallest likely error: anonymous_swap.",
+	is_str(csv_of(r), want, "CSV of a complete campaign, byte by byte");
+	has_str(text_of(r), "swappiness 60", "the text names what all cells share");
+	has_str(text_of(r), "bracket [179.5, 180.0], 0 of ", "the text has the bracket of Z*");
+	has_str(text_of(r), "(separated: maybe 0)", "and that the answers do not overlap");
+	has_str(text_of(r), "-7.8 %", "the text has Z* against MemAvailable");
+	has_str(text_of(r), "\n  * anonymous_swap                178.5  ", "the text marks the best");
+	has_str(text_of(r), "\n    rss                           177.0  ", "and only the best");
+	has_str(text_of(r), "Smallest likely error: anonymous_swap.",
 		"and names the best over all workloads");
-	has_str(strbuf_str(&text), "     2  undecided\n", "of which two cells tell little");
-	ok(!strstr(strbuf_str(&text), "Not measured"), "nothing is missing");
-	ok(widest_line(strbuf_str(&text)) <= 100, "lines fit in 100 columns");
+	has_str(text_of(r), "     2  undecided\n", "of which two cells tell little");
+	ok(!strstr(text_of(r), "Not measured"), "nothing is missing");
+	ok(widest_line(text_of(r)) <= 100, "lines fit in 100 columns");
 	check_json(r);
 }
 
 /* 4 KiB apart: both are shown as -2.8, though only one is best. */
 static void test_equal_digits(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 
 	begin(&z);
@@ -139,21 +108,17 @@ static void test_equal_digits(void)
 	put_growth(&g, 0, 177 * 1024, 4, "");
 
 	cleanup_report struct report *r = finish();
-	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 
 	ok(row_of(r, "python3", "anonymous_swap")->is_best && !row_of(r, "python3", "rss")->is_best,
 	   "one metric is best");
-	report_text(r, &text);
-	has_str(strbuf_str(&text), "\n  * anonymous_swap                177.0  ", "the text marks it");
-	has_str(strbuf_str(&text), "\n  * rss                           177.0  ",
-		"and the one that looks the same");
-	has_str(strbuf_str(&text), "anonymous_swap is undecided: ", "of one cell nothing follows");
+	has_str(text_of(r), "\n  * anonymous_swap                177.0  ", "the text marks it");
+	has_str(text_of(r), "\n  * rss                           177.0  ", "and the one that looks the same");
+	has_str(text_of(r), "anonymous_swap is undecided: ", "of one cell nothing follows");
 }
 
 /* A ramp's ballast asks for more than it holds at onset: it tells where to search, and no Y. */
 static void test_control(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	struct probe_record ramp = test_probe(&z, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct probe_record fixed = test_probe(&z, 0, 1, PROBE_FIXED, 180 * 1024, OUTCOME_ONSET);
 
@@ -174,7 +139,6 @@ static void test_control(void)
 
 static void test_no_onset(void)
 {
-	cleanup_cell struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	cleanup_cell struct cell g = test_cell(1, 256, "growth", "strings", "pypy3", &z);
 
 	begin(&z);
@@ -251,12 +215,9 @@ static void test_nothing_at_all(void)
 	begin(NULL);
 
 	cleanup_report struct report *r = finish();
-	cleanup_strbuf struct strbuf csv = STRBUF_INIT, text = STRBUF_INIT;
 
-	report_csv(r, &csv);
-	is_str(strbuf_str(&csv), CSV_HEADER, "CSV without cells is its header");
-	report_text(r, &text);
-	has_str(strbuf_str(&text), "has no cells yet", "the text says so");
+	is_str(csv_of(r), CSV_HEADER, "CSV without cells is its header");
+	has_str(text_of(r), "has no cells yet", "the text says so");
 }
 
 RUN_REPORTS(test_complete, test_equal_digits, test_control, test_no_onset, test_incomplete_evidence,

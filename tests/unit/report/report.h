@@ -17,6 +17,7 @@
 #define unused __attribute__((unused))
 
 static char *dir, *path;
+static struct cell z;            /* of method threshold, in a guest of 256 MiB; anew for each test */
 static struct metric metrics[2]; /* anonymous_swap, rss */
 static struct store *store;
 static int64_t run;
@@ -90,6 +91,44 @@ unused static const struct report_row *row_of(const struct report *r, const char
 	return NULL;
 }
 
+/* A form of the report, until the next one is asked for. */
+unused static const char *form_of(const struct report *r,
+				  void (*form)(const struct report *, struct strbuf *))
+{
+	static struct strbuf out;
+
+	strbuf_clear(&out);
+	form(r, &out);
+	return strbuf_str(&out);
+}
+
+#define text_of(r) form_of(r, report_text)
+#define csv_of(r)  form_of(r, report_csv)
+
+/* What stands at a path as "rows/2/y_mib" of the report's JSON, until the next one is asked for. */
+unused static const json_t *json_of(const struct report *r, const char *place)
+{
+	static json_t *root;
+	cleanup_free char *copy = xstrdup(place);
+	const json_t *at;
+
+	json_decref(root);
+	at = root = json_loads(form_of(r, report_json), JSON_REJECT_DUPLICATES, NULL);
+	for (char *key = strtok(copy, "/"); key; key = strtok(NULL, "/"))
+		at = json_is_array(at) ? json_array_get(at, strtoul(key, NULL, 10))
+				       : json_object_get(at, key);
+	return at;
+}
+
+unused static double number_of(const struct report *r, const char *place)
+{
+	const json_t *v = json_of(r, place);
+
+	return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+#define string_of(r, place) json_string_value(json_of(r, place))
+
 /* Lines of the text are for a terminal of 100 columns. */
 unused static size_t widest_line(const char *text)
 {
@@ -116,8 +155,11 @@ unused static int run_reports(void (*const *tests)(void), size_t n)
 	setenv("SWAPCAL_DATADIR", ".", 1);
 	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
 	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 		tests[i]();
+		cell_deinit(&z);
+	}
 	metric_deinit(&metrics[0]);
 	metric_deinit(&metrics[1]);
 	must(file_remove_tree(dir));
