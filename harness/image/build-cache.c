@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/lock.h"
@@ -33,20 +34,6 @@ struct err *build_cache_dir(const char *part, char **ret)
 	return NULL;
 }
 
-struct err *build_cache_lock(const char *part, bool (*cancelled)(void), void (*waiting)(void *arg), void *arg,
-			     int *ret)
-{
-	cleanup_free char *dir = NULL;
-	struct err *e = build_cache_dir(part, &dir);
-
-	if (e)
-		return e;
-
-	cleanup_free char *path = xasprintf("%s/.lock", dir);
-
-	return lock_wait(path, LOCK_POLL_MS, cancelled, waiting, arg, ret);
-}
-
 static struct err *remove_leftovers(const char *path)
 {
 	cleanup_file_names struct file_names names = { 0 };
@@ -63,43 +50,19 @@ static struct err *remove_leftovers(const char *path)
 	return e;
 }
 
-struct err *build_cache_workdir(const char *part, char **ret)
-{
-	cleanup_free char *dir = NULL;
-	struct err *e = build_cache_dir(part, &dir);
-
-	if (!e)
-		e = remove_leftovers(dir);
-	if (e)
-		return e;
-
-	cleanup_free char *work = xasprintf("%s/" TMP_PREFIX "XXXXXX", dir);
-
-	if (!mkdtemp(work))
-		return err_errno(errno, "cannot make a directory in '%s'", dir);
-	*ret = take_ptr(work);
-	return NULL;
-}
-
 /** Where an entry is out of sight, until it is removed. */
 static char *make_aside(const char *dir, const char *entry)
 {
 	return xasprintf("%s/" TMP_PREFIX "%s-%d", dir, entry, (int)getpid());
 }
 
-struct err *build_cache_publish(const char *part, const char *work, const char *entry)
+/** Turns a finished directory into that entry, in place of an older one. */
+static struct err *publish(const char *dir, const char *work, const char *entry)
 {
-	cleanup_free char *dir = NULL;
 	cleanup_close int fd = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct err *e = build_cache_dir(part, &dir);
-
-	if (e)
-		return e;
-
 	cleanup_free char *path = xasprintf("%s/%s", dir, entry), *aside = make_aside(dir, entry);
 
-	/* mkdtemp() made it private; others may read an entry. All data must be on the disk before the name
-	 * is. */
+	/* All data must be on the disk before the name is. */
 	if (fd < 0 || fchmod(fd, 0755) || syncfs(fd))
 		return err_errno(errno, "cannot finish '%s'", work);
 	if (rename(path, aside) && errno != ENOENT)
@@ -107,6 +70,65 @@ struct err *build_cache_publish(const char *part, const char *work, const char *
 	if (rename(work, path))
 		return err_errno(errno, "cannot rename '%s' to '%s'", work, path);
 	return file_remove_tree(aside);
+}
+
+/** With the lock held: makes the entry. */
+static struct err *build(const struct build_cache_job *job, const char *dir)
+{
+	cleanup_free char *work = xasprintf("%s/" TMP_PREFIX "XXXXXX", dir);
+	struct err *e = remove_leftovers(dir);
+
+	if (e)
+		return e;
+	if (!mkdtemp(work))
+		return err_errno(errno, "cannot make a directory in '%s'", dir);
+
+	cleanup_free char *made = xasprintf("%s/entry", work);
+
+	e = file_mkdirs(made, 0755);
+	if (!e)
+		e = job->make(job->arg, work, made);
+	if (!e && job->cancelled && job->cancelled())
+		e = cancel_error();
+	if (!e)
+		e = publish(dir, made, job->entry);
+
+	/* The next build removes what we cannot. */
+	struct err *left = file_remove_tree(work);
+
+	if (left)
+		log_note("%s", err_message(left));
+	err_free(left);
+	return e;
+}
+
+struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_there)
+{
+	cleanup_free char *dir = NULL, *path = NULL;
+	cleanup_close int lock = -1;
+	bool is_there = false;
+	struct err *e = job->find(job->arg, &is_there);
+
+	*ret_was_there = is_there;
+	if (e || is_there)
+		return e;
+	e = job->check_host ? job->check_host() : NULL;
+	if (!e)
+		e = build_cache_dir(job->part, &dir);
+	if (e)
+		return e;
+	path = xasprintf("%s/.lock", dir);
+	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
+	/* Another build may have made it while we waited. */
+	if (!e)
+		e = job->find(job->arg, &is_there);
+	*ret_was_there = is_there;
+	if (e || is_there)
+		return e;
+	e = build(job, dir);
+	if (!e)
+		e = job->find(job->arg, &is_there);
+	return e || is_there ? e : err_new("%s", job->incomplete);
 }
 
 struct err *build_cache_remove(const char *part, const char *entry, bool *ret)

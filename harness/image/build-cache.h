@@ -15,16 +15,23 @@
 /** The directory of a part, made when missing; to be freed. */
 struct err *build_cache_dir(const char *part, char **ret) must_check;
 
-/** Takes the build lock, waiting for another build to end; calls waiting(arg) once when it has to. Sets *ret
- * to a file descriptor. cancelled may be NULL. */
-struct err *build_cache_lock(const char *part, bool (*cancelled)(void), void (*waiting)(void *arg), void *arg,
-			     int *ret) must_check;
+/** What is got from the cache, or made when it is not there. */
+struct build_cache_job {
+	const char *part, *entry;
+	/** Looks for it, and keeps it when it is there. */
+	struct err *(*find)(void *arg, bool *ret_is_there);
+	/** Can this host build it? NULL: any host can. */
+	struct err *(*check_host)(void);
+	/** Makes it in dir; work, in which dir is, is for whatever else, and is removed afterwards. */
+	struct err *(*make)(void *arg, const char *work, const char *dir);
+	void *arg;
+	bool (*cancelled)(void); /**< asked a few times a second; or NULL */
+	void (*waiting)(void *arg);
+	const char *incomplete; /**< the error when what was made is not found */
+};
 
-/** With the lock held: removes what dead builds left and makes a new private work directory. */
-struct err *build_cache_workdir(const char *part, char **ret) must_check;
-
-/** With the lock held: turns a finished directory into that entry, in place of an older one. */
-struct err *build_cache_publish(const char *part, const char *work, const char *entry) must_check;
+/** Has it found, or made and then found. One build runs at a time, others wait. *ret: nothing was made. */
+struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_there) must_check;
 
 /** Removes an entry: it is out of sight at once. *ret: was there one? */
 struct err *build_cache_remove(const char *part, const char *entry, bool *ret) must_check;

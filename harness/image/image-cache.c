@@ -158,10 +158,15 @@ struct err *image_find(const char *name, struct image **ret)
 	return NULL;
 }
 
+char *image_cache_entry(const char *name, const char *key)
+{
+	return xasprintf("%s-%.*s", name, KEY_DIGITS, key);
+}
+
 struct err *image_cache_get(const char *name, const char *key, struct image **ret)
 {
 	cleanup_free char *dir = NULL;
-	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
+	cleanup_free char *entry = image_cache_entry(name, key);
 	struct image *image = NULL;
 	struct err *e = build_cache_dir(IMAGE_CACHE_PART, &dir);
 
@@ -176,13 +181,6 @@ struct err *image_cache_get(const char *name, const char *key, struct image **re
 	}
 	*ret = image;
 	return NULL;
-}
-
-struct err *image_cache_publish(const char *work, const char *name, const char *key)
-{
-	cleanup_free char *entry = xasprintf("%s-%.*s", name, KEY_DIGITS, key);
-
-	return build_cache_publish(IMAGE_CACHE_PART, work, entry);
 }
 
 struct err *image_cache_touch(const struct image *image)

@@ -17,8 +17,8 @@ void image_cache_key(const struct image_recipe *recipe, const struct workloads *
 /** The image of that name and key, or NULL in *ret when the cache has none that is whole. */
 struct err *image_cache_get(const char *name, const char *key, struct image **ret) must_check;
 
-/** With the lock held: turns a finished directory into an image, in place of an older one of the same key. */
-struct err *image_cache_publish(const char *dir, const char *name, const char *key) must_check;
+/** The entry of the cache that this image is, to be freed. */
+char *image_cache_entry(const char *name, const char *key);
 
 /** Makes the image the newest of its name for image_find(). */
 struct err *image_cache_touch(const struct image *image) must_check;

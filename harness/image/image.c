@@ -23,16 +23,18 @@
 /* mmdebstrap downloads some 100 MB; on a slow line that may take long, but a dead one must end. */
 #define MMDEBSTRAP_TIMEOUT_S 3600
 
-/* One build. */
+/* An image that is wanted, and how far its build is. */
 struct build {
 	const struct image_recipe *recipe;
 	const struct image_build_options *options;
-	const char *key;
-	bool kvm_works;
-	char *work;     /**< our private directory */
-	char *image;    /**< work/image: becomes the image */
-	char *tar;      /**< what mmdebstrap makes */
-	char *root_tar; /**< what goes on the root disk */
+	struct workloads workloads;
+	char key[65];
+	struct image *found;
+	bool kvm_works, is_made;
+	const char *work;  /**< our private directory */
+	const char *image; /**< in it: becomes the image */
+	char *tar;         /**< what mmdebstrap makes */
+	char *root_tar;    /**< what goes on the root disk */
 	struct rootfs root;
 	struct modules modules;
 	struct timespec start;
@@ -41,17 +43,8 @@ struct build {
 
 static void build_deinit(struct build *b)
 {
-	log_progress_end();
-	if (b->work) {
-		/* The next build removes what we cannot. */
-		struct err *e = file_remove_tree(b->work);
-
-		if (e)
-			log_note("%s", err_message(e));
-		err_free(e);
-	}
-	free(b->work);
-	free(b->image);
+	workloads_deinit(&b->workloads);
+	image_destroy(b->found);
 	free(b->tar);
 	free(b->root_tar);
 	rootfs_deinit(&b->root);
@@ -66,15 +59,10 @@ static double elapsed_s(const struct build *b)
 	return (double)(now.tv_sec - b->start.tv_sec) + (double)(now.tv_nsec - b->start.tv_nsec) / 1e9;
 }
 
-static void tell(const struct image_build_options *options, const char *text)
+static void tell(const struct build *b, const char *text)
 {
-	if (options->progress)
-		options->progress(options->progress_arg, text);
-}
-
-static bool is_cancelled(const struct build *b)
-{
-	return b->options->cancelled && b->options->cancelled();
+	if (b->options->progress)
+		b->options->progress(b->options->progress_arg, text);
 }
 
 /** Announces a step; an error when the build is to end. */
@@ -82,10 +70,10 @@ static struct err *begin_step(struct build *b, int number, const char *step)
 {
 	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step, elapsed_s(b));
 
-	if (is_cancelled(b))
+	if (b->options->cancelled && b->options->cancelled())
 		return cancel_error();
 	b->step = step;
-	tell(b->options, text);
+	tell(b, text);
 	return NULL;
 }
 
@@ -149,13 +137,13 @@ static struct err *run_mmdebstrap(struct build *b)
 	return subprocess_run(&job);
 }
 
-static struct err *split_root(struct build *b, const struct workloads *workloads)
+static struct err *split_root(struct build *b)
 {
 	const struct image_recipe *r = b->recipe;
 	cleanup_free char *vmlinuz = xasprintf("%s/vmlinuz", b->image);
 	cleanup_free char *config = xasprintf("%s/config", b->image);
 	cleanup_free char *modules = xasprintf("%s/modules", b->image);
-	struct err *e = rootfs_split(b->tar, workloads, b->root_tar, vmlinuz, &b->root);
+	struct err *e = rootfs_split(b->tar, &b->workloads, b->root_tar, vmlinuz, &b->root);
 
 	if (!e)
 		e = file_write_atomic(config, strbuf_str(&b->root.config), b->root.config.len, 0644);
@@ -202,7 +190,7 @@ static void take_version(void *arg, const char *line)
 	*version = xstrdup(space ? space + 1 : line);
 }
 
-static struct err *describe_image(struct build *b, const struct workloads *workloads)
+static struct err *describe_image(struct build *b)
 {
 	static const char *const argv[] = { "mmdebstrap", "--version", NULL };
 	cleanup_free char *mmdebstrap = xstrdup("unknown");
@@ -214,11 +202,11 @@ static struct err *describe_image(struct build *b, const struct workloads *workl
 
 	if (e)
 		return e;
-	return manifest_write(b->image, b->recipe, b->key, &b->root, &b->modules, workloads, mmdebstrap,
+	return manifest_write(b->image, b->recipe, b->key, &b->root, &b->modules, &b->workloads, mmdebstrap,
 			      libguestfs);
 }
 
-static struct err *run_steps(struct build *b, const struct workloads *workloads)
+static struct err *run_steps(struct build *b)
 {
 	struct err *e = begin_step(b, 1, "installing packages");
 
@@ -227,7 +215,7 @@ static struct err *run_steps(struct build *b, const struct workloads *workloads)
 	if (!e)
 		e = begin_step(b, 2, "taking the kernel and its modules out");
 	if (!e)
-		e = split_root(b, workloads);
+		e = split_root(b);
 	if (!e)
 		e = begin_step(b, 3, "making the root disk");
 	if (!e)
@@ -235,7 +223,7 @@ static struct err *run_steps(struct build *b, const struct workloads *workloads)
 	if (!e)
 		e = begin_step(b, 4, "checksums and manifest");
 	if (!e)
-		e = describe_image(b, workloads);
+		e = describe_image(b);
 	return e;
 }
 
@@ -248,27 +236,22 @@ static struct err *check_host(void)
 	return rootdisk_check_host();
 }
 
-static struct err *build_locked(const struct image_recipe *recipe, const struct image_build_options *options,
-				const char *key, const struct workloads *workloads)
+static struct err *make_image(void *arg, const char *work, const char *dir)
 {
-	cleanup(build_deinit) struct build b = { .recipe = recipe, .options = options, .key = key };
-	struct err *e = build_cache_workdir(IMAGE_CACHE_PART, &b.work);
+	struct build *b = arg;
 
-	if (e)
-		return e;
-	b.image = xasprintf("%s/image", b.work);
-	b.tar = xasprintf("%s/all.tar", b.work);
-	b.root_tar = xasprintf("%s/root.tar", b.work);
-	clock_gettime(CLOCK_MONOTONIC, &b.start);
-	b.kvm_works = options->kvm_works();
-	e = file_mkdirs(b.image, 0755);
-	if (!e)
-		e = run_steps(&b, workloads);
-	if (!e && is_cancelled(&b))
-		e = cancel_error();
-	if (e)
-		return e;
-	return image_cache_publish(b.image, recipe->name, key);
+	b->work = work;
+	b->image = dir;
+	b->tar = xasprintf("%s/all.tar", work);
+	b->root_tar = xasprintf("%s/root.tar", work);
+	clock_gettime(CLOCK_MONOTONIC, &b->start);
+	b->kvm_works = b->options->kvm_works();
+
+	struct err *e = run_steps(b);
+
+	log_progress_end();
+	b->is_made = !e;
+	return e;
 }
 
 static void tell_waiting(void *arg)
@@ -276,60 +259,45 @@ static void tell_waiting(void *arg)
 	tell(arg, "waiting for another build to end");
 }
 
-/** The image from the cache, unless a build is forced; NULL when it must be built. */
-static struct err *get_cached(const struct image_recipe *recipe, const struct image_build_options *options,
-			      const char *key, struct image **ret)
+/** Finds the image in the cache, unless a build is forced. */
+static struct err *find_image(void *arg, bool *ret_is_there)
 {
-	*ret = NULL;
-	return options->force ? NULL : image_cache_get(recipe->name, key, ret);
-}
+	struct build *b = arg;
+	struct err *e =
+		b->options->force && !b->is_made ? NULL : image_cache_get(b->recipe->name, b->key, &b->found);
 
-/** Builds under the lock, unless another build made the image while we waited for it. */
-static struct err *build(const struct image_recipe *recipe, const struct image_build_options *options,
-			 const char *key, const struct workloads *workloads, struct image **ret,
-			 bool *ret_was_cached)
-{
-	cleanup_close int lock = -1;
-	struct err *e = check_host();
-
-	if (!e)
-		e = build_cache_lock(IMAGE_CACHE_PART, options->cancelled, tell_waiting, (void *)options,
-				     &lock);
-	if (!e)
-		e = get_cached(recipe, options, key, ret);
-	if (e)
-		return e;
-	*ret_was_cached = *ret != NULL;
-	if (*ret)
-		return NULL;
-	e = build_locked(recipe, options, key, workloads);
-	if (!e)
-		e = image_cache_get(recipe->name, key, ret);
-	if (!e && !*ret)
-		e = err_new("the finished image is incomplete");
+	*ret_is_there = b->found != NULL;
 	return e;
 }
 
 struct err *image_build(const struct image_recipe *recipe, const struct image_build_options *options,
 			struct image **ret, bool *ret_was_cached)
 {
-	cleanup(workloads_deinit) struct workloads workloads = { 0 };
-	cleanup(cleanup_image_) struct image *image = NULL;
-	bool was_cached = true;
-	char key[65];
-	struct err *e = workloads_load(options->workload_dir, &workloads);
+	cleanup(build_deinit) struct build b = { .recipe = recipe, .options = options };
+	struct err *e = workloads_load(options->workload_dir, &b.workloads);
 
 	if (e)
 		return e;
-	image_cache_key(recipe, &workloads, key);
-	e = get_cached(recipe, options, key, &image);
-	if (!e && !image)
-		e = build(recipe, options, key, &workloads, &image, &was_cached);
+	image_cache_key(recipe, &b.workloads, b.key);
+
+	cleanup_free char *entry = image_cache_entry(recipe->name, b.key);
+	const struct build_cache_job job = {
+		.part = IMAGE_CACHE_PART,
+		.entry = entry,
+		.find = find_image,
+		.check_host = check_host,
+		.make = make_image,
+		.arg = &b,
+		.cancelled = options->cancelled,
+		.waiting = tell_waiting,
+		.incomplete = "the finished image is incomplete",
+	};
+
+	e = build_cache_get(&job, ret_was_cached);
 	if (!e)
-		e = image_cache_touch(image);
+		e = image_cache_touch(b.found);
 	if (e)
 		return err_wrap(e, "image '%s'", recipe->name);
-	*ret = take_ptr(image);
-	*ret_was_cached = was_cached;
+	*ret = take_ptr(b.found);
 	return NULL;
 }

@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/hash.h"
@@ -115,18 +114,31 @@ static void show_line(void *arg, const char *line)
 	log_progress("workloads: %.60s", line);
 }
 
-/** Makes work/disk/DISK_NAME; all else in work is of no more use then. */
-static struct err *make_disk(const struct workloads *files, const struct userdisk_options *options,
-			     const char *work)
+/** A disk that is wanted. */
+struct build {
+	const struct workloads *files;
+	const struct userdisk_options *options;
+	char key[65];
+	char *path; /**< of the disk, once it is there */
+};
+
+static struct err *find_disk(void *arg, bool *ret_is_there)
 {
+	struct build *b = arg;
+	struct err *e = find(b->key, &b->path);
+
+	*ret_is_there = !e && b->path;
+	return e;
+}
+
+static struct err *make_disk(void *arg, const char *work, const char *dir)
+{
+	const struct build *b = arg;
 	cleanup_free char *tar = xasprintf("%s/files.tar", work);
-	cleanup_free char *dir = xasprintf("%s/disk", work);
 	cleanup_free char *disk = xasprintf("%s/" DISK_NAME, dir);
 	uint64_t entries = 0, bytes = 0;
-	struct err *e = file_mkdirs(dir, 0755);
+	struct err *e = rootfs_pack(b->files, tar, &entries, &bytes);
 
-	if (!e)
-		e = rootfs_pack(files, tar, &entries, &bytes);
 	if (e)
 		return e;
 
@@ -137,42 +149,16 @@ static struct err *make_disk(const struct workloads *files, const struct userdis
 		.tmpdir = work,
 		.size_bytes = (bytes + bytes / 4 + entries * ENTRY_BYTES + OVERHEAD_BYTES) >> 20 << 20,
 		.inodes = entries + OVERHEAD_INODES,
-		.force_tcg = options->force_tcg,
-		.cancelled = options->cancelled,
+		.force_tcg = b->options->force_tcg,
+		.cancelled = b->options->cancelled,
 		.line = show_line,
 	};
 
-	log_note("making a disk of %zu workload files, %" PRIu64 " KiB", files->n, bytes / 1024);
-	e = (options->make ? options->make : rootdisk_make)(&job);
+	log_note("making a disk of %zu workload files, %" PRIu64 " KiB", b->files->n, bytes / 1024);
+	e = (b->options->make ? b->options->make : rootdisk_make)(&job);
 	log_progress_end();
 	if (!e && chmod(disk, 0600))
 		e = err_errno(errno, "'%s'", disk);
-	return e;
-}
-
-static struct err *build_locked(const struct workloads *files, const struct userdisk_options *options,
-				const char *key)
-{
-	cleanup_free char *work = NULL;
-	struct err *e = build_cache_workdir(PART, &work);
-
-	if (e)
-		return e;
-	e = make_disk(files, options, work);
-	if (!e && options->cancelled && options->cancelled())
-		e = cancel_error();
-	if (!e) {
-		cleanup_free char *disk = xasprintf("%s/disk", work);
-
-		e = build_cache_publish(PART, disk, key);
-	}
-
-	/* The next build removes what we cannot. */
-	struct err *left = file_remove_tree(work);
-
-	if (left)
-		log_note("%s", err_message(left));
-	err_free(left);
 	return e ? e : remove_unused();
 }
 
@@ -182,41 +168,29 @@ static void tell_waiting(void *arg)
 	log_note("waiting for another build of workloads to end");
 }
 
-static struct err *build(const struct workloads *files, const struct userdisk_options *options,
-			 const char *key, char **ret)
-{
-	cleanup_close int lock = -1;
-	struct err *e = options->make ? NULL : rootdisk_check_host();
-
-	if (!e)
-		e = build_cache_lock(PART, options->cancelled, tell_waiting, NULL, &lock);
-	/* Another build may have made it while we waited. */
-	if (!e)
-		e = find(key, ret);
-	if (e || *ret)
-		return e;
-	e = build_locked(files, options, key);
-	if (!e)
-		e = find(key, ret);
-	if (!e && !*ret)
-		e = err_new("the finished disk is not there");
-	return e;
-}
-
 struct err *userdisk_find_or_build(const struct workloads *files, const struct userdisk_options *options,
 				   char **ret)
 {
-	cleanup_free char *path = NULL;
-	char key[65];
+	struct build b = { .files = files, .options = options };
+	const struct build_cache_job job = {
+		.part = PART,
+		.entry = b.key,
+		.find = find_disk,
+		.check_host = options->make ? NULL : rootdisk_check_host,
+		.make = make_disk,
+		.arg = &b,
+		.cancelled = options->cancelled,
+		.waiting = tell_waiting,
+		.incomplete = "the finished disk is not there",
+	};
+	bool was_there;
 
-	userdisk_key(files, key);
+	userdisk_key(files, b.key);
 
-	struct err *e = find(key, &path);
+	struct err *e = build_cache_get(&job, &was_there);
 
-	if (!e && !path)
-		e = build(files, options, key, &path);
 	if (e)
 		return err_wrap(e, "disk of workloads");
-	*ret = take_ptr(path);
+	*ret = b.path;
 	return NULL;
 }

@@ -36,7 +36,7 @@ none "$dir/unknown" 'and no other'
 # Bounds and defaults: "KEY MIN MAX DEFAULT", the default being "-" where there is none.
 preprocessed harness/plan/plan.c | perl -0777 -ne '
 	print "$1 $2 $3 ", $4 // "-", "\n"
-		while /\{ "(\w+)", SETTING_NUMBER,[^}]*\.least = (\d+), \.most = (\d+)(?:, \.fallback\.number = (\d+))?/g' > "$dir/numbers"
+		while /\{ "(\w+)", SETTING_NUMBER,[^}]*\.least = (\d+),\s*\.most = (\d+)(?:,\s*\.fallback\.number = (\d+))?/g' > "$dir/numbers"
 sed -n 's/^NUMBER //p' "$dir/settings" >> "$dir/numbers"
 while read -r key min max default; do
 	# With a single value there is nothing to choose.

@@ -3,15 +3,13 @@
 /* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared
  * away. */
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
+#include "harness/base/lock.h"
 #include "harness/image/image-cache.h"
 #include "tests/unit/errors.h"
 
@@ -45,14 +43,64 @@ static void fill(const char *dir, const char *name, const char *key, int bytes)
 	put(dir, "manifest.json", manifest);
 }
 
+/** A build of an image. */
+struct making {
+	const char *name, *key;
+	int bytes;
+	bool is_made, has_waited, is_impatient;
+	char *work;
+};
+
+static struct err *find_made(void *arg, bool *ret_is_there)
+{
+	*ret_is_there = ((struct making *)arg)->is_made;
+	return NULL;
+}
+
+static struct err *make(void *arg, const char *work, const char *dir)
+{
+	struct making *m = arg;
+
+	fill(dir, m->name, m->key, m->bytes);
+	m->work = xstrdup(work);
+	m->is_made = true;
+	return NULL;
+}
+
+static void note_waiting(void *arg)
+{
+	((struct making *)arg)->has_waited = true;
+}
+
+static bool is_impatient(void)
+{
+	return true;
+}
+
+static struct err *build(struct making *m)
+{
+	cleanup_free char *entry = image_cache_entry(m->name, m->key);
+	const struct build_cache_job job = {
+		.part = IMAGE_CACHE_PART,
+		.entry = entry,
+		.find = find_made,
+		.make = make,
+		.arg = m,
+		.cancelled = m->is_impatient ? is_impatient : NULL,
+		.waiting = note_waiting,
+	};
+	bool was_there;
+
+	return build_cache_get(&job, &was_there);
+}
+
 static void publish(const char *name, const char *key, int bytes)
 {
-	cleanup_free char *work = NULL;
+	struct making m = { .name = name, .key = key, .bytes = bytes };
 
-	must(build_cache_workdir(IMAGE_CACHE_PART, &work));
-	fill(work, name, key, bytes);
-	no_err(image_cache_publish(work, name, key), "an image is published");
-	ok(!file_exists(work), "... and its work directory is gone");
+	no_err(build(&m), "an image is published");
+	ok(!m.has_waited && !file_exists(m.work), "... at once, and its work directory is gone");
+	free(m.work);
 }
 
 static size_t count(void)
@@ -91,18 +139,16 @@ static void test_empty(void)
 
 static void test_unfinished(void)
 {
-	cleanup_free char *work = NULL, *next = NULL, *dir = NULL;
+	cleanup_free char *work = xasprintf("%s/swapcal/images/.tmp-dead", cache);
+	cleanup_free char *dir = xasprintf("%s/image", work);
 
-	must(build_cache_workdir(IMAGE_CACHE_PART, &work));
-	dir = xasprintf("%s/image", work);
-	if (mkdir(dir, 0755))
-		abort();
+	must(file_mkdirs(dir, 0755));
 	fill(dir, "a", KEY_A, 5);
 	is_int(count(), 0, "an unpublished image is not listed");
 	is_int(found("a"), '-', "... nor found");
-	no_err(build_cache_workdir(IMAGE_CACHE_PART, &next), "a next build begins");
-	ok(!file_exists(work), "... and removes what the dead one left");
-	ok(file_exists(next), "... but not its own");
+	publish("a", KEY_A, 5);
+	ok(!file_exists(work), "a next build removes what the dead one left");
+	must(image_remove("a"));
 }
 
 static void test_newest(void)
@@ -176,44 +222,21 @@ static void test_damaged(void)
 	no_err(image_remove("a"), "it is removed");
 }
 
-static bool is_impatient(void)
-{
-	return true;
-}
-
-static void note_waiting(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-/** In a child, since a process can always take its own lock again through another descriptor of a forked
- * parent. */
-static int try_lock(void)
-{
-	pid_t pid = fork();
-	int status = 0;
-
-	if (pid == 0) {
-		bool waited = false;
-		int fd;
-		struct err *e = build_cache_lock(IMAGE_CACHE_PART, is_impatient, note_waiting, &waited, &fd);
-
-		_exit(!e ? 1 : waited && err_get_kind(e) == ERR_INTERRUPTED ? 2 : 3);
-	}
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
-}
-
 static void test_lock(void)
 {
-	bool waited = false;
-	int fd = -1;
+	cleanup_free char *path = xasprintf("%s/swapcal/images/.lock", cache);
+	cleanup_close int fd = -1;
+	struct making m = { .name = "a", .key = KEY_A, .bytes = 5, .is_impatient = true };
+	struct err *e;
 
-	must(build_cache_lock(IMAGE_CACHE_PART, NULL, note_waiting, &waited, &fd));
-	ok(!waited, "a free lock is taken at once");
-	is_int(try_lock(), 2, "another build waits, says so, and can be interrupted");
-	close(fd);
-	is_int(try_lock(), 1, "the lock is free when its owner ends");
+	must(lock_try(path, &fd));
+	e = build(&m);
+	ok(e && err_get_kind(e) == ERR_INTERRUPTED, "another build can be interrupted");
+	ok(m.has_waited && !m.is_made, "while it waits, and says so");
+	err_free(e);
+	close(take_fd(fd));
+	publish("a", KEY_A, 5);
+	must(image_remove("a"));
 }
 
 static void key_of(const char *recipe, const char *name, const char *text, bool executable, char key[65])
