@@ -4,15 +4,12 @@
  * parent. */
 
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "harness/base/clock.h"
 #include "harness/base/subprocess.h"
-#include "harness/base/strbuf.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static void collect(void *arg, const char *line)
 {
@@ -46,30 +43,30 @@ static void test_output(void)
 	ok(lines.len > 300000 && strstr(strbuf_str(&lines), "x][x"), "... comes in pieces, nothing is lost");
 }
 
-/** The error's message, kept until the next call. */
-static const char *message(struct err *e)
-{
-	static char text[4096];
-
-	snprintf(text, sizeof(text), "%s", e ? err_message(e) : "(success)");
-	err_free(e);
-	return text;
-}
-
 static void test_failure(void)
 {
+	static const struct {
+		const char *script, *want, *what;
+	} rows[] = {
+		{ "exit 1", "sh failed with exit status 1", "an error has the status" },
+		{ "echo out; echo why >&2; exit 3", "sh failed with exit status 3:\n  why",
+		  "and what was said on stderr" },
+		{ "seq 100 >&2; exit 1", "sh failed with exit status 1:\n  95\n  96\n  97\n  98\n  99\n  100",
+		  "only its last lines" },
+		{ "kill -SEGV $$", "sh was ended by signal 11 (Segmentation fault)", "a crash is told" },
+	};
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
 	const char *const argv[] = { "swapcal-no-such-program", NULL };
 	struct subprocess job = { .argv = argv };
 
-	is_str(message(run_sh("echo out; echo why >&2; exit 3", &lines)),
-	       "sh failed with exit status 3:\n  why", "an error has the status and what was said on stderr");
-	is_str(message(run_sh("exit 1", &lines)), "sh failed with exit status 1", "... or only the status");
-	has_str(message(run_sh("seq 100 >&2; exit 1", &lines)), ":\n  95\n  96\n  97\n  98\n  99\n  100",
-		"only its last lines");
-	has_str(message(run_sh("kill -SEGV $$", &lines)), "sh was ended by signal 11", "a crash is told");
-	has_str(message(subprocess_run(&job)), "cannot start swapcal-no-such-program: No such file",
-		"a missing program is told");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err *e = run_sh(rows[i].script, &lines);
+
+		is_str(e ? err_message(e) : "", rows[i].want, rows[i].what);
+		err_free(e);
+	}
+	is_err(subprocess_run(&job), "cannot start swapcal-no-such-program: No such file",
+	       "a missing program is told");
 	ok(subprocess_program_exists("sh") && !subprocess_program_exists("swapcal-no-such-program"),
 	   "programs can be looked for");
 }
@@ -94,15 +91,8 @@ static void test_call(void)
 	struct err *e = subprocess_run(&job);
 
 	is_int(e ? (int)err_get_kind(e) : -1, ERR_HOST, "its error keeps its kind");
-	is_str(message(e), "the call's own error: no", "... and its text");
-}
-
-static double now_s(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	is_str(e ? err_message(e) : "", "the call's own error: no", "... and its text");
+	err_free(e);
 }
 
 /** Waits for the process to be gone; zombies of others do not count. */
@@ -142,42 +132,33 @@ static bool has_grandchild(void)
 /* A program with a child of its own. */
 static const char family[] = "sleep 3600 & echo $!; wait";
 
-static void test_cancel(void)
+/** Runs a script that tells a child's pid; the job ends in time, and the child with it. */
+static struct err *run_family(const char *script, bool (*cancelled)(void), int timeout_s)
 {
-	const char *const argv[] = { "sh", "-c", family, NULL };
-	struct subprocess job = { .argv = argv, .line = take_pid, .cancelled = has_grandchild };
-	double start = now_s();
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	struct subprocess job = {
+		.argv = argv, .line = take_pid, .cancelled = cancelled, .timeout_s = timeout_s
+	};
+	int64_t start_ms = clock_ms();
+
+	grandchild = 0;
+
 	struct err *e = subprocess_run(&job);
 
-	is_int(e ? (int)err_get_kind(e) : -1, ERR_INTERRUPTED, "a cancelled job ends as interrupted");
-	ok(now_s() - start < HANGS_S, "... before its program does");
-	ok(is_gone(grandchild), "... with its children");
+	ok(clock_ms() - start_ms < HANGS_S * 1000, "a job is over in time ...");
+	ok(grandchild > 0 && is_gone(grandchild), "... with its children");
+	return e;
+}
+
+static void test_ends(void)
+{
+	struct err *e = run_family(family, has_grandchild, 0);
+
+	is_int(e ? (int)err_get_kind(e) : -1, ERR_INTERRUPTED, "when it is cancelled, as interrupted");
 	err_free(e);
-}
-
-static void test_stubborn(void)
-{
-	const char *const argv[] = { "sh", "-c", "trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'",
-				     NULL };
-	struct subprocess job = { .argv = argv, .line = take_pid, .timeout_s = 1 };
-	double start = now_s();
-
-	grandchild = 0;
-	has_str(message(subprocess_run(&job)), "no end after 1 s", "a job that takes too long is ended");
-	ok(now_s() - start < HANGS_S, "... even when it ignores SIGTERM");
-	ok(is_gone(grandchild), "... with its children");
-}
-
-static void test_left_behind(void)
-{
-	const char *const argv[] = { "sh", "-c", "sleep 3600 & echo $!", NULL };
-	struct subprocess job = { .argv = argv, .line = take_pid };
-	double start = now_s();
-
-	grandchild = 0;
-	ok(!subprocess_run(&job) && now_s() - start < HANGS_S,
-	   "a child left in the background does not hold us up");
-	ok(is_gone(grandchild), "... and is ended");
+	is_err(run_family("trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'", NULL, 1),
+	       "no end after 1 s", "when it takes too long, even if it ignores SIGTERM");
+	no_err(run_family("sleep 3600 & echo $!", NULL, 0), "when it left a child in the background");
 }
 
 static void share_pid(void *arg, const char *line)
@@ -212,9 +193,7 @@ int main(void)
 	test_output();
 	test_failure();
 	test_call();
-	test_cancel();
-	test_stubborn();
-	test_left_behind();
+	test_ends();
 	test_dead_parent();
 	return tap_done();
 }

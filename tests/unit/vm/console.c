@@ -1,39 +1,31 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/vm/console.h"
 
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "harness/base/cleanup.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
-
-static const char *path;
-
-/** What a console file of these bytes is shown as. */
-static char *show(const char *bytes, size_t len, size_t max_bytes)
-{
-	struct err *e = file_write_atomic(path, bytes, len, 0600);
-
-	err_free(e);
-	return console_tail(path, max_bytes);
-}
+#include "tests/unit/errors.h"
 
 static void test_tail(void)
 {
-	cleanup_free char *plain = show("\x1b[2J\x1b[1;1Hone\r\n\ttwo\n", 20, 100);
-	cleanup_free char *odd = show("a\0b\x07\x80\xff", 6, 100);
-	cleanup_free char *cut = show("0123456789", 10, 4);
-	cleanup_free char *ends = show("x\x1b[", 3, 100);
-	cleanup_free char *ends_in_number = show("x\x1b[12", 5, 100);
+	static const struct {
+		const char *bytes;
+		size_t len, max_bytes;
+		const char *want, *what;
+	} rows[] = {
+		{ "\x1b[2J\x1b[1;1Hone\r\n\ttwo\n", 20, 100, "one\n\ttwo\n",
+		  "escapes and carriage returns are dropped" },
+		{ "a\0b\x07\x80\xff", 6, 100, "a?b???", "other bytes cannot reach a terminal" },
+		{ "0123456789", 10, 4, "6789", "only the end is kept" },
+		{ "x\x1b[", 3, 100, "x", "an escape that is cut off ends the text" },
+		{ "x\x1b[12", 5, 100, "x", "also within its number" },
+	};
 	cleanup_free char *none = console_tail("/nonexistent", 100);
 
-	is_str(plain, "one\n\ttwo\n", "escapes and carriage returns are dropped");
-	is_str(odd, "a?b???", "other bytes cannot reach a terminal");
-	is_str(cut, "6789", "only the end is kept");
-	is_str(ends, "x", "an escape that is cut off ends the text");
-	is_str(ends_in_number, "x", "also within its number");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		must(file_write_atomic("console", rows[i].bytes, rows[i].len, 0600));
+
+		cleanup_free char *text = console_tail("console", rows[i].max_bytes);
+
+		is_str(text, rows[i].want, rows[i].what);
+	}
 	is_str(none, "", "a file that is not there is empty");
 }
 
@@ -69,16 +61,9 @@ static void test_qemu_lines(void)
 
 int main(void)
 {
-	char file[] = "/tmp/console-XXXXXX";
-	int fd = mkstemp(file);
-
-	if (fd < 0)
-		return 1;
-	close(fd);
-	path = file;
+	test_enter_dir();
 	test_tail();
 	test_signs();
 	test_qemu_lines();
-	unlink(file);
 	return tap_done();
 }

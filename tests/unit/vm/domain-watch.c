@@ -3,12 +3,10 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /*
  * Calls that take too long, without libvirt: what they wait for is a child in the place of a QEMU. With real
@@ -45,11 +43,8 @@ static void test_late(void)
 	domain_watch_begin(&watch, NULL, "/nowhere", "swapcal-none", pidfd, "asking QEMU", 100);
 	is_int(wait_for(pid), SIGKILL, "a call that takes too long has its QEMU killed, and returns");
 
-	struct err *e = domain_watch_end(&watch, err_new("monitor closed"));
-
-	is_str(e ? err_message(e) : "", "asking QEMU took more than 0 s, so the guest was killed",
-	       "with an error that says so");
-	err_free(e);
+	is_err(domain_watch_end(&watch, err_new("monitor closed")),
+	       "asking QEMU took more than 0 s, so the guest was killed", "with an error that says so");
 	close(pidfd);
 }
 
@@ -62,19 +57,15 @@ static void test_in_time(void)
 	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
 	ok(!domain_watch_end(&soon, NULL), "a call in time is no error");
 	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
-
-	struct err *e = domain_watch_end(&soon, err_new("no such guest"));
-
-	is_str(e ? err_message(e) : "", "no such guest", "and keeps the error it has");
-	err_free(e);
+	is_err(domain_watch_end(&soon, err_new("no such guest")), "no such guest",
+	       "and keeps the error it has");
 	/* Another call is due meanwhile, which has no process that could be killed. */
 	domain_watch_begin(&soon, NULL, "/nowhere", "swapcal-none", pidfd, "x", HANGS_S * 1000);
 	domain_watch_begin(&late, NULL, "/nowhere", "swapcal-none", -1, "y", 1);
 	while (!__atomic_load_n(&late.is_late, __ATOMIC_RELAXED))
 		usleep(1000);
-	e = domain_watch_end(&late, NULL);
-	ok(e != NULL, "one that came back late by itself is an error all the same");
-	err_free(e);
+	is_err(domain_watch_end(&late, NULL), "y took more than",
+	       "one that came back late by itself is an error all the same");
 	ok(!domain_watch_end(&soon, NULL), "and no business of another one");
 	is_int(kill(pid, 0), 0, "whose QEMU lives");
 	kill(pid, SIGKILL);

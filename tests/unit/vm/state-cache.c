@@ -5,29 +5,15 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/file.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 #define OWNER "0123456789abcdef0123456789abcdef"
 #define OTHER "ffffffffffffffffffffffffffffffff"
 #define MIB   (1024 * 1024)
-
-static char cache[] = "/tmp/swapcal-states-XXXXXX";
-
-static void must(struct err *e)
-{
-	if (!e)
-		return;
-	printf("# %s\n", err_message(e));
-	abort();
-}
 
 /** The key number n, in a buffer of this thread's. */
 static const char *key(unsigned n)
@@ -38,17 +24,12 @@ static const char *key(unsigned n)
 	return hex;
 }
 
-static char *path_of(const char *prefix, const char *owner, unsigned n, const char *suffix)
-{
-	return xasprintf("%s/swapcal/states/%s%s-%s%s", cache, prefix, owner, key(n), suffix);
-}
-
-/** Is there a file or directory of that state? */
+/** Is there a file or directory of that state, in the directory of states, which the test works in? */
 static bool is_there(const char *prefix, const char *owner, unsigned n, const char *suffix)
 {
-	cleanup_free char *path = path_of(prefix, owner, n, suffix);
+	cleanup_free char *name = xasprintf("%s%s-%s%s", prefix, owner, key(n), suffix);
 
-	return file_exists(path);
+	return file_exists(name);
 }
 
 static struct state *take(const char *owner, unsigned n)
@@ -125,14 +106,21 @@ static void test_names(void)
 	struct state *s;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct err *e = state_take(bad[i], key(1), &s);
-
-		ok(e != NULL, bad[i]);
-		err_free(e);
-		e = state_take(OWNER, bad[i], &s);
-		ok(e != NULL, "is neither an owner nor a key");
-		err_free(e);
+		is_err(state_take(bad[i], key(1), &s), "is not the name of a saved state", bad[i]);
+		is_err(state_take(OWNER, bad[i], &s), "is not the name", "is neither an owner nor a key");
 	}
+}
+
+/** Leaves half of state 3, as who is killed does. */
+static void leave_half(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		begin(take(OWNER, 3), 10);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
 }
 
 /** What is begun and not finished. */
@@ -144,23 +132,11 @@ static void test_unfinished(void)
 	state_release(s);
 	ok(!use(OWNER, 3) && !is_there(".tmp-", OWNER, 3, ""),
 	   "a state that could not be made leaves nothing");
-
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		begin(take(OWNER, 3), 10);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
+	leave_half();
 	ok(is_there(".tmp-", OWNER, 3, ""), "who is killed leaves half of one");
 	ok(!use(OWNER, 3), "which is not taken for one");
 	ok(!is_there(".tmp-", OWNER, 3, "") && !is_there("", OWNER, 3, ".lock"), "and is gone after that");
-	pid = fork();
-	if (pid == 0) {
-		begin(take(OWNER, 3), 10);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
+	leave_half();
 	must(state_cache_trim(UINT64_MAX, 1000));
 	ok(!is_there(".tmp-", OWNER, 3, "") && !is_there("", OWNER, 3, ".lock"),
 	   "trimming removes such a half too");
@@ -189,12 +165,12 @@ static void test_bound(void)
 
 static void test_age(void)
 {
-	cleanup_free char *path = path_of("", OWNER, 5, "");
+	cleanup_free char *name = xasprintf(OWNER "-%s", key(5));
 	struct timespec times[2] = { { .tv_sec = 1000000 }, { .tv_sec = 1000000 } };
 
 	make(OWNER, 5, 10);
 	make(OWNER, 6, 10);
-	ok(utimensat(AT_FDCWD, path, times, 0) == 0, "a state that was not used for years");
+	ok(utimensat(AT_FDCWD, name, times, 0) == 0, "a state that was not used for years");
 	must(state_cache_trim(UINT64_MAX, 1000));
 	ok(!is_there("", OWNER, 5, "") && is_there("", OWNER, 6, ""), "is removed, and no other");
 }
@@ -208,10 +184,7 @@ static void test_forget(void)
 	ok(!is_there("", OWNER, 1, "") && !is_there("", OWNER, 2, "") && is_there("", OTHER, 1, ""),
 	   "an owner's states are removed, and no others");
 	state_cache_forget(OTHER);
-
-	cleanup_free char *dir = xasprintf("%s/swapcal/states", cache);
-
-	ok(rmdir(dir) == 0, "nothing is left");
+	ok(rmdir("../states") == 0, "nothing is left");
 }
 
 /** Makes state 7 when it is missing; the result says whether it did. */
@@ -249,9 +222,9 @@ static void test_threads(void)
 
 int main(void)
 {
-	if (!mkdtemp(cache))
-		return 1;
-	setenv("XDG_CACHE_HOME", cache, 1);
+	setenv("XDG_CACHE_HOME", test_enter_dir(), 1);
+	must(file_mkdirs("swapcal/states", 0700));
+	ok(chdir("swapcal/states") == 0, "there is a directory of states");
 	test_life();
 	test_names();
 	test_unfinished();
@@ -259,6 +232,5 @@ int main(void)
 	test_age();
 	test_threads();
 	test_forget();
-	err_free(file_remove_tree(cache));
 	return tap_done();
 }
