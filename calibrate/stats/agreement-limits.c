@@ -15,7 +15,7 @@
 
 #include <math.h>
 
-#include "calibrate/stats/moments.h"
+#include "calibrate/stats/agreement-line.h"
 
 static double square(double x)
 {

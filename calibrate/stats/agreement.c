@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "calibrate/stats/moments.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 

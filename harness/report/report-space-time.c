@@ -296,79 +296,51 @@ static struct report_over_time find_metric(const struct report *r, const struct 
 	return NO_METRIC;
 }
 
-static bool has_checkpoints(const struct report *r, const struct report_space_time *c)
+/* Does some metric of the cell have a number for that table? */
+static bool has_any(const struct report *r, const struct report_space_time *c, bool is_over_bare)
 {
 	for (size_t i = 0; i < r->metrics_n; i++)
-		if (c->metrics[i].at_checkpoints.n)
+		if (is_over_bare ? isfinite(c->metrics[i].over_bare_kib) : c->metrics[i].at_checkpoints.n)
 			return true;
 	return false;
 }
 
-static bool has_bare(const struct report *r, const struct report_space_time *c)
+static void add_head(struct strbuf *out, bool is_over_bare)
 {
-	for (size_t i = 0; i < r->metrics_n; i++)
-		if (isfinite(c->metrics[i].over_bare_kib))
-			return true;
-	return false;
-}
-
-static void add_names(struct strbuf *out, int width)
-{
-	strbuf_addf(out, "  %-*s", TABLE_LABEL, "");
+	strbuf_addf(out, "\n%s, in MiB\n\n  %-*s",
+		    is_over_bare ? "Over bare: Y less that of the interpreter alone"
+				 : "Over the checkpoints of a workload: largest and mean",
+		    TABLE_LABEL, "");
 	for (size_t i = 0; i < SHOWN; i++)
-		strbuf_addf(out, "%*s", width, shown[i]);
+		strbuf_addf(out, "%*s", is_over_bare ? 15 : 16, shown[i]);
+	strbuf_addf(out, "%*s\n", is_over_bare ? 12 : 0, is_over_bare ? "Zeq" : "");
 }
 
-/* max and mean of each of the shown */
-static void add_checkpoint_table(struct strbuf *out, const struct report *r)
+/* Of each of the shown: what it has over bare, or max and mean at checkpoints. */
+static void add_over_time(struct strbuf *out, const struct report *r, bool is_over_bare)
 {
 	bool is_headed = false;
 
 	for (size_t i = 0; i < r->space_times_n; i++) {
 		const struct report_space_time *c = &r->space_times[i];
 
-		if (!has_checkpoints(r, c))
+		if (!has_any(r, c, is_over_bare))
 			continue;
-		if (!is_headed) {
-			strbuf_adds(out,
-				    "\nOver the checkpoints of a workload: largest and mean, in MiB\n\n");
-			add_names(out, 16);
-			strbuf_adds(out, "\n");
-		}
+		if (!is_headed)
+			add_head(out, is_over_bare);
 		is_headed = true;
 		table_cell(out, TABLE_LABEL, r, c->cell);
 		for (size_t j = 0; j < SHOWN; j++) {
 			struct report_over_time m = find_metric(r, c, shown[j]);
 
-			strbuf_addf(out, "%8s%8s", MIB_TEXT(m.at_checkpoints.max_kib),
-				    MIB_TEXT(m.at_checkpoints.mean_kib));
+			if (is_over_bare)
+				strbuf_addf(out, "%15s", MIB_TEXT(m.over_bare_kib));
+			else
+				strbuf_addf(out, "%8s%8s", MIB_TEXT(m.at_checkpoints.max_kib),
+					    MIB_TEXT(m.at_checkpoints.mean_kib));
 		}
-		table_end_line(out, "");
-	}
-}
-
-static void add_over_bare(struct strbuf *out, const struct report *r)
-{
-	bool is_headed = false;
-
-	for (size_t i = 0; i < r->space_times_n; i++) {
-		const struct report_space_time *c = &r->space_times[i];
-
-		if (!has_bare(r, c))
-			continue;
-		if (!is_headed) {
-			strbuf_adds(out, "\nOver bare: Y less that of the interpreter alone, in MiB\n\n");
-			add_names(out, 15);
-			strbuf_addf(out, "%12s\n", "Zeq");
-		}
-		is_headed = true;
-		table_cell(out, TABLE_LABEL, r, c->cell);
-		for (size_t j = 0; j < SHOWN; j++) {
-			struct report_over_time m = find_metric(r, c, shown[j]);
-
-			strbuf_addf(out, "%15s", NUMBER_TEXT(m.over_bare_kib / 1024, "", ""));
-		}
-		strbuf_addf(out, "%12s", MIB_TEXT(c->zeq_over_bare_kib));
+		if (is_over_bare)
+			strbuf_addf(out, "%12s", MIB_TEXT(c->zeq_over_bare_kib));
 		table_end_line(out, "");
 	}
 }
@@ -378,8 +350,8 @@ void report_space_time_text(const struct report *r, struct strbuf *out)
 	if (!r->space_times_n)
 		return;
 	add_lives(out, r);
-	add_checkpoint_table(out, r);
-	add_over_bare(out, r);
+	add_over_time(out, r, false);
+	add_over_time(out, r, true);
 }
 
 static json_t *pauses_json(const struct gc_pauses *p)
