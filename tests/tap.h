@@ -7,7 +7,8 @@
 #include <string.h>
 
 /*
- * Test Anything Protocol for C tests: each check is one line; main ends with `return tap_done();`.
+ * Test Anything Protocol for C tests: each check is one line; main is TAP_MAIN(), or ends with
+ * `return tap_done();`.
  */
 
 /** What takes so many seconds hangs. No check is about less: a busy host is slow, not wrong. */
@@ -75,3 +76,14 @@ __attribute__((unused)) static int tap_done(void)
 	printf("1..%d\n", tap_count_);
 	return tap_failed_ ? 1 : 0;
 }
+
+/** The main function of a test that consists of these functions. */
+#define TAP_MAIN(...)                                                                                        \
+	int main(void)                                                                                       \
+	{                                                                                                    \
+		static void (*const tests_[])(void) = { __VA_ARGS__ };                                       \
+                                                                                                             \
+		for (size_t i_ = 0; i_ < sizeof(tests_) / sizeof(tests_[0]); i_++)                           \
+			tests_[i_]();                                                                        \
+		return tap_done();                                                                           \
+	}

@@ -314,13 +314,5 @@ static void test_border(void)
 	is_at_least(&n, REJECTED, 95, "one half as wide rejected");
 }
 
-int main(void)
-{
-	test_single();
-	test_few();
-	test_replicates();
-	test_proportional_errors();
-	test_shared_uncertainty();
-	test_border();
-	return tap_done();
-}
+TAP_MAIN(test_single, test_few, test_replicates, test_proportional_errors, test_shared_uncertainty,
+	 test_border)

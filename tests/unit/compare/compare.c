@@ -341,14 +341,4 @@ static void test_json_nothing(void)
 	is_str(json_string_value(json_object_get(o, "pb_method")), "ranks by counting", "the other method");
 }
 
-int main(void)
-{
-	test_numbers();
-	test_text();
-	test_warnings();
-	test_undecided();
-	test_width();
-	test_json();
-	test_json_nothing();
-	return tap_done();
-}
+TAP_MAIN(test_numbers, test_text, test_warnings, test_undecided, test_width, test_json, test_json_nothing)

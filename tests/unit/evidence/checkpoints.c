@@ -107,11 +107,4 @@ static void test_many(void)
 	is_near(c.cpu_ms, 256, 0, "are left out");
 }
 
-int main(void)
-{
-	test_cpython();
-	test_pypy();
-	test_bad();
-	test_many();
-	return tap_done();
-}
+TAP_MAIN(test_cpython, test_pypy, test_bad, test_many)

@@ -58,10 +58,4 @@ static void test_values(void)
 	is_near(v.max_kib, 40, 0, "the largest");
 }
 
-int main(void)
-{
-	test_footprint();
-	test_hostile();
-	test_values();
-	return tap_done();
-}
+TAP_MAIN(test_footprint, test_hostile, test_values)

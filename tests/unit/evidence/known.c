@@ -158,6 +158,12 @@ static void test_kind(enum known_kind kind)
 	views_destroy(v);
 }
 
+static void test_kinds(void)
+{
+	for (int i = 0; i < KNOWN_COUNT; i++)
+		test_kind((enum known_kind)i);
+}
+
 static void test_names(void)
 {
 	unsigned good = 0;
@@ -191,11 +197,4 @@ static void test_rounding(void)
 	is_int((long long)known_weight_kib(&spec), 10240, "when nothing is, all is");
 }
 
-int main(void)
-{
-	for (int i = 0; i < KNOWN_COUNT; i++)
-		test_kind((enum known_kind)i);
-	test_names();
-	test_rounding();
-	return tap_done();
-}
+TAP_MAIN(test_kinds, test_names, test_rounding)

@@ -144,12 +144,4 @@ static void test_capture(void)
 	   "has text, of which not more is touched than there is");
 }
 
-int main(void)
-{
-	test_sizes();
-	test_runs();
-	test_mean();
-	test_hostile();
-	test_capture();
-	return tap_done();
-}
+TAP_MAIN(test_sizes, test_runs, test_mean, test_hostile, test_capture)

@@ -64,8 +64,9 @@ static void test_rules(void)
 	ok(!onset_rule_at(n + 1), "nothing after the end of the list");
 }
 
-static void test_amount(const struct onset_rule *so32)
+static void test_amount(void)
 {
+	const struct onset_rule *so32 = onset_rule_find("so32");
 	cleanup_free struct proto_sample *s = quiet(100, 7777);
 
 	ok(!onset_find(so32, s, 100).found, "pages swapped out before the baseline are no onset");
@@ -90,8 +91,9 @@ static void test_amount(const struct onset_rule *so32)
 	ok(!onset_find(so32, NULL, 0).found, "no sample is none");
 }
 
-static void test_counters(const struct onset_rule *so32)
+static void test_counters(void)
 {
+	const struct onset_rule *so32 = onset_rule_find("so32");
 	struct proto_sample s[2] = { { .t_us = 1 },
 				     { .t_us = 2, .pswpout = 10, .zswpout = 11, .swpout_zero = 11 } };
 
@@ -103,8 +105,9 @@ static void test_counters(const struct onset_rule *so32)
 	ok(!onset_find(so32, s, 2).found, "no other counter does");
 }
 
-static void test_window(const struct onset_rule *so32)
+static void test_window(void)
 {
+	const struct onset_rule *so32 = onset_rule_find("so32");
 	struct proto_sample s[3] = {
 		{ .t_us = 1000, .pswpout = 0 },
 		{ .t_us = 1000000, .pswpout = 16 },
@@ -135,8 +138,9 @@ static void test_window(const struct onset_rule *so32)
 	       "swapped_pages counts from the baseline, not the window");
 }
 
-static void test_broken_samples(const struct onset_rule *so32)
+static void test_broken_samples(void)
 {
+	const struct onset_rule *so32 = onset_rule_find("so32");
 	struct proto_sample back[] = {
 		{ .t_us = 0, .pswpout = 1000 },
 		{ .t_us = 1, .pswpout = 10 },
@@ -228,16 +232,5 @@ static void test_settled(void)
 	ok(!onset_is_settled(gap, 2, 1000), "a clock that goes backwards covers no time");
 }
 
-int main(void)
-{
-	const struct onset_rule *so32 = onset_rule_find("so32");
-
-	test_rules();
-	test_amount(so32);
-	test_counters(so32);
-	test_window(so32);
-	test_broken_samples(so32);
-	test_against_slow();
-	test_settled();
-	return tap_done();
-}
+TAP_MAIN(test_rules, test_amount, test_counters, test_window, test_broken_samples, test_against_slow,
+	 test_settled)

@@ -91,10 +91,4 @@ static void test_judge(void)
 	      "two guests on two CPUs, which wait for each other");
 }
 
-int main(void)
-{
-	test_parse();
-	test_bad_text();
-	test_judge();
-	return tap_done();
-}
+TAP_MAIN(test_parse, test_bad_text, test_judge)

@@ -185,12 +185,4 @@ static void test_rule(void)
 	ok(!reclaim_is_other_way(&load, &unknown), "of that too nothing is said without a ballast");
 }
 
-int main(void)
-{
-	test_series();
-	test_hostile();
-	test_evidence();
-	test_mean();
-	test_rule();
-	return tap_done();
-}
+TAP_MAIN(test_series, test_hostile, test_evidence, test_mean, test_rule)

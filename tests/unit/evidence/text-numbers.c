@@ -6,8 +6,6 @@
 /* What no number in the captures is. */
 #define ABSENT 999999999
 
-static const char *const kernels[] = { "5.10", "6.1", "6.12", "6.18" };
-
 struct all {
 	size_t n;
 	struct strbuf text;
@@ -71,6 +69,14 @@ static void test_kernel(const char *kernel)
 	ok(get(&status, "VmSize") >= get(&status, "VmRSS"), "VmSize is not below VmRSS");
 	ok(get(&vmstat, "pgfault") > 0 && get(&vmstat, "pgfault") != ABSENT, "vmstat counts page faults");
 	is_int(get(&vmstat, "pswpout"), 0, "and no page swapped out");
+}
+
+static void test_kernels(void)
+{
+	test_kernel("5.10");
+	test_kernel("6.1");
+	test_kernel("6.12");
+	test_kernel("6.18");
 }
 
 /* See tests/data/README.md for where these come from; a zombie has no sizes. */
@@ -226,17 +232,13 @@ static void test_prefixes(const char *file)
 	   "each prefix gives the first numbers of the whole, and one bad line when cut in it");
 }
 
-int main(void)
+static void test_all_prefixes(void)
 {
-	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
-		test_kernel(kernels[i]);
-	test_known_answers();
-	test_made_lines();
-	test_exact_keys();
-	test_long_line();
 	test_prefixes("meminfo");
 	test_prefixes("status");
 	test_prefixes("smaps_rollup");
 	test_prefixes("vmstat");
-	return tap_done();
 }
+
+TAP_MAIN(test_kernels, test_known_answers, test_made_lines, test_exact_keys, test_long_line,
+	 test_all_prefixes)

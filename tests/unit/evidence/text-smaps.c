@@ -426,7 +426,7 @@ static void test_flips(void)
 	is_int(too_many, 0, "no single flipped bit makes a mapping");
 }
 
-int main(void)
+static void test_kernels(void)
 {
 	static const struct {
 		const char *kernel;
@@ -439,21 +439,18 @@ int main(void)
 		{ "6.1-shapes", 26, 23, true },   { "6.12-shapes", 26, 24, true },
 	};
 
-	test_2_6();
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
 		test_kernel(kernels[i].kernel, kernels[i].mappings, kernels[i].fields);
 		if (kernels[i].has_shapes)
 			test_shapes(kernels[i].kernel);
 	}
-	test_paths();
-	test_swapping();
-	test_vanished();
-	test_exact_keys();
-	test_bad_headers();
-	test_order();
-	test_get_string();
+}
+
+static void test_all_prefixes(void)
+{
 	test_prefixes("2.6");
 	test_prefixes("6.1");
-	test_flips();
-	return tap_done();
 }
+
+TAP_MAIN(test_2_6, test_kernels, test_paths, test_swapping, test_vanished, test_exact_keys, test_bad_headers,
+	 test_order, test_get_string, test_all_prefixes, test_flips)

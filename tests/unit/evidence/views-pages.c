@@ -425,18 +425,5 @@ static void test_missing(void)
 	is_int(views_rows(v, VIEW_PAGES), 0, "no process, no pages");
 }
 
-int main(void)
-{
-	test_sorts();
-	test_compound();
-	test_forks();
-	test_spaces();
-	test_large();
-	test_model();
-	test_hostile();
-	test_too_many();
-	test_ksm();
-	test_flips();
-	test_missing();
-	return tap_done();
-}
+TAP_MAIN(test_sorts, test_compound, test_forks, test_spaces, test_large, test_model, test_hostile,
+	 test_too_many, test_ksm, test_flips, test_missing)

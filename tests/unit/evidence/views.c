@@ -423,7 +423,7 @@ static void test_texts(void)
 	ok(views_text(v, NULL, 0) == views_text(v, "x", 0), "the empty text");
 }
 
-int main(void)
+static void test_kernels(void)
 {
 	static const struct {
 		const char *kernel;
@@ -431,18 +431,9 @@ int main(void)
 	} kernels[] = { { "5.10", 10 },        { "6.1", 10 },        { "6.1-swapping", 9 }, { "6.12", 10 },
 			{ "5.10-shapes", 27 }, { "6.1-shapes", 26 }, { "6.12-shapes", 26 }, { "6.18", 55 } };
 
-	test_columns();
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		test_kernel(kernels[i].kernel, kernels[i].mappings, strcmp(kernels[i].kernel, "6.18") != 0);
-	test_2_6();
-	test_6_18();
-	test_fields();
-	test_tmpfs();
-	test_guest();
-	test_hostile_guest();
-	test_incomplete();
-	test_set();
-	test_ranges();
-	test_texts();
-	return tap_done();
 }
+
+TAP_MAIN(test_columns, test_kernels, test_2_6, test_6_18, test_fields, test_tmpfs, test_guest,
+	 test_hostile_guest, test_incomplete, test_set, test_ranges, test_texts)

@@ -258,15 +258,5 @@ static void test_writer_full(void)
 	is_int(outside, 0, "and ends within its room");
 }
 
-int main(void)
-{
-	test_values();
-	test_escapes();
-	test_numbers();
-	test_refused();
-	test_too_long();
-	test_mutations();
-	test_writer();
-	test_writer_full();
-	return tap_done();
-}
+TAP_MAIN(test_values, test_escapes, test_numbers, test_refused, test_too_long, test_mutations, test_writer,
+	 test_writer_full)

@@ -104,10 +104,4 @@ static void test_whole_series(void)
 	ok(held > total / 50 && held < total / 50 * 49, "both answers were common");
 }
 
-int main(void)
-{
-	test_rule();
-	test_fits();
-	test_whole_series();
-	return tap_done();
-}
+TAP_MAIN(test_rule, test_fits, test_whole_series)

@@ -120,10 +120,4 @@ static void test_full(void)
 	close(ends[1]);
 }
 
-int main(void)
-{
-	test_lines();
-	test_length();
-	test_full();
-	return tap_done();
-}
+TAP_MAIN(test_lines, test_length, test_full)

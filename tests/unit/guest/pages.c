@@ -226,12 +226,4 @@ static void test_random(void)
 	ok(runs_total * 2 < pages_total, "and runs are shorter than the pages");
 }
 
-int main(void)
-{
-	test_steps();
-	test_differences();
-	test_swap();
-	test_longest();
-	test_random();
-	return tap_done();
-}
+TAP_MAIN(test_steps, test_differences, test_swap, test_longest, test_random)

@@ -166,16 +166,5 @@ static void test_sample(void)
 	ok(strncmp(PROTO_SAMPLE_NAMES, "t_us,load_pages,", 16) == 0, "names come in order");
 }
 
-int main(void)
-{
-	test_crc();
-	test_round_trip();
-	test_limits();
-	test_failure_leaves_result();
-	test_truncated();
-	test_corrupt();
-	test_moved_border();
-	test_noise();
-	test_sample();
-	return tap_done();
-}
+TAP_MAIN(test_crc, test_round_trip, test_limits, test_failure_leaves_result, test_truncated, test_corrupt,
+	 test_moved_border, test_noise, test_sample)

@@ -276,18 +276,12 @@ static void test_monotone(void)
 	ok(decided > 400, "and most have one at last");
 }
 
-int main(void)
+static void test_names(void)
 {
-	test_balanced();
-	test_unbalanced();
-	test_same_differences();
-	test_tost();
-	test_verdict();
-	test_confidence();
-	test_never();
-	test_monotone();
 	is_str(agreement_verdict_name(AGREEMENT_VALIDATED), "validated", "verdicts have names");
 	is_str(agreement_verdict_name(AGREEMENT_REJECTED), "rejected", "each");
 	is_str(agreement_verdict_name(AGREEMENT_UNDECIDED), "undecided", "of them");
-	return tap_done();
 }
+
+TAP_MAIN(test_balanced, test_unbalanced, test_same_differences, test_tost, test_verdict, test_confidence,
+	 test_never, test_monotone, test_names)

@@ -171,13 +171,5 @@ static void test_methcomp(void)
 	is_figure(line.intercept, -0.07642105, "and intercept");
 }
 
-int main(void)
-{
-	test_pefr_limits();
-	test_pefr_repeatability();
-	test_pefr_ccc();
-	test_pefr_lines();
-	test_ncss_deming();
-	test_methcomp();
-	return tap_done();
-}
+TAP_MAIN(test_pefr_limits, test_pefr_repeatability, test_pefr_ccc, test_pefr_lines, test_ncss_deming,
+	 test_methcomp)

@@ -144,12 +144,4 @@ static void test_scale(void)
 		"as the prediction does, from another zero of X");
 }
 
-int main(void)
-{
-	test_exact();
-	test_by_hand();
-	test_weights();
-	test_too_few();
-	test_scale();
-	return tap_done();
-}
+TAP_MAIN(test_exact, test_by_hand, test_weights, test_too_few, test_scale)

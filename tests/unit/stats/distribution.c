@@ -72,10 +72,4 @@ static void test_domain(void)
 	is_near(chi2_upper(dist_chi2_quantile(0.95, 1e7), 1e7), 0.05, 1e-7, "and a quantile of them");
 }
 
-int main(void)
-{
-	test_known();
-	test_inverse();
-	test_domain();
-	return tap_done();
-}
+TAP_MAIN(test_known, test_inverse, test_domain)

@@ -123,13 +123,4 @@ static void test_many(void)
 	posterior_destroy(p);
 }
 
-int main(void)
-{
-	test_prior();
-	test_odds();
-	test_symmetry();
-	test_unknowns();
-	test_information();
-	test_many();
-	return tap_done();
-}
+TAP_MAIN(test_prior, test_odds, test_symmetry, test_unknowns, test_information, test_many)

@@ -186,13 +186,4 @@ static void test_first(void)
 	is_near(first_of(sizes, 2, 0, 3, 2), 1, 0, "replicates add the same to both");
 }
 
-int main(void)
-{
-	test_extremes();
-	test_joint_t();
-	test_properties();
-	test_degenerate();
-	test_time();
-	test_first();
-	return tap_done();
-}
+TAP_MAIN(test_extremes, test_joint_t, test_properties, test_degenerate, test_time, test_first)

@@ -346,15 +346,5 @@ static void test_resume(void)
 	is_int(shuffled, ends, "answers in another order lead to the same end");
 }
 
-int main(void)
-{
-	test_first_steps();
-	test_sharp();
-	test_edges();
-	test_foreign_answers();
-	test_recovers();
-	test_spread();
-	test_gives_up();
-	test_resume();
-	return tap_done();
-}
+TAP_MAIN(test_first_steps, test_sharp, test_edges, test_foreign_answers, test_recovers, test_spread,
+	 test_gives_up, test_resume)

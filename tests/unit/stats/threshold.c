@@ -73,10 +73,4 @@ static void test_ramps(void)
 	   "of one ramp only its step is known");
 }
 
-int main(void)
-{
-	test_check();
-	test_logistic_contradicts();
-	test_ramps();
-	return tap_done();
-}
+TAP_MAIN(test_check, test_logistic_contradicts, test_ramps)
