@@ -60,6 +60,9 @@ $B/libswapcal.a: $(LIB_OBJ)
 	$(call say,AR)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
+# Tests themselves need not be fast where building them takes longer than running them.
+$B/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
+
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -204,7 +207,7 @@ FUZZ_TARGETS := $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 
 .PHONY: checked-programs
 checked-programs:
-	$(call sanitized,$(CHECKED_B)) $(FUZZ_TARGETS:%=$(CHECKED_B)/tests/fuzz/%) unit-tests $(CHECKED_B)/harness/cmd/main.o \
+	$(call sanitized,$(CHECKED_B)) TEST_CFLAGS=-O0 $(FUZZ_TARGETS:%=$(CHECKED_B)/tests/fuzz/%) unit-tests $(CHECKED_B)/harness/cmd/main.o \
 		$(SYSTEM_TOOLS:$B/%=$(CHECKED_B)/%)
 
 .PHONY: fuzz-programs
