@@ -20,7 +20,7 @@ chmod 700 "$dir/home" "$dir/home/run"
 as_nobody="setpriv --reuid=$nobody --regid=$nobody --clear-groups --pdeathsig KILL env HOME=$dir/home XDG_CACHE_HOME=$dir/home/cache \
 	XDG_RUNTIME_DIR=$dir/home/run"
 
-plan connections 'guest: {ram_mib: [160]}' 'method: [threshold]'
+plan connections 'guest: {ram_mib: [96]}' 'method: [threshold]'
 chmod 644 "$dir/plan.yaml"
 
 # two_probes NAME COMMAND...: into a file of that name
@@ -69,7 +69,7 @@ two_probes user in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-grou
 same_answers user qemu:///system
 # The daemon's log keeper, which is root's, writes the console.
 # Too small by some MiB a kernel says nothing at all, too small by one or two it panics.
-sed 's/160/66, 67, 68, 69/' "$dir/plan.yaml" > "$dir/small.yaml"
+sed 's/96/66, 67, 68, 69/' "$dir/plan.yaml" > "$dir/small.yaml"
 some_probes 4 "$dir/home/small.swapcal" in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
 	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" run "$dir/small.yaml" -c qemu:///system
 sqlite3 "$dir/home/small.swapcal" 'select outcome, reason, console from probe' > "$dir/small" 2>&1

@@ -86,8 +86,8 @@ fi
 
 # campaign START: runs it, to $dir/START.swapcal and .csv
 campaign() {
-	plan restore 'guest: {ram_mib: 88}' 'method: growth' "start: $1" 'replicates: 2' 'loads: [{workload: strings, interpreter: python3}]'
-	run "$dir/$1.swapcal" --jobs 2
+	plan restore 'guest: {ram_mib: 88}' 'method: growth' "start: $1" 'loads: [{workload: strings, interpreter: python3}]'
+	run "$dir/$1.swapcal"
 	is $? 0 "start: $1: the campaign runs to its end"
 	explain "$dir/err"
 	"$swapcal" report "$dir/$1.swapcal" --format csv > "$dir/$1.csv"
@@ -100,9 +100,9 @@ value() {
 		NR > 1 && $column["method"] == "growth" && $column["metric"] == metric { print $column[c] }' "$dir/$1.csv"
 }
 
-# ready START: median of the times until a guest is ready for its load; a saved boot is made in the first probe of each replicate
+# ready START: median of the times until a guest is ready for its load; a saved boot is made in the first probe
 ready() {
-	sqlite3 "$dir/$1.swapcal" 'select phase_start_ms + phase_boot_ms + phase_prepare_ms from probe where id > 2' | sort -n |
+	sqlite3 "$dir/$1.swapcal" 'select phase_start_ms + phase_boot_ms + phase_prepare_ms from probe where id > 1' | sort -n |
 		awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
@@ -115,7 +115,7 @@ is "$(value restore rss mem_total_kib)" "$(value boot rss mem_total_kib)" 'resto
 # What boot leaves in caches that cannot be dropped differs by some 100 KiB from boot to boot.
 within "$(echo "$(value restore rss mem_available0_kib) $(value boot rss mem_available0_kib)" | awk '{ print $1 - $2 }')" -700 700 \
 	'and their MemAvailable at the start, to 0.7 MiB'
-# The threshold differs by some 0.2 MiB from boot to boot, and each has two.
+# The threshold differs by some 0.2 MiB from boot to boot.
 echo "# Z* restore $(value restore rss z_mib) [$(value restore rss z_lo_mib), $(value restore rss z_hi_mib)]," \
 	"boot $(value boot rss z_mib) [$(value boot rss z_lo_mib), $(value boot rss z_hi_mib)]"
 within "$(value restore rss z_mib)" "$(value boot rss z_lo_mib | awk '{ print $1 - 0.4 }')" \

@@ -27,7 +27,7 @@ end_run() {
 	is "$(guests "$1")" 0 'no guest is left'
 }
 
-plan safe 'guest: {ram_mib: [160]}' 'method: [threshold]'
+plan safe 'guest: {ram_mib: [96]}' 'method: [threshold]'
 
 # With the most careless umask there is.
 (umask 0 && exec "$swapcal" run "$dir/plan.yaml" -n) > "$dir/dry.out" 2>&1
@@ -95,7 +95,7 @@ END
 cat > "$dir/$odd/-plan,.yaml" << 'END'
 name: "odd $(touch INJECTED); \"quoted\" 'n' -- é, <x> & %s"
 image: bookworm
-guest: {ram_mib: [160]}
+guest: {ram_mib: [96]}
 method: [growth]
 workloads: -work
 interpreters:
