@@ -94,15 +94,6 @@ static struct err *parse(struct metric *m, const char *path, char *text)
 	return NULL;
 }
 
-/* Is it "DIR/NAME.sql"? */
-static bool is_name_of_file(const char *name, const char *path)
-{
-	cleanup_free char *copy = xstrdup(path);
-	cleanup_free char *expected = xasprintf("%s.sql", name);
-
-	return strcmp(basename(copy), expected) == 0;
-}
-
 static struct err *read_text(const char *path, struct strbuf *text)
 {
 	struct err *e = file_read(path, METRIC_BYTES_MAX, text);
@@ -122,27 +113,29 @@ static struct err *check_name(const struct metric *m)
 		return err_new_kind(ERR_USAGE,
 				    "%s: name '%s' must be lower-case letters, digits and underscores",
 				    m->path, m->name);
-	if (!is_name_of_file(m->name, m->path))
+
+	cleanup_free char *copy = xstrdup(m->path), *expected = xasprintf("%s.sql", m->name);
+
+	if (strcmp(basename(copy), expected) != 0)
 		return err_new_kind(ERR_USAGE, "%s: metric '%s' must be in a file of that name", m->path,
 				    m->name);
 	return NULL;
 }
 
-/* "NAME" of "DIR/NAME.sql" */
-static char *name_of_file(const char *path)
+static bool is_sql(const char *name)
 {
-	cleanup_free char *copy = xstrdup(path);
-	char *name = basename(copy), *dot = strrchr(name, '.');
+	size_t len = strlen(name);
 
-	if (dot && dot != name && strcmp(dot, ".sql") == 0)
-		*dot = '\0';
-	return xstrdup(name);
+	return len > 4 && strcmp(name + len - 4, ".sql") == 0;
 }
 
 /* A file that is nothing but a query. */
 static void take_query(struct metric *m, const char *text)
 {
-	m->name = name_of_file(m->path);
+	cleanup_free char *copy = xstrdup(m->path);
+	const char *file = basename(copy);
+
+	m->name = xmemdup0(file, strlen(file) - (is_sql(file) ? strlen(".sql") : 0));
 	m->summary = xstrdup("");
 	m->meaning = xstrdup("");
 	m->wrong_when = xstrdup("");
@@ -156,7 +149,7 @@ static bool has_header(const char *text)
 	return strncmp(text, "-- name:", strlen("-- name:")) == 0;
 }
 
-static struct err *load(struct metric *m, bool needs_header)
+static struct err *read_metric(struct metric *m, bool needs_header)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_INIT;
 	struct err *e = read_text(m->path, &text);
@@ -171,29 +164,16 @@ static struct err *load(struct metric *m, bool needs_header)
 	return e ? e : check_name(m);
 }
 
-static struct err *load_file(const char *path, bool needs_header, struct metric *ret)
+static struct err *load(const char *path, bool needs_header, struct metric *ret)
 {
 	struct metric m = { .path = xstrdup(path) };
-	struct err *e = load(&m, needs_header);
+	struct err *e = read_metric(&m, needs_header);
 
-	if (e) {
+	if (e)
 		metric_deinit(&m);
-		return e;
-	}
-	*ret = m;
-	return NULL;
-}
-
-struct err *metric_load(const char *path, struct metric *ret)
-{
-	return load_file(path, true, ret);
-}
-
-static bool is_sql(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 4 && strcmp(name + len - 4, ".sql") == 0;
+	else
+		*ret = m;
+	return e;
 }
 
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
@@ -210,7 +190,7 @@ struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 		cleanup_free char *path = xasprintf("%s/%s", dir, names.v[i]);
 
 		if (is_sql(names.v[i]))
-			e = metric_load(path, array_push(metrics, n, cap));
+			e = load(path, true, array_push(metrics, n, cap));
 	}
 	if (!e && !n)
 		e = err_new("no metrics (*.sql) in '%s'", dir);
@@ -237,16 +217,15 @@ struct err *metric_find(const char *name, struct metric *ret)
 			"there is no metric '%s': 'swapcal metrics list' shows all; a file of your own is "
 			"named by its path, which ends in .sql",
 			name);
-	return metric_load(path, ret);
+	return load(path, true, ret);
 }
 
 struct err *metric_load_trial(const char *name_or_path, struct metric **ret, size_t *ret_n)
 {
 	struct metric trial, *metrics;
 	size_t n;
-	struct err *e = strchr(name_or_path, '/') || is_sql(name_or_path)
-				? load_file(name_or_path, false, &trial)
-				: metric_find(name_or_path, &trial);
+	struct err *e = strchr(name_or_path, '/') || is_sql(name_or_path) ? load(name_or_path, false, &trial)
+									  : metric_find(name_or_path, &trial);
 
 	if (e)
 		return e;

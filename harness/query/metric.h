@@ -31,13 +31,13 @@ struct metric {
 /** The query of a metric, with its place for messages; borrowed from it. */
 struct query_text metric_query(const struct metric *m);
 
-/** Reads a metric's file; what is wrong with it is an error of kind ERR_USAGE with file and line. */
-struct err *metric_load(const char *path, struct metric *ret) must_check;
-
 /** The metrics that come with swapcal, by name; an error when there is none. Freed with metrics_free(). */
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n) must_check;
 
-/** The shipped metric of that name; an error of kind ERR_USAGE when there is none. */
+/**
+ * The shipped metric of that name; an error of kind ERR_USAGE when there is none. What is wrong with a file
+ * is one too, with file and line.
+ */
 struct err *metric_find(const char *name, struct metric *ret) must_check;
 
 /**

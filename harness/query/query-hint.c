@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/query/query-hint.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,15 +20,14 @@
 
 /* --- Words of SQL */
 
+/* SQLite takes every byte above ASCII for a letter. */
 static bool is_word_byte(char c)
 {
-	/* SQLite takes every byte above ASCII for a letter. */
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       (c & 0x80);
+	return isalnum((unsigned char)c) || c == '_' || (c & 0x80);
 }
 
-/* What follows a comment or a string that begins at p; NULL when none does. */
-static const char *skip_text(const char *p)
+/* What follows the word, comment or string, or else the byte, that p begins with. */
+static const char *skip_token(const char *p)
 {
 	const char *end;
 
@@ -42,42 +42,20 @@ static const char *skip_text(const char *p)
 		end = strchr(p + 1, '\'');
 		return end ? end + 1 : p + strlen(p);
 	}
-	return NULL;
-}
-
-/* The next word at or after p, NULL at the end. */
-static const char *next_word(const char *p, size_t *ret_len)
-{
-	while (*p) {
-		const char *after = skip_text(p);
-
-		if (after) {
-			p = after;
-			continue;
-		}
-		if (!is_word_byte(*p)) {
-			p++;
-			continue;
-		}
-		for (*ret_len = 1; is_word_byte(p[*ret_len]);)
-			(*ret_len)++;
-		return p;
-	}
-	return NULL;
-}
-
-static bool is_same(const char *word, size_t len, const char *name)
-{
-	return strlen(name) == len && strncasecmp(word, name, len) == 0;
+	for (end = p + 1; is_word_byte(*p) && is_word_byte(*end);)
+		end++;
+	return end;
 }
 
 long query_hint_find(const char *sql, const char *word)
 {
-	size_t len;
+	const char *end;
 
-	for (const char *p = sql; (p = next_word(p, &len)); p += len)
-		if (is_same(p, len, word))
+	for (const char *p = sql; *p; p = end) {
+		end = skip_token(p);
+		if (strlen(word) == (size_t)(end - p) && strncasecmp(p, word, strlen(word)) == 0)
 			return p - sql;
+	}
 	return -1;
 }
 
@@ -94,9 +72,9 @@ static unsigned views_in(const char *sql)
 
 /* --- How alike two names are */
 
-static unsigned char lower(char c)
+static bool is_same(char a, char b)
 {
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
@@ -125,11 +103,10 @@ static unsigned edits(const char *a, size_t a_len, const char *b, size_t b_len)
 		row = spare;
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= b_len; j++) {
-			bool differ = lower(a[i - 1]) != lower(b[j - 1]);
-
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + differ);
-			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-			    lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < row[j])
+			row[j] = min3(above[j] + 1, row[j - 1] + 1,
+				      above[j - 1] + !is_same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && is_same(a[i - 1], b[j - 2]) && is_same(a[i - 2], b[j - 1]) &&
+			    before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}
 	}
@@ -169,8 +146,8 @@ struct candidate {
 	const char *name;
 	unsigned views; /* which have it */
 	unsigned distance;
-	bool is_asked;  /* one of the views is in the query */
-	unsigned order; /* qsort() does not keep the views' own order */
+	bool is_asked; /* one of the views is in the query */
+	bool is_told;
 };
 
 struct candidates {
@@ -190,21 +167,21 @@ static void add_candidate(struct candidates *list, const char *wrong, const char
 		c = array_push(list->v, list->n, list->cap);
 		c->name = name;
 		c->distance = distance(wrong, name);
-		c->order = (unsigned)list->n;
 	}
 	c->views |= VIEW_BIT(view);
 	c->is_asked |= (asked & VIEW_BIT(view)) != 0;
 }
 
-static int by_likeness(const void *a, const void *b)
+/* The nearest that is not told yet, of those as near the first that is asked; NULL when none is near. */
+static struct candidate *next_nearest(struct candidates *list, const char *wrong)
 {
-	const struct candidate *x = a, *y = b;
+	struct candidate *best = NULL;
 
-	if (x->distance != y->distance)
-		return x->distance < y->distance ? -1 : 1;
-	if (x->is_asked != y->is_asked)
-		return x->is_asked ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
+	for (struct candidate *c = list->v; c < list->v + list->n; c++)
+		if (!c->is_told && (!best || c->distance < best->distance ||
+				    (c->distance == best->distance && c->is_asked && !best->is_asked)))
+			best = c;
+	return best && is_near(wrong, best->distance) ? best : NULL;
 }
 
 static void add_views(struct strbuf *sb, unsigned set)
@@ -219,18 +196,24 @@ static void add_views(struct strbuf *sb, unsigned set)
 	}
 }
 
-/* The nearest candidates; false when none is near. */
-static bool add_nearest(struct strbuf *sb, struct candidates *list, const char *wrong, bool with_views)
+/* The nearest candidates, columns with their views; false when none is near. */
+static bool add_nearest(struct strbuf *sb, struct candidates *list, const char *wrong, bool are_columns)
 {
+	struct candidate *c;
 	size_t n = 0;
 
-	for (; n < list->n && n < SUGGESTIONS_MAX && is_near(wrong, list->v[n].distance); n++) {
-		strbuf_adds(sb, n ? ", " : "; did you mean ");
-		strbuf_adds(sb, list->v[n].name);
-		if (!with_views)
+	for (; n < SUGGESTIONS_MAX && (c = next_nearest(list, wrong)); n++) {
+		c->is_told = true;
+		if (are_columns && c->distance == 0) {
+			strbuf_adds(sb, "; it is a column of ");
+			add_views(sb, c->views);
+			return true;
+		}
+		strbuf_addf(sb, "%s%s", n ? ", " : "; did you mean ", c->name);
+		if (!are_columns)
 			continue;
 		strbuf_adds(sb, " (");
-		add_views(sb, list->v[n].views);
+		add_views(sb, c->views);
 		strbuf_adds(sb, ")");
 	}
 	if (n)
@@ -259,14 +242,11 @@ static void add_all(struct strbuf *sb, unsigned asked)
 	add_views(sb, VIEWS_ALL);
 }
 
-static void sort_candidates(struct candidates *list)
+char *query_hint_column(const char *sql, const char *name)
 {
-	if (list->n)
-		qsort(list->v, list->n, sizeof(*list->v), by_likeness);
-}
-
-static struct candidates column_candidates(const char *name, unsigned asked)
-{
+	struct strbuf sb = STRBUF_INIT;
+	const char *dot = strrchr(name, '.'), *bare = dot ? dot + 1 : name;
+	unsigned asked = views_in(sql);
 	struct candidates list = { 0 };
 
 	for (enum view view = 0; view < VIEW_COUNT; view++) {
@@ -274,25 +254,10 @@ static struct candidates column_candidates(const char *name, unsigned asked)
 		const struct view_column *columns = view_columns(view, &n);
 
 		for (size_t i = 0; i < n; i++)
-			add_candidate(&list, name, columns[i].name, view, asked);
+			add_candidate(&list, bare, columns[i].name, view, asked);
 	}
-	sort_candidates(&list);
-	return list;
-}
-
-char *query_hint_column(const char *sql, const char *name)
-{
-	struct strbuf sb = STRBUF_INIT;
-	const char *dot = strrchr(name, '.'), *bare = dot ? dot + 1 : name;
-	unsigned asked = views_in(sql);
-	struct candidates list = column_candidates(bare, asked);
-
-	if (list.n && list.v[0].distance == 0) {
-		strbuf_adds(&sb, "; it is a column of ");
-		add_views(&sb, list.v[0].views);
-	} else if (!add_nearest(&sb, &list, bare, true)) {
+	if (!add_nearest(&sb, &list, bare, true))
 		add_all(&sb, asked);
-	}
 	free(list.v);
 	return strbuf_steal(&sb);
 }
@@ -304,7 +269,6 @@ char *query_hint_view(const char *name)
 
 	for (enum view view = 0; view < VIEW_COUNT; view++)
 		add_candidate(&list, name, view_name(view), view, 0);
-	sort_candidates(&list);
 	if (!add_nearest(&sb, &list, name, false))
 		add_all(&sb, 0);
 	free(list.v);

@@ -5,31 +5,33 @@
 #include <unistd.h>
 
 #include "harness/base/cleanup.h"
+#include "harness/base/file.h"
 #include "harness/query/metric.h"
 #include "tests/fuzz/file.h"
 #include "tests/fuzz/fuzz.h"
 
-static char dir[] = "/tmp/swapcal-fuzz-XXXXXX", path[64];
+static char dir[] = "/tmp/swapcal-fuzz-XXXXXX";
 
 static void remove_dir(void)
 {
-	unlink(path);
-	rmdir(dir);
+	err_free(file_remove_tree(dir));
 }
 
-/* A metric's name is that of its file, so this one always has the same: a link to the file in memory. */
-static const char *metric_file(const uint8_t *data, size_t size)
+/* A metric's name is that of its file, so this one, m, always has the same: a link to the file in memory. */
+static void make_metric(const uint8_t *data, size_t size)
 {
 	const char *file = fuzz_file(data, size);
+	char path[64];
 
-	if (*path)
-		return path;
-	if (!mkdtemp(dir))
+	if (getenv("SWAPCAL_DATADIR"))
+		return;
+	if (!mkdtemp(dir) || atexit(remove_dir) || setenv("SWAPCAL_DATADIR", dir, 1))
 		exit(1);
-	snprintf(path, sizeof(path), "%s/m.sql", dir);
-	if (symlink(file, path) || atexit(remove_dir))
+	snprintf(path, sizeof(path), "%s/calibrate/metrics", dir);
+	must_hold(!file_mkdirs(path, 0700));
+	strcat(path, "/m.sql");
+	if (symlink(file, path))
 		exit(1);
-	return path;
 }
 
 static void check_query(const struct query_text *text)
@@ -45,7 +47,10 @@ static void check_query(const struct query_text *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct metric m;
-	struct err *e = metric_load(metric_file(data, size), &m);
+
+	make_metric(data, size);
+
+	struct err *e = metric_find("m", &m);
 
 	if (!e) {
 		struct query_text text = metric_query(&m);

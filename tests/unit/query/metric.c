@@ -440,36 +440,44 @@ static void test_incomplete(void)
 	check_rss(fill_nothing, -1, false, "no process, no value");
 }
 
-static void check_wrong_file(const char *name, const char *text, const char *part)
+/* A metric as if it came with swapcal. */
+static struct err *load(const char *name, const char *text, struct metric *ret)
 {
-	cleanup_free char *file = xasprintf("%s/%s", dir, name);
-	struct metric m;
+	cleanup_free char *file = xasprintf("%s/calibrate/metrics/%s.sql", dir, name);
 
 	must(file_write_atomic(file, text, strlen(text), 0600));
-	is_err(metric_load(file, &m), part, part);
+	return metric_find(name, ret);
+}
+
+static void check_wrong_file(const char *name, const char *text, const char *part)
+{
+	struct metric m;
+
+	is_err(load(name, text, &m), part, part);
 }
 
 #define HEADER "-- name: x\n-- summary: s\n-- meaning: m\n--   goes on\n-- wrong when: w\n-- source: t\n"
 
 static void test_files(void)
 {
-	cleanup_free char *file = xasprintf("%s/x.sql", dir);
+	cleanup_free char *shipped = xasprintf("%s/calibrate/metrics", dir);
 	struct metric m;
 
 	for (size_t i = 0; i < metrics_n; i++)
 		ok(*metrics[i].summary && *metrics[i].meaning && *metrics[i].wrong_when, metrics[i].name);
+	must(file_mkdirs(shipped, 0700));
+	setenv("SWAPCAL_DATADIR", dir, 1);
 
-	check_wrong_file("y.sql", HEADER "SELECT 1", "must be in a file of that name");
-	check_wrong_file("x.sql", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
-	check_wrong_file("x.sql", "-- name: x\n-- summary: s\n-- name: y\n", "x.sql:3: given a second time");
-	check_wrong_file("x.sql", "-- name: x\n-- author: me\n", "x.sql:2: 'author: me' is not one of");
-	check_wrong_file("x.sql",
+	check_wrong_file("y", HEADER "SELECT 1", "must be in a file of that name");
+	check_wrong_file("x", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
+	check_wrong_file("x", "-- name: x\n-- summary: s\n-- name: y\n", "x.sql:3: given a second time");
+	check_wrong_file("x", "-- name: x\n-- author: me\n", "x.sql:2: 'author: me' is not one of");
+	check_wrong_file("x",
 			 "-- name: X/../y\n-- summary: s\n-- meaning: m\n-- wrong when: w\n-- source: t\n",
 			 "must be lower-case letters");
-	check_wrong_file("x.sql", "", "is empty");
+	check_wrong_file("x", "", "is empty");
 
-	must(file_write_atomic(file, HEADER "SELECT 1\n", strlen(HEADER "SELECT 1\n"), 0600));
-	must(metric_load(file, &m));
+	must(load("x", HEADER "SELECT 1\n", &m));
 	is_str(m.meaning, "m goes on", "an indented line goes on with the field");
 	is_str(m.sql, "SELECT 1\n", "the query follows the header");
 	metric_deinit(&m);

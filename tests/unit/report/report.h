@@ -153,8 +153,8 @@ unused static int run_reports(void (*const *tests)(void), size_t n)
 	dir = test_dir();
 	path = xasprintf("%s/f.swapcal", dir);
 	setenv("SWAPCAL_DATADIR", ".", 1);
-	must(metric_load("calibrate/metrics/anonymous_swap.sql", &metrics[0]));
-	must(metric_load("calibrate/metrics/rss.sql", &metrics[1]));
+	must(metric_find("anonymous_swap", &metrics[0]));
+	must(metric_find("rss", &metrics[1]));
 	for (size_t i = 0; i < n; i++) {
 		z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 		tests[i]();
