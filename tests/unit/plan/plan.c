@@ -52,21 +52,6 @@ static void is_setting(const struct plan *plan, const char *name, const char *wa
 	is_str(strbuf_str(&got) + 1, want, what);
 }
 
-/** The plan is refused with this text after "PATH:LINE: ". */
-static void is_refused(const char *text, int line, const char *message, const char *what)
-{
-	struct plan *plan = NULL;
-	struct err *e = load(text, &plan);
-	char want[300];
-
-	snprintf(want, sizeof(want), "%s:%d: ", path, line);
-	has_str(e ? err_message(e) : "(accepted)", want, what);
-	has_str(e ? err_message(e) : "(accepted)", message, message);
-	ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
-	err_free(e);
-	plan_destroy(plan);
-}
-
 static void test_good(void)
 {
 	struct plan *plan = read_plan(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", "a plan is read");
@@ -127,36 +112,6 @@ static void test_known(void)
 	plan_destroy(plan);
 }
 
-static void test_known_refused(void)
-{
-	is_refused(WEIGH, 1, "'displacement' needs 'loads' that it runs", "displacement without loads");
-	is_refused(HEAD LOADS "  - {ballast: shmem, mib: 4}\n", 7,
-		   "would run 'ballast'; is 'displacement' meant too?", "growth of a known-answer load");
-	is_refused(HEAD "loads:\n  - {ballast: shmem, mib: 4}\n", 6,
-		   "would run 'ballast'; is 'displacement' meant too?",
-		   "the same, when there is nothing else");
-	is_refused(METHOD("[growth, displacement]") "loads:\n"
-						    "  - {ballast: shmem, mib: 4}\n",
-		   1, "'growth' needs 'loads' that it runs", "growth without a workload");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, children: 4}\n", 6,
-		   "only 'forked-cow' has 'children'", "children of what does not fork");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 48, dirty_pct: 4}\n", 6,
-		   "only 'forked-cow' has 'dirty_pct'", "changes of what does not fork");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem}\n", 6, "'mib' is missing", "no size");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 3}\n", 6, "an even number of MiB, not 3",
-		   "an odd size");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 0}\n", 6, "out of range: 2 to 65536", "nothing");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 65538}\n", 6, "out of range", "too much");
-	is_refused(WEIGH "loads:\n  - {ballast: forked-cow, mib: 4, dirty_pct: 101}\n", 6, "out of range",
-		   "more than all");
-	is_refused(WEIGH "loads:\n  - {ballast: lead, mib: 4}\n", 6, "'lead' is not known",
-		   "an unknown kind");
-	is_refused(WEIGH "loads:\n  - {ballast: [shmem, shmem], mib: 4}\n", 6, "lists 'shmem' twice",
-		   "a kind twice");
-	is_refused(WEIGH "loads:\n  - {ballast: shmem, mib: 4, workload: strings}\n", 6,
-		   "unknown key 'workload'", "both forms at once");
-}
-
 #define MANY                                                                                                 \
 	"name: n\nimage: [a, b]\nguest: {ram_mib: [160, 256]}\nmethod: [growth, displacement, population, "  \
 	"ram]\n"
@@ -201,41 +156,115 @@ static void test_workload(void)
 	plan_destroy(plan);
 }
 
-#define ONE "loads:\n  - {workload: strings, interpreter: python3"
+#define ONE            "loads:\n  - {workload: strings, interpreter: python3"
+#define WORKLOAD(keys) HEAD ONE keys "}\n"
+#define KNOWN(keys)    WEIGH "loads:\n  - {" keys "}\n"
+#define OWN(pairs)     HEAD LOADS "interpreters: {" pairs "}\n"
 
-static void test_workload_refused(void)
+/* Plans that are refused: what comes after "PATH:LINE: ". */
+static const struct {
+	const char *text;
+	int line;
+	const char *message;
+} refused[] = {
+	/* Known-answer loads. */
+	{ WEIGH, 1, "'displacement' needs 'loads' that it runs" },
+	{ HEAD LOADS "  - {ballast: shmem, mib: 4}\n", 7,
+	  "would run 'ballast'; is 'displacement' meant too?" },
+	{ HEAD "loads:\n  - {ballast: shmem, mib: 4}\n", 6,
+	  "would run 'ballast'; is 'displacement' meant too?" },
+	{ METHOD("[growth, displacement]") "loads:\n  - {ballast: shmem, mib: 4}\n", 1,
+	  "'growth' needs 'loads' that it runs" },
+	{ KNOWN("ballast: shmem, mib: 48, children: 4"), 6, "only 'forked-cow' has 'children'" },
+	{ KNOWN("ballast: shmem, mib: 48, dirty_pct: 4"), 6, "only 'forked-cow' has 'dirty_pct'" },
+	{ KNOWN("ballast: shmem"), 6, "'mib' is missing" },
+	{ KNOWN("ballast: shmem, mib: 3"), 6, "an even number of MiB, not 3" },
+	{ KNOWN("ballast: shmem, mib: 0"), 6, "out of range: 2 to 65536" },
+	{ KNOWN("ballast: shmem, mib: 65538"), 6, "out of range" },
+	{ KNOWN("ballast: forked-cow, mib: 4, dirty_pct: 101"), 6, "out of range" },
+	{ KNOWN("ballast: lead, mib: 4"), 6, "'lead' is not known" },
+	{ KNOWN("ballast: [shmem, shmem], mib: 4"), 6, "lists 'shmem' twice" },
+	{ KNOWN("ballast: shmem, mib: 4, workload: strings"), 6, "unknown key 'workload'" },
+	/* Workloads. */
+	{ HEAD "loads:\n  - {workload: strings, interpreter: pyton3}\n", 6, "no interpreter 'pyton3'" },
+	{ WORKLOAD(", size: huge"), 6, "'huge' is not a size" },
+	{ WORKLOAD(", size: 32"), 6, "'32' is not a size" },
+	{ WORKLOAD(", size: 0M"), 6, "'0M' is not a size" },
+	{ WORKLOAD(", processes: 33"), 6, "out of range: 1 to 32" },
+	{ WORKLOAD(", launch: spawned"), 6, "'spawned' is not known" },
+	{ WORKLOAD(", activity: asleep"), 6, "'asleep' is not known" },
+	{ WORKLOAD(", launch: forked, checkpoints: false"), 6, "cannot be told to fork" },
+	{ WORKLOAD(", method: ram"), 6, "not among the methods of the plan" },
+	{ WORKLOAD(", method: threshold"), 6, "has no use for method 'threshold'" },
+	{ "name: n\nimage: b\nguest: {ram_mib: 160}\nmethod: ram\n" ONE "}\n", 4, "two or more sizes" },
+	/* Interpreters of the plan's own. */
+	{ OWN("python3: {command: x}"), 7, "an interpreter 'python3' already" },
+	{ OWN("\"-\": {command: x}"), 7, "'-' is not a name" },
+	{ OWN("ballast: {command: x}"), 7, "'ballast' is not a name" },
+	{ OWN("\"a b\": {command: x}"), 7, "'a b' is not a name" },
+	{ OWN("a: {extension: x}"), 7, "'command' is missing" },
+	{ OWN("a: {command: []}"), 7, "1 to 8 words" },
+	{ OWN("a: {command: x, env: {A=B: c}}"), 7, "not the name of a variable" },
+	{ OWN("a: {command: x, extension: ../y}"), 7, "not an extension" },
+	{ HEAD LOADS "interpreters: none\n", 7, "expected interpreters" },
+	/* Settings. */
+	{ GUEST(", swap: tape"), 3, "'tape' is not known" },
+	{ GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576" },
+	{ GUEST(", min_free_kbytes: [0, 65536]"), 3, "65536 is more than a quarter of a guest of 160 MiB" },
+	{ GUEST(", vcpus: [1, 65]"), 3, "out of range: 1 to 64" },
+	{ GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known" },
+	{ GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice" },
+	{ GUEST("") "start: resume\n", 5, "'resume' is not known" },
+	{ GUEST("") "start: restore\ndeterminism: icount\n", 5,
+	  "'restore' does not go with 'determinism: icount'" },
+	{ GUEST("") "determinism: icount\nstart: restore\n", 6,
+	  "'restore' does not go with 'determinism: icount'" },
+	/* All the rest. */
+	{ HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'" },
+	{ HEAD LOADS "  - {workload: strings, interpreter: [python3], proceses: [1]}\n", 7,
+	  "unknown key 'proceses'" },
+	{ HEAD "replicates: many\n" LOADS, 5, "'many' is not a whole number" },
+	{ HEAD "replicates: -1\n" LOADS, 5, "'-1' is not a whole number" },
+	{ HEAD "replicates: 99999999999999999999\n" LOADS, 5, "out of range" },
+	{ HEAD "replicates: [1, 2]\n" LOADS, 5, "expected one value" },
+	{ HEAD "replicates: 2\nreplicates: 3\n" LOADS, 6, "stands twice" },
+	{ HEAD "onset: so33\n" LOADS, 5, "no onset rule 'so33'" },
+	{ HEAD, 1, "needs 'loads'" },
+	{ HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing" },
+	{ GUEST("") LOADS, 6, "would run 'workload'; is 'growth' meant too?" },
+	{ "name: n\nimage: i\nguest: {ram_mib: 160}\n", 1, "'method' is missing" },
+	{ HEAD "loads:\n  - strings\n", 6, "expected a mapping" },
+	{ "name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
+	  "4 is out of range: 64 to 65536" },
+	{ RAM("[8]"), 3, "out of range: 32 to" },
+	{ RAM("[160, 160]"), 3, "lists 160 twice" },
+	{ RAM("[]"), 3, "the list is empty" },
+	{ "name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing" },
+	{ METHOD("[grow]"), 4, "'grow' is not known" },
+	{ "name: \"n\\e[2J\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1,
+	  "control character 0x1b" },
+	{ "name: n\nimage: [i, \"a\\nb\"]\nguest: {ram_mib: 160}\nmethod: threshold\n", 2,
+	  "control character 0x0a" },
+	{ "name: \"n\\0x\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1, "binary text" },
+	{ HEAD "\"seed\\0\": 3\n" LOADS, 5, "a key must be a plain word" },
+	{ "name: [n\nimage: i\n", 2, "not valid YAML" },
+	{ "", 1, "empty" },
+};
+
+static void test_refused(void)
 {
-	is_refused(HEAD "loads:\n  - {workload: strings, interpreter: pyton3}\n", 6,
-		   "no interpreter 'pyton3'", "an unknown interpreter");
-	is_refused(HEAD ONE ", size: huge}\n", 6, "'huge' is not a size", "a size that is a word");
-	is_refused(HEAD ONE ", size: 32}\n", 6, "'32' is not a size", "a size without its unit");
-	is_refused(HEAD ONE ", size: 0M}\n", 6, "'0M' is not a size", "nothing");
-	is_refused(HEAD ONE ", processes: 33}\n", 6, "out of range: 1 to 32",
-		   "more processes than have a line");
-	is_refused(HEAD ONE ", launch: spawned}\n", 6, "'spawned' is not known", "an unknown launch");
-	is_refused(HEAD ONE ", activity: asleep}\n", 6, "'asleep' is not known", "an unknown activity");
-	is_refused(HEAD ONE ", launch: forked, checkpoints: false}\n", 6, "cannot be told to fork",
-		   "forking asked of what gets no arguments");
-	is_refused(HEAD ONE ", method: ram}\n", 6, "not among the methods of the plan", "a method of nobody");
-	is_refused(HEAD ONE ", method: threshold}\n", 6, "has no use for method 'threshold'",
-		   "a method that is the ballast's");
-	is_refused("name: n\nimage: b\nguest: {ram_mib: 160}\nmethod: ram\n" ONE "}\n", 4,
-		   "two or more sizes", "a search for the guest without a range");
-	is_refused(HEAD LOADS "interpreters: {python3: {command: x}}\n", 7,
-		   "an interpreter 'python3' already", "a shipped interpreter made anew");
-	is_refused(HEAD LOADS "interpreters: {\"-\": {command: x}}\n", 7, "'-' is not a name",
-		   "a name that is that of none");
-	is_refused(HEAD LOADS "interpreters: {ballast: {command: x}}\n", 7, "'ballast' is not a name",
-		   "a name that is that of another load");
-	is_refused(HEAD LOADS "interpreters: {\"a b\": {command: x}}\n", 7, "'a b' is not a name",
-		   "a name of several words");
-	is_refused(HEAD LOADS "interpreters: {a: {extension: x}}\n", 7, "'command' is missing", "no command");
-	is_refused(HEAD LOADS "interpreters: {a: {command: []}}\n", 7, "1 to 8 words", "an empty command");
-	is_refused(HEAD LOADS "interpreters: {a: {command: x, env: {A=B: c}}}\n", 7,
-		   "not the name of a variable", "a variable that is none");
-	is_refused(HEAD LOADS "interpreters: {a: {command: x, extension: ../y}}\n", 7, "not an extension",
-		   "an extension that is a path");
-	is_refused(HEAD LOADS "interpreters: none\n", 7, "expected interpreters", "a word for a mapping");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		cleanup_free char *place = xasprintf("%s:%d: ", path, refused[i].line);
+		struct plan *plan = NULL;
+		struct err *e = load(refused[i].text, &plan);
+		const char *message = e ? err_message(e) : "(accepted)";
+
+		has_str(message, place, "a wrong plan is refused at its line");
+		has_str(message, refused[i].message, refused[i].message);
+		ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
+		err_free(e);
+		plan_destroy(plan);
+	}
 }
 
 static char *mine; /* a directory of workloads beside the plan */
@@ -363,17 +392,6 @@ static void test_settings(void)
 	is_setting(plan, "touch", "none", "and nothing is touched");
 	ok(!plan_is_restored(plan), "guests boot");
 	plan_destroy(plan);
-	is_refused(GUEST(", swap: tape"), 3, "'tape' is not known", "an unknown kind of swap");
-	is_refused(GUEST(", min_free_kbytes: 2000000"), 3, "out of range: 0 to 1048576",
-		   "too much kept free");
-	is_refused(GUEST(", min_free_kbytes: [0, 65536]"), 3,
-		   "65536 is more than a quarter of a guest of 160 MiB",
-		   "so much kept free that a guest has nothing left");
-	is_refused(GUEST(", vcpus: [1, 65]"), 3, "out of range: 1 to 64", "too many processors");
-	is_refused(GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known",
-		   "an unknown touch pattern");
-	is_refused(GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice",
-		   "a pattern twice");
 }
 
 static void test_start(void)
@@ -382,12 +400,6 @@ static void test_start(void)
 
 	ok(plan && plan_is_restored(plan), "its guests go on from them");
 	plan_destroy(plan);
-	is_refused(GUEST("") "start: resume\n", 5, "'resume' is not known", "an unknown start");
-	is_refused(GUEST("") "start: restore\ndeterminism: icount\n", 5,
-		   "'restore' does not go with 'determinism: icount'",
-		   "an instruction-counted clock needs no saved boot");
-	is_refused(GUEST("") "determinism: icount\nstart: restore\n", 6,
-		   "'restore' does not go with 'determinism: icount'", "in whatever order they stand");
 }
 
 int main(void)
@@ -400,45 +412,10 @@ int main(void)
 	test_good();
 	test_one_value();
 	test_known();
-	test_known_refused();
 	test_settings();
 	test_start();
 	test_workload();
-	test_workload_refused();
-	is_refused(HEAD "replicats: 3\n" LOADS, 5, "unknown key 'replicats'", "an unknown key");
-	is_refused(HEAD LOADS "  - {workload: strings, interpreter: [python3], proceses: [1]}\n", 7,
-		   "unknown key 'proceses'", "an unknown key of a load, two lines down");
-	is_refused(HEAD "replicates: many\n" LOADS, 5, "'many' is not a whole number", "text for a number");
-	is_refused(HEAD "replicates: -1\n" LOADS, 5, "'-1' is not a whole number", "a negative number");
-	is_refused(HEAD "replicates: 99999999999999999999\n" LOADS, 5, "out of range",
-		   "a number beyond all ranges");
-	is_refused(HEAD "replicates: [1, 2]\n" LOADS, 5, "expected one value", "a list for one value");
-	is_refused(HEAD "replicates: 2\nreplicates: 3\n" LOADS, 6, "stands twice", "a key twice");
-	is_refused(HEAD "onset: so33\n" LOADS, 5, "no onset rule 'so33'", "an unknown onset rule");
-	is_refused(HEAD, 1, "needs 'loads'", "growth without loads");
-	is_refused(HEAD "loads:\n  - {interpreter: [python3]}\n", 6, "key 'workload' is missing",
-		   "a load without workload");
-	is_refused(GUEST("") LOADS, 6, "would run 'workload'; is 'growth' meant too?",
-		   "loads that nothing would run");
-	is_refused("name: n\nimage: i\nguest: {ram_mib: 160}\n", 1, "'method' is missing", "no method");
-	is_refused(HEAD "loads:\n  - strings\n", 6, "expected a mapping", "a load that is a word");
-	is_refused("name: n\nimage: i\nguest:\n  ram_mib: [160]\n  swap_mib: 4\nmethod: threshold\n", 5,
-		   "4 is out of range: 64 to 65536", "a swap disk too small");
-	is_refused(RAM("[8]"), 3, "out of range: 32 to", "RAM no kernel boots with");
-	is_refused(RAM("[160, 160]"), 3, "lists 160 twice", "a value twice");
-	is_refused(RAM("[]"), 3, "the list is empty", "an empty list");
-	is_refused("name: n\nimage: i\nguest: {thp: [never]}\nmethod: threshold\n", 3, "'ram_mib' is missing",
-		   "no RAM");
-	is_refused(METHOD("[grow]"), 4, "'grow' is not known", "an unknown method");
-	is_refused("name: \"n\\e[2J\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1,
-		   "control character 0x1b", "a name that a terminal takes for a command");
-	is_refused("name: n\nimage: [i, \"a\\nb\"]\nguest: {ram_mib: 160}\nmethod: threshold\n", 2,
-		   "control character 0x0a", "an image's name of two lines");
-	is_refused("name: \"n\\0x\"\nimage: i\nguest: {ram_mib: 160}\nmethod: threshold\n", 1, "binary text",
-		   "a NUL in a string");
-	is_refused(HEAD "\"seed\\0\": 3\n" LOADS, 5, "a key must be a plain word", "a NUL in a key");
-	is_refused("name: [n\nimage: i\n", 2, "not valid YAML", "broken YAML");
-	is_refused("", 1, "empty", "an empty file");
+	test_refused();
 	test_own_workloads();
 	unlink(path);
 	return tap_done();
