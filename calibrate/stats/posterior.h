@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "calibrate/stats/distribution.h"
+#include "harness/base/cleanup.h"
 
 /*
  * What the answers of fixed-Z probes say about a threshold: the posterior over three unknowns on a grid.
@@ -49,6 +49,7 @@ struct posterior;
 struct posterior *posterior_create(const struct posterior_params *p, const struct posterior_answer *answers,
 				   size_t n);
 void posterior_destroy(struct posterior *p);
+DEFINE_CLEANUP(cleanup_posterior, struct posterior *, posterior_destroy)
 
 /**
  * The threshold below which a share q of the probability lies; lo when that is below lo, INFINITY when it is

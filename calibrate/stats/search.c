@@ -41,8 +41,6 @@ struct search {
 	size_t n;
 };
 
-DEFINE_CLEANUP(cleanup_posterior, struct posterior *, posterior_destroy)
-
 static int by_z(const void *a, const void *b)
 {
 	double x = ((const struct posterior_answer *)a)->z_kib,

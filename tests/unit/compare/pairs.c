@@ -24,17 +24,20 @@ static struct err *load(const char *data, size_t len, struct pairs *ret)
 	return e ? e : pairs_load(path, ret);
 }
 
-static void is_refused_bytes(const char *data, size_t len, int line, const char *message)
+/** Reading a file failed with that message, as a usage error. */
+static void is_usage(struct err *e, const char *want, const char *what)
 {
-	struct pairs pairs = { 0 };
-	struct err *e = load(data, len, &pairs);
-	char want[600];
-
-	snprintf(want, sizeof(want), "%s:%d: %s", path, line, message);
-	is_str(e ? err_message(e) : "(accepted)", want, message);
+	is_str(e ? err_message(e) : "(accepted)", want, what);
 	ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
 	err_free(e);
-	pairs_deinit(&pairs);
+}
+
+static void is_refused_bytes(const char *data, size_t len, int line, const char *message)
+{
+	cleanup_pairs struct pairs pairs = { 0 };
+	cleanup_free char *want = xasprintf("%s:%d: %s", path, line, message);
+
+	is_usage(load(data, len, &pairs), want, message);
 }
 
 /** The text is refused with exactly this message after "PATH:LINE: ". */
@@ -46,7 +49,7 @@ static void is_refused(const char *text, int line, const char *message)
 /** The text has these pairs. */
 static void is_read(const char *text, const struct agreement_pair *want, size_t n, const char *what)
 {
-	struct pairs pairs = { 0 };
+	cleanup_pairs struct pairs pairs = { 0 };
 	struct err *e = load(text, strlen(text), &pairs);
 	bool same = !e && pairs.n == n;
 
@@ -56,7 +59,6 @@ static void is_read(const char *text, const struct agreement_pair *want, size_t 
 	if (!ok(same, what))
 		printf("# %s\n", e ? err_message(e) : "other pairs");
 	err_free(e);
-	pairs_deinit(&pairs);
 }
 
 static void test_accepted(void)
@@ -231,13 +233,9 @@ static void test_limits(void)
 
 static void is_unreadable(const char *name, const char *message)
 {
-	struct pairs pairs = { 0 };
-	struct err *e = pairs_load(name, &pairs);
+	struct pairs pairs;
 
-	is_str(e ? err_message(e) : "(accepted)", message, message);
-	ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
-	err_free(e);
-	pairs_deinit(&pairs);
+	is_usage(pairs_load(name, &pairs), message, message);
 }
 
 /** What cannot be read at all. /dev/zero stands for a file that is too large. */
@@ -256,14 +254,12 @@ static void test_name(void)
 	cleanup_free char *odd = xasprintf("%s\x1b[31m", path);
 	cleanup_free char *want =
 		xasprintf("%s?[31m:1: the file is empty; its first line has to be z,y", path);
-	struct pairs pairs = { 0 };
+	struct pairs pairs;
 	struct err *e = file_write_atomic(odd, "", 0, 0600);
 
 	ok(!e, "a file with an odd name");
 	err_free(e);
-	e = pairs_load(odd, &pairs);
-	is_str(e ? err_message(e) : "(accepted)", want, "is named without what would control a terminal");
-	err_free(e);
+	is_usage(pairs_load(odd, &pairs), want, "is named without what would control a terminal");
 	unlink(odd);
 }
 
@@ -279,10 +275,8 @@ static void test_standard_input(void)
 	ok(!e && pairs.n == 3, "is read for '-'");
 	err_free(e);
 	pairs_deinit(&pairs);
-	e = pairs_load("-", &pairs);
-	is_str(e ? err_message(e) : "(accepted)",
-	       "standard input:1: the file is empty; its first line has to be z,y", "and named in errors");
-	err_free(e);
+	is_usage(pairs_load("-", &pairs), "standard input:1: the file is empty; its first line has to be z,y",
+		 "and named in errors");
 }
 
 /** As many cells as pairs must not take their square of time: a list of them would take some 10 s here. */

@@ -56,25 +56,23 @@ static void test_pypy(void)
 
 static void test_bad(void)
 {
-	static const char *const lines[] = {
-		"\n",
-		" 1 2 a\n",
-		"1 2\n",
-		"1  2 a\n",
-		"x 2 a\n",
-		"1 -2 a\n",
-		"1 2 a cpu_ms=\n",
-		"1 2 a cpu_ms=-1\n",
-		"1 2 a cpu_ms=1.5\n",
-		"1 2 a cpu_ms\n",
-		"1 2 a cpu_ms=18446744073709551616\n",
-		"1 2 a gc0=1,2\n",
-		"1 2 a gc0=1,2,3,4\n",
-		"1 2 a gc0=1,,3\n",
-		"1 2 a gcminor\n",
-		"1 2 a cpu_ms=7",
-		"1 2 a cpu_ms=7 gc0=1,2,x\n",
-	};
+	static const char *const lines[] = { "\n",
+					     " 1 2 a\n",
+					     "1 2\n",
+					     "1  2 a\n",
+					     "x 2 a\n",
+					     "1 -2 a\n",
+					     "1 2 a cpu_ms=\n",
+					     "1 2 a cpu_ms=-1\n",
+					     "1 2 a cpu_ms=1.5\n",
+					     "1 2 a cpu_ms\n",
+					     "1 2 a cpu_ms=18446744073709551616\n",
+					     "1 2 a gc0=1,2\n",
+					     "1 2 a gc0=1,2,3,4\n",
+					     "1 2 a gc0=1,,3\n",
+					     "1 2 a gcminor\n",
+					     "1 2 a cpu_ms=7",
+					     "1 2 a cpu_ms=7 gc0=1,2,x\n" };
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		struct checkpoints c = read_text(lines[i]);

@@ -168,21 +168,25 @@ static struct reclaim way(double dropped_mib, double refault_mib, double lazyfre
 static void test_rule(void)
 {
 	const struct reclaim ballast = way(0, 0, 0, 1.6), unknown = reclaim_unknown();
-	struct reclaim load = way(51, 0.1, NAN, 0.5);
+	const struct {
+		struct reclaim load;
+		bool want;
+		const char *what;
+	} cases[] = {
+		{ way(51, 0.1, NAN, 0.5), true, "files were dropped" },
+		{ ballast, false, "the ballast goes its own way" },
+		{ way(0, 0, 46, 1.7), true, "what was freed lazily was taken" },
+		{ way(0.9, 0, 0, 0.3), false, "less than 1 MiB is chance" },
+		{ way(20, 0.5, 0, 100), false, "a sixth is not another way" },
+		{ way(20, 2.5, 0, 100), true, "but it is when an eighth of that was needed again" },
+	};
 
-	ok(reclaim_is_other_way(&load, &ballast), "files were dropped");
-	ok(!reclaim_is_other_way(&load, &unknown) && !reclaim_is_other_way(&unknown, &ballast),
-	   "nothing is said without either");
-	ok(!reclaim_is_other_way(&ballast, &ballast), "the ballast goes its own way");
-	load = way(0, 0, 46, 1.7);
-	ok(reclaim_is_other_way(&load, &ballast), "what was freed lazily was taken");
-	load = way(0.9, 0, 0, 0.3);
-	ok(!reclaim_is_other_way(&load, &ballast), "less than 1 MiB is chance");
-	load = way(20, 0.5, 0, 100);
-	ok(!reclaim_is_other_way(&load, &ballast), "a sixth is not another way");
-	load = way(20, 2.5, 0, 100);
-	ok(reclaim_is_other_way(&load, &ballast), "but it is when an eighth of that was needed again");
-	ok(!reclaim_is_other_way(&load, &unknown), "of that too nothing is said without a ballast");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ok(reclaim_is_other_way(&cases[i].load, &ballast) == cases[i].want, cases[i].what);
+		ok(!reclaim_is_other_way(&cases[i].load, &unknown) &&
+			   !reclaim_is_other_way(&unknown, &cases[i].load),
+		   "nothing is said without either");
+	}
 }
 
 TAP_MAIN(test_series, test_hostile, test_evidence, test_mean, test_rule)

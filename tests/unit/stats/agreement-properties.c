@@ -168,13 +168,18 @@ static void test_swap(bool has_replicates)
 	struct agreement a = of(pairs, n), b = of(other, n);
 
 	ok(near(a.abs.bias, -b.abs.bias, 1e-9) && near(a.abs.sd, b.abs.sd, 1e-9) &&
-		   near(a.abs.outer.lo, -b.abs.outer.hi, 1e-9),
+		   near(a.abs.loa.lo, -b.abs.loa.hi, 1e-9) && near(a.abs.outer.lo, -b.abs.outer.hi, 1e-9) &&
+		   near(a.abs.inner.lo, -b.abs.inner.hi, 1e-9),
 	   "z and y change places: the bias changes its sign");
 	ok(near(a.error_ratio, 1 / b.error_ratio, 1e-9), "the error ratio is inverted");
 	ok(a.has_error_ratio == has_replicates, "if replicates tell of it");
-	ok(near(a.deming.slope, 1 / b.deming.slope, 1e-9), "Deming's slope too");
+	ok(near(a.deming.slope, 1 / b.deming.slope, 1e-9) &&
+		   near(b.deming.intercept, -a.deming.intercept / a.deming.slope, 1e-9),
+	   "Deming's line is the same");
 	ok(near(a.weighted_deming.slope, 1 / b.weighted_deming.slope, 1e-9), "the weighted one");
-	ok(near(a.passing_bablok.slope, 1 / b.passing_bablok.slope, 1e-9), "and Passing and Bablok's");
+	ok(near(a.passing_bablok.slope, 1 / b.passing_bablok.slope, 1e-9) &&
+		   near(a.passing_bablok.slope_ci.hi, 1 / b.passing_bablok.slope_ci.lo, 1e-9),
+	   "and Passing and Bablok's");
 	ok(near(a.proportional_slope, -b.proportional_slope, 1e-9), "the proportional slope is negated");
 	ok(near(a.ccc, b.ccc, 1e-9) && intervals_near(a.ccc_ci, b.ccc_ci, 1e-9), "concordance is the same");
 }

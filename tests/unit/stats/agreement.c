@@ -17,7 +17,7 @@
 
 static void test_pefr_limits(void)
 {
-	struct agreement a = compare(mini_1, wright_1, PEFR_N), b = compare(wright_1, mini_1, PEFR_N);
+	struct agreement a = compare(mini_1, wright_1, PEFR_N);
 
 	is_near(a.abs.bias, -2.1, 0.05, "PEFR: the published bias");
 	is_near(a.abs.sd, 38.8, 0.05, "the published SD");
@@ -40,12 +40,6 @@ static void test_pefr_limits(void)
 	is_int(a.n, 17, "17 pairs");
 	is_int(a.cells, 17, "are 17 cells");
 	is_near(a.replicates_mean, 1, 0, "of one pair each");
-
-	is_figure(b.abs.bias, 2.117647, "the other way round: the bias changes its sign");
-	is_figure(b.abs.loa.lo, -a.abs.loa.hi, "and limits change places");
-	is_figure(b.abs.loa.hi, -a.abs.loa.lo, "and signs");
-	is_figure(b.abs.outer.lo, -a.abs.outer.hi, "and so do tolerance bounds");
-	is_figure(b.abs.inner.lo, -a.abs.inner.hi, "inner ones too");
 }
 
 /* Two readings of the same meter: 2 sqrt(mean d^2) / sqrt(1) is the published repeatability, around a bias of
@@ -62,19 +56,17 @@ static void test_pefr_repeatability(void)
 
 static void test_pefr_ccc(void)
 {
-	struct agreement a = compare(wright_1, mini_1, PEFR_N), b = compare(mini_1, wright_1, PEFR_N);
+	struct agreement a = compare(wright_1, mini_1, PEFR_N);
 
 	is_figure(a.ccc, 0.942742, "PEFR: Lin's concordance");
 	is_figure(a.ccc_ci.lo, 0.850492, "its interval, lower end");
 	is_figure(a.ccc_ci.hi, 0.978726, "upper end");
 	is_figure(a.ccc / 0.943279, 0.999431, "it is r times C_b");
-	is_near(b.ccc, a.ccc, 1e-14, "and the same the other way round");
-	is_near(b.ccc_ci.lo, a.ccc_ci.lo, 1e-14, "with its interval");
 }
 
 static void test_pefr_lines(void)
 {
-	struct agreement a = compare(wright_1, mini_1, PEFR_N), b = compare(mini_1, wright_1, PEFR_N);
+	struct agreement a = compare(wright_1, mini_1, PEFR_N);
 
 	is_near(a.error_ratio, 1, 0, "PEFR: without replicates errors are taken for equal");
 	ok(!a.has_error_ratio, "and that is said");
@@ -87,13 +79,6 @@ static void test_pefr_lines(void)
 	is_figure(a.passing_bablok.intercept_ci.lo, -178.0317, "its interval, lower end");
 	is_figure(a.passing_bablok.intercept_ci.hi, 82.9382, "upper end");
 	ok(a.is_pb_enumerated, "by looking at every slope");
-
-	is_figure(b.deming.slope, 1 / a.deming.slope, "the other way round: Deming's slope is inverted");
-	is_figure(b.deming.intercept, -a.deming.intercept / a.deming.slope, "the line is the same");
-	is_figure(b.passing_bablok.slope, 1 / a.passing_bablok.slope, "so is Passing and Bablok's");
-	is_figure(b.passing_bablok.slope_ci.lo, 1 / a.passing_bablok.slope_ci.hi, "and its interval");
-	is_figure(b.weighted_deming.slope, 1 / a.weighted_deming.slope, "and the weighted one");
-	is_figure(b.proportional_slope, -a.proportional_slope, "the proportional slope changes its sign");
 	/* 8 points above, 8 below, at most 2 apart along the line: h = 2 / sqrt(8 + 1). */
 	is_figure(a.linearity_p, 0.765763, "the relation is a line");
 }

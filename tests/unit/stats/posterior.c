@@ -18,7 +18,7 @@ static const struct posterior_params usual = { .lo_kib = 0,
 
 static void test_prior(void)
 {
-	struct posterior *p = posterior_create(&usual, NULL, 0);
+	cleanup(cleanup_posterior_) struct posterior *p = posterior_create(&usual, NULL, 0);
 
 	is_near(posterior_quantile(p, 0.5), 200e3, 60, "without answers the guess is the median");
 	/* A quarter of a Cauchy distribution lies between its middle and its scale; 2 % are spread evenly. */
@@ -29,7 +29,6 @@ static void test_prior(void)
 	is_near(posterior_quantile(p, 0), 0, 0, "quantiles begin at lo");
 	ok(isinf(posterior_quantile(p, 0.995)), "and end above hi");
 	ok(posterior_wrong(p) > 0.01 && posterior_wrong(p) < 0.15, "a share of wrong answers is expected");
-	posterior_destroy(p);
 }
 
 /* Two hypotheses only: an answer shifts their odds by the likelihood ratio, averaged over the other unknowns.
@@ -37,8 +36,8 @@ static void test_prior(void)
 static void test_odds(void)
 {
 	struct posterior_answer answer = { 499.9e3, 0, 1 };
-	struct posterior *before = posterior_create(&usual, NULL, 0);
-	struct posterior *after = posterior_create(&usual, &answer, 1);
+	cleanup(cleanup_posterior_) struct posterior *before = posterior_create(&usual, NULL, 0);
+	cleanup(cleanup_posterior_) struct posterior *after = posterior_create(&usual, &answer, 1);
 	double wrong = posterior_wrong(before);
 	double odds = (1 - posterior_above(before)) / posterior_above(before);
 
@@ -47,8 +46,6 @@ static void test_odds(void)
 
 	ok(fabs((1 - posterior_above(after)) / inside - 1) < 0.15,
 	   "a \"no\" far above the guess: the odds change by the share of wrong answers");
-	posterior_destroy(before);
-	posterior_destroy(after);
 }
 
 static void test_symmetry(void)
@@ -58,11 +55,12 @@ static void test_symmetry(void)
 	struct posterior_answer mirrored[] = { { 302e3, 2, 0 }, { 301e3, 1, 1 }, { 299e3, 0, 2 } };
 	struct posterior_answer split[] = { { 201e3, 1, 0 }, { 198e3, 0, 1 }, { 199e3, 1, 0 },
 					    { 199e3, 0, 1 }, { 201e3, 1, 0 }, { 198e3, 0, 1 } };
-	struct posterior *one = posterior_create(&p, a, 3), *same = posterior_create(&p, split, 6);
+	cleanup(cleanup_posterior_) struct posterior *one = posterior_create(&p, a, 3),
+						     *same = posterior_create(&p, split, 6);
 
 	p.guess_kib = 300e3;
 
-	struct posterior *other = posterior_create(&p, mirrored, 3);
+	cleanup(cleanup_posterior_) struct posterior *other = posterior_create(&p, mirrored, 3);
 
 	is_near(posterior_quantile(one, 0.5) + posterior_quantile(other, 0.5), 500e3, 40,
 		"yes and no, up and down mirrored: so is the median");
@@ -71,9 +69,6 @@ static void test_symmetry(void)
 	is_near(posterior_quantile(same, 0.3), posterior_quantile(one, 0.3), 1e-6,
 		"answers count the same one by one");
 	is_near(posterior_wrong(same), posterior_wrong(one), 1e-9, "in any order");
-	posterior_destroy(one);
-	posterior_destroy(other);
-	posterior_destroy(same);
 }
 
 static void test_unknowns(void)
@@ -84,8 +79,9 @@ static void test_unknowns(void)
 	};
 	struct posterior_answer lies[] = { { 190e3, 4, 16 },   { 195e3, 4, 16 }, { 199.5e3, 4, 16 },
 					   { 200.5e3, 16, 4 }, { 205e3, 16, 4 }, { 210e3, 16, 4 } };
-	struct posterior *s = posterior_create(&usual, sharp, 2), *w = posterior_create(&usual, wide, 5),
-			 *l = posterior_create(&usual, lies, 6);
+	cleanup(cleanup_posterior_) struct posterior *s = posterior_create(&usual, sharp, 2),
+						     *w = posterior_create(&usual, wide, 5),
+						     *l = posterior_create(&usual, lies, 6);
 
 	ok(posterior_spread_quantile(s, 0.95) <= 512, "answers that never overlap: a small spread");
 	ok(posterior_spread_quantile(w, 0.5) >= 2048, "answers that overlap widely: a large one");
@@ -94,33 +90,28 @@ static void test_unknowns(void)
 	   "contradictions at any distance: a fifth of the answers is wrong");
 	is_near(posterior_quantile(l, 0.5), 200e3, 500, "and the threshold is found among them");
 	is_near(posterior_quantile(w, 0.5), 200e3, 500, "as it is in the spread");
-	posterior_destroy(s);
-	posterior_destroy(w);
-	posterior_destroy(l);
 }
 
 static void test_information(void)
 {
 	struct posterior_answer a[] = { { 198e3, 0, 1 }, { 202e3, 1, 0 } };
-	struct posterior *p = posterior_create(&usual, a, 2);
+	cleanup(cleanup_posterior_) struct posterior *p = posterior_create(&usual, a, 2);
 	double middle = posterior_information(p, 200e3);
 
 	ok(middle > posterior_information(p, 198e3) && middle > posterior_information(p, 202e3),
 	   "the middle tells more than what was asked already");
 	ok(posterior_information(p, 100) < 0.05, "a ballast of nothing tells next to nothing");
 	ok(middle > 0 && middle < log(2), "no answer tells more than a bit");
-	posterior_destroy(p);
 }
 
 /* Thousands of answers: products leave the range of numbers. */
 static void test_many(void)
 {
 	struct posterior_answer a[] = { { 199e3, 30, 3000 }, { 201e3, 3000, 30 } };
-	struct posterior *p = posterior_create(&usual, a, 2);
+	cleanup(cleanup_posterior_) struct posterior *p = posterior_create(&usual, a, 2);
 
 	ok(isfinite(posterior_quantile(p, 0.5)) && fabs(posterior_quantile(p, 0.5) - 200e3) < 1e3,
 	   "thousands of answers are no trouble");
-	posterior_destroy(p);
 }
 
 TAP_MAIN(test_prior, test_odds, test_symmetry, test_unknowns, test_information, test_many)
