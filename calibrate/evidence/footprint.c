@@ -8,20 +8,13 @@
  * charges the load with and not what the load needs. It is the one number that comes with every sample.
  */
 
-static size_t find_first(const struct proto_sample *s, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && s[i].load_kib == 0)
-		i++;
-	return i;
-}
-
 struct footprint footprint_of(const struct proto_sample *s, size_t n, uint64_t end_us)
 {
-	size_t first = find_first(s, n), i;
+	size_t first = 0, i;
 	double area = 0, max_kib = 0;
 
+	while (first < n && s[first].load_kib == 0)
+		first++;
 	if (first == n || s[first].t_us > end_us || s[first].load_pages)
 		return (struct footprint){ NAN, NAN, NAN };
 	for (i = first; i < n && s[i].t_us <= end_us && !s[i].load_pages; i++) {

@@ -151,31 +151,18 @@ size_t text_each_number(const char *text, size_t len, text_number_fn *f, void *a
 	return bad + (rest.len > 0);
 }
 
-struct wanted {
-	const char *key;
-	bool found;
-	uint64_t value;
-};
-
-static void match_key(void *arg, struct text_span key, uint64_t value, bool has_kib)
-{
-	struct wanted *w = arg;
-
-	(void)has_kib;
-	if (w->found || !text_span_is(key, w->key))
-		return;
-	w->found = true;
-	w->value = value;
-}
-
 bool text_get_number(const char *text, size_t len, const char *key, uint64_t *ret)
 {
-	struct wanted w = { .key = key };
+	struct text_span rest = { text, len }, line, name;
+	uint64_t value;
+	bool has_kib;
 
-	text_each_number(text, len, match_key, &w);
-	if (w.found)
-		*ret = w.value;
-	return w.found;
+	while (text_take_line(&rest, &line))
+		if (parse_number(line, &name, &value, &has_kib) == LINE_NUMBER && text_span_is(name, key)) {
+			*ret = value;
+			return true;
+		}
+	return false;
 }
 
 bool text_get_string(const char *text, size_t len, const char *key, struct text_span *ret)
@@ -268,7 +255,8 @@ size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, t
 
 		if (!has_nul(line) && parse_header(line, &m)) {
 			in_mapping = true;
-			mapping(arg, &m);
+			if (mapping)
+				mapping(arg, &m);
 			continue;
 		}
 		if (has_nul(line) || !take_name(&line, &key))

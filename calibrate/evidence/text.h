@@ -79,10 +79,10 @@ typedef void text_string_fn(void *arg, struct text_span key, struct text_span va
 
 /**
  * /proc/PID/smaps, in order: calls `mapping` for each header line, then `field` for each number below it
- * ("Rss: 4 kB", "THPeligible: 1"), and `string`, unless it is NULL, for each line whose value is no number. A
- * line is bad when it is no header and its key is not made of letters, digits and underscores. It may be a
- * damaged header: the fields that follow it, and fields before the first header, belong to no mapping and are
- * bad too.
+ * ("Rss: 4 kB", "THPeligible: 1"), and `string` for each line whose value is no number; mapping and string
+ * may be NULL. A line is bad when it is no header and its key is not made of letters, digits and underscores.
+ * It may be a damaged header: the fields that follow it, and fields before the first header, belong to no
+ * mapping and are bad too.
  */
 size_t text_each_smaps(const char *text, size_t len, text_mapping_fn *mapping, text_number_fn *field,
 		       text_string_fn *string, void *arg);

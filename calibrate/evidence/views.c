@@ -534,12 +534,6 @@ struct numbers {
 	size_t next;
 };
 
-static void ignore_mapping(void *arg, const struct text_mapping *m)
-{
-	(void)arg;
-	(void)m;
-}
-
 static void on_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
 {
 	struct numbers *n = arg;
@@ -555,7 +549,7 @@ static bool add_rollup(struct views *v, const char *data, size_t len)
 {
 	struct numbers n = { .v = v, .fields = &rollup_field_table, .row = process_row(v) };
 
-	return text_each_smaps(data, len, ignore_mapping, on_number, NULL, &n) == 0;
+	return text_each_smaps(data, len, NULL, on_number, NULL, &n) == 0;
 }
 
 static bool add_status(struct views *v, const char *data, size_t len)

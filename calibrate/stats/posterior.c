@@ -2,6 +2,7 @@
 #include "calibrate/stats/posterior.h"
 
 #include <assert.h>
+#include <gsl/gsl_sort_double.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -41,13 +42,6 @@ struct posterior {
 	double scales[SPREADS];
 };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Adds edges in (from, to]: steps that grow from both ends to the middle. */
 static void add_edges(struct posterior *p, size_t *cap, double from, double to, double first)
 {
@@ -80,7 +74,7 @@ static void make_edges(struct posterior *p, const struct posterior_params *param
 	anchors[n] = params->lo_kib;
 	anchors[n + 1] = params->guess_kib;
 	anchors[n + 2] = params->hi_kib;
-	qsort(anchors, n + 3, sizeof(*anchors), by_value);
+	gsl_sort(anchors, 1, n + 3);
 	*array_push(p->edges, p->n, cap) = params->lo_kib;
 	for (size_t i = 0; i + 1 < n + 3; i++)
 		if (anchors[i + 1] > anchors[i])

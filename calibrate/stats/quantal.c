@@ -448,13 +448,12 @@ void quantal_fit_logistic(const struct quantal_point *points, size_t n, struct q
 	struct quantal_data d cleanup(data_deinit);
 	double mean, sd, a, b;
 
-	*ret = (struct quantal_logistic){ false, NAN, NAN, NAN, INTERVAL_NONE };
+	*ret = (struct quantal_logistic){ NAN, NAN, NAN, INTERVAL_NONE };
 	data_init(&d, points, n);
 	if (data_separation(&d) == QUANTAL_ONE_SIDED || !standardize(&d, &mean, &sd))
 		return;
 	if (!maximize(&d, &a, &b))
 		return;
-	ret->is_converged = true;
 	ret->slope = b / sd;
 	ret->intercept = a - b * (mean / sd);
 	/* Where a falling curve reaches a half, swapping does not begin. */

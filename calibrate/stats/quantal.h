@@ -35,7 +35,6 @@ enum quantal_separation quantal_separation(const struct quantal_point *points, s
 
 /** The fit of logit P(yes) = intercept + slope dose. NAN where there is none. */
 struct quantal_logistic {
-	bool is_converged;
 	double intercept, slope;
 	double ed50; /**< -intercept / slope; NAN, as the interval, when the slope is not above 0 */
 	/** 95 % by the penalised profile likelihood of ED50; ends may be infinite. */
@@ -45,7 +44,7 @@ struct quantal_logistic {
 /**
  * Fits by maximum likelihood with Firth's penalty (half the log determinant of the information, 1993), which
  * has a finite answer under complete separation too (Heinze & Schemper 2002). At least one yes, one no and
- * two doses are needed; otherwise is_converged is false and all else NAN.
+ * two doses are needed; otherwise all is NAN.
  */
 void quantal_fit_logistic(const struct quantal_point *points, size_t n, struct quantal_logistic *ret);
 

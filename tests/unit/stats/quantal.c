@@ -26,7 +26,7 @@ static void test_beetles(void)
 	struct quantal_logistic f;
 
 	quantal_fit_logistic(beetles, N(beetles), &f);
-	ok(f.is_converged, "beetles: converged");
+	ok(isfinite(f.slope), "beetles: converged");
 	is_near(f.intercept, -60.1137713, 1e-5, "intercept");
 	is_near(f.slope, 33.9301305, 1e-5, "slope");
 	is_near(f.ed50, 1.77169290, 1e-7, "ED50");
@@ -49,8 +49,7 @@ static bool is_infinite(struct interval i)
 
 static bool is_no_fit(const struct quantal_logistic *f)
 {
-	return !f->is_converged && isnan(f->intercept) && isnan(f->slope) && isnan(f->ed50) &&
-	       is_no_interval(f->profile);
+	return isnan(f->intercept) && isnan(f->slope) && isnan(f->ed50) && is_no_interval(f->profile);
 }
 
 /* Two doses: the curve goes through both shares, and Firth's penalty is half a yes and half a no more for
@@ -69,7 +68,7 @@ static void test_two_doses(void)
 	static const struct quantal_point one[] = { { 1, 1, 0 }, { 2, 1, 1 } };
 
 	quantal_fit_logistic(one, 2, &f);
-	ok(f.is_converged, "Firth, one no and one yes: converged");
+	ok(isfinite(f.slope), "Firth, one no and one yes: converged");
 	is_near(f.slope, 2 * log(3), 1e-8, "slope: 1/4 and 3/4");
 	is_near(f.ed50, 1.5, 1e-8, "ED50 in the middle");
 	ok(is_infinite(f.profile), "two answers: the slope may be 0, and ED50 can be anywhere");
@@ -134,7 +133,7 @@ static void test_separated(void)
 
 	is_int(quantal_separation(steep, N(steep)), QUANTAL_COMPLETE, "all yes above all no: separated");
 	quantal_fit_logistic(steep, N(steep), &f);
-	ok(f.is_converged, "there is a fit all the same");
+	ok(isfinite(f.slope), "there is a fit all the same");
 	is_near(f.ed50, 190592, 1e-3, "symmetric answers: ED50 in the middle");
 	is_near(f.profile.lo + f.profile.hi, 2 * 190592, 0.01, "the profile's ends as far below as above");
 	ok(f.profile.lo < 190464 && f.profile.lo > 189952, "10 answers: outside of the gap, among the doses");
@@ -153,12 +152,12 @@ static void test_crowd(void)
 	struct quantal_logistic f;
 
 	quantal_fit_logistic(p, N(p), &f);
-	ok(f.is_converged, "a crowd of doses 4 apart among others 100000 away: converged");
+	ok(isfinite(f.slope), "a crowd of doses 4 apart among others 100000 away: converged");
 	is_near(f.ed50, 190002, 1e-3, "ED50 in the middle of the crowd");
 	is_near(f.profile.lo + f.profile.hi, 2 * 190002, 1e-2, "its interval symmetric");
 	ok(f.profile.lo < 190000 && f.profile.lo > 0, "and wider than the crowd, but not without end");
 	quantal_fit_logistic(shoulder, N(shoulder), &f);
-	ok(f.is_converged && f.slope < 0, "a penalised likelihood that is not concave: converged");
+	ok(f.slope < 0, "a penalised likelihood that is not concave: converged");
 }
 
 static void expect_same(const struct quantal_logistic *f, const struct quantal_logistic *g, double zero,
@@ -211,12 +210,12 @@ static void test_falling(void)
 	struct quantal_logistic f;
 
 	quantal_fit_logistic(p, N(p), &f);
-	ok(f.is_converged && f.slope < 0, "a response that falls has a curve");
+	ok(f.slope < 0, "a response that falls has a curve");
 	ok(isnan(f.ed50) && is_no_interval(f.profile), "but no ED50");
 	quantal_fit_logistic(flat, N(flat), &f);
-	ok(f.is_converged && isnan(f.ed50), "nor has one that is level");
+	ok(isfinite(f.slope) && isnan(f.ed50), "nor has one that is level");
 	quantal_fit_logistic(reversed, N(reversed), &f);
-	ok(f.is_converged && f.slope < 0 && isnan(f.ed50), "nor one yes below one no");
+	ok(f.slope < 0 && isnan(f.ed50), "nor one yes below one no");
 }
 
 static void test_degenerate(gsl_rng *rng)
