@@ -29,16 +29,6 @@ static void set_message(struct err *e, char *message)
 	e->message = message;
 }
 
-struct err *err_new(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	struct err *e = err_vnew(ERR_FAILED, fmt, ap);
-	va_end(ap);
-	return e;
-}
-
 struct err *err_new_kind(enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;

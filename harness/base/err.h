@@ -27,12 +27,10 @@ enum err_kind {
  */
 struct err;
 
-/** A new error of kind ERR_FAILED. */
-struct err *err_new(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull)) must_check;
-
 /** A new error of the given kind. */
 struct err *err_new_kind(enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull)) must_check;
+#define err_new(...) err_new_kind(ERR_FAILED, __VA_ARGS__)
 
 /** A new error "TEXT: strerror(errnum)"; errnum is an errno value. */
 struct err *err_errno(int errnum, const char *fmt, ...)

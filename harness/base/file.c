@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "harness/base/alloc.h"
@@ -161,39 +162,15 @@ struct err *file_remove_tree(const char *path)
 	return NULL;
 }
 
-/**
- * Copies through a buffer of ours what the kernel cannot copy by itself: between file systems of two kinds.
- */
-static struct err *copy_by_hand(int in, int out, off_t len)
-{
-	char buf[65536];
-
-	while (len > 0) {
-		size_t most = len < (off_t)sizeof(buf) ? (size_t)len : sizeof(buf);
-		ssize_t n = TEMP_FAILURE_RETRY(read(in, buf, most));
-
-		if (n < 0)
-			return err_errno(errno, "cannot read");
-		if (n == 0)
-			return NULL;
-
-		struct err *e = file_write_all(out, buf, (size_t)n);
-
-		if (e)
-			return e;
-		len -= n;
-	}
-	return NULL;
-}
-
 /** len bytes from the files' offsets, or all that there are. */
 static struct err *copy_bytes(int in, int out, off_t len)
 {
 	while (len > 0) {
 		ssize_t n = TEMP_FAILURE_RETRY(copy_file_range(in, NULL, out, NULL, (size_t)len, 0));
 
+		/* Between file systems of two kinds. */
 		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP))
-			return copy_by_hand(in, out, len);
+			n = TEMP_FAILURE_RETRY(sendfile(out, in, NULL, (size_t)len));
 		if (n < 0)
 			return err_errno(errno, "cannot copy");
 		if (n == 0)

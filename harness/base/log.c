@@ -24,22 +24,17 @@ static void erase_progress(void)
 	progress_shown = false;
 }
 
-__attribute__((format(printf, 1, 0))) static void line(const char *fmt, va_list ap)
-{
-	hold(&lock);
-	erase_progress();
-	fputs("swapcal: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-}
-
 void log_note(const char *fmt, ...)
 {
 	va_list ap;
 
+	hold(&lock);
+	erase_progress();
+	fputs("swapcal: ", stderr);
 	va_start(ap, fmt);
-	line(fmt, ap);
+	vfprintf(stderr, fmt, ap);
 	va_end(ap);
+	fputc('\n', stderr);
 }
 
 /** Width of the terminal: a longer line would wrap, and could not be taken away. */

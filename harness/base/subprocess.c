@@ -190,9 +190,8 @@ __attribute__((noreturn)) static void supervisor_main(const struct subprocess *j
 
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(126);
+	if (TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) < 0)
+		_exit(126);
 	/* Nobody else may be left to do this: see PR_SET_PDEATHSIG above. */
 	if (group_is_ending)
 		kill(0, SIGKILL);
@@ -317,9 +316,8 @@ struct err *subprocess_run(const struct subprocess *job)
 	enum end end = pump(job, pid, &out, &err);
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_errno(errno, "cannot wait for a child process");
+	if (TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) < 0)
+		return err_errno(errno, "cannot wait for a child process");
 	return describe(job, end, status, &err);
 }
 

@@ -69,7 +69,7 @@ static void reap_listed(const char *children, bool or_leader)
 			reap((pid_t)pid);
 }
 
-static void reap_all(bool or_leader)
+void orphans_reap_all(bool or_leader)
 {
 	cleanup(cleanup_dir_) DIR *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
@@ -96,10 +96,5 @@ void orphans_reap(void)
 	if (is_adopted(info.si_pid, false))
 		reap(info.si_pid);
 	/* The first dead child hides the others. */
-	reap_all(false);
-}
-
-void orphans_reap_leaders(void)
-{
-	reap_all(true);
+	orphans_reap_all(false);
 }

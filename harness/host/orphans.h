@@ -24,5 +24,8 @@ void orphans_reap(void);
 /** How a process ended that was reaped here not long ago. False: it is none of the last 64. */
 bool orphans_find(pid_t pid, siginfo_t *ret);
 
-/** Reaps dead session leaders too; for when nobody in this process waits for a child that leads a session. */
-void orphans_reap_leaders(void);
+/**
+ * The same in any case, which costs more than a look. or_leader: session leaders too; for when nobody in this
+ * process waits for a child that leads a session.
+ */
+void orphans_reap_all(bool or_leader);

@@ -161,10 +161,8 @@ bool stage_can_open(const struct stage_user *user, const char *path, bool to_wri
 		return false;
 	if (pid == 0)
 		try_open_as(user, path, flags);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
 }
 
 struct err *stage_give(const char *path, const struct stage_user *user, bool to_write)

@@ -58,27 +58,6 @@ static struct err *watch(struct guest *d, int deadline_ms, bool *ret, char **ret
 	return NULL;
 }
 
-/** The kernel of the newest built image, to be freed; NULL when there is none. */
-static char *find_image_kernel(void)
-{
-	struct image **images;
-	size_t n;
-	struct err *e = image_list(&images, &n);
-	char *path = NULL;
-
-	if (e) {
-		err_free(e);
-		return NULL;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (i == 0)
-			path = xasprintf("%s/vmlinuz", images[i]->dir);
-		image_destroy(images[i]);
-	}
-	free(images);
-	return path;
-}
-
 struct err *accel_find_boot_kernel(char **ret)
 {
 	char *newest = NULL;
@@ -102,11 +81,16 @@ struct err *accel_find_boot_kernel(char **ret)
 /** A kernel to try things with: of the newest built image, else of /boot. To be freed. */
 static struct err *find_kernel(char **ret)
 {
-	char *path = find_image_kernel();
+	struct image **images = NULL;
+	size_t n = 0;
 
-	if (!path)
+	err_free(image_list(&images, &n));
+	if (n == 0)
 		return accel_find_boot_kernel(ret);
-	*ret = path;
+	*ret = xasprintf("%s/vmlinuz", images[0]->dir);
+	for (size_t i = 0; i < n; i++)
+		image_destroy(images[i]);
+	free(images);
 	return NULL;
 }
 

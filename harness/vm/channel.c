@@ -119,18 +119,13 @@ static struct err *wait_for(struct channel *ch, short events, int64_t deadline_m
 			return cancel_error();
 
 		int64_t left = deadline_ms - clock_ms();
-		int n = poll(fds, 2, left > 0 ? (int)left : 0);
+		int n = TEMP_FAILURE_RETRY(poll(fds, 2, left > 0 ? (int)left : 0));
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0)
 			return err_errno(errno, "cannot wait for the guest");
-		if (n > 0 && fds[0].revents) {
-			*ret_ready = true;
+		*ret_ready = fds[0].revents != 0;
+		if (n == 0 || *ret_ready)
 			return NULL;
-		}
-		if (n == 0) {
-			*ret_ready = false;
-			return NULL;
-		}
 	}
 }
 

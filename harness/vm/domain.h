@@ -2,7 +2,6 @@
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/cleanup.h"
@@ -97,32 +96,30 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
  */
 struct err *domain_save(struct guest *g, const char *dir) must_check;
 
-/* What struct guest_ops wants of a guest; more about it here. */
+/* What struct guest_ops says of them holds for these too. */
 
-/** See channel_send() and channel_recv(). An error when receiving also means that the process is gone. */
 struct err *domain_send(struct guest *g, json_t *json) must_check;
 struct err *domain_recv(struct guest *g, int timeout_ms, struct guest_msg **ret) must_check;
 
 /** Cheap enough to be asked every second. A panic counts also when it is only found on the console. */
 enum guest_state domain_state(struct guest *g);
 
-/** Bytes written to the swap disk so far. Fails once the guest is gone, or stopped. */
+/** Fails once the guest is gone, or stopped. */
 struct err *domain_swap_written(struct guest *g, uint64_t *ret_bytes) must_check;
 
 /**
  * The last 16 KiB of what the serial console printed, as text: bytes that are no printable ASCII, tab or
- * newline are shown as '?'. To be freed. Never NULL.
+ * newline are shown as '?'.
  */
 char *domain_console(struct guest *g);
 
 /** The same of QEMU's log; "" when there is none, or it may not be read. */
 char *domain_log(struct guest *g);
 
-/** How QEMU ended: "exit status 1", "signal 9 (Killed)"; "running" or "stopped" when it did not. To be
- * freed. */
+/** "exit status 1", "signal 9 (Killed)"; "running" or "stopped" when QEMU did not end. */
 char *domain_ending(struct guest *g);
 
-/** The full command line of the QEMU process, shell-quoted, to be freed; "" when it cannot be read. */
+/** Shell-quoted; "" when it cannot be read. */
 char *domain_command_line(struct guest *g);
 
 /**

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"

@@ -183,8 +183,8 @@ static uint64_t disk_bytes(const char *path)
 	return sum;
 }
 
-/** The state that a file in the directory of states belongs to, in the list; NULL when it is none of ours. */
-static struct found *find_or_add(struct found_list *list, const char *file)
+/** The name of the state that a file in the directory of states belongs to; NULL when it is none of ours. */
+static const char *state_name(const char *file)
 {
 	const char *name = strncmp(file, TMP_PREFIX, strlen(TMP_PREFIX)) ? file : file + strlen(TMP_PREFIX);
 	const char *rest = name + NAME_LEN;
@@ -192,38 +192,42 @@ static struct found *find_or_add(struct found_list *list, const char *file)
 	if (strlen(name) < NAME_LEN || !is_hex(name, HEX_LEN) || name[HEX_LEN] != '-' ||
 	    !is_hex(name + HEX_LEN + 1, HEX_LEN) || (*rest && strcmp(rest, LOCK_SUFFIX)))
 		return NULL;
-	for (size_t i = 0; i < list->n; i++)
-		if (strncmp(list->v[i].name, name, NAME_LEN) == 0)
-			return &list->v[i];
-
-	struct found *f = array_push(list->v, list->n, list->cap);
-
-	*f = (struct found){ .is_whole = false };
-	memcpy(f->name, name, NAME_LEN);
-	return f;
+	return name;
 }
 
-static struct err *list_states(const char *path, struct found_list *list)
+static bool is_listed(const struct found_list *list, const char *name)
 {
-	cleanup(cleanup_dir_) DIR *dir = opendir(path);
-	struct stat st;
+	for (size_t i = 0; i < list->n; i++)
+		if (strncmp(list->v[i].name, name, NAME_LEN) == 0)
+			return true;
+	return false;
+}
 
-	if (!dir)
-		return err_errno(errno, "cannot read directory '%s'", path);
-	for (struct dirent *d; (d = readdir(dir));) {
-		struct found *f = find_or_add(list, d->d_name);
+static struct err *list_states(const char *dir, struct found_list *list)
+{
+	cleanup_file_names struct file_names names = { 0 };
+	struct err *e = file_list(dir, &names);
 
-		if (!f || strcmp(f->name, d->d_name) ||
-		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW))
+	for (size_t i = 0; !e && i < names.n; i++) {
+		const char *name = state_name(names.v[i]);
+		struct stat st;
+
+		if (!name || is_listed(list, name))
 			continue;
 
-		cleanup_free char *state = xasprintf("%s/%s", path, f->name);
+		struct found *f = array_push(list->v, list->n, list->cap);
 
-		f->is_whole = true;
+		memcpy(f->name, name, NAME_LEN);
+
+		cleanup_free char *path = xasprintf("%s/%s", dir, f->name);
+
+		f->is_whole = lstat(path, &st) == 0;
+		if (!f->is_whole)
+			continue;
 		f->used_ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
-		f->bytes = disk_bytes(state);
+		f->bytes = disk_bytes(path);
 	}
-	return NULL;
+	return e;
 }
 
 /** Those that are not whole come first. */
@@ -234,7 +238,8 @@ static int oldest_first(const void *a, const void *b)
 	return fa->used_ns < fb->used_ns ? -1 : fa->used_ns > fb->used_ns;
 }
 
-struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s)
+/** Removes an owner's states, or (owner NULL) what is too old or too much. */
+static struct err *remove_states(const char *owner, uint64_t max_bytes, int64_t max_age_s)
 {
 	cleanup_free char *dir = NULL;
 	struct found_list list = { 0 };
@@ -251,29 +256,25 @@ struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s)
 		const struct found *f = &list.v[i];
 		bool is_gone = false;
 
-		if (total > max_bytes || !f->is_whole || time(NULL) - f->used_ns / NS_PER_S > max_age_s)
+		if (owner ? strncmp(f->name, owner, HEX_LEN) == 0
+			  : total > max_bytes || !f->is_whole ||
+				    time(NULL) - f->used_ns / NS_PER_S > max_age_s)
 			e = remove_free(dir, f->name, &is_gone);
 		total -= is_gone ? f->bytes : 0;
 	}
 	free(list.v);
-	return err_wrap(e, "saved states");
+	return e;
+}
+
+struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s)
+{
+	return err_wrap(remove_states(NULL, max_bytes, max_age_s), "saved states");
 }
 
 void state_cache_forget(const char *owner)
 {
-	cleanup_free char *dir = NULL;
-	struct found_list list = { 0 };
-	struct err *e = states_dir(&dir);
+	struct err *e = remove_states(owner, 0, 0);
 
-	if (!e)
-		e = list_states(dir, &list);
-	for (size_t i = 0; !e && i < list.n; i++) {
-		bool is_gone;
-
-		if (strncmp(list.v[i].name, owner, HEX_LEN) == 0)
-			e = remove_free(dir, list.v[i].name, &is_gone);
-	}
-	free(list.v);
 	if (e)
 		log_note("saved states stay behind: %s", err_message(e));
 	err_free(e);

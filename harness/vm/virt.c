@@ -129,7 +129,7 @@ void virt_release(void)
 	atomic_store(&events.stop, true);
 	pthread_join(events.thread, NULL);
 	/* Without a connection libvirt has no command running; what it asked QEMU for leaves some. */
-	orphans_reap_leaders();
+	orphans_reap_all(true);
 }
 
 /** A connection being opened, by a thread of its own; freed by whoever is done with it last. */

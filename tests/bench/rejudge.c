@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "harness/base/alloc.h"
+#include "harness/base/clock.h"
 #include "harness/base/hash.h"
 #include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "harness/store/store.h"
+#include "tests/unit/errors.h"
 
 /*
  * How long it takes to judge a results file again with every shipped metric.
@@ -20,22 +17,6 @@
  *
  * What it cannot show: snapshots that differ from each other, which texts kept once hardly profit from.
  */
-
-static void must(struct err *e)
-{
-	if (!e)
-		return;
-	fprintf(stderr, "rejudge: %s\n", err_message(e));
-	exit(1);
-}
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* --- make */
 
@@ -200,12 +181,12 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 
 /* --- time */
 
-static double step(const char *name, double since_ms)
+static int64_t step(const char *name, int64_t since_us)
 {
-	double now = now_ms();
+	int64_t now_us = clock_us();
 
-	printf("%-24s %8.1f ms\n", name, now - since_ms);
-	return now;
+	printf("%-24s %8.1f ms\n", name, (double)(now_us - since_us) / 1e3);
+	return now_us;
 }
 
 static void time_file(const char *path)
@@ -216,7 +197,7 @@ static void time_file(const char *path)
 	struct query *q;
 	size_t metrics_n;
 	unsigned set = 0;
-	double begin = now_ms(), t;
+	int64_t begin = clock_us(), t;
 
 	must(metric_load_shipped(&metrics, &metrics_n));
 	must(store_open(path, STORE_READ, &store));

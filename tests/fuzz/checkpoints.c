@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What workloads say at their checkpoints, which a guest may have made up. */
 #include <math.h>
-#include <string.h>
 
 #include "calibrate/evidence/checkpoints.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,12 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct checkpoints c, again;
 	struct gc_pauses all;
-	size_t lines = size > 0 && data[size - 1] != '\n';
 
-	for (size_t i = 0; i < size; i++)
-		lines += data[i] == '\n';
 	checkpoints_read((const char *)data, size, &c);
-	must_hold(c.lines == lines && c.bad <= c.lines && c.has_end == (c.bad < c.lines));
+	must_hold(c.lines == count_lines((const char *)data, size) && c.bad <= c.lines &&
+		  c.has_end == (c.bad < c.lines));
 	must_hold(isnan(c.cpu_ms) || c.cpu_ms >= 0);
 	must_hold(isnan(c.full_cpu_ms) || (c.has_full && c.has_end && c.cpu_ms >= 0));
 	all = checkpoints_all_pauses(c.gc);

@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "harness/base/alloc.h"
 #include "harness/vm/channel.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/sim/guest-sim.h"

@@ -35,15 +35,6 @@ static void on_field(void *arg, struct text_span key, uint64_t value, bool has_k
 	check_span(s, key);
 }
 
-static size_t count_lines(const char *text, size_t len)
-{
-	size_t n = len > 0 && text[len - 1] != '\n';
-
-	for (size_t i = 0; i < len; i++)
-		n += text[i] == '\n';
-	return n;
-}
-
 /* The same text as each file of a process. */
 static void check_views(const char *text, size_t size)
 {
