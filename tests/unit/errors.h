@@ -60,3 +60,11 @@ __attribute__((unused)) static const char *test_enter_dir(void)
 	atexit(test_dir_remove_);
 	return test_dir_path_;
 }
+
+/** The same, of that kind. */
+#define is_err_kind(call, kind, part, what)                                                                  \
+	({                                                                                                   \
+		struct err *e_ = (call);                                                                     \
+		bool is_kind_ = ok(e_ && err_get_kind(e_) == (kind), "an error of that kind");               \
+		is_err(e_, part, what) && is_kind_;                                                          \
+	})

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What `swapcal run` refuses before any guest, and the kind of its errors, which decides the exit status. */
-#include <getopt.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,25 +7,16 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/cmd/cmd.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static char dir[] = "/tmp/swapcal-cmd-run-XXXXXX";
 
-/** Runs it with these arguments; the error's kind and a part of its message. */
-static void fails(char *const *args, enum err_kind kind, const char *words, const char *what)
-{
-	char *argv[8] = { (char *)"run" };
-	int argc = 1;
-
-	for (; *args; args++)
-		argv[argc++] = *args;
-
-	struct err *e = cmd_run(argc, argv);
-
-	ok(e && err_get_kind(e) == kind, what);
-	has_str(e ? err_message(e) : NULL, words, words);
-	err_free(e);
-}
+/** Runs it with these arguments. */
+#define run(...)                                                                                             \
+	({                                                                                                   \
+		const char *argv_[] = { "run", __VA_ARGS__, NULL };                                          \
+		cmd_run(sizeof(argv_) / sizeof(argv_[0]) - 1, (char **)argv_);                               \
+	})
 
 int main(void)
 {
@@ -40,16 +30,15 @@ int main(void)
 	cleanup_free char *bad = xasprintf("%s/bad.yaml", dir);
 	cleanup_free char *out = xasprintf("%s/out", dir);
 
-	err_free(file_write_atomic(plan, text, sizeof(text) - 1, 0600));
-	err_free(file_write_atomic(bad, "nome: n\n", 8, 0600));
-	fails((char *[]){ plan, NULL }, ERR_USAGE, "-o FILE", "results must go somewhere");
-	fails((char *[]){ (char *)"-o", out, NULL }, ERR_USAGE, "PLAN is missing", "a plan is needed");
-	fails((char *[]){ bad, (char *)"-o", out, NULL }, ERR_USAGE, "bad.yaml:1",
-	      "a wrong plan is a usage error");
-	fails((char *[]){ plan, (char *)"-o", out, NULL }, ERR_HOST, "image build nowhere",
-	      "an image that is not there is something this host lacks");
-	fails((char *[]){ plan, (char *)"-n", (char *)"--shard", (char *)"3/2", NULL }, ERR_USAGE,
-	      "K from 1 to N", "a shard that there is not is a usage error");
+	must(file_write_atomic(plan, text, sizeof(text) - 1, 0600));
+	must(file_write_atomic(bad, "nome: n\n", 8, 0600));
+	is_err_kind(run(plan), ERR_USAGE, "-o FILE", "results must go somewhere");
+	is_err_kind(run("-o", out), ERR_USAGE, "PLAN is missing", "a plan is needed");
+	is_err_kind(run(bad, "-o", out), ERR_USAGE, "bad.yaml:1", "a wrong plan is a usage error");
+	is_err_kind(run(plan, "-o", out), ERR_HOST, "image build nowhere",
+		    "an image that is not there is something this host lacks");
+	is_err_kind(run(plan, "-n", "--shard", "3/2"), ERR_USAGE, "K from 1 to N",
+		    "a shard that there is not is a usage error");
 	ok(!file_exists(out), "nothing was written");
 	err_free(file_remove_tree(dir));
 	return tap_done();

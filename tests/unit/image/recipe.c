@@ -67,14 +67,10 @@ static void refused(const char *text, int line, const char *why)
 	struct err *e = load(text, &r);
 	cleanup_free char *place = line ? xasprintf("%s:%d: ", path, line) : xstrdup(path);
 
-	if (!ok(e && !r, why)) {
-		image_recipe_destroy(r);
-		return;
-	}
-	is_int(err_get_kind(e), ERR_USAGE, "... as the user's mistake");
-	has_str(err_message(e), place, "... at its line");
-	has_str(err_message(e), why, "... with its reason");
-	err_free(e);
+	has_str(e ? err_message(e) : NULL, place, "a mistake of the user, at its line");
+	is_err_kind(e, ERR_USAGE, why, why);
+	ok(!r, "... and gives nothing");
+	image_recipe_destroy(r);
 }
 
 static void test_bad(void)

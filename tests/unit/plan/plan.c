@@ -9,7 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/plan/plan.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 #define RAM(mib)     "name: n\nimage: i\nguest: {ram_mib: " mib "}\nmethod: threshold\n"
 #define GUEST(keys)  RAM("160" keys)
@@ -30,11 +30,8 @@ static struct err *load(const char *text, struct plan **ret)
 static struct plan *read_plan(const char *text, const char *what)
 {
 	struct plan *plan = NULL;
-	struct err *e = load(text, &plan);
 
-	if (!ok(!e, what))
-		printf("# %s\n", err_message(e));
-	err_free(e);
+	no_err(load(text, &plan), what);
 	return plan;
 }
 
@@ -257,12 +254,9 @@ static void test_refused(void)
 		cleanup_free char *place = xasprintf("%s:%d: ", path, refused[i].line);
 		struct plan *plan = NULL;
 		struct err *e = load(refused[i].text, &plan);
-		const char *message = e ? err_message(e) : "(accepted)";
 
-		has_str(message, place, "a wrong plan is refused at its line");
-		has_str(message, refused[i].message, refused[i].message);
-		ok(e && err_get_kind(e) == ERR_USAGE, "and it is a usage error");
-		err_free(e);
+		has_str(e ? err_message(e) : "(accepted)", place, "a wrong plan is refused at its line");
+		is_err_kind(e, ERR_USAGE, refused[i].message, refused[i].message);
 		plan_destroy(plan);
 	}
 }
@@ -272,10 +266,9 @@ static char *mine; /* a directory of workloads beside the plan */
 static void put(const char *name, mode_t mode)
 {
 	cleanup_free char *file = xasprintf("%s/%s", mine, name);
-	struct err *e = file_write_atomic(file, "x", 1, mode);
 
-	ok(!e && !chmod(file, mode), name);
-	err_free(e);
+	must(file_write_atomic(file, "x", 1, mode));
+	ok(!chmod(file, mode), name);
 }
 
 /** The program that a workload is on an interpreter. */
@@ -303,14 +296,11 @@ static void test_own(void)
 				     "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
 	struct image *none[1] = { NULL };
 	char key[65];
-	struct err *e;
 
 	if (!plan)
 		return;
 	ok(!plan->own.n && !*plan->own_key, "they are not read with it");
-	e = plan_read_workloads(plan, path);
-	ok(!e, "but for themselves, from a directory beside the plan");
-	err_free(e);
+	no_err(plan_read_workloads(plan, path), "but for themselves, from a directory beside the plan");
 	is_int(plan->own.n, 4, "all of them");
 	is_int(strlen(plan->own_key), 64, "and have a key");
 	memcpy(key, plan->own_key, sizeof(key));
@@ -318,54 +308,37 @@ static void test_own(void)
 	is_program(plan, "both", "none", "/mnt/both");
 	is_program(plan, "plain", "python3", "/mnt/plain");
 	is_program(plan, "strings", "python3", "/usr/share/swapcal/workloads/strings.py");
-	e = plan_check_images(plan, none);
-	has_str(e ? err_message(e) : NULL,
-		":7: workload 'plain' runs without an interpreter, but is not executable",
-		"a program that is run by itself must be executable");
-	ok(e && err_get_kind(e) == ERR_USAGE, "it is a usage error");
-	err_free(e);
+	is_err_kind(plan_check_images(plan, none), ERR_USAGE,
+		    ":7: workload 'plain' runs without an interpreter, but is not executable",
+		    "a program that is run by itself must be executable");
 	put("plain", 0755);
-	e = plan_check_images(plan, none);
-	ok(e, "what was read counts, not what is there now");
-	err_free(e);
+	is_err(plan_check_images(plan, none), "", "what was read counts, not what is there now");
 	plan_destroy(plan);
 
 	plan = load_own(mine, "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
-	e = plan_read_workloads(plan, "elsewhere/plan.yaml");
-	ok(!e, "an absolute directory is meant as it stands");
+	no_err(plan_read_workloads(plan, "elsewhere/plan.yaml"),
+	       "an absolute directory is meant as it stands");
 	ok(strcmp(plan->own_key, key) != 0, "one that is executable now makes another key");
-	e = plan_check_images(plan, none);
-	ok(!e, "and all is well");
-	if (e)
-		printf("# %s\n", err_message(e));
-	err_free(e);
+	no_err(plan_check_images(plan, none), "and all is well");
 	plan_destroy(plan);
 
 	plan = load_own("nonexistent", "  - {workload: far, interpreter: python3}\n");
-	e = plan_read_workloads(plan, path);
-	has_str(e ? err_message(e) : NULL, ":5: workloads in '/tmp/nonexistent': cannot read",
-		"a directory that is not there");
-	ok(e && err_get_kind(e) == ERR_USAGE, "is an error of the plan");
-	err_free(e);
+	is_err_kind(plan_read_workloads(plan, path), ERR_USAGE,
+		    ":5: workloads in '/tmp/nonexistent': cannot read",
+		    "a directory that is not there is an error of the plan");
 	plan_destroy(plan);
 }
 
 static void test_own_workloads(void)
 {
-	struct err *e;
-
 	mine = xasprintf("%s-mine", path);
-	e = file_mkdirs(mine, 0755);
-	ok(!e, "a directory of workloads");
-	err_free(e);
+	must(file_mkdirs(mine, 0755));
 	put("both.py", 0644);
 	put("both", 0755);
 	put("plain", 0644);
 	put("far", 0755);
 	test_own();
-	e = file_remove_tree(mine);
-	ok(!e, "is removed");
-	err_free(e);
+	must(file_remove_tree(mine));
 	free(mine);
 }
 
