@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/cell/cell-search.h"
 
-#include <stdlib.h>
-
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"

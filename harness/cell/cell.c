@@ -2,7 +2,6 @@
 #include "harness/cell/cell.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/cleanup.h"

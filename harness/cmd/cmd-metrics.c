@@ -6,7 +6,6 @@
 #include "calibrate/evidence/views.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/format.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/query/metric.h"

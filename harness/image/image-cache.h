@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <stdbool.h>
-
 #include "harness/base/err.h"
 #include "harness/image/build-cache.h"
 #include "harness/image/image.h"

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
+#include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/subprocess.h"
@@ -37,7 +37,7 @@ struct build {
 	char *root_tar;    /**< what goes on the root disk */
 	struct rootfs root;
 	struct modules modules;
-	struct timespec start;
+	int64_t start_ms;
 	const char *step;
 };
 
@@ -51,14 +51,6 @@ static void build_deinit(struct build *b)
 	modules_deinit(&b->modules);
 }
 
-static double elapsed_s(const struct build *b)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - b->start.tv_sec) + (double)(now.tv_nsec - b->start.tv_nsec) / 1e9;
-}
-
 static void tell(const struct build *b, const char *text)
 {
 	if (b->options->progress)
@@ -68,7 +60,8 @@ static void tell(const struct build *b, const char *text)
 /** Announces a step; an error when the build is to end. */
 static struct err *begin_step(struct build *b, int number, const char *step)
 {
-	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step, elapsed_s(b));
+	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step,
+					    (double)(clock_ms() - b->start_ms) / 1000);
 
 	if (b->options->cancelled && b->options->cancelled())
 		return cancel_error();
@@ -244,7 +237,7 @@ static struct err *make_image(void *arg, const char *work, const char *dir)
 	b->image = dir;
 	b->tar = xasprintf("%s/all.tar", work);
 	b->root_tar = xasprintf("%s/root.tar", work);
-	clock_gettime(CLOCK_MONOTONIC, &b->start);
+	b->start_ms = clock_ms();
 	b->kvm_works = b->options->kvm_works();
 
 	struct err *e = run_steps(b);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
 #include "harness/image/image.h"
 #include "harness/image/interpreters.h"

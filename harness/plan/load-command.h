@@ -5,7 +5,6 @@
 
 #include "harness/image/image.h"
 #include "harness/cell/cell.h"
-#include "harness/cell/record.h"
 
 /** Longest command of a load without its seed, and its environment; each with its NULL. */
 #define LOAD_COMMAND_MAX 32

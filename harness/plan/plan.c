@@ -573,8 +573,9 @@ struct err *plan_read_workloads(struct plan *plan, const char *path)
 	return NULL;
 }
 
-const struct workload_file *plan_own_workload(const struct plan *plan, const char *workload,
-					      const struct interpreter *interpreter)
+/** The plan's own file that a workload is on an interpreter, NAME.EXTENSION or NAME; NULL: none is. */
+static const struct workload_file *own_workload(const struct plan *plan, const char *workload,
+						const struct interpreter *interpreter)
 {
 	cleanup_free char *file = workload_file(workload, interpreter->extension);
 	const struct workload_file *found = workloads_find(&plan->own, file);
@@ -584,7 +585,7 @@ const struct workload_file *plan_own_workload(const struct plan *plan, const cha
 
 char *plan_workload_path(const struct plan *plan, const char *workload, const struct interpreter *interpreter)
 {
-	const struct workload_file *own = plan_own_workload(plan, workload, interpreter);
+	const struct workload_file *own = own_workload(plan, workload, interpreter);
 	cleanup_free char *file = workload_file(workload, interpreter->extension);
 
 	return own ? xasprintf(PROTO_USER_DIR "/%s", own->name) : xasprintf(WORKLOADS_GUEST_DIR "/%s", file);
@@ -636,7 +637,7 @@ static struct err *check_workload(const struct plan *plan, struct image *const *
 	for (size_t i = 0; i < load->interpreters.n; i++) {
 		const struct interpreter *interpreter =
 			interpreters_find(&plan->interpreters, load->interpreters.v[i].choice);
-		const struct workload_file *own = plan_own_workload(plan, workload, interpreter);
+		const struct workload_file *own = own_workload(plan, workload, interpreter);
 		cleanup_free char *file = workload_file(workload, interpreter->extension);
 
 		if (own && !own->executable && !interpreter->command[0])

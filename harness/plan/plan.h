@@ -78,13 +78,6 @@ struct err *plan_load(const char *path, struct plan **ret) must_check;
 struct err *plan_read_workloads(struct plan *plan, const char *path) must_check;
 
 /**
- * The file among the plan's own that a workload is on an interpreter, NULL when there is none:
- * NAME.EXTENSION, or NAME.
- */
-const struct workload_file *plan_own_workload(const struct plan *plan, const char *workload,
-					      const struct interpreter *interpreter);
-
-/**
  * The path in the guest of the program that a workload is on an interpreter, to be freed: of the plan's own,
  * else of those that come with swapcal.
  */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <stddef.h>
-
 /*
  * Suggestions for a wrong name in a query: names that look like it. Pure functions over the views'
  * names. All texts are to be freed, begin with "; " and go behind an error's message.

@@ -2,7 +2,6 @@
 #include "harness/query/query-table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/strbuf.h"
@@ -25,11 +24,6 @@ enum {
 #define ROWS_AHEAD 8
 
 /* One view in one database. */
-struct source {
-	const struct views *views;
-	enum view view;
-};
-
 struct table {
 	sqlite3_vtab base;
 	const struct views *views;
@@ -64,10 +58,9 @@ static char *declaration(enum view view)
 static int table_connect(sqlite3 *db, void *arg, int argc, const char *const *argv, sqlite3_vtab **ret,
 			 char **ret_error)
 {
-	const struct source *source = arg;
+	const struct table *source = arg;
 	cleanup_free char *sql = declaration(source->view);
 	int rc = sqlite3_declare_vtab(db, sql);
-	size_t n;
 
 	(void)argc;
 	(void)argv;
@@ -77,11 +70,7 @@ static int table_connect(sqlite3 *db, void *arg, int argc, const char *const *ar
 
 	struct table *table = xcalloc(1, sizeof(*table));
 
-	table->views = source->views;
-	table->view = source->view;
-	table->columns = view_columns(source->view, &n);
-	table->row_bytes = n * sizeof(int64_t);
-	table->key_column = view_column_find(source->view, "key");
+	*table = *source;
 	*ret = &table->base;
 	return SQLITE_OK;
 }
@@ -313,10 +302,14 @@ struct err *query_tables_create(sqlite3 *db, const struct views *views)
 	int rc = sqlite3_drop_modules(db, NULL);
 
 	for (enum view view = 0; rc == SQLITE_OK && view < VIEW_COUNT; view++) {
-		struct source *source = xcalloc(1, sizeof(*source));
+		struct table *source = xcalloc(1, sizeof(*source));
+		size_t n;
 
 		source->views = views;
 		source->view = view;
+		source->columns = view_columns(view, &n);
+		source->row_bytes = n * sizeof(int64_t);
+		source->key_column = view_column_find(view, "key");
 		/* SQLite frees the source, also when this fails. */
 		rc = sqlite3_create_module_v2(db, view_name(view), &module, source, free);
 	}

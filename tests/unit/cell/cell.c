@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A cell from its identity and back, and the table of settings. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
 #include "harness/store/store.h"
 #include "tests/tap.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What `swapcal merge` makes of its command line, and of files that contradict each other. */
-#include <unistd.h>
 
 #include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
