@@ -44,44 +44,29 @@ static void add(struct views *v, unsigned pid, const struct proto_page_run *runs
 		add(v, pid, runs_, sizeof(runs_) / sizeof(runs_[0]));                                        \
 	})
 
-/* A row as text: state backing, a letter for each question, mappers kib mapped_kib. */
-static char *row_text(const struct views *v, size_t i)
+/* The rows as lines: state backing, a letter for each question, mappers kib mapped_kib. */
+static const char *rows_of(const struct views *v)
 {
 	static const struct {
 		const char *column, *letter;
 	} questions[] = { { "is_dirty", "d" }, { "is_lazyfree", "l" }, { "is_ksm", "k" },
 			  { "is_huge", "h" },  { "is_mlocked", "m" },  { "is_shared_outside", "o" } };
-	struct strbuf sb = STRBUF_INIT;
+	static struct strbuf sb;
 
-	strbuf_addf(&sb, "%s %s ", text_cell(v, VIEW_PAGES, i, "state"),
-		    text_cell(v, VIEW_PAGES, i, "backing"));
-	for (size_t j = 0; j < sizeof(questions) / sizeof(questions[0]); j++) {
-		int64_t value = cell(v, VIEW_PAGES, i, questions[j].column);
-
-		strbuf_adds(&sb, value == VIEW_NULL ? "?" : value ? questions[j].letter : "");
-	}
-	strbuf_addf(&sb, " %lld %lld %lld", (long long)cell(v, VIEW_PAGES, i, "mappers"),
-		    (long long)cell(v, VIEW_PAGES, i, "kib"),
-		    (long long)cell(v, VIEW_PAGES, i, "mapped_kib"));
-	return strbuf_steal(&sb);
-}
-
-static void has_row(const struct views *v, const char *want)
-{
+	strbuf_clear(&sb);
 	for (size_t i = 0; i < views_rows(v, VIEW_PAGES); i++) {
-		cleanup_free char *row = row_text(v, i);
+		strbuf_addf(&sb, "%s %s ", text_cell(v, VIEW_PAGES, i, "state"),
+			    text_cell(v, VIEW_PAGES, i, "backing"));
+		for (size_t j = 0; j < sizeof(questions) / sizeof(questions[0]); j++) {
+			int64_t value = cell(v, VIEW_PAGES, i, questions[j].column);
 
-		if (strcmp(row, want) == 0) {
-			ok(true, want);
-			return;
+			strbuf_adds(&sb, value == VIEW_NULL ? "?" : value ? questions[j].letter : "");
 		}
+		strbuf_addf(&sb, " %lld %lld %lld\n", (long long)cell(v, VIEW_PAGES, i, "mappers"),
+			    (long long)cell(v, VIEW_PAGES, i, "kib"),
+			    (long long)cell(v, VIEW_PAGES, i, "mapped_kib"));
 	}
-	ok(false, want);
-	for (size_t i = 0; i < views_rows(v, VIEW_PAGES); i++) {
-		cleanup_free char *row = row_text(v, i);
-
-		printf("# there is: %s\n", row);
-	}
+	return strbuf_str(&sb);
 }
 
 static void test_sorts(void)
@@ -97,19 +82,20 @@ static void test_sorts(void)
 	    run(91, 1300, BIT(32), 0, 14, 1), run(105, 1400, 0, 0, 15, 1), swap_run(120, 0, 0, 16, 1),
 	    swap_run(136, 30, 77, 17, 1));
 	views_end(v);
-	has_row(v, "resident anon  1 8 8");
-	has_row(v, "resident anon l 1 12 12");
-	has_row(v, "resident anon d 1 16 16");
-	has_row(v, "resident shmem o 1 20 20");
-	has_row(v, "resident file  1 24 24");
-	has_row(v, "resident file d 1 28 28");
-	has_row(v, "resident zero  1 4 32");
-	has_row(v, "resident anon ko 1 36 36");
-	has_row(v, "resident anon m 1 40 40");
-	has_row(v, "resident file m 1 44 44");
-	has_row(v, "resident shmem h 1 48 48");
-	has_row(v, "swapped anon ? 1 64 64");
-	is_int(views_rows(v, VIEW_PAGES), 12, "what has no page, or is no swap slot, is left out");
+	is_str(rows_of(v),
+	       "resident anon  1 8 8\n"
+	       "resident anon l 1 12 12\n"
+	       "resident anon d 1 16 16\n"
+	       "resident shmem o 1 20 20\n"
+	       "resident file  1 24 24\n"
+	       "resident file d 1 28 28\n"
+	       "resident zero  1 4 32\n"
+	       "resident anon ko 1 36 36\n"
+	       "resident anon m 1 40 40\n"
+	       "resident file m 1 44 44\n"
+	       "resident shmem h 1 48 48\n"
+	       "swapped anon ? 1 64 64\n",
+	       "each sort; what has no page, or is no swap slot, is left out");
 	ok(!is_incomplete(v), "all is well");
 }
 
@@ -125,10 +111,10 @@ static void test_compound(void)
 	    run(1125, 2048, SHMEM | DIRTY | HEAD, 1, 1, 1), run(1126, 2049, MMAP | TAIL, 1, 511, 1),
 	    run(1637, 2560, ANON, 1, 1, 1));
 	views_end(v);
-	has_row(v, "resident anon h 1 2448 2448");
-	has_row(v, "resident anon lh 1 2048 2048");
-	has_row(v, "resident shmem dh 1 2048 2048");
-	has_row(v, "resident anon  1 4 4");
+	is_str(rows_of(v),
+	       "resident anon h 1 2448 2448\nresident anon lh 1 2048 2048\n"
+	       "resident shmem dh 1 2048 2048\nresident anon  1 4 4\n",
+	       "they are those of the page before");
 }
 
 /* N processes with the same pages: physical memory once, mapped N times; steps in either direction are one.
@@ -137,20 +123,16 @@ static void test_forks(void)
 {
 	for (unsigned n = 1; n <= 9; n += 4) {
 		struct views *v = begin(VIEWS_ALL);
-		char want[80];
+		cleanup_free char *want = xasprintf("resident anon  %u 20000 %u\nswapped anon ? %u 4000 %u\n"
+						    "resident zero  %u 4 %u\n",
+						    n, n * 20000, n, n * 4000, n, n * 400);
 
 		for (unsigned pid = 1; pid <= n; pid++)
 			ADD(v, pid,
 			    pid % 2 ? run(1, 30000, ANON, n, 5000, 1) : run(1, 34999, ANON, n, 5000, -1),
 			    swap_run(6000, 1, 32000, 1000, 1), run(7000, 7, BIT(24), 0, 100, 0));
 		views_end(v);
-		snprintf(want, sizeof(want), "resident anon  %u 20000 %u", n, n * 20000);
-		has_row(v, want);
-		snprintf(want, sizeof(want), "swapped anon ? %u 4000 %u", n, n * 4000);
-		has_row(v, want);
-		snprintf(want, sizeof(want), "resident zero  %u 4 %u", n, n * 400);
-		has_row(v, want);
-		is_int(views_rows(v, VIEW_PAGES), 3, "three sorts");
+		is_str(rows_of(v), want, "each page is there once, and mapped by all");
 	}
 
 	struct views *v = begin(VIEWS_ALL);
@@ -158,9 +140,8 @@ static void test_forks(void)
 	ADD(v, 1, run(1, 10, SHMEM, 3, 4, 1), run(9, 10, SHMEM, 3, 4, 1));
 	ADD(v, 2, run(1, 12, SHMEM, 3, 4, 1));
 	views_end(v);
-	has_row(v, "resident shmem  2 8 24");
 	/* Frames 10 and 11 twice in one process, 14 and 15 once. */
-	has_row(v, "resident shmem o 1 16 24");
+	is_str(rows_of(v), "resident shmem o 1 16 24\nresident shmem  2 8 24\n", "and by some, some twice");
 }
 
 /* Slots of two swap areas, and frames, with the same numbers are different. */
@@ -171,8 +152,7 @@ static void test_spaces(void)
 	ADD(v, 1, run(1, 10, ANON, 1, 4, 1), swap_run(10, 0, 10, 4, 1), swap_run(20, 1, 10, 4, 1),
 	    swap_run(30, 22, 13, 4, -1));
 	views_end(v);
-	has_row(v, "resident anon  1 16 16");
-	has_row(v, "swapped anon ? 1 48 48");
+	is_str(rows_of(v), "resident anon  1 16 16\nswapped anon ? 1 48 48\n", "RAM, and two areas");
 	views_begin(v, 8, 3, "onset");
 	ADD(v, 1, run(1, 12, ANON, 1, 4, 1));
 	views_end(v);
@@ -188,7 +168,7 @@ static void test_large(void)
 
 	ADD(v, 1, run(1, 32760, ANON, 1, 65535, 1), run(70000, (1u << 30) - 1, ANON, 1, 10, -1));
 	views_end(v);
-	has_row(v, "resident anon  1 262180 262180");
+	is_str(rows_of(v), "resident anon  1 262180 262180\n", "over all chunks");
 }
 
 #define FRAMES    300
