@@ -109,6 +109,9 @@ static void has_all(const struct agreement *a, const struct compare_subject *s, 
 	ok(width(out.data) <= 100, "no line is longer than 100 columns");
 }
 
+/** All of these texts. */
+#define HAS(a, s, ...) has_all(a, s, (const char *const[]){ __VA_ARGS__, NULL })
+
 static void lacks(const struct agreement *a, const struct compare_subject *s, const char *part)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
@@ -121,28 +124,23 @@ static void test_text(void)
 {
 	struct agreement a = make_good();
 
-	has_all(&a, &subject,
-		(const char *const[]){
-			"p?.csv: 20 pairs. Does y agree with the reference z?\n",
-			"\n  bias                          0.100000  [-0.900000, 1.10000]          mean "
-			"difference\n",
-			"\n  lower limit of agreement      -4.80000  [-5.90000, -3.90000]          95 % of "
-			"differences lie",
-			"\n  upper limit of agreement       5.00000  [4.10000, 6.10000]            between "
-			"these two limits",
-			"\n  limits at their widest                  [-5.30000, 5.70000]           validated "
-			"when within 5 %",
-			"\n  Deming slope                   1.01000  [0.900000, 1.10000] ",
-			"\n  weighted Deming intercept    -0.600000  [-2.10000, 1.10000] ",
-			"\n  Passing-Bablok slope           1.03000  [0.920000, 1.12000] ",
-			"\n  error ratio (assumed)          1.00000 ",
-			"\n  Lin's concordance (CCC)       0.987654  [0.900000, 0.995000] ",
-			"\n  p of two t tests (TOST)          1e-07 ",
-			"note: Passing-Bablok looked at all slopes\n",
-			"note: each pair counts by itself; a column 'cell'",
-			"\n\nvalidated: 95 % of differences lie within 5 % of z (at 95 % confidence)\n",
-			NULL,
-		});
+	HAS(&a, &subject, "p?.csv: 20 pairs. Does y agree with the reference z?\n",
+	    "\n  bias                          0.100000  [-0.900000, 1.10000]          mean "
+	    "difference\n",
+	    "\n  lower limit of agreement      -4.80000  [-5.90000, -3.90000]          95 % of "
+	    "differences lie",
+	    "\n  upper limit of agreement       5.00000  [4.10000, 6.10000]            between "
+	    "these two limits",
+	    "\n  limits at their widest                  [-5.30000, 5.70000]           validated "
+	    "when within 5 %",
+	    "\n  Deming slope                   1.01000  [0.900000, 1.10000] ",
+	    "\n  weighted Deming intercept    -0.600000  [-2.10000, 1.10000] ",
+	    "\n  Passing-Bablok slope           1.03000  [0.920000, 1.12000] ",
+	    "\n  error ratio (assumed)          1.00000 ",
+	    "\n  Lin's concordance (CCC)       0.987654  [0.900000, 0.995000] ",
+	    "\n  p of two t tests (TOST)          1e-07 ", "note: Passing-Bablok looked at all slopes\n",
+	    "note: each pair counts by itself; a column 'cell'",
+	    "\n\nvalidated: 95 % of differences lie within 5 % of z (at 95 % confidence)\n");
 	lacks(&a, &subject, "warning");
 	lacks(&a, &subject, "within cells");
 }
@@ -161,25 +159,17 @@ static void test_warnings(void)
 	a.verdict = AGREEMENT_REJECTED;
 	s.has_cells = true;
 	s.params.margin_pct = 2.5;
-	has_all(&a, &s,
-		(const char *const[]){
-			": 20 pairs in 5 cells. ",
-			"\n    between cells                2.00000 ",
-			"\n    within cells                 1.50000 ",
-			"\n  error ratio (estimated)        1.00000 ",
-			"note: pairs of one cell are replicates, 4 in each on average; each cell counts "
-			"once\n",
-			"note: Passing-Bablok found slopes by counting their ranks\n",
-			"warning: y is no straight line over z",
-			"warning: the difference changes with the size",
-			"\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n",
-			NULL,
-		});
+	HAS(&a, &s, ": 20 pairs in 5 cells. ", "\n    between cells                2.00000 ",
+	    "\n    within cells                 1.50000 ", "\n  error ratio (estimated)        1.00000 ",
+	    "note: pairs of one cell are replicates, 4 in each on average; each cell counts "
+	    "once\n",
+	    "note: Passing-Bablok found slopes by counting their ranks\n",
+	    "warning: y is no straight line over z", "warning: the difference changes with the size",
+	    "\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n");
 	a.proportional_ci = (struct interval){ -0.02, -0.001 };
-	has_all(&a, &s, (const char *const[]){ "warning: the difference changes with the size", NULL });
+	HAS(&a, &s, "warning: the difference changes with the size");
 	a.cells = a.n;
-	has_all(&a, &s,
-		(const char *const[]){ "note: no cell has replicates; each pair counts by itself\n", NULL });
+	HAS(&a, &s, "note: no cell has replicates; each pair counts by itself\n");
 }
 
 static void test_undecided(void)
@@ -189,24 +179,21 @@ static void test_undecided(void)
 
 	a.verdict = AGREEMENT_UNDECIDED;
 	a.cells_needed = 35;
-	has_all(&a, &s,
-		(const char *const[]){ "\nundecided: about 15 more pairs like these would decide\n", NULL });
+	HAS(&a, &s, "\nundecided: about 15 more pairs like these would decide\n");
 	s.has_cells = true;
-	has_all(&a, &s, (const char *const[]){ "about 15 more cells like these would decide\n", NULL });
+	HAS(&a, &s, "about 15 more cells like these would decide\n");
 	a.cells_needed = 0;
 	lacks(&a, &s, "more cells");
-	has_all(&nothing, &subject,
-		(const char *const[]){
-			"\n  bias                                 -                                mean",
-			"\n  Lin's concordance (CCC)              - ", "\n\nundecided: nothing is known\n",
-			NULL });
+	HAS(&nothing, &subject,
+	    "\n  bias                                 -                                mean",
+	    "\n  Lin's concordance (CCC)              - ", "\n\nundecided: nothing is known\n");
 	lacks(&nothing, &subject, "nan");
 	lacks(&nothing, &subject, "warning");
 	lacks(&nothing, &subject, "percent of z");
 
 	a = make_good();
 	a.pct = nothing.pct;
-	has_all(&a, &subject, (const char *const[]){ "warning: some z is not above 0", NULL });
+	HAS(&a, &subject, "warning: some z is not above 0");
 }
 
 /** The widest numbers there are. */
@@ -221,7 +208,7 @@ static void test_width(void)
 	a.abs.outer = a.abs.inner = a.pct.inner = a.pct.outer =
 		(struct interval){ -1.234567e-5, -1.234567e-5 };
 	a.abs.bias_ci = a.pct.bias_ci = a.ccc_ci = a.deming.slope_ci = a.pct.outer;
-	has_all(&a, &subject, (const char *const[]){ "[-1.23457e-05, -1.23457e-05]", NULL });
+	HAS(&a, &subject, "[-1.23457e-05, -1.23457e-05]");
 }
 
 /** A number as the text has it. */

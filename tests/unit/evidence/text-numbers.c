@@ -186,7 +186,7 @@ static void test_long_line(void)
 {
 	size_t len = 3 << 20;
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-	char *x = xmalloc(len);
+	cleanup_free char *x = xmalloc(len);
 
 	memset(x, 'x', len);
 	strbuf_add(&sb, x, len);
@@ -194,7 +194,6 @@ static void test_long_line(void)
 	memset(x, '7', len);
 	strbuf_add(&sb, x, len);
 	strbuf_adds(&sb, "\nend: 5\n");
-	free(x);
 
 	uint64_t value = 0;
 	struct all a = { .text = STRBUF_INIT };
@@ -216,7 +215,7 @@ static void test_prefixes(const char *file)
 	cleanup_free char *whole = numbers(strbuf_str(&sb), sb.len, &bad);
 
 	for (size_t len = 0; len < sb.len; len++) {
-		char *part = xmalloc(len);
+		cleanup_free char *part = xmalloc(len);
 
 		memcpy(part, sb.data, len);
 
@@ -225,7 +224,6 @@ static void test_prefixes(const char *file)
 
 		if (strncmp(got, whole, strlen(got)) != 0 || bad != is_cut)
 			wrong++;
-		free(part);
 	}
 	printf("# %s: %zu prefixes\n", file, sb.len);
 	ok(sb.len > 100 && wrong == 0,

@@ -378,7 +378,7 @@ static void test_prefixes(const char *kernel)
 	size_t wrong = 0;
 
 	for (size_t len = 0; len < sb.len; len++) {
-		char *part = xmalloc(len);
+		cleanup_free char *part = xmalloc(len);
 		struct smaps s;
 
 		memcpy(part, sb.data, len);
@@ -394,7 +394,6 @@ static void test_prefixes(const char *kernel)
 		if (s.bad != (len > 0 && part[len - 1] != '\n') || s.orphans || told > lines ||
 		    lines - told > s.n)
 			wrong++;
-		free(part);
 	}
 	printf("# linux %s: %zu prefixes\n", kernel, sb.len);
 	ok(sb.len > 500 && wrong == 0, "each prefix gives what its whole lines say");

@@ -312,7 +312,7 @@ static void test_hostile(void)
 static void test_too_many(void)
 {
 	size_t n = 1100;
-	struct proto_page_run *runs = xcalloc(n, sizeof(*runs));
+	cleanup_free struct proto_page_run *runs = xcalloc(n, sizeof(*runs));
 
 	for (size_t i = 0; i < n; i++)
 		runs[i] = run(1 + i * 65535, 1 + i, ANON, 1, 65535, 0);
@@ -324,7 +324,6 @@ static void test_too_many(void)
 	views_add(v, 8, "pagemap", (const char *)runs, n / 2 * sizeof(*runs));
 	views_end(v);
 	ok(views_rows(v, VIEW_PAGES) == 0 && is_incomplete(v), "or of several together");
-	free(runs);
 }
 
 /* Linux 6.12 calls every anonymous page merged. */

@@ -178,7 +178,7 @@ static void test_many(size_t cells, size_t replicates)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
 	size_t n = cells * replicates;
-	struct agreement_pair *pairs = xcalloc(n, sizeof(*pairs));
+	cleanup_free struct agreement_pair *pairs = xcalloc(n, sizeof(*pairs));
 
 	for (size_t i = 0; i < n; i++) {
 		double value = 100 + 200. * (double)(i % cells) / (double)cells;
@@ -196,7 +196,6 @@ static void test_many(size_t cells, size_t replicates)
 	   "many pairs: what is known is right");
 	ok(a.deming.slope_ci.hi - a.deming.slope_ci.lo < 0.003, "and known well");
 	is_int(a.is_pb_enumerated, cells <= 2000, "how slopes were found depends on their number");
-	free(pairs);
 	gsl_rng_free(rng);
 }
 

@@ -18,13 +18,12 @@
 static struct agreement compare_diffs(const double *diffs, const size_t *cells, size_t n,
 				      const struct agreement_params *params)
 {
-	struct agreement_pair *pairs = xcalloc(n + 1, sizeof(*pairs));
+	cleanup_free struct agreement_pair *pairs = xcalloc(n + 1, sizeof(*pairs));
 	struct agreement a;
 
 	for (size_t i = 0; i < n; i++)
 		pairs[i] = (struct agreement_pair){ 100, 100 + diffs[i], cells ? cells[i] : i };
 	agreement_compare(pairs, n, params, &a);
-	free(pairs);
 	return a;
 }
 
@@ -138,8 +137,10 @@ static struct agreement make_exact(size_t k, bool has_two, double bias, double s
 				   const struct agreement_params *p)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	double *d = xcalloc(2 * k, sizeof(*d)), *means = xcalloc(k, sizeof(*means)), mean = 0, squares = 0;
-	size_t *cells = xcalloc(2 * k, sizeof(*cells)), n = 0;
+	cleanup_free double *d = xcalloc(2 * k, sizeof(*d)), *means = xcalloc(k, sizeof(*means));
+	cleanup_free size_t *cells = xcalloc(2 * k, sizeof(*cells));
+	double mean = 0, squares = 0;
+	size_t n = 0;
 
 	for (size_t c = 0; c < k; c++)
 		mean += (means[c] = gsl_ran_ugaussian(rng)) / (double)k;
@@ -153,14 +154,8 @@ static struct agreement make_exact(size_t k, bool has_two, double bias, double s
 			cells[n] = c;
 		}
 	}
-
-	struct agreement a = compare_diffs(d, cells, n, p);
-
 	gsl_rng_free(rng);
-	free(d);
-	free(means);
-	free(cells);
-	return a;
+	return compare_diffs(d, cells, n, p);
 }
 
 static bool are_around(const struct agreement_limits *l)

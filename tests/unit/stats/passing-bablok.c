@@ -11,6 +11,7 @@
 
 #include "calibrate/stats/agreement-line.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "tests/tap.h"
 
 #define N_MAX 300
@@ -219,7 +220,7 @@ static void test_outliers(void)
 static void test_many(size_t n, bool is_grid)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	double *z = xcalloc(n, sizeof(*z)), *y = xcalloc(n, sizeof(*y));
+	cleanup_free double *z = xcalloc(n, sizeof(*z)), *y = xcalloc(n, sizeof(*y));
 	struct passing_bablok pb;
 
 	for (size_t i = 0; i < n; i++) {
@@ -243,8 +244,6 @@ static void test_many(size_t n, bool is_grid)
 	       pb.line.slope, pb.line.slope_ci.lo, pb.line.slope_ci.hi);
 	ok(interval_has(pb.line.slope_ci, 1) && pb.line.slope_ci.hi - pb.line.slope_ci.lo < 0.02,
 	   "many points: the interval is narrow and holds the truth");
-	free(z);
-	free(y);
 	gsl_rng_free(rng);
 }
 

@@ -11,6 +11,7 @@
 #include "calibrate/stats/distribution.h"
 #include "calibrate/stats/ranking.h"
 #include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "tests/tap.h"
 
 /* Metrics whose errors have a common part in each cell; its share of variance is the correlation. */
@@ -33,24 +34,18 @@ static double *make(size_t metrics, size_t cells, double correlation, uint64_t s
 
 static double confidence_of(const double *diffs, size_t metrics, size_t cells, double confidence)
 {
-	struct ranking_cell *data = xcalloc(metrics * cells + 1, sizeof(*data));
+	cleanup_free struct ranking_cell *data = xcalloc(metrics * cells + 1, sizeof(*data));
 
 	for (size_t i = 0; i < metrics * cells; i++)
 		data[i] = (struct ranking_cell){ .mean = diffs[i], .n = 1 };
-
-	double found = ranking_confidence(data, metrics, cells, confidence, 1);
-
-	free(data);
-	return found;
+	return ranking_confidence(data, metrics, cells, confidence, 1);
 }
 
 static double confidence_of_made(size_t metrics, size_t cells, double correlation)
 {
-	double *diffs = make(metrics, cells, correlation, 1);
-	double found = confidence_of(diffs, metrics, cells, 0.95);
+	cleanup_free double *diffs = make(metrics, cells, correlation, 1);
 
-	free(diffs);
-	return found;
+	return confidence_of(diffs, metrics, cells, 0.95);
 }
 
 static void test_extremes(void)
@@ -82,7 +77,7 @@ static void test_joint_t(void)
 
 static void test_properties(void)
 {
-	double *diffs = make(5, 20, 0.3, 7), *other = make(5, 20, 0.3, 7);
+	cleanup_free double *diffs = make(5, 20, 0.3, 7), *other = make(5, 20, 0.3, 7);
 	double confidence = confidence_of(diffs, 5, 20, 0.95);
 
 	for (size_t i = 0; i < 100; i++)
@@ -115,8 +110,6 @@ static void test_properties(void)
 
 	ok(mirrored > 0.965 && mirrored < 0.975,
 	   "a metric and its mirror image have the same |mean|, not the same limits");
-	free(diffs);
-	free(other);
 }
 
 static void test_degenerate(void)
