@@ -51,8 +51,7 @@ static void estimate(const struct quantal_point *p, size_t n, double truth, gsl_
 
 static void tell(const char *design, const struct tally *t)
 {
-	printf("# %s: of %d, Firth's profile holds %u (open %u), isotonic %u; separated %u, "
-	       "without "
+	printf("# %s: of %d, Firth's profile holds %u (open %u), isotonic %u; separated %u, without "
 	       "ED50 %u; rms error %.3g and %.3g\n",
 	       design, SEEDS, t->firth, t->open, t->isotonic, t->separated, t->no_ed50, sqrt(t->firth_square),
 	       sqrt(t->isotonic_square));

@@ -83,8 +83,7 @@ static struct held experiment(double correlation)
 	}
 	gsl_rng_free(rng);
 	printf("# %d metrics of correlation %.2f, the best of %d cells: its bound holds in %.1f %%, with "
-	       "confidence %.4f "
-	       "in %.1f %%\n",
+	       "confidence %.4f in %.1f %%\n",
 	       METRICS, correlation, CELLS, 100. * held.plain / SEEDS, held.confidence,
 	       100. * held.corrected / SEEDS);
 	return held;

@@ -125,8 +125,7 @@ static void test_text(void)
 	struct agreement a = make_good();
 
 	HAS(&a, &subject, "p?.csv: 20 pairs. Does y agree with the reference z?\n",
-	    "\n  bias                          0.100000  [-0.900000, 1.10000]          mean "
-	    "difference\n",
+	    "\n  bias                          0.100000  [-0.900000, 1.10000]          mean difference\n",
 	    "\n  lower limit of agreement      -4.80000  [-5.90000, -3.90000]          95 % of "
 	    "differences lie",
 	    "\n  upper limit of agreement       5.00000  [4.10000, 6.10000]            between "
@@ -161,8 +160,7 @@ static void test_warnings(void)
 	s.params.margin_pct = 2.5;
 	HAS(&a, &s, ": 20 pairs in 5 cells. ", "\n    between cells                2.00000 ",
 	    "\n    within cells                 1.50000 ", "\n  error ratio (estimated)        1.00000 ",
-	    "note: pairs of one cell are replicates, 4 in each on average; each cell counts "
-	    "once\n",
+	    "note: pairs of one cell are replicates, 4 in each on average; each cell counts once\n",
 	    "note: Passing-Bablok found slopes by counting their ranks\n",
 	    "warning: y is no straight line over z", "warning: the difference changes with the size",
 	    "\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n");

@@ -170,19 +170,16 @@ static void test_rows(void)
 		   "comma");
 	is_refused("z,y\n1,5,2,5\n", 2,
 		   "too many fields: 4 where the header has 2; decimal signs have to be points, and text "
-		   "with a comma "
-		   "needs quotation marks around it");
+		   "with a comma needs quotation marks around it");
 	is_refused("z,y\n", 1, "too few rows: 0 of data; at least 3 are needed");
 	is_refused("z,y\n1,2\n3,4\n\n", 4, "too few rows: 2 of data; at least 3 are needed");
 	is_refused("z,y\n1,2\n3,\"4\n5,6\n", 3, "a quotation mark that is never closed; add the other one");
 	is_refused("z,y,cell\n1,2,5\" disk\n", 2,
 		   "a quotation mark in the middle of a field; put the field in quotation marks, and write "
-		   "those in it "
-		   "twice");
+		   "those in it twice");
 	is_refused("z,y,cell\n1,2,\"a\"b\n", 2,
 		   "a quotation mark in the middle of a field; put the field in quotation marks, and write "
-		   "those in it "
-		   "twice");
+		   "those in it twice");
 	is_refused_bytes("z,y\n1,2\n3,\0\n", 12, 3, "a NUL byte: this is no text; save it as CSV in UTF-8");
 	is_refused_bytes("\xff\xfez\0,\0y\0\n\0", 10, 1,
 			 "a NUL byte: this is no text; save it as CSV in UTF-8");

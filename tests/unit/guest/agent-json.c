@@ -38,8 +38,7 @@ static long long int_of(const char *key)
 static void test_values(void)
 {
 	ok(!parse("{\"type\": \"start\", \"id\": 7, \"argv\": [\"a\", \"b c\"], \"env\": [], \"chroot\": "
-		  "true, "
-		  "\"no\":false }\n"),
+		  "true, \"no\":false }\n"),
 	   "a message is read");
 	is_int(object.n_members, 6, "all members");
 	is_str(string_of("type"), "start", "a string");
