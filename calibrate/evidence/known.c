@@ -110,8 +110,7 @@ static size_t truth(const struct known_spec *spec, struct sort sorts[SORTS_MAX])
 		sorts[0].kib -= changed_kib(spec);
 		sorts[0].mappers = spec->children;
 	} else if (spec->kind == KNOWN_THP_HOLES) {
-		/* Nobody maps the half that was given back, but its huge pages stay whole for the time being.
-		 */
+		/* Nobody maps the half that was given back, but its huge pages stay whole for now. */
 		sorts[1] = sorts[0];
 		sorts[1].mappers = 0;
 	} else if (spec->kind == KNOWN_PAGE_TABLES) {

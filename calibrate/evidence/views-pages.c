@@ -26,8 +26,7 @@
  */
 #define SWAP_AREA_TYPES 23
 
-/* Flags that older kernels give for the first page of a compound page only, though all its pages share them.
- */
+/* Flags that older kernels give for the first page of a compound page only, though all share them. */
 #define FLAGS_OF_HEAD (FRAME_DIRTY | FRAME_SWAPBACKED | FRAME_UNEVICTABLE | FRAME_MLOCKED)
 
 /* Addresses of processes end below this, also with five levels of page tables. */

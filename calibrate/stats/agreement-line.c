@@ -375,9 +375,7 @@ static uint64_t count_same(const struct point *p, size_t k, bool is_identical)
 	return count;
 }
 
-/*
- * The number of slopes that are less than this one, or not above it when has_equal; slopes of -1 count too.
- */
+/* How many slopes are less than this one, or not above it when has_equal; those of -1 count too. */
 static uint64_t count_slopes(struct slopes *s, double slope, bool has_equal)
 {
 	for (size_t i = 0; i < s->k; i++)

@@ -65,10 +65,9 @@ struct search_estimate {
 	double z_kib;            /**< median of the posterior; NAN without a ramp, INFINITY when above hi */
 	struct interval ci_kib;  /**< its middle 95 %; the upper end may be INFINITY */
 	double se_kib;           /**< a quarter of that interval's width, roughly its standard deviation */
-	double spread_kib; /**< by how much thresholds differ from boot to boot (standard deviation), median
-			    */
-	double spread_hi_kib; /**< with 95 % probability not more than that */
-	double wrong;         /**< expected share of wrong answers */
+	double spread_kib;       /**< standard deviation of thresholds from boot to boot, median */
+	double spread_hi_kib;    /**< with 95 % probability not more than that */
+	double wrong;            /**< expected share of wrong answers */
 };
 
 /** What to do next, and what is known so far. */

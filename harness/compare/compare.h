@@ -7,8 +7,7 @@
 #include "calibrate/stats/agreement.h"
 #include "harness/base/strbuf.h"
 
-/* How an agreement is told to people and to programs. The data have any unit, so numbers may have any size.
- */
+/* How an agreement is told to people and programs. The data have any unit, so numbers have any size. */
 
 #define COMPARE_SCHEMA_VERSION 1
 

@@ -12,8 +12,7 @@
 #include "harness/base/format.h"
 #include "harness/base/strbuf.h"
 
-/* How many bytes of a field, and how many names, an error quotes: enough to find the place, not a screenful.
- */
+/* How many bytes of a field, and how many names, an error quotes: enough to find the place. */
 #define QUOTE_MAX 40
 #define NAMES_MAX 12
 

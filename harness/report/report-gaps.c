@@ -5,9 +5,7 @@
 #include "harness/cell/cell-search.h"
 #include "harness/report/report-parts.h"
 
-/*
- * What was asked for and has no value, and probes that were lost on the way.
- */
+/* What was asked for and has no value, and probes that were lost on the way. */
 
 static struct report_gap *add_gap(struct report *r, const struct cell *cell, unsigned replicate,
 				  const char *what, char *reason)

@@ -74,8 +74,7 @@ static bool is_of(const struct report *r, const struct report_probes *p, const s
 	       number < p->first + p->n && p->has_y[number - p->first];
 }
 
-/* Takes the processes of a cell that run the file with the most text, and so not the shell that started them.
- */
+/* Takes the processes of a cell that run the file with the most text: not the shell that started them. */
 static void add_cell(struct report *r, const struct cell *cell, const struct reader *reader)
 {
 	cleanup_free struct locality *all = xcalloc(reader->n, sizeof(*all));

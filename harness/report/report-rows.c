@@ -8,9 +8,7 @@
 #include "harness/cell/flags.h"
 #include "harness/report/report-parts.h"
 
-/*
- * The rows of a report: what one metric says of one cell, beside what it is compared with.
- */
+/* The rows of a report: what one metric says of one cell, beside what it is compared with. */
 
 /* What a metric says of one probe. A population has two values, the last of them at onset. */
 struct value {

@@ -9,9 +9,7 @@
 #include "harness/query/metric.h"
 #include "harness/store/store.h"
 
-/*
- * What a results file says: the swap threshold of each guest, and each metric's Y against it.
- */
+/* What a results file says: the swap threshold of each guest, and each metric's Y against it. */
 
 struct report;
 

@@ -24,8 +24,7 @@ static bool is_covering(unsigned hits)
 	return hits >= SEEDS * 90 / 100 && hits <= SEEDS * 99 / 100;
 }
 
-/* What came of one design over the seeds: how many intervals held the truth, and the error of the estimates.
- */
+/* What came of one design over the seeds: how many intervals held the truth, and the errors. */
 struct tally {
 	unsigned firth, isotonic, separated, no_ed50, open;
 	double firth_square, isotonic_square;

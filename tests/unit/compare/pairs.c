@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CSV files of pairs: what is accepted, and that what is wrong is refused with file, line, reason and remedy.
- */
+/* CSV files of pairs: what is accepted, and that what is wrong is refused with line, reason and remedy. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>

@@ -117,8 +117,7 @@ static void test_compound(void)
 	       "they are those of the page before");
 }
 
-/* N processes with the same pages: physical memory once, mapped N times; steps in either direction are one.
- */
+/* N processes with the same pages: physical memory once, mapped N times; steps up or down are one. */
 static void test_forks(void)
 {
 	for (unsigned n = 1; n <= 9; n += 4) {

@@ -19,8 +19,7 @@ static struct report *new_report(size_t n)
 	return r;
 }
 
-/* Adds a guest of that X whose Z* is known within a standard uncertainty of 0.25 MiB; MemAvailable is 0.9 X.
- */
+/* Adds a guest of that X whose Z* is known within a standard error of 0.25 MiB; MemAvailable is 0.9 X. */
 static struct report_threshold *add(struct report *r, unsigned x_mib, unsigned swappiness, double z_mib)
 {
 	struct cell *cell = &r->cells[r->cells_n];
@@ -156,8 +155,7 @@ static void test_three(void)
 	must(report_predict(r, x, 2));
 	is_int(r->curves[0].predictions_n, 2, "what is predicted again is predicted once");
 	check_text(r);
-	/* Variances 6 (1/3 + 1/2) + 5.9375 + 0.0625 = 11, times the quantile 12.706 of one degree of freedom.
-	 */
+	/* Variances 6 (1/3 + 1/2) + 5.9375 + 0.0625 = 11, times 12.706 for one degree of freedom. */
 	has_str(text_of(r), "\n    400    300.0  [257.9, 342.1]\n", "the interval of a prediction");
 	is_near(number_of(r, "curves/0/predictions/0/z_pi_hi_mib"), 300 + 12.7062 * sqrt(11), 0.01,
 		"the same in JSON");
@@ -222,8 +220,7 @@ static void make_file(unsigned n)
 	store_close(store);
 }
 
-/* Runs `swapcal report FILE --predict VALUE --format FORMAT --output OUT`: its output, "" when there is none.
- */
+/* Runs `swapcal report FILE --predict VALUE --format FORMAT --output OUT`: its output, or "". */
 static struct err *command(const char *value, const char *format, struct strbuf *output)
 {
 	cleanup_free char *to = xasprintf("%s/out", dir);

@@ -40,8 +40,7 @@ static void check_json(const struct report *r)
 	is_str(string_of(r, "picked/verdict"), "undecided", "and a verdict on it");
 }
 
-/* n = 3 and n = 1 in a guest that swaps from 180 MiB on: everything that is computed, in CSV, to the digit.
- */
+/* n = 3 and n = 1 in a guest that swaps from 180 MiB on: all that is computed, in CSV, to the digit. */
 static void test_complete(void)
 {
 	cleanup_cell struct cell g1 = test_cell(1, 256, "growth", "strings", "python3", &z);

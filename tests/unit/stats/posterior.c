@@ -31,8 +31,7 @@ static void test_prior(void)
 	ok(posterior_wrong(p) > 0.01 && posterior_wrong(p) < 0.15, "a share of wrong answers is expected");
 }
 
-/* Two hypotheses only: an answer shifts their odds by the likelihood ratio, averaged over the other unknowns.
- */
+/* Two hypotheses only: an answer shifts their odds by the likelihood ratio, averaged over the rest. */
 static void test_odds(void)
 {
 	struct posterior_answer answer = { 499.9e3, 0, 1 };

@@ -145,8 +145,7 @@ static void test_time(void)
 	free(diffs);
 }
 
-/* Metrics without a bias whose errors have these sizes, +-, in 6 cells; so many replicates, apart by `apart`.
- */
+/* Metrics without a bias whose errors have these sizes, +-, in 6 cells; replicates are `apart`. */
 static double first_of(const double *sizes, size_t metrics, size_t metric, size_t replicates, double apart)
 {
 	struct ranking_cell data[4 * 6];
