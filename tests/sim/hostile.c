@@ -4,34 +4,19 @@
  * safe to print. Forged messages are mixed into the simulated guest's own, first some that were thought of,
  * then thousands at random: under sanitizers that is what this test is for.
  */
-#include <unistd.h>
-
 #include "harness/base/alloc.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /** What the agent does beside the simulated one's work; one guest lives at a time. */
-static struct {
-	struct guest_msg *(*forge)(unsigned call); /**< a message of its own at this call of recv, or NULL */
-	void (*alter)(struct guest_msg *m);        /**< changes what the simulated agent says */
-	unsigned calls;
+static struct evil {
+	const char *first;                  /**< a message of its own before all others, or NULL */
+	struct guest_msg *(*forge)(void);   /**< one at this call of recv, or NULL */
+	void (*alter)(struct guest_msg *m); /**< changes what the simulated agent says */
 } evil;
 
 static bool has_heard_onset;
-
-static struct err *evil_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
-{
-	*ret = evil.forge ? evil.forge(evil.calls++) : NULL;
-	if (*ret)
-		return NULL;
-
-	struct err *e = guest_sim_ops.recv(g, timeout_ms, ret);
-
-	if (!e && *ret && evil.alter)
-		evil.alter(*ret);
-	return e;
-}
 
 static struct guest_msg *new_msg(json_t *json, const void *payload, size_t len)
 {
@@ -41,6 +26,25 @@ static struct guest_msg *new_msg(json_t *json, const void *payload, size_t len)
 	m->payload = xmemdup0(payload, len);
 	m->payload_len = len;
 	return m;
+}
+
+static struct guest_msg *new_text(const char *text)
+{
+	return new_msg(json_loads(text, 0, NULL), "", 0);
+}
+
+static struct err *evil_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
+{
+	*ret = evil.first ? new_text(evil.first) : evil.forge ? evil.forge() : NULL;
+	evil.first = NULL;
+	if (*ret)
+		return NULL;
+
+	struct err *e = guest_sim_ops.recv(g, timeout_ms, ret);
+
+	if (!e && *ret && evil.alter)
+		evil.alter(*ret);
+	return e;
 }
 
 static struct probe_record live(enum probe_kind kind)
@@ -53,28 +57,8 @@ static struct probe_record live(enum probe_kind kind)
 	spec.has_rounds = kind == PROBE_DISPLACEMENT;
 	spec.processes = kind == PROBE_DISPLACEMENT ? 3 : 1;
 	ops.recv = evil_recv;
-	evil.calls = 0;
-
-	struct err *e = probe_run(&ops, &params, &spec, NULL, &r);
-
-	if (e) {
-		printf("Bail out! %s\n", err_message(e));
-		_exit(1);
-	}
+	must(probe_run(&ops, &params, &spec, NULL, &r));
 	return r;
-}
-
-/** The probe ends so, and its reason has these words. */
-static void ends(enum probe_kind kind, const char *outcome, const char *words, const char *what)
-{
-	struct probe_record r = live(kind);
-
-	is_str(outcome_name(r.outcome), outcome, what);
-	has_str(r.reason, words, words);
-	probe_record_deinit(&r);
-	evil.forge = NULL;
-	evil.alter = NULL;
-	has_heard_onset = false;
 }
 
 static bool is_type(const struct guest_msg *m, const char *type)
@@ -82,41 +66,19 @@ static bool is_type(const struct guest_msg *m, const char *type)
 	return strcmp(json_string_value(json_object_get(m->json, "type")), type) == 0;
 }
 
-static struct guest_msg *onset_at_boot(unsigned call)
-{
-	return call ? NULL
-		    : new_msg(json_pack("{s:s, s:i, s:b}", "type", "onset", "t_us", 5, "frozen", 1), "", 0);
-}
-
 static void hear_onset(struct guest_msg *m)
 {
 	has_heard_onset |= is_type(m, "onset");
 }
 
-static struct guest_msg *onset_again(unsigned call)
+#define ONSET "{\"type\": \"onset\", \"t_us\": 5, \"frozen\": true}"
+
+static struct guest_msg *onset_again(void)
 {
 	bool is_time = has_heard_onset;
 
-	(void)call;
 	has_heard_onset = false;
-	return is_time ? onset_at_boot(0) : NULL;
-}
-
-static struct guest_msg *exit_at_boot(unsigned call)
-{
-	return call ? NULL
-		    : new_msg(json_pack("{s:s, s:i, s:i}", "type", "exit", "pid", 42, "status", 0), "", 0);
-}
-
-static struct guest_msg *escapes(unsigned call)
-{
-	return call ? NULL
-		    : new_msg(json_pack("{s:s, s:s}", "type", "hello\033]0;x\a\n\302\233", "x", ""), "", 0);
-}
-
-static struct guest_msg *unknown_hello(unsigned call)
-{
-	return call ? NULL : new_msg(json_pack("{s:s, s:i}", "type", "hello", "proto", -1), "", 0);
+	return is_time ? new_text(ONSET) : NULL;
 }
 
 static void thaw_at_onset(struct guest_msg *m)
@@ -161,53 +123,64 @@ static void note_snapshot(struct guest_msg *m)
 		snapshot_id = json_integer_value(json_object_get(m->json, "id"));
 }
 
-static struct guest_msg *flood(unsigned call)
+static struct guest_msg *flood(void)
 {
 	static char name[8000];
+	static unsigned calls;
 	json_t *json;
 
 	if (!snapshot_id)
 		return NULL;
-	memset(name, 'a' + (int)(call % 26), sizeof(name) - 1);
+	memset(name, 'a' + (int)(calls++ % 26), sizeof(name) - 1);
 	json = json_pack("{s:s, s:I, s:i, s:s}", "type", "file", "id", snapshot_id, "pid", -7, "name", name);
 	return new_msg(json, "", 0);
 }
 
+/** The probe ends so, and its reason has these words. */
+static void ends(struct evil how, enum probe_kind kind, const char *outcome, const char *words,
+		 const char *what)
+{
+	evil = how;
+	has_heard_onset = false;
+
+	struct probe_record r = live(kind);
+
+	is_str(outcome_name(r.outcome), outcome, what);
+	has_str(r.reason, words, words);
+	probe_record_deinit(&r);
+}
+
+/** A lie, by members of struct evil, and what it comes to. */
+#define LIE(kind, outcome, words, what, ...) ends((struct evil){ __VA_ARGS__ }, kind, outcome, words, what)
+
 static void test_lies(void)
 {
-	evil.forge = onset_at_boot;
-	ends(PROBE_RAMP, "invalid", "guest and host disagree", "an onset before there is a load");
-	evil.alter = hear_onset;
-	evil.forge = onset_again;
-	ends(PROBE_RAMP, "invalid", "guest and host disagree", "a second onset");
-	evil.forge = exit_at_boot;
-	ends(PROBE_FIXED, "invalid", "was not started", "a load that ends before it was started");
-	evil.forge = escapes;
-	ends(PROBE_RAMP, "invalid",
-	     "'hello?]0;x?"
-	     "?"
-	     "?"
-	     "?'",
-	     "a terminal's escapes are not passed on");
-	evil.forge = unknown_hello;
-	ends(PROBE_RAMP, "invalid", "protocol", "a hello of another protocol");
-	evil.alter = thaw_at_onset;
-	ends(PROBE_GROWTH, "invalid", "did not freeze", "a load that runs on while it is measured");
-	evil.alter = forget_pages;
-	ends(PROBE_FIXED, "invalid", "knows of 10 pages", "a ballast that verified a part of its pages");
-	evil.alter = hide_onset;
-	ends(PROBE_GROWTH, "invalid", "guest and host disagree",
-	     "an end of the workload instead of the onset");
-	evil.alter = hide_onset;
-	evil.forge = onset_again;
-	ends(PROBE_GROWTH, "invalid", "just when the workload had ended",
-	     "an onset after the end of the workload");
-	evil.alter = late_samples;
-	ends(PROBE_FIXED, "no-onset", "", "guest time beyond 2^63 is only a time");
-	snapshot_id = 0;
-	evil.alter = note_snapshot;
-	evil.forge = flood;
-	ends(PROBE_FIXED, "invalid", "too much evidence", "a flood of files");
+	LIE(PROBE_RAMP, "invalid", "guest and host disagree", "an onset before there is a load",
+	    .first = ONSET);
+	LIE(PROBE_RAMP, "invalid", "guest and host disagree", "a second onset", .forge = onset_again,
+	    .alter = hear_onset);
+	LIE(PROBE_FIXED, "invalid", "was not started", "a load that ends before it was started",
+	    .first = "{\"type\": \"exit\", \"pid\": 42, \"status\": 0}");
+	LIE(PROBE_RAMP, "invalid",
+	    "'hello?]0;x?"
+	    "?"
+	    "?"
+	    "?'",
+	    "a terminal's escapes are not passed on",
+	    .first = "{\"type\": \"hello\\u001b]0;x\\u0007\\n\\u009b\", \"x\": \"\"}");
+	LIE(PROBE_RAMP, "invalid", "protocol", "a hello of another protocol",
+	    .first = "{\"type\": \"hello\", \"proto\": -1}");
+	LIE(PROBE_GROWTH, "invalid", "did not freeze", "a load that runs on while it is measured",
+	    .alter = thaw_at_onset);
+	LIE(PROBE_FIXED, "invalid", "knows of 10 pages", "a ballast that verified a part of its pages",
+	    .alter = forget_pages);
+	LIE(PROBE_GROWTH, "invalid", "guest and host disagree", "an end of the workload instead of the onset",
+	    .alter = hide_onset);
+	LIE(PROBE_GROWTH, "invalid", "just when the workload had ended",
+	    "an onset after the end of the workload", .forge = onset_again, .alter = hide_onset);
+	LIE(PROBE_FIXED, "no-onset", "", "guest time beyond 2^63 is only a time", .alter = late_samples);
+	LIE(PROBE_FIXED, "invalid", "too much evidence", "a flood of files", .forge = flood,
+	    .alter = note_snapshot);
 }
 
 /* Random messages. */
@@ -262,9 +235,8 @@ static struct guest_msg *random_msg(void)
 	return new_msg(json, payload, len);
 }
 
-static struct guest_msg *forge_at_random(unsigned call)
+static struct guest_msg *forge_at_random(void)
 {
-	(void)call;
 	return draw(60) ? NULL : random_msg();
 }
 
@@ -292,8 +264,7 @@ static void test_at_random(void)
 						 PROBE_DISPLACEMENT, PROBE_POPULATION, PROBE_RAM };
 	unsigned by_outcome[OUTCOME_NOT_APPLICABLE + 1] = { 0 }, unsafe = 0;
 
-	evil.forge = forge_at_random;
-	evil.alter = alter_at_random;
+	evil = (struct evil){ NULL, forge_at_random, alter_at_random };
 	for (unsigned i = 0; i < 600; i++) {
 		random_state = i + 1;
 
@@ -303,8 +274,6 @@ static void test_at_random(void)
 		unsafe += !is_printable(r.reason) || strlen(r.reason) > 500;
 		probe_record_deinit(&r);
 	}
-	evil.forge = NULL;
-	evil.alter = NULL;
 	is_int(unsafe, 0, "600 lives with an agent gone mad: every reason can be printed");
 	ok(by_outcome[OUTCOME_INVALID] > 100, "most of its lies are seen through");
 	ok(by_outcome[OUTCOME_ONSET] + by_outcome[OUTCOME_NO_ONSET] > 0, "and some did not matter");

@@ -11,84 +11,78 @@
 #include "tests/sim/spec.h"
 #include "tests/tap.h"
 
-/** The record of the last probe; that of the one before it is freed. */
-static struct probe_record keep(struct probe_record r)
-{
-	static struct probe_record last;
+/* Of the next probe, and what came of the last one. */
+static struct guest_sim_params params;
+static struct probe_spec spec;
+static struct probe_record r;
 
-	probe_record_deinit(&last);
-	last = r;
-	return r;
+/** A probe of that kind on the usual guest. */
+static void prepare(enum probe_kind kind, uint64_t z_mib)
+{
+	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	spec = make_spec(kind, z_mib);
 }
 
-/** Runs a probe that must not fail outright; its record is there until the next one. */
-static struct probe_record run_spec(struct guest_sim_params *params, const struct probe_spec *spec)
+/** Runs it: it must not fail outright, and has that outcome. */
+static void run(const char *outcome, const char *what)
 {
-	struct probe_record r = { 0 };
-	struct err *e = probe_run(&guest_sim_ops, params, spec, NULL, &r);
+	struct probe_record now;
+	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &now);
 
 	if (e) {
 		printf("Bail out! %s\n", err_message(e));
 		_exit(1);
 	}
-	return keep(r);
+	probe_record_deinit(&r);
+	r = now;
+	is_str(outcome_name(r.outcome), outcome, what);
 }
 
-static struct probe_record run(struct guest_sim_params *params, enum probe_kind kind, uint64_t z_mib)
+static void run_with_reason(const char *outcome, const char *words, const char *what)
 {
-	struct probe_spec spec = make_spec(kind, z_mib);
-
-	return run_spec(params, &spec);
+	run(outcome, what);
+	has_str(r.reason, words, words);
 }
 
-static const struct snapshot *find_snapshot(const struct probe_record *r, const char *name)
+static const struct snapshot *find_snapshot(const char *name)
 {
-	for (size_t i = 0; i < r->snapshots_count; i++)
-		if (strcmp(r->snapshots[i].name, name) == 0)
-			return &r->snapshots[i];
+	for (size_t i = 0; i < r.snapshots_count; i++)
+		if (strcmp(r.snapshots[i].name, name) == 0)
+			return &r.snapshots[i];
 	return NULL;
 }
 
 static void test_ramp(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_record r = run(&params, PROBE_RAMP, 512);
-
-	is_str(outcome_name(r.outcome), "onset", "a ramp to 512 MiB reaches the onset");
+	prepare(PROBE_RAMP, 512);
+	run("onset", "a ramp to 512 MiB reaches the onset");
 	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "near the threshold");
 	ok(r.onset_swapped_pages >= 32, "with the pages the rule wants");
 	ok(r.onset_t_us > 0 && r.samples_count > 100, "and its time and series");
 	ok(r.swap_written_bytes > 0, "the swap disk was written to");
 	is_str(r.flags, "", "no doubts");
 	is_int(r.mem_total_kib, params.mem_total_kib, "MemTotal is read from the baseline");
-	ok(find_snapshot(&r, "baseline") && find_snapshot(&r, "onset"),
-	   "evidence before the load and at onset");
+	ok(find_snapshot("baseline") && find_snapshot("onset"), "evidence before the load and at onset");
 }
 
 static void test_fixed(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_record r = run(&params, PROBE_FIXED, 187);
-
-	is_str(outcome_name(r.outcome), "no-onset", "below the threshold nothing happens");
+	prepare(PROBE_FIXED, 187);
+	run("no-onset", "below the threshold nothing happens");
 	is_int(r.load_pages, 187 * 256, "the ballast holds exactly what was asked");
-	ok(find_snapshot(&r, "end") && !find_snapshot(&r, "onset"), "evidence at the end");
+	ok(find_snapshot("end") && !find_snapshot("onset"), "evidence at the end");
 	ok(r.phase_ms[PHASE_SETTLE] >= 3000, "the guest had its time to settle");
-	r = run(&params, PROBE_FIXED, 189);
-	is_str(outcome_name(r.outcome), "onset", "above it the guest swaps");
+	prepare(PROBE_FIXED, 189);
+	run("onset", "above it the guest swaps");
 }
 
 static void test_growth(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_record r = run(&params, PROBE_GROWTH, 0);
-
-	is_str(outcome_name(r.outcome), "onset", "a workload that grows reaches the onset");
-	is_int(find_snapshot(&r, "onset") != NULL, 1, "with evidence");
+	prepare(PROBE_GROWTH, 0);
+	run("onset", "a workload that grows reaches the onset");
+	is_int(find_snapshot("onset") != NULL, 1, "with evidence");
 	params.workload_max_kib = 64 * 1024;
-	r = run(&params, PROBE_GROWTH, 0);
-	is_str(outcome_name(r.outcome), "no-onset", "one that ends before does not");
-	has_str(r.reason, "ended before", "and the reason says so");
+	run_with_reason("no-onset", "ended before", "one that ends before does not");
 }
 
 static unsigned count_pids(const struct snapshot *s)
@@ -102,14 +96,13 @@ static unsigned count_pids(const struct snapshot *s)
 
 static void test_displacement(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_record r = run(&params, PROBE_DISPLACEMENT, 512);
 	bool is_ballast_alone = true;
 
-	is_str(outcome_name(r.outcome), "onset", "beside a load of 48 MiB a ballast reaches the onset");
+	prepare(PROBE_DISPLACEMENT, 512);
+	run("onset", "beside a load of 48 MiB a ballast reaches the onset");
 	is_near((double)r.load_pages * 4 / 1024, 188 - 48, 1.5, "48 MiB earlier");
-	is_int(count_pids(find_snapshot(&r, "load")), 1, "the load is measured before the ballast came");
-	is_int(count_pids(find_snapshot(&r, "onset")), 2, "and with it at onset");
+	is_int(count_pids(find_snapshot("load")), 1, "the load is measured before the ballast came");
+	is_int(count_pids(find_snapshot("onset")), 2, "and with it at onset");
 	for (size_t i = 0; i < r.samples_count; i++)
 		is_ballast_alone &= r.samples[i].load_pages <= r.load_pages;
 	ok(is_ballast_alone, "the series counts the ballast's pages only");
@@ -117,12 +110,11 @@ static void test_displacement(void)
 	is_str(r.flags, "", "no doubts");
 
 	params.fixed_kib = 0;
-	r = run(&params, PROBE_DISPLACEMENT, 512);
-	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "a load of nothing displaces nothing");
+	run("onset", "beside a load of nothing too");
+	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "which displaces nothing");
 
-	params.fixed_kib = 48 * 1024;
-	r = run(&params, PROBE_DISPLACEMENT, 100);
-	is_str(outcome_name(r.outcome), "no-onset", "a ballast that ends too soon is an answer too");
+	prepare(PROBE_DISPLACEMENT, 100);
+	run("no-onset", "a ballast that ends too soon is an answer too");
 	is_int((long long)r.load_pages, 100 * 256, "with all that it holds");
 }
 
@@ -136,80 +128,67 @@ static const struct evidence *find_file(const struct snapshot *s, const char *na
 
 static void test_processes(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
-
+	prepare(PROBE_DISPLACEMENT, 512);
 	spec.processes = 3;
 	spec.is_frozen = true;
+	run("onset", "beside three processes a ballast reaches the onset");
 
-	struct probe_record r = run_spec(&params, &spec);
-	const struct evidence *log = find_file(find_snapshot(&r, "load"), "checkpoints");
+	const struct evidence *log = find_file(find_snapshot("load"), "checkpoints");
 
-	is_str(outcome_name(r.outcome), "onset", "beside three processes a ballast reaches the onset");
 	is_near((double)r.load_pages * 4 / 1024, 188 - 3 * 48, 1.5, "three times 48 MiB earlier");
-	is_int(count_pids(find_snapshot(&r, "load")), 3, "all three are measured");
+	is_int(count_pids(find_snapshot("load")), 3, "all three are measured");
 	if (ok(log != NULL, "what they told at their checkpoints is kept"))
 		has_str(log->data, " 103 full cpu_ms=120\n", "with its process");
 
 	spec.is_frozen = false;
 	spec.has_rounds = true;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "onset", "beside three that go on working, too");
-	log = find_file(find_snapshot(&r, "load"), "checkpoints");
+	run("onset", "beside three that go on working, too");
+	log = find_file(find_snapshot("load"), "checkpoints");
 	ok(log && strstr(log->data, " 103 round-1\n"), "which have worked before they are measured");
 	is_str(r.flags, "", "and are steady");
 
 	/* Its number comes from the results file. */
 	params.fixed_kib = 1024;
 	spec.processes = 1000;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "invalid", "more processes than any plan has are none");
-	has_str(r.reason, "more than 32 processes", "and the reason says so");
+	run_with_reason("invalid", "more than 32 processes", "more processes than any plan has are none");
 }
 
 /** Of a load that has a lot to say what counts is kept, and the rest not without end. */
 static void test_talkative(void)
 {
 	cleanup_free char *line = xasprintf("round-1 %020000d", 0);
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
 
+	prepare(PROBE_DISPLACEMENT, 512);
 	params.round = line;
 	spec.has_rounds = true;
+	run("onset", "a load of many words");
 
-	struct probe_record r = run_spec(&params, &spec);
-	const struct evidence *log = find_file(find_snapshot(&r, "onset"), "checkpoints");
+	const struct evidence *log = find_file(find_snapshot("onset"), "checkpoints");
 
-	is_str(outcome_name(r.outcome), "onset", "a load of many words");
 	if (ok(log != NULL, "has a log")) {
 		ok(log->len > 60000 && log->len < 160000, "of its last words");
 		ok(strstr(log->data, " 101 full cpu_ms=120\n") != NULL, "and of when it was complete");
 	}
 }
 
-static unsigned count_snapshots(const struct probe_record *r, const char *name)
+static unsigned count_snapshots(const char *name)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < r->snapshots_count; i++)
-		n += strcmp(r->snapshots[i].name, name) == 0;
+	for (size_t i = 0; i < r.snapshots_count; i++)
+		n += strcmp(r.snapshots[i].name, name) == 0;
 	return n;
 }
 
 /** One that takes long to build, and then to work a single round, is measured all the same. */
 static void test_slow_rounds(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_DISPLACEMENT, 512);
-
+	prepare(PROBE_DISPLACEMENT, 512);
 	params.first_checkpoint = "build-4";
 	params.round_us = 100000000;
 	spec.has_rounds = true;
 	spec.guest.accel = "kvm";
-
-	struct probe_record r = run_spec(&params, &spec);
-
-	is_str(outcome_name(r.outcome), "onset", "a load of slow rounds is displaced");
+	run("onset", "a load of slow rounds is displaced");
 	is_str(r.flags, "not-steady", "with a doubt");
 }
 
@@ -219,14 +198,10 @@ static void test_checkpoint_names(void)
 	static const char *const names[] = { "build-4", "load", "onset" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-
+		prepare(PROBE_DISPLACEMENT, 512);
 		params.first_checkpoint = names[i];
-
-		struct probe_record r = run(&params, PROBE_DISPLACEMENT, 512);
-
-		is_str(outcome_name(r.outcome), "onset", "a load comes to a checkpoint before it is full");
-		is_int(count_snapshots(&r, names[i]), 1, names[i]);
+		run("onset", "a load comes to a checkpoint before it is full");
+		is_int(count_snapshots(names[i]), 1, names[i]);
 		is_int((long long)r.snapshots_count, i ? 4 : 5,
 		       "baseline, load, onset, the one on the way, and the host");
 	}
@@ -234,105 +209,78 @@ static void test_checkpoint_names(void)
 
 static void test_population(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_POPULATION, 0);
-	struct probe_record r = run_spec(&params, &spec);
-
-	is_str(outcome_name(r.outcome), "onset", "processes are added until onset");
-	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three of 48 MiB have room");
-	ok(!find_snapshot(&r, "count-4"), "the fourth has not");
-	is_int(count_pids(find_snapshot(&r, "onset")), 4, "and is there at onset");
+	prepare(PROBE_POPULATION, 0);
+	run("onset", "processes are added until onset");
+	is_int(count_pids(find_snapshot("count-3")), 3, "three of 48 MiB have room");
+	ok(!find_snapshot("count-4"), "the fourth has not");
+	is_int(count_pids(find_snapshot("onset")), 4, "and is there at onset");
 	spec.is_forked = true;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "onset", "the same with processes that the first one forks");
-	is_int(count_pids(find_snapshot(&r, "count-3")), 3, "three have room");
-	is_int(count_pids(find_snapshot(&r, "onset")), 4, "the fourth has not");
+	run("onset", "the same with processes that the first one forks");
+	is_int(count_pids(find_snapshot("count-3")), 3, "three have room");
+	is_int(count_pids(find_snapshot("onset")), 4, "the fourth has not");
 	spec.is_forked = spec.has_checkpoints = false;
 	params.never_full = true;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "onset", "the same with processes that know no checkpoints");
+	run("onset", "the same with processes that know no checkpoints");
 	ok(r.phase_ms[PHASE_LOAD] >= 3 * 3000, "each of which is waited for");
 	params.never_full = false;
 	spec.is_forked = spec.has_checkpoints = true;
 	params.fixed_kib = 1024;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "no-onset",
-	       "when as many as can be started have room, that is no onset");
-	has_str(r.reason, "largest number of processes", "and the reason says so");
+	run_with_reason("no-onset", "largest number of processes",
+			"when as many as can be started have room, that is no onset");
 }
 
 static void test_ram(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_RAM, 256);
-
+	prepare(PROBE_RAM, 256);
 	params.threshold_per_mib = 1000;
+	run("no-onset", "a guest with room for the load does not swap");
 
-	struct probe_record r = run_spec(&params, &spec);
-
-	is_str(outcome_name(r.outcome), "no-onset", "a guest with room for the load does not swap");
 	is_int((long long)r.z_kib, 256 * 1024, "its RAM is what was asked");
-	ok(find_snapshot(&r, "load") != NULL, "the load is measured");
+	ok(find_snapshot("load") != NULL, "the load is measured");
 	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
 	is_int(params.stops, 0, "a running load is not stopped");
 	spec.is_frozen = true;
 	spec.has_checkpoints = false;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "no-onset", "nor with one that knows no checkpoints");
+	run("no-onset", "nor with one that knows no checkpoints");
 	is_int(params.stops, 1, "which is stopped when it is to be frozen");
 	spec.guest.ram_mib = 100;
 	spec.z_kib = 100 * 1024;
-	r = run_spec(&params, &spec);
-	is_str(outcome_name(r.outcome), "onset", "one without does");
+	run("onset", "one without does");
 	is_str(r.reason, "", "which is an answer and no fault");
-}
-
-/** The record of a growth probe on a host that goes from one state to the other. */
-static struct probe_record run_on(struct pressure begin, struct pressure end)
-{
-	const struct pressure host[2] = { begin, end };
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-
-	params.host = host;
-	return run(&params, PROBE_GROWTH, 0);
 }
 
 static void test_host(void)
 {
-	const struct pressure calm = {
-		.t_us = 1e6, .cpus = 2, .mem_total_kib = 1000, .mem_available_kib = 900
+	struct pressure host[2] = {
+		{ .t_us = 1e6, .cpus = 2, .mem_total_kib = 1000, .mem_available_kib = 900 }
 	};
-	struct pressure bad = calm;
-	struct pressure later = calm;
 
-	later.t_us = 11e6;
-
-	struct probe_record r = run_on(calm, later);
-
-	is_str(r.flags, "", "a calm host is no doubt");
+	host[1] = host[0];
+	host[1].t_us = 11e6;
+	prepare(PROBE_GROWTH, 0);
+	params.host = host;
+	run("onset", "a growth on a calm host");
+	is_str(r.flags, "", "is no doubt");
 	is_str(r.snapshots[r.snapshots_count - 1].name, "host", "what it says is kept");
 	has_str(r.snapshots[r.snapshots_count - 1].files[0].data, "\"mem_available_kib\": 900.0",
 		"in numbers");
-	bad.t_us = 11e6;
-	bad.pswpout = 1000;
-	bad.mem_available_kib = 40;
-	bad.load_1min = 9;
-	bad.cpu_some_us = 9e6;
-	r = run_on(calm, bad);
-	is_str(outcome_name(r.outcome), "onset", "a disturbed host leaves the answer");
+	host[1].pswpout = 1000;
+	host[1].mem_available_kib = 40;
+	host[1].load_1min = 9;
+	host[1].cpu_some_us = 9e6;
+	run("onset", "a disturbed host leaves the answer");
 	is_str(r.flags, "host-swapped,host-memory,host-busy", "with its flags");
 }
 
 static void test_post_mortem(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct err *failed = err_set_detail(err_new("no disk"), xstrdup("qemu: no\n"));
-	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
 
+	prepare(PROBE_RAMP, 512);
 	params.load_state = GUEST_GONE;
 	params.qemu_said = "qemu-system-x86_64: no\n";
+	run("agent-lost", "a guest that is gone");
 
-	struct probe_record r = run(&params, PROBE_RAMP, 512);
 	const struct snapshot *s = &r.snapshots[r.snapshots_count - 1];
 
 	is_str(s->name, "post-mortem", "a probe without an answer has a post-mortem");
@@ -341,7 +289,8 @@ static void test_post_mortem(void)
 	is_str(s->files[0].data, "simulated\nqemu-system-x86_64: no\n", "as QEMU wrote it");
 	is_str(s->files[1].name, "qemu-exit", "and the end");
 	is_str(s->files[1].data, "exit status 0", "as it was");
-	r = keep(probe_not_started(&spec, failed));
+	probe_record_deinit(&r);
+	r = probe_not_started(&spec, failed);
 	is_str(r.reason, "the guest was not started: no disk", "one that was not started has a reason");
 	is_str(r.snapshots[0].files[0].data, "qemu: no\n", "and the log");
 	err_free(failed);
@@ -350,184 +299,136 @@ static void test_post_mortem(void)
 /** A fault, the outcome it must have, and words its reason must have. */
 #define FAULT(set, kind, z_mib, want, words)                                                                 \
 	do {                                                                                                 \
-		struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;                                      \
-		set;                                                                                         \
-		struct probe_record r = run(&params, kind, z_mib);                                           \
-		is_str(outcome_name(r.outcome), want, #set ": " want);                                       \
-		has_str(r.reason, words, "the reason has: " words);                                          \
+		prepare(kind, z_mib);                                                                        \
+		params.set;                                                                                  \
+		run_with_reason(want, words, #set ": " want);                                                \
 	} while (0)
 
 static void test_faults(void)
 {
-	FAULT(params.boot_fail = true, PROBE_RAMP, 512, "boot-fail", "phase 'boot' took more than");
-	FAULT(params.hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail",
-	      "guest is unfit: no root disk");
-	FAULT(params.panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
-	FAULT(params.silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
-	FAULT(params.load_state = GUEST_STOPPED, PROBE_RAMP, 512, "agent-lost", "SIGSTOP or a debugger");
-	FAULT(params.boot_state = GUEST_STOPPED, PROBE_RAMP, 512, "boot-fail", "SIGSTOP or a debugger");
-	FAULT(params.load_state = GUEST_PAUSED, PROBE_RAMP, 512, "agent-lost", "paused by the hypervisor");
-	FAULT(params.load_state = GUEST_DISK_ERROR, PROBE_RAMP, 512, "agent-lost", "below its swap is full");
-	FAULT(params.load_state = GUEST_GONE, PROBE_RAMP, 512, "agent-lost", "guest ended unasked");
-	FAULT((params.load_state = GUEST_GONE, params.qemu_ending = "signal 9 (Killed)"), PROBE_RAMP, 512,
-	      "agent-lost", "QEMU ended unasked, with signal 9 (Killed)");
-	FAULT((params.boot_state = GUEST_GONE, params.qemu_ending = "exit status 1",
-	       params.qemu_said = "qemu-system-x86_64: first\nqemu-system-x86_64: cannot\n"),
-	      PROBE_RAMP, 512, "boot-fail", "with exit status 1: qemu-system-x86_64: cannot");
-	FAULT(params.corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
-	FAULT(params.start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid",
-	      "No such file");
-	FAULT(params.exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
-	FAULT(params.oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
-	FAULT(params.late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
-	FAULT(params.late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
-	FAULT(params.late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
-	FAULT(params.swaps_at = "load", PROBE_DISPLACEMENT, 512, "invalid", "just when it was looked at");
-	FAULT(params.swaps_at = "load", PROBE_RAM, 256, "invalid", "just when it was looked at");
-	FAULT(params.swaps_at = "count-2", PROBE_POPULATION, 0, "invalid", "just when it was looked at");
-	FAULT(params.lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
-	FAULT(params.bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
-	FAULT(params.mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
-	FAULT(params.fixed_kib = 190 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
+	FAULT(boot_fail = true, PROBE_RAMP, 512, "boot-fail", "phase 'boot' took more than");
+	FAULT(hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail", "guest is unfit: no root disk");
+	FAULT(panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
+	FAULT(silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
+	FAULT(load_state = GUEST_STOPPED, PROBE_RAMP, 512, "agent-lost", "SIGSTOP or a debugger");
+	FAULT(boot_state = GUEST_STOPPED, PROBE_RAMP, 512, "boot-fail", "SIGSTOP or a debugger");
+	FAULT(load_state = GUEST_PAUSED, PROBE_RAMP, 512, "agent-lost", "paused by the hypervisor");
+	FAULT(load_state = GUEST_DISK_ERROR, PROBE_RAMP, 512, "agent-lost", "below its swap is full");
+	FAULT(load_state = GUEST_GONE, PROBE_RAMP, 512, "agent-lost", "guest ended unasked");
+	FAULT(load_state = GUEST_GONE; params.qemu_ending = "signal 9 (Killed)", PROBE_RAMP, 512,
+				       "agent-lost", "QEMU ended unasked, with signal 9 (Killed)");
+	FAULT(boot_state = GUEST_GONE; params.qemu_ending = "exit status 1";
+	      params.qemu_said = "qemu-system-x86_64: first\nqemu-system-x86_64: cannot\n", PROBE_RAMP, 512,
+	      "boot-fail", "with exit status 1: qemu-system-x86_64: cannot");
+	FAULT(corrupt = true, PROBE_RAMP, 512, "agent-lost", "");
+	FAULT(start_error = "cannot execute 'x': No such file", PROBE_GROWTH, 0, "invalid", "No such file");
+	FAULT(exit_at_once = true, PROBE_GROWTH, 0, "invalid", "failed with status 1");
+	FAULT(oom = true, PROBE_RAMP, 512, "oom", "memory and swap");
+	FAULT(late_oom = true, PROBE_GROWTH, 0, "oom", "killed the load");
+	FAULT(late_oom = true, PROBE_POPULATION, 0, "oom", "killed the load");
+	FAULT(late_oom = true, PROBE_DISPLACEMENT, 512, "onset", "");
+	FAULT(swaps_at = "load", PROBE_DISPLACEMENT, 512, "invalid", "just when it was looked at");
+	FAULT(swaps_at = "load", PROBE_RAM, 256, "invalid", "just when it was looked at");
+	FAULT(swaps_at = "count-2", PROBE_POPULATION, 0, "invalid", "just when it was looked at");
+	FAULT(lose_samples = 5, PROBE_RAMP, 512, "invalid", "samples were lost");
+	FAULT(bad_pages = 3, PROBE_FIXED, 100, "invalid", "3 of the ballast's");
+	FAULT(mute_onset = true, PROBE_FIXED, 200, "invalid", "guest and host disagree");
+	FAULT(fixed_kib = 190 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load alone made the guest swap");
-	FAULT(params.exit_at_once = true, PROBE_DISPLACEMENT, 512, "invalid",
+	FAULT(exit_at_once = true, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load failed with status 1: load: no such module");
-	FAULT(params.not_applicable = true, PROBE_DISPLACEMENT, 512, "not-applicable",
+	FAULT(not_applicable = true, PROBE_DISPLACEMENT, 512, "not-applicable",
 	      "this guest has no such memory");
-	FAULT(params.fixed_ends_kib = 50 * 1024, PROBE_DISPLACEMENT, 512, "invalid",
-	      "the load died of signal 11");
-	FAULT(params.bad_pages = 3, PROBE_DISPLACEMENT, 512, "invalid", "3 of the ballast's");
-	FAULT(params.kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
-	FAULT(params.forks = true, PROBE_DISPLACEMENT, 512, "invalid",
+	FAULT(fixed_ends_kib = 50 * 1024, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 11");
+	FAULT(bad_pages = 3, PROBE_DISPLACEMENT, 512, "invalid", "3 of the ballast's");
+	FAULT(kills_itself = true, PROBE_DISPLACEMENT, 512, "invalid", "the load died of signal 9");
+	FAULT(forks = true, PROBE_DISPLACEMENT, 512, "invalid",
 	      "the load wants more than 512 processes and threads");
-	FAULT(params.garbage = true, PROBE_DISPLACEMENT, 512, "invalid",
-	      "what is not a checkpoint: 'hello?'");
-	FAULT(params.never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
-	FAULT(params.workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
+	FAULT(garbage = true, PROBE_DISPLACEMENT, 512, "invalid", "what is not a checkpoint: 'hello?'");
+	FAULT(never_full = true, PROBE_DISPLACEMENT, 512, "timeout", "phase 'load' took more than");
+	FAULT(workload_rate_kib_s = 0, PROBE_GROWTH, 0, "timeout", "phase 'load' took more than");
 }
 
 /** A ballast that needs longer than the usual deadline for its own size is no guest that hangs. */
 static void test_slow_ramp(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
-
+	prepare(PROBE_RAMP, 512);
 	spec.ramp_kib_s = 1024;
 	spec.guest.accel = "kvm";
-
-	struct probe_record r = run_spec(&params, &spec);
-
-	ok(r.outcome == OUTCOME_ONSET, "a ramp of three minutes reaches its onset");
+	run("onset", "a ramp of three minutes reaches its onset");
 	ok(r.phase_ms[PHASE_LOAD] > 180000, "which takes three minutes");
 }
 
 static void test_doubts(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-
+	prepare(PROBE_RAMP, 512);
 	params.mute_swap_disk = true;
-
-	struct probe_record r = run(&params, PROBE_RAMP, 512);
-
-	is_str(outcome_name(r.outcome), "onset", "a swap disk that contradicts does not change the answer");
+	run("onset", "a swap disk that contradicts does not change the answer");
 	is_str(r.flags, "swap-disk-disagrees", "but flags it");
 }
 
 /** Moments in which it stood still do not add up, as long as it is heard between them. */
 static void test_debugged(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-
+	prepare(PROBE_RAMP, 512);
 	params.is_debugged = true;
 	/* So that its state is asked for at the end too. */
 	params.mute_swap_disk = true;
-
-	struct probe_record r = run(&params, PROBE_RAMP, 512);
-
-	is_str(outcome_name(r.outcome), "onset", "a guest that stands still for moments comes to its end");
+	run("onset", "a guest that stands still for moments comes to its end");
 	is_str(r.reason, "", "without a word on that");
 }
 
 static void test_negative_control(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_FIXED, 100);
-
+	prepare(PROBE_FIXED, 100);
 	spec.settings.fill = "zero";
-
-	struct probe_record r = run_spec(&params, &spec);
-
-	ok(r.outcome == OUTCOME_INVALID, "a ballast of zeros is invalid");
-	has_str(r.reason, "zeros", "and the reason says why");
-}
-
-static void is_outcome(struct guest_sim_params params, const struct probe_spec *spec, const char *outcome,
-		       const char *words, const char *what)
-{
-	struct probe_record r = run_spec(&params, spec);
-
-	is_str(outcome_name(r.outcome), outcome, what);
-	has_str(r.reason, words, "and the reason says so");
+	run_with_reason("invalid", "zeros", "a ballast of zeros is invalid");
 }
 
 static void test_zram(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
-
+	prepare(PROBE_RAMP, 512);
 	spec.settings.swap = "zram";
-
-	struct probe_record r = run_spec(&params, &spec);
-
-	is_str(outcome_name(r.outcome), "onset", "a guest swaps to zram");
+	run("onset", "a guest swaps to zram");
 	is_str(r.flags, "", "that its swap disk knows nothing of it is as it should be");
 	is_int((long long)r.swap_written_bytes, 0, "the record says so");
-
 	params.zram_writes_disk = true;
-	r = run_spec(&params, &spec);
+	run("onset", "it also swaps when that is seen on the disk");
 	is_str(r.flags, "swap-disk-disagrees", "writes to the swap disk are a doubt then");
-
-	params = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	params.zram_writes_disk = false;
 	params.no_zram = true;
-	is_outcome(params, &spec, "not-applicable", "no zram: the image has no module",
-		   "a guest without zram");
+	run_with_reason("not-applicable", "no zram: the image has no module", "a guest without zram");
 	spec.settings.swap = "disk";
-	is_outcome(params, &spec, "onset", "", "which is no matter when the disk is asked for");
+	run("onset", "which is no matter when the disk is asked for");
 	params.no_zram = false;
 	params.stuck_file = "disksize";
 	spec.settings.swap = "zram";
-	is_outcome(params, &spec, "invalid", "disksize: asked for 536870912", "a zram of another size");
+	run_with_reason("invalid", "disksize: asked for 536870912", "a zram of another size");
 }
 
 static void test_settings(void)
 {
-	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
-	struct probe_spec spec = make_spec(PROBE_RAMP, 512);
-
+	prepare(PROBE_RAMP, 512);
 	spec.settings.min_free_kib = 8192;
 	spec.settings.touch = "sweep";
-	is_outcome(params, &spec, "onset", "", "settings that the guest takes");
+	run("onset", "settings that the guest takes");
 	params.stuck_file = "min_free_kbytes";
-	is_outcome(params, &spec, "invalid", "min_free_kbytes: asked for 8192, guest says '1'",
-		   "min_free_kbytes that stays what it was");
+	run_with_reason("invalid", "min_free_kbytes: asked for 8192, guest says '1'",
+			"min_free_kbytes that stays what it was");
 	spec.settings.min_free_kib = 0;
-	is_outcome(params, &spec, "onset", "", "which is not touched when nothing is asked");
-
-	struct probe_record r = run_spec(&params, &spec);
-
+	run("onset", "which is not touched when nothing is asked");
 	is_str(r.flags, "", "no doubts about a ballast that touches as many pages as it should");
 	params.touch_behind = true;
-	r = run_spec(&params, &spec);
-	is_str(r.flags, "touch-behind", "but about one that does not");
+	run("onset", "nor about the onset when it touches fewer");
+	is_str(r.flags, "touch-behind", "but about the ballast");
 	params.stuck_file = "swappiness";
-	is_outcome(params, &spec, "invalid", "swappiness: asked for 60, guest says '1'",
-		   "another swappiness");
+	run_with_reason("invalid", "swappiness: asked for 60, guest says '1'", "another swappiness");
 	params.stuck_file = NULL;
 	params.cpus = 1;
 	spec.guest.vcpus = 2;
-	is_outcome(params, &spec, "invalid", "asked for 2 vCPUs, guest has 1", "a processor too few");
+	run_with_reason("invalid", "asked for 2 vCPUs, guest has 1", "a processor too few");
 	params.cpus = 0;
-	is_outcome(params, &spec, "onset", "", "as many as asked");
+	run("onset", "as many as asked");
 }
 
 int main(void)
@@ -551,6 +452,6 @@ int main(void)
 	test_settings();
 	test_debugged();
 	test_negative_control();
-	keep((struct probe_record){ 0 });
+	probe_record_deinit(&r);
 	return tap_done();
 }
