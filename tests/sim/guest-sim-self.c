@@ -11,9 +11,12 @@
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"
 
-/* What was heard from a guest so far. */
-struct ear {
-	struct guest *g;
+/* The guest, and how the next one is. */
+static struct guest_sim_params p;
+static struct guest *g;
+
+/* What was heard from it so far. */
+static struct ear {
 	json_int_t id;
 	struct strbuf types; /* "hello samples onset ", without heartbeats */
 	struct strbuf lines; /* of checkpoints, each with a newline */
@@ -26,7 +29,7 @@ struct ear {
 	char *reply_value, *hello_error;
 	struct strbuf smaps, rollup, meminfo;
 	uint64_t mem_total_kib;
-};
+} e;
 
 static uint64_t get_uint(const struct guest_msg *m, const char *key)
 {
@@ -40,175 +43,189 @@ static const char *get_str(const struct guest_msg *m, const char *key)
 	return s ? s : "";
 }
 
-static void replace(char **s, const char *with)
-{
-	free(*s);
-	*s = xstrdup(with);
-}
-
-static void hear_samples(struct ear *e, const struct guest_msg *m)
+static void hear_samples(const struct guest_msg *m)
 {
 	size_t count = get_uint(m, "count");
 
-	e->has_gap |= get_uint(m, "seq") != e->n;
-	if (m->payload_len != count * sizeof(*e->samples) ||
-	    e->n + count > sizeof(e->samples) / sizeof(*e->samples)) {
-		e->has_gap = true;
+	e.has_gap |= get_uint(m, "seq") != e.n;
+	if (m->payload_len != count * sizeof(*e.samples) ||
+	    e.n + count > sizeof(e.samples) / sizeof(*e.samples)) {
+		e.has_gap = true;
 		return;
 	}
-	memcpy(e->samples + e->n, m->payload, m->payload_len);
-	e->n += count;
+	memcpy(e.samples + e.n, m->payload, m->payload_len);
+	e.n += count;
 }
 
-static void hear_file(struct ear *e, const struct guest_msg *m)
+static void hear_file(const struct guest_msg *m)
 {
 	const char *name = get_str(m, "name");
-	struct strbuf *sb = strcmp(name, "smaps") == 0          ? &e->smaps
-			    : strcmp(name, "smaps_rollup") == 0 ? &e->rollup
-			    : strcmp(name, "meminfo") == 0      ? &e->meminfo
+	struct strbuf *sb = strcmp(name, "smaps") == 0          ? &e.smaps
+			    : strcmp(name, "smaps_rollup") == 0 ? &e.rollup
+			    : strcmp(name, "meminfo") == 0      ? &e.meminfo
 								: NULL;
 
-	e->files++;
+	e.files++;
 	if (!sb)
 		return;
 	strbuf_clear(sb);
 	strbuf_add(sb, m->payload, m->payload_len);
 }
 
-static void hear(struct ear *e, const struct guest_msg *m)
+static void hear(const struct guest_msg *m)
 {
 	const char *type = get_str(m, "type");
 
 	if (strcmp(type, "heartbeat") == 0) {
-		e->heartbeats++;
+		e.heartbeats++;
 		return;
 	}
-	strbuf_addf(&e->types, "%s ", type);
+	strbuf_addf(&e.types, "%s ", type);
 	if (strcmp(type, "hello") == 0) {
-		replace(&e->hello_error, get_str(m, "error"));
-		e->mem_total_kib = get_uint(m, "mem_total_kib");
+		e.hello_error = xstrdup(get_str(m, "error"));
+		e.mem_total_kib = get_uint(m, "mem_total_kib");
 	} else if (strcmp(type, "samples") == 0) {
-		hear_samples(e, m);
+		hear_samples(m);
 	} else if (strcmp(type, "file") == 0) {
-		hear_file(e, m);
+		hear_file(m);
 	} else if (strcmp(type, "checkpoint") == 0) {
-		strbuf_addf(&e->lines, "%s\n", get_str(m, "line"));
+		strbuf_addf(&e.lines, "%s\n", get_str(m, "line"));
 	} else if (strcmp(type, "reply") == 0) {
-		e->has_reply |=
-			get_uint(m, "id") == (uint64_t)e->id && json_is_true(json_object_get(m->json, "ok"));
-		replace(&e->reply_value, get_str(m, "value"));
+		e.has_reply |=
+			get_uint(m, "id") == (uint64_t)e.id && json_is_true(json_object_get(m->json, "ok"));
+		free(e.reply_value);
+		e.reply_value = xstrdup(get_str(m, "value"));
 	} else if (strcmp(type, "onset") == 0) {
-		e->has_onset = true;
-		e->onset_us = get_uint(m, "t_us");
-		e->onset_pages = get_uint(m, "swapped_pages");
+		e.has_onset = true;
+		e.onset_us = get_uint(m, "t_us");
+		e.onset_pages = get_uint(m, "swapped_pages");
 	} else if (strcmp(type, "exit") == 0) {
-		e->has_exit = true;
-		e->status = (int)get_uint(m, "status");
-		e->sig = (int)get_uint(m, "signal");
+		e.has_exit = true;
+		e.status = (int)get_uint(m, "status");
+		e.sig = (int)get_uint(m, "signal");
 	}
 }
 
 /* Listens for that much virtual time. */
-static void listen_ms(struct ear *e, int64_t ms)
+static void listen_ms(int64_t ms)
 {
-	int64_t end = guest_sim_ops.now_ms(e->g) + ms;
+	int64_t end = guest_sim_ops.now_ms(g) + ms;
 
-	while (!e->is_dead && guest_sim_ops.now_ms(e->g) < end) {
+	while (!e.is_dead && guest_sim_ops.now_ms(g) < end) {
 		struct guest_msg *m = NULL;
-		struct err *err = guest_sim_ops.recv(e->g, (int)(end - guest_sim_ops.now_ms(e->g)), &m);
+		struct err *error = guest_sim_ops.recv(g, (int)(end - guest_sim_ops.now_ms(g)), &m);
 
-		if (err)
-			e->is_dead = true;
+		if (error)
+			e.is_dead = true;
 		else if (m)
-			hear(e, m);
-		err_free(err);
+			hear(m);
+		err_free(error);
 		if (m)
 			guest_msg_destroy(m);
 	}
 }
 
 /* Sends a request (taken over) and waits for the reply. Was it granted? */
-static bool ask(struct ear *e, json_t *json)
+static bool ask(json_t *json)
 {
-	json_object_set_new(json, "id", json_integer(++e->id));
-	e->has_reply = false;
-	err_free(guest_sim_ops.send(e->g, json));
+	json_object_set_new(json, "id", json_integer(++e.id));
+	e.has_reply = false;
+	err_free(guest_sim_ops.send(g, json));
 	json_decref(json);
-	listen_ms(e, 1);
-	return e->has_reply;
+	listen_ms(1);
+	return e.has_reply;
 }
 
-static bool ask_simple(struct ear *e, const char *type)
+static bool ask_simple(const char *type)
 {
-	return ask(e, json_pack("{s:s}", "type", type));
+	return ask(json_pack("{s:s}", "type", type));
 }
 
-static bool ask_signal(struct ear *e, int sig)
+static bool ask_snapshot(const char *name)
 {
-	return ask(e, json_pack("{s:s, s:i}", "type", "signal", "sig", sig));
+	return ask(json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
 }
 
-static void begin(struct ear *e, struct guest_sim_params *p)
+/* What the file says after that was written to it. */
+static const char *written(const char *path, const char *value)
+{
+	ask(json_pack("{s:s, s:s, s:s}", "type", "write", "path", path, "value", value));
+	return e.reply_value;
+}
+
+static bool ask_signal(int sig)
+{
+	return ask(json_pack("{s:s, s:i}", "type", "signal", "sig", sig));
+}
+
+/* The next guest is a usual one. */
+static void reset(void)
+{
+	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+}
+
+static void end(void)
+{
+	if (g)
+		guest_sim_ops.stop(take_ptr(g));
+	free(e.reply_value);
+	free(e.hello_error);
+	strbuf_deinit(&e.types);
+	strbuf_deinit(&e.lines);
+	strbuf_deinit(&e.smaps);
+	strbuf_deinit(&e.rollup);
+	strbuf_deinit(&e.meminfo);
+	e = (struct ear){ .n = 0 };
+}
+
+/* A new guest; the last one is ended. */
+static void begin(void)
 {
 	static const struct guest_config config = {
 		.name = "sim", .accel = "tcg", .swap_mib = 512, .seed = 7
 	};
 
-	*e = (struct ear){ .n = 0 };
-	err_free(guest_sim_ops.start(p, &config, &e->g));
-	listen_ms(e, 2500);
+	end();
+	err_free(guest_sim_ops.start(&p, &config, &g));
+	listen_ms(2500);
 }
 
-static void end(struct ear *e)
+static bool watch(void)
 {
-	guest_sim_ops.stop(e->g);
-	free(e->reply_value);
-	free(e->hello_error);
-	strbuf_deinit(&e->types);
-	strbuf_deinit(&e->lines);
-	strbuf_deinit(&e->smaps);
-	strbuf_deinit(&e->rollup);
-	strbuf_deinit(&e->meminfo);
+	return ask(json_pack("{s:s, s:i, s:s, s:i, s:i, s:b}", "type", "watch", "tick_ms", 20, "rule", "so32",
+			     "pages", 32, "window_ms", 1000, "freeze", 1));
 }
 
-static bool watch(struct ear *e)
-{
-	return ask(e, json_pack("{s:s, s:i, s:s, s:i, s:i, s:b}", "type", "watch", "tick_ms", 20, "rule",
-				"so32", "pages", 32, "window_ms", 1000, "freeze", 1));
-}
-
-static bool start_ballast(struct ear *e, uint64_t kib, const char *fill)
+static bool start_ballast(uint64_t kib, const char *fill)
 {
 	cleanup_free char *size = xasprintf("%llu", (unsigned long long)kib);
 
-	return ask(e,
-		   json_pack("{s:s, s:[s, s, s, s, s, s, s], s:[], s:b}", "type", "start", "argv", "/ballast",
+	return ask(json_pack("{s:s, s:[s, s, s, s, s, s, s], s:[], s:b}", "type", "start", "argv", "/ballast",
 			     "--fill", fill, "--kib", size, "--rate-kib-s", "65536", "env", "chroot", 0));
 }
 
 /* A life with a ballast of that size, up to 10 s after its start. */
-static void live(struct ear *e, struct guest_sim_params *p, uint64_t kib)
+static void live(uint64_t kib)
 {
-	begin(e, p);
-	watch(e);
-	start_ballast(e, kib, "random");
-	listen_ms(e, 10000);
+	begin();
+	watch();
+	start_ballast(kib, "random");
+	listen_ms(10000);
 }
 
 static void test_ramp(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
-	struct ear e;
 	uint64_t bytes = 0;
 
-	begin(&e, &p);
+	reset();
+	begin();
 	has_str(strbuf_str(&e.types), "hello ", "hello");
 	is_str(e.hello_error, "", "a fit guest");
 	is_int(e.mem_total_kib, p.mem_total_kib, "of the right size");
 	is_int(p.lives, 1, "a life is counted");
-	ok(watch(&e), "watch is granted");
-	ok(start_ballast(&e, 600 * 1024, "random"), "a ramp starts");
-	listen_ms(&e, 10000);
+	ok(watch(), "watch is granted");
+	ok(start_ballast(600 * 1024, "random"), "a ramp starts");
+	listen_ms(10000);
 	ok(e.has_onset, "and meets the onset");
 	ok(!e.has_gap, "no sample is lost");
 	ok(e.heartbeats >= 9, "a heartbeat a second");
@@ -224,10 +241,10 @@ static void test_ramp(void)
 	   "within a tick's growth of the threshold");
 	is_int(e.samples[e.n - 1].load_pages * 4, at_onset, "then the load is frozen");
 	is_int(e.samples[1].t_us - e.samples[0].t_us, 20000, "one sample each tick");
-	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	err_free(guest_sim_ops.swap_written(g, &bytes));
 	is_int(bytes, e.onset_pages * 4096, "the swap disk was written");
 
-	ok(ask(&e, json_pack("{s:s, s:s}", "type", "snapshot", "name", "onset")), "a snapshot");
+	ok(ask_snapshot("onset"), "a snapshot");
 	is_int(e.files, 7, "has seven files");
 
 	uint64_t rss = 0, swap = 0, total = 0;
@@ -239,14 +256,13 @@ static void test_ramp(void)
 	text_get_number(strbuf_str(&e.meminfo), e.meminfo.len, "MemTotal", &total);
 	is_int(total, p.mem_total_kib, "meminfo");
 
-	ok(ask_signal(&e, SIGTERM) && !e.has_exit, "a frozen load does not take a signal");
-	ok(ask_simple(&e, "thaw"), "until it is thawed");
+	ok(ask_signal(SIGTERM) && !e.has_exit, "a frozen load does not take a signal");
+	ok(ask_simple("thaw"), "until it is thawed");
 	ok(e.has_exit && e.status == 0 && e.sig == 0, "then it ends");
 	has_str(strbuf_str(&e.lines), "verified pages=", "and has verified its pages");
 
-	ok(!ask_simple(&e, "poweroff"), "poweroff has no reply");
-	is_int(guest_sim_ops.state(e.g), GUEST_GONE, "the guest is gone");
-	end(&e);
+	ok(!ask_simple("poweroff"), "poweroff has no reply");
+	is_int(guest_sim_ops.state(g), GUEST_GONE, "the guest is gone");
 }
 
 struct field_sum {
@@ -273,81 +289,75 @@ static void add_field(void *arg, struct text_span key, uint64_t value, bool has_
 
 static void test_fixed(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
 	struct field_sum sum = { 0 };
-	struct ear e;
 
-	live(&e, &p, p.threshold_kib);
+	reset();
+	live(p.threshold_kib);
 	ok(!e.has_onset, "a ballast at the threshold: no onset");
 	has_str(strbuf_str(&e.lines), "full pages=48128 rss_kib=1024 pte_kib=", "it gets full");
 	ok(e.n > 450, "and is sampled on");
-	ask(&e, json_pack("{s:s, s:s}", "type", "snapshot", "name", "end"));
+	ask_snapshot("end");
 	is_int(text_each_smaps(strbuf_str(&e.smaps), e.smaps.len, count_mapping, add_field, NULL, &sum), 0,
 	       "its smaps are clean");
 	is_int(sum.mappings, 2, "two mappings");
 	is_int(sum.rss, p.threshold_kib + 1024, "Rss");
 	is_int(sum.swap, 0, "Swap");
-	ok(ask(&e, json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)), "a watch without ticks");
+	ok(ask(json_pack("{s:s, s:i}", "type", "watch", "tick_ms", 0)), "a watch without ticks");
 
 	size_t n = e.n;
 
-	listen_ms(&e, 2000);
+	listen_ms(2000);
 	is_int(e.n, n, "no more samples");
-	end(&e);
 
-	live(&e, &p, p.threshold_kib + 4);
+	live(p.threshold_kib + 4);
 	ok(e.has_onset, "a page more: onset");
-	end(&e);
 }
 
 static void test_workload(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
-	struct ear e;
-
+	reset();
 	p.workload_max_kib = p.workload_base_kib + 3 * p.workload_step_kib;
-	begin(&e, &p);
-	watch(&e);
-	ok(ask(&e, json_pack("{s:s, s:[s, s], s:[], s:b}", "type", "start", "argv", "python3", "strings.py",
-			     "env", "chroot", 1)),
+	begin();
+	watch();
+	ok(ask(json_pack("{s:s, s:[s, s], s:[], s:b}", "type", "start", "argv", "python3", "strings.py",
+			 "env", "chroot", 1)),
 	   "a workload starts");
-	listen_ms(&e, 5000);
+	listen_ms(5000);
 	is_str(strbuf_str(&e.lines), "step-1\n", "it waits after its first step");
 	is_int(e.samples[e.n - 1].load_kib, p.workload_base_kib + p.workload_step_kib + 1024, "at that size");
 	is_int(e.samples[e.n - 1].load_pages, 0, "which is no ballast's");
 	for (int i = 0; i < 2; i++) {
-		ask(&e, json_pack("{s:s, s:i, s:s}", "type", "resume", "pid", 42, "line", "go"));
-		listen_ms(&e, 1000);
+		ask(json_pack("{s:s, s:i, s:s}", "type", "resume", "pid", 42, "line", "go"));
+		listen_ms(1000);
 	}
 	is_str(strbuf_str(&e.lines), "step-1\nstep-2\n", "and goes on when told");
 	ok(e.has_exit && e.status == 0, "up to its end");
-	end(&e);
 }
 
 /* What chance does: same seed, same lives; noise and wrong answers as ordered. */
 static void test_chance(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT, q;
-	struct ear e, f;
 	double sum = 0, squares = 0;
 	unsigned wrong = 0, same = 0, n = 400;
 
+	reset();
 	p.noise_sd_kib = 2048;
-	q = p;
 	for (unsigned i = 0; i < n; i++) {
-		live(&e, &p, 600 * 1024);
+		live(600 * 1024);
 
 		double z = (double)onset_find(onset_rule_find("so32"), e.samples, e.n).index * 65536 / 50;
 
 		sum += z;
 		squares += z * z;
 		if (i < 5) {
-			live(&f, &q, 600 * 1024);
-			same += f.n == e.n && f.onset_pages == e.onset_pages && f.onset_us != e.onset_us &&
-				f.onset_us - f.samples[0].t_us == e.onset_us - e.samples[0].t_us;
-			end(&f);
+			size_t samples = e.n;
+			uint64_t pages = e.onset_pages, at_us = e.onset_us, begin_us = e.samples[0].t_us;
+
+			p.lives--;
+			live(600 * 1024);
+			same += samples == e.n && pages == e.onset_pages && at_us != e.onset_us &&
+				at_us - begin_us == e.onset_us - e.samples[0].t_us;
 		}
-		end(&e);
 	}
 
 	double mean = sum / n, sd = sqrt(squares / n - mean * mean);
@@ -361,140 +371,100 @@ static void test_chance(void)
 	p.noise_sd_kib = 0;
 	p.wrong_answer_pct = 25;
 	for (unsigned i = 0; i < n; i++) {
-		live(&e, &p, p.threshold_kib + (i % 2 ? 4096 : -4096ull));
+		live(p.threshold_kib + (i % 2 ? 4096 : -4096ull));
 		wrong += e.has_onset != (i % 2 == 1);
-		end(&e);
 	}
 	is_near(wrong, n / 4.0, 30, "a quarter of the answers is wrong, when so ordered");
 
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	reset();
 	p.drift_kib_per_life = 100;
 	p.lives = 1000;
-	live(&e, &p, p.threshold_kib + 99000);
+	live(p.threshold_kib + 99000);
 	ok(!e.has_onset, "drift: life 1000 has a threshold 100000 KiB higher");
-	end(&e);
 }
+
+/* A ballast of so much is more than the usual guest has room for. */
+#define BEYOND_KIB (192 * 1024)
+
+/* A life of a guest with that fault. */
+#define live_with(set) (reset(), (void)(p.set), live(BEYOND_KIB))
 
 static void test_faults(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
-	const uint64_t more = p.threshold_kib + 4096;
-	struct ear e;
 	uint64_t bytes = 1;
 
+	reset();
 	p.boot_fail = true;
-	begin(&e, &p);
-	listen_ms(&e, 60000);
+	begin();
+	listen_ms(60000);
 	ok(e.types.len == 0 && e.heartbeats == 0, "boot_fail: never a word");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	reset();
 	p.hello_error = "no root image";
-	begin(&e, &p);
+	begin();
 	is_str(e.hello_error, "no root image", "hello_error: told in the hello");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	reset();
 	p.start_error = "cannot execute";
-	begin(&e, &p);
-	ok(!start_ballast(&e, more, "random"), "start_error: the start is refused");
-	end(&e);
+	begin();
+	ok(!start_ballast(BEYOND_KIB, "random"), "start_error: the start is refused");
+	live_with(panic_at_start = true);
+	is_int(guest_sim_ops.state(g), GUEST_PANICKED, "panic_at_start: the hypervisor knows");
 
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.panic_at_start = true;
-	live(&e, &p, more);
-	is_int(guest_sim_ops.state(e.g), GUEST_PANICKED, "panic_at_start: the hypervisor knows");
-	cleanup_free char *console = guest_sim_ops.console(e.g);
+	cleanup_free char *console = guest_sim_ops.console(g);
+
 	has_str(console, "Kernel panic", "and the console says so");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	reset();
 	p.silent = true;
-	begin(&e, &p);
-	ok(start_ballast(&e, more, "random"), "silent: the load starts");
+	begin();
+	ok(start_ballast(BEYOND_KIB, "random"), "silent: the load starts");
 	e.heartbeats = 0;
-	listen_ms(&e, 30000);
-	ok(e.heartbeats == 0 && guest_sim_ops.state(e.g) == GUEST_RUNNING,
+	listen_ms(30000);
+	ok(e.heartbeats == 0 && guest_sim_ops.state(g) == GUEST_RUNNING,
 	   "then nothing is heard, though the guest runs");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.corrupt = true;
-	live(&e, &p, more);
+	live_with(corrupt = true);
 	ok(e.is_dead, "corrupt: the line breaks");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.exit_at_once = true;
-	live(&e, &p, more);
+	live_with(exit_at_once = true);
 	ok(e.has_exit && e.status == 1, "exit_at_once: the load ends with status 1");
 	has_str(strbuf_str(&e.types), "output samples exit ", "after it said why");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.oom = true;
-	live(&e, &p, more);
+	live_with(oom = true);
 	ok(e.has_exit && e.sig == SIGKILL && !e.has_onset, "oom: the load is killed, nothing is swapped");
 	is_int(e.samples[e.n - 1].oom_kill, 1, "and the counter tells");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.lose_samples = 3;
-	live(&e, &p, more);
+	live_with(lose_samples = 3);
 	ok(e.has_gap, "lose_samples: a gap in seq");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.mute_onset = true;
-	live(&e, &p, more);
+	live_with(mute_onset = true);
 	ok(!e.has_onset && onset_find(onset_rule_find("so32"), e.samples, e.n).found,
 	   "mute_onset: only the samples show it");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
-	p.mute_swap_disk = true;
-	live(&e, &p, more);
-	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	live_with(mute_swap_disk = true);
+	err_free(guest_sim_ops.swap_written(g, &bytes));
 	ok(e.has_onset && bytes == 0, "mute_swap_disk: no writes are counted");
-	end(&e);
-
-	p = (struct guest_sim_params)GUEST_SIM_PARAMS_INIT;
+	reset();
 	p.bad_pages = 3;
-	live(&e, &p, 4096);
-	ask_signal(&e, SIGTERM);
+	live(4096);
+	ask_signal(SIGTERM);
 	has_str(strbuf_str(&e.lines), "verified pages=1024 bad=3 zero=0", "bad_pages: the ballast tells");
 	ok(e.has_exit && e.status == 1, "and fails");
-	end(&e);
 }
 
 static void test_settings(void)
 {
-	struct guest_sim_params p = GUEST_SIM_PARAMS_INIT;
-	struct ear e;
 	uint64_t bytes = 1;
 
-	begin(&e, &p);
-	ask(&e,
-	    json_pack("{s:s, s:s, s:s}", "type", "write", "path", "/proc/sys/vm/swappiness", "value", "60"));
-	is_str(e.reply_value, "60", "a knob reads back what was written");
-	ask(&e, json_pack("{s:s, s:s, s:s}", "type", "write", "path",
-			  "/sys/kernel/mm/transparent_hugepage/enabled", "value", "never"));
-	has_str(e.reply_value, "[never]", "a choice is in brackets");
-	ask(&e, json_pack("{s:s, s:s, s:s}", "type", "write", "path", "/sys/kernel/mm/lru_gen/enabled",
-			  "value", "n"));
-	is_str(e.reply_value, "0x0000", "a mask");
-	ok(!ask_simple(&e, "dance"), "an unknown request is refused");
+	reset();
+	begin();
+	is_str(written("/proc/sys/vm/swappiness", "60"), "60", "a knob reads back what was written");
+	has_str(written("/sys/kernel/mm/transparent_hugepage/enabled", "never"), "[never]",
+		"a choice is in brackets");
+	is_str(written("/sys/kernel/mm/lru_gen/enabled", "n"), "0x0000", "a mask");
+	ok(!ask_simple("dance"), "an unknown request is refused");
 
-	watch(&e);
-	start_ballast(&e, p.threshold_kib + 4096, "zero");
-	listen_ms(&e, 10000);
-	err_free(guest_sim_ops.swap_written(e.g, &bytes));
+	watch();
+	start_ballast(p.threshold_kib + 4096, "zero");
+	listen_ms(10000);
+	err_free(guest_sim_ops.swap_written(g, &bytes));
 	ok(e.has_onset && e.samples[e.n - 1].swpout_zero > 0, "a ballast of zeros: they are swapped out");
 	is_int(bytes, 0, "but not written");
-	ask_signal(&e, SIGTERM);
-	ask_simple(&e, "thaw");
+	ask_signal(SIGTERM);
+	ask_simple("thaw");
 	has_str(strbuf_str(&e.lines), " bad=0 zero=4", "and the ballast says how many it holds");
-	end(&e);
 }
 
 int main(void)
@@ -505,5 +475,6 @@ int main(void)
 	test_chance();
 	test_faults();
 	test_settings();
+	end();
 	return tap_done();
 }

@@ -140,12 +140,14 @@ __attribute__((unused)) static void test_put(struct store *store, int64_t run_id
 	probe_record_deinit(&r);
 }
 
-/** The current cells of a results file, and all probes. */
+/** The current cells of a results file, all probes, and the last run. */
 struct test_results {
 	struct cell *cells;
 	size_t cells_n;
 	struct probe_record *probes;
 	size_t probes_n;
+	json_t *audit;
+	char *plan_name, *plan_text, *status;
 };
 
 __attribute__((unused)) static struct test_results test_results(const char *path)
@@ -156,6 +158,7 @@ __attribute__((unused)) static struct test_results test_results(const char *path
 	must(store_open(path, STORE_READ, &store));
 	must(store_cells(store, &r.cells, &r.cells_n));
 	must(store_probes(store, NULL, &r.probes, &r.probes_n));
+	must(store_last_run(store, &r.audit, &r.plan_name, &r.plan_text, &r.status));
 	store_close(store);
 	return r;
 }
@@ -164,6 +167,10 @@ __attribute__((unused)) static void test_results_free(struct test_results *r)
 {
 	store_cells_free(r->cells, r->cells_n);
 	store_probes_free(r->probes, r->probes_n);
+	json_decref(r->audit);
+	free(r->plan_name);
+	free(r->plan_text);
+	free(r->status);
 }
 #define cleanup_results cleanup(test_results_free)
 

@@ -170,32 +170,31 @@ static void copy(const char *from, const char *to)
 
 static void check_joined(const char *name)
 {
+	cleanup_results struct test_results all = test_results(name);
+	cleanup_strbuf struct strbuf content = STRBUF_INIT;
 	struct store *store = open_file(name, STORE_READ);
-	struct cell *cells;
+	const struct probe_record *probe = NULL;
 	struct store_piece *pieces;
 	struct proto_sample *samples;
-	struct probe_record *probes;
-	size_t cells_n, pieces_n, probes_n, n;
-	cleanup_strbuf struct strbuf content = STRBUF_INIT;
+	size_t pieces_n, n;
 
-	must(store_cells(store, &cells, &cells_n));
-	is_int(cells_n, 4, "all cells are there, and current");
-	for (size_t i = 0; i < cells_n; i++)
-		is_int(cells[i].position, i, "in the plan's order");
-	must(store_probes(store, g256.key, &probes, &probes_n));
-	is_int(probes_n, 1, "a probe of the second file");
-	must(store_samples(store, probes[0].id, &samples, &n));
+	is_int(all.cells_n, 4, "all cells are there, and current");
+	for (size_t i = 0; i < all.cells_n; i++)
+		is_int(all.cells[i].position, i, "in the plan's order");
+	for (size_t i = 0; i < all.probes_n; i++)
+		if (strcmp(all.probes[i].cell_key, g256.key) == 0)
+			probe = &all.probes[i];
+	ok(probe != NULL, "a probe of the second file");
+	must(store_samples(store, probe->id, &samples, &n));
 	ok(n == 5 && samples[4].t_us == 4 + 201, "has its series");
 	must(store_pieces(store, &pieces, &pieces_n));
 	is_int(pieces_n, 8, "all evidence is there");
 	for (size_t i = 0; i < pieces_n; i++)
-		if (pieces[i].probe_id == probes[0].id && pieces[i].pid == 7)
+		if (pieces[i].probe_id == probe->id && pieces[i].pid == 7)
 			must(store_read_piece(store, &pieces[i], &content));
 	is_str(strbuf_str(&content), "MemFree: 201 kB\n", "with its content");
 	store_pieces_free(pieces, pieces_n);
 	free(samples);
-	store_probes_free(probes, probes_n);
-	store_cells_free(cells, cells_n);
 	store_close(store);
 }
 
@@ -273,15 +272,10 @@ static void test_replicates(void)
 	store_close(store);
 
 	struct merge_result r = good("r", NAMES("r0", "r1"));
-	struct cell *cells;
-	size_t n;
+	cleanup_results struct test_results all = test_results("r");
 
 	ok(r.cells == 1 && r.probes == 3, "replicates of one cell join");
-	store = open_file("r", STORE_READ);
-	must(store_cells(store, &cells, &n));
-	is_int(cells[0].replicates, 3, "the most replicates that were asked for");
-	store_cells_free(cells, n);
-	store_close(store);
+	is_int(all.cells[0].replicates, 3, "the most replicates that were asked for");
 }
 
 /* A copy that went on, one that went another way, and a machine on which everything failed. */
@@ -348,24 +342,9 @@ static void test_conflicts(void)
 	merge_result_deinit(&r);
 }
 
-/* The text of the plan that reports of a file go by; to be freed. */
-static char *plan_of(const char *name, char **ret_status)
-{
-	struct store *store = open_file(name, STORE_READ);
-	char *plan_name, *text;
-	json_t *audit;
-
-	must(store_last_run(store, &audit, &plan_name, &text, ret_status));
-	json_decref(audit);
-	free(plan_name);
-	store_close(store);
-	return text;
-}
-
 static void test_plans(void)
 {
-	struct cell *cells, first = z128;
-	size_t n;
+	struct cell first = z128;
 
 	make_shard("p1", NULL, &z256, &g256, 700);
 
@@ -377,25 +356,19 @@ static void test_plans(void)
 	store_close(store);
 
 	struct merge_result r = good("p", NAMES("p1", "p2"));
-	char *status, *plan = plan_of("p", &status);
+	cleanup_results struct test_results p = test_results("p");
 
 	is_int(r.plans, 2, "files of two plans");
-	is_str(plan, "night", "have that of the first");
-	is_str(status, "done", "and how its run ended, not the one that came last");
-	free(plan);
-	free(status);
-	store = open_file("p", STORE_READ);
-	must(store_cells(store, &cells, &n));
-	ok(n == 3 && strcmp(cells[0].key, z256.key) == 0 && strcmp(cells[2].key, z128.key) == 0,
+	is_str(p.plan_text, "night", "have that of the first");
+	is_str(p.status, "done", "and how its run ended, not the one that came last");
+	ok(p.cells_n == 3 && strcmp(p.cells[0].key, z256.key) == 0 && strcmp(p.cells[2].key, z128.key) == 0,
 	   "cells of the second plan come after those of the first");
-	store_cells_free(cells, n);
-	store_close(store);
 	r = good("q", NAMES("p2", "p1"));
-	plan = plan_of("q", &status);
-	is_str(plan, "other", "or have the plan of the other, when that is the first");
-	is_str(status, "died", "whose run, which had no end, goes on nowhere");
-	free(plan);
-	free(status);
+
+	cleanup_results struct test_results q = test_results("q");
+
+	is_str(q.plan_text, "other", "or have the plan of the other, when that is the first");
+	is_str(q.status, "died", "whose run, which had no end, goes on nowhere");
 }
 
 static void test_former_cells(void)

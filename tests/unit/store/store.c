@@ -95,37 +95,26 @@ static void test_write_and_read(void)
 	store_close(store);
 	ok(!exists("-wal") && !exists("-shm") && !exists("-lock") && !exists("-journal"), "one file remains");
 
-	struct cell *cells;
+	cleanup_results struct test_results all = test_results(path);
 	struct probe_record *probes;
 	size_t n;
-	json_t *audit;
-	char *name, *text, *status;
 
-	store = open_store(STORE_READ);
-	must(store_cells(store, &cells, &n));
-	is_int(n, 2, "two cells come back");
-	is_str(json_string_value(json_object_get(cells[1].identity, "interpreter")), "python3",
+	is_int(all.cells_n, 2, "two cells come back");
+	is_str(json_string_value(json_object_get(all.cells[1].identity, "interpreter")), "python3",
 	       "with their identity");
-	is_str(cells[1].threshold_key, cells[0].key, "and their threshold cell");
-	must(store_probes(store, NULL, &probes, &n));
-	is_int(n, 2, "two probes come back");
-	check_first_probe(store, &probes[0]);
-	store_probes_free(probes, n);
-	must(store_probes(store, cells[1].key, &probes, &n));
+	is_str(all.cells[1].threshold_key, all.cells[0].key, "and their threshold cell");
+	is_int(all.probes_n, 2, "two probes come back");
+	store = open_store(STORE_READ);
+	check_first_probe(store, &all.probes[0]);
+	must(store_probes(store, all.cells[1].key, &probes, &n));
 	ok(n == 1 && probes[0].outcome == OUTCOME_AGENT_LOST, "probes of one cell");
 	is_str(n ? probes[0].reason : NULL, "it did not work", "with the reason of a failure");
 	store_probes_free(probes, n);
-	store_cells_free(cells, 2);
-	must(store_last_run(store, &audit, &name, &text, &status));
-	is_str(name, "night", "plan name of the last run");
-	is_str(text, "name: night\n", "plan text of the last run");
-	is_str(status, "done", "status of the last run");
-	is_str(json_string_value(json_object_get(audit, "host")), "test", "audit of the last run");
-	json_decref(audit);
-	free(name);
-	free(text);
-	free(status);
 	store_close(store);
+	is_str(all.plan_name, "night", "plan name of the last run");
+	is_str(all.plan_text, "name: night\n", "plan text of the last run");
+	is_str(all.status, "done", "status of the last run");
+	is_str(json_string_value(json_object_get(all.audit, "host")), "test", "audit of the last run");
 }
 
 static void test_id(void)
@@ -148,23 +137,24 @@ static void test_id(void)
 static void test_current_cells(void)
 {
 	struct store *store = open_store(STORE_WRITE);
-	struct cell again = test_cell(7, 256, "growth", "strings", "python3", NULL), *cells;
+	struct cell again = test_cell(7, 256, "growth", "strings", "python3", NULL);
 	struct store_change change;
-	size_t n;
 
 	again.replicates = 4;
 	/* As if the file had another one under this key: no hash says so, and a run must not go by it. */
 	test_cell_set(&again, "fill", json_string("zero"));
 	must(store_set_cells(store, &again, 1, &change));
-	must(store_cells(store, &cells, &n));
-	is_int(change.kept, 1, "a cell of the plan was in the file already");
-	ok(n == 1 && strcmp(cells[0].key, again.key) == 0, "only cells of the plan now running are current");
-	is_int(cells[0].position, 7, "position is updated");
-	is_int(cells[0].replicates, 4, "replicates are updated");
-	is_str(cells[0].settings.fill, "zero", "the identity is the plan's, not the file's");
-	store_cells_free(cells, n);
-	cell_deinit(&again);
 	store_close(store);
+
+	cleanup_results struct test_results all = test_results(path);
+
+	is_int(change.kept, 1, "a cell of the plan was in the file already");
+	ok(all.cells_n == 1 && strcmp(all.cells[0].key, again.key) == 0,
+	   "only cells of the plan now running are current");
+	is_int(all.cells[0].position, 7, "position is updated");
+	is_int(all.cells[0].replicates, 4, "replicates are updated");
+	is_str(all.cells[0].settings.fill, "zero", "the identity is the plan's, not the file's");
+	cell_deinit(&again);
 }
 
 static void test_lock(void)
@@ -238,8 +228,7 @@ static void test_killed_writer(void)
 	struct store *store = open_store(STORE_READ);
 	size_t before = count_probes(store);
 	int fds[2];
-	char c, *name, *text, *status;
-	json_t *audit;
+	char c;
 
 	store_close(store);
 	if (pipe(fds))
@@ -266,14 +255,9 @@ static void test_killed_writer(void)
 	store_close(store);
 	ok(!exists("-wal") && !exists("-lock"), "which leaves one file again");
 
-	store = open_store(STORE_READ);
-	must(store_last_run(store, &audit, &name, &text, &status));
-	is_str(status, "done", "the last run is the one that ended");
-	json_decref(audit);
-	free(name);
-	free(text);
-	free(status);
-	store_close(store);
+	cleanup_results struct test_results all = test_results(path);
+
+	is_str(all.status, "done", "the last run is the one that ended");
 	close(fds[0]);
 	close(fds[1]);
 }
