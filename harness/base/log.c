@@ -37,6 +37,13 @@ void log_note(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+void log_error(struct err *e)
+{
+	if (e)
+		log_note("%s", err_message(e));
+	err_free(e);
+}
+
 /** Width of the terminal: a longer line would wrap, and could not be taken away. */
 static int columns(void)
 {

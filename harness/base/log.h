@@ -13,6 +13,9 @@
 /** One line "swapcal: TEXT"; takes a progress line away first. */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/** Tells e, which is taken over, the same way; nothing when it is NULL. */
+void log_error(struct err *e);
+
 /**
  * The current step of long work. On a terminal it is one line, redrawn in place;
  * elsewhere (a log file, CI) it is dropped: there log_note() tells each event.

@@ -98,36 +98,30 @@ bool qemu_is_stopped(pid_t pid)
 	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
 }
 
-/** A process's arguments, each with its NUL. */
-struct cmdline {
-	char *args;
-	size_t len;
-};
-
-/** Has the command line these bytes somewhere? */
-static bool has_bytes(const struct cmdline *cmdline, const char *bytes, size_t len)
+/** Have a process's arguments, each with its NUL, these bytes somewhere? */
+static bool has_bytes(const char *args, size_t args_len, const char *bytes, size_t len)
 {
-	return memmem(cmdline->args, cmdline->len, bytes, len) != NULL;
+	return memmem(args, args_len, bytes, len) != NULL;
 }
 
 /** Is it a guest, not one of the processes that libvirt asks for QEMU's capabilities? */
-static bool is_guest(const struct cmdline *cmdline)
+static bool is_guest(const char *args, size_t len)
 {
 	static const char arg[] = "\0-name\0guest=";
 
-	return has_bytes(cmdline, arg, sizeof(arg) - 1);
+	return has_bytes(args, len, arg, sizeof(arg) - 1);
 }
 
 /** Is it a QEMU that names a path below dir, and that guest, no guest at all, or (guest NULL) any? */
-static bool is_wanted(const struct cmdline *cmdline, const char *dir, const char *guest)
+static bool is_wanted(const char *args, size_t len, const char *dir, const char *guest)
 {
-	const char *slash = strrchr(cmdline->args, '/');
+	const char *slash = strrchr(args, '/');
 	cleanup_free char *below = xasprintf("%s/", dir);
 	cleanup_free char *name = xasprintf("guest=%s,", guest ? guest : "");
 
-	return strncmp(slash ? slash + 1 : cmdline->args, "qemu-", 5) == 0 &&
-	       has_bytes(cmdline, below, strlen(below)) &&
-	       (!guest || !is_guest(cmdline) || has_bytes(cmdline, name, strlen(name)));
+	return strncmp(slash ? slash + 1 : args, "qemu-", 5) == 0 &&
+	       has_bytes(args, len, below, strlen(below)) &&
+	       (!guest || !is_guest(args, len) || has_bytes(args, len, name, strlen(name)));
 }
 
 /**
@@ -152,15 +146,12 @@ static struct err *end_if_wanted(pid_t pid, const char *dir, const char *guest, 
 {
 	/* The descriptor comes first: what is then read about pid is about the process it stands for. */
 	cleanup_close int pidfd = pidfd_open(pid, 0);
-	cleanup_free char *args = NULL;
-	struct cmdline cmdline;
 	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
-
-	if (pidfd < 0)
-		return NULL;
+	size_t len;
 	/* Unreadable: it has just ended, or is none of our business. */
-	args = cmdline.args = read_proc(pid, "cmdline", &cmdline.len);
-	if (!is_wanted(&cmdline, dir, guest) || !shares_dir(pid, dir))
+	cleanup_free char *args = read_proc(pid, "cmdline", &len);
+
+	if (pidfd < 0 || !is_wanted(args, len, dir, guest) || !shares_dir(pid, dir))
 		return NULL;
 	if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0)) {
 		/* ESRCH: it has just ended. EPERM: it is another user's, whatever its arguments say. */
@@ -170,7 +161,7 @@ static struct err *end_if_wanted(pid_t pid, const char *dir, const char *guest, 
 	}
 	if (poll(&pollfd, 1, KILL_TIMEOUT_MS) != 1)
 		return err_new("QEMU process %d, left in '%s', does not end", (int)pid, dir);
-	*guests += is_guest(&cmdline);
+	*guests += is_guest(args, len);
 	return NULL;
 }
 

@@ -159,9 +159,7 @@ static void save(const char *path, const char *key, bool works, const char *why)
 	struct err *e = text ? file_write_atomic(path, text, strlen(text), 0600) : NULL;
 
 	/* Without a cache the next run tries again: slower, not wrong. */
-	if (e)
-		log_note("cannot keep the verdict on KVM: %s", err_message(e));
-	err_free(e);
+	log_error(err_wrap(e, "cannot keep the verdict on KVM"));
 }
 
 /** Tries, and keeps the verdict at path. */

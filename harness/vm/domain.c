@@ -23,7 +23,6 @@
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
 #include "harness/host/workdir.h"
-#include "harness/vm/agent-socket.h"
 #include "harness/vm/channel.h"
 #include "harness/vm/console.h"
 #include "harness/vm/disks.h"
@@ -94,9 +93,8 @@ struct guest {
 	char *console_path;
 	char *swap_disk, *scratch_disk; /* NULL: none */
 	char *command_line;
-	struct agent_peer qemu;
-	struct channel channel; /* to its agent */
-	int64_t ended_ms;       /* when the process ended */
+	struct channel qemu; /* the line, by which the process is known too */
+	int64_t ended_ms;    /* when the process ended */
 };
 
 /** The one root that libvirt's embedded driver can have in a process, and how many connections use it. */
@@ -265,10 +263,8 @@ static void forget(struct guest *g)
 		destroy(g, !g->ended_ms);
 		virDomainFree(g->virt);
 	}
-	if (g->qemu.pidfd >= 0)
-		close(g->qemu.pidfd);
 	unlink(log);
-	channel_deinit(&g->channel);
+	channel_deinit(&g->qemu);
 	free(g->swap_disk);
 	free(g->scratch_disk);
 	free(g->command_line);
@@ -379,10 +375,9 @@ static struct err *create(struct guest *g, const struct domain_spec *spec, int l
 	if (!e)
 		e = make(g, spec->saved_dir, xml);
 	if (!e)
-		e = agent_socket_accept(listen_fd, g->conn->user.uid, CONNECT_TIMEOUT_MS, &g->qemu);
+		e = channel_accept(listen_fd, g->conn->user.uid, CONNECT_TIMEOUT_MS, &g->qemu);
 	if (e)
 		return e;
-	g->channel.fd = g->qemu.fd;
 	g->command_line = qemu_command_line(g->qemu.pid);
 	return NULL;
 }
@@ -433,7 +428,7 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 	cleanup_close int listen_fd = -1;
 
 	g->conn = conn;
-	g->qemu = (struct agent_peer){ .fd = -1, .pidfd = -1 };
+	g->qemu = CHANNEL_INIT;
 	g->name = xstrdup(spec->config->name);
 	g->socket_path = make_path(g, "agent");
 	g->console_path = make_path(g, "console");
@@ -444,7 +439,7 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 
 	if (e)
 		return e;
-	e = agent_socket_listen(g->socket_path, &conn->user, &listen_fd);
+	e = channel_listen(g->socket_path, &conn->user, &listen_fd);
 	if (!e)
 		e = create(g, spec, listen_fd);
 	if (e) {
@@ -462,12 +457,12 @@ struct err *domain_start(struct domain_conn *conn, const struct domain_spec *spe
 
 struct err *domain_send(struct guest *g, json_t *json)
 {
-	return channel_send(&g->channel, json);
+	return channel_send(&g->qemu, json);
 }
 
 struct err *domain_recv(struct guest *g, int timeout_ms, struct guest_msg **ret)
 {
-	return channel_recv(&g->channel, timeout_ms, ret);
+	return channel_recv(&g->qemu, timeout_ms, ret);
 }
 
 struct err *domain_save(struct guest *g, const char *dir)
@@ -628,8 +623,6 @@ void domain_stop(struct guest *g)
 	bool has_gone = end_process(g);
 
 	unlink_domain(conn, &conn->domains, g);
-	if (g->qemu.fd >= 0)
-		close(g->qemu.fd);
 	unlink(g->socket_path);
 	unlink(g->console_path);
 	if (g->swap_disk)

@@ -256,8 +256,7 @@ static struct err *start_saved(struct guest_vm_host *host, const struct guest_co
 		/* The state is not to blame for an unsuitable host. */
 		if (!e || err_get_kind(e) == ERR_INTERRUPTED || err_get_kind(e) == ERR_HOST)
 			return e;
-		log_note("a guest is saved anew: %s", err_message(e));
-		err_free(e);
+		log_error(err_wrap(e, "a guest is saved anew"));
 		state_drop(state);
 	}
 	return make(host, config, state, ret);

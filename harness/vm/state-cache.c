@@ -141,23 +141,14 @@ struct err *state_finish(struct state *s)
 	if (rename(s->tmp, s->dir))
 		return err_errno(errno, "cannot rename '%s'", s->tmp);
 	s->is_there = true;
-
-	struct err *e = state_cache_trim(STATE_CACHE_MAX_BYTES, STATE_CACHE_MAX_AGE_S);
-
 	/* It is there all the same. */
-	if (e)
-		log_note("%s", err_message(e));
-	err_free(e);
+	log_error(state_cache_trim(STATE_CACHE_MAX_BYTES, STATE_CACHE_MAX_AGE_S));
 	return NULL;
 }
 
 void state_drop(struct state *s)
 {
-	struct err *e = remove_all(s);
-
-	if (e)
-		log_note("a saved state stays behind: %s", err_message(e));
-	err_free(e);
+	log_error(err_wrap(remove_all(s), "a saved state stays behind"));
 }
 
 /** Removes a state by its name, unless someone has it; *ret says whether it is gone. */
@@ -273,9 +264,5 @@ struct err *state_cache_trim(uint64_t max_bytes, int64_t max_age_s)
 
 void state_cache_forget(const char *owner)
 {
-	struct err *e = remove_states(owner, 0, 0);
-
-	if (e)
-		log_note("saved states stay behind: %s", err_message(e));
-	err_free(e);
+	log_error(err_wrap(remove_states(owner, 0, 0), "saved states stay behind"));
 }

@@ -91,7 +91,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 /* Reads the messages of a line whose bytes come in parts of that size. */
 static void read_line(const uint8_t *data, size_t size, size_t part)
 {
-	struct channel line = { .fd = -1 };
+	struct channel line = CHANNEL_INIT;
 	struct err *e = NULL;
 
 	for (size_t at = 0; !e && at < size; at += part) {
