@@ -7,6 +7,18 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/hash.h"
 
+const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
+				     [METHOD_GROWTH] = "growth",
+				     [METHOD_POPULATION] = "population",
+				     [METHOD_DISPLACEMENT] = "displacement",
+				     [METHOD_RAM] = "ram",
+				     NULL };
+
+const char *method_name(enum method method)
+{
+	return method_names[method];
+}
+
 /** Which cells have a member. */
 enum owner {
 	OF_ALL,

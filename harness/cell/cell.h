@@ -7,8 +7,24 @@
 
 #include "calibrate/evidence/known.h"
 #include "harness/base/err.h"
-#include "harness/cell/method.h"
 #include "harness/cell/settings.h"
+
+/** How a load meets a guest. */
+enum method {
+	METHOD_THRESHOLD,
+	METHOD_GROWTH,
+	METHOD_POPULATION,
+	METHOD_DISPLACEMENT,
+	METHOD_RAM,
+};
+
+/** The names, in the order of the methods; NULL at the end. */
+extern const char *const method_names[];
+
+const char *method_name(enum method method);
+
+/** Largest number of methods, for arrays. */
+#define METHOD_COUNT (METHOD_RAM + 1)
 
 /** What known-answer loads have in the place of an interpreter. */
 #define CELL_KNOWN_INTERPRETER "ballast"

@@ -10,7 +10,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
-#include "harness/cell/method.h"
 #include "harness/image/userdisk.h"
 
 /* Faster than any guest can fill its memory. */

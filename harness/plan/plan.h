@@ -7,8 +7,7 @@
 #include "calibrate/evidence/known.h"
 #include "calibrate/evidence/onset.h"
 #include "harness/base/err.h"
-#include "harness/cell/method.h"
-#include "harness/cell/settings.h"
+#include "harness/cell/cell.h"
 #include "harness/image/image.h"
 #include "harness/image/interpreters.h"
 #include "harness/image/workloads.h"
@@ -16,6 +15,9 @@
 
 /** Largest number of values one key of a plan may list. */
 #define PLAN_LIST_MAX 64
+
+/** Largest number of processes of a workload: each has a line of its own to the agent. */
+#define PLAN_PROCESSES_MAX 32
 
 /** Bounds of ram_mib: a Debian cloud kernel does not unpack below the lower one. */
 #define PLAN_RAM_MIN_MIB 32

@@ -9,7 +9,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
-#include "harness/cell/method.h"
 #include "harness/vm/console.h"
 
 /* --- Phases of a probe, and how it ends, also when its guest can no longer be talked to or takes too long.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "harness/base/strbuf.h"
-#include "harness/cell/method.h"
 #include "harness/plan/plan.h"
 #include "harness/probe/probe.h"
 

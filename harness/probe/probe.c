@@ -11,8 +11,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/cell/flags.h"
-#include "harness/cell/method.h"
 #include "harness/cell/probe-course.h"
 #include "harness/host/host.h"
 #include "harness/probe/probe-talk.h"

@@ -7,7 +7,6 @@
 #include "harness/base/alloc.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/flags.h"
 #include "harness/compare/compare.h"
 #include "harness/report/report-parts.h"
 

@@ -3,7 +3,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/flags.h"
 #include "harness/report/report-parts.h"
 
 /*

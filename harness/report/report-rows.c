@@ -5,7 +5,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/flags.h"
 #include "harness/report/report-parts.h"
 
 /* The rows of a report: what one metric says of one cell, beside what it is compared with. */

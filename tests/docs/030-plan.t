@@ -18,7 +18,7 @@ pod_items swapcal-plan.5.pod KEYS > "$dir/man"
 same "$dir/man" "$dir/code" 'swapcal-plan(5) has the keys of plans'
 
 {
-	quoted '\w+_names\[\] = \{.*?\}' harness/cell/method.c harness/plan/plan.c
+	quoted '\w+_names\[\] = \{.*?\}' harness/cell/cell.c harness/plan/plan.c
 	quoted '\[KNOWN_\w+\] = \{ "[^"]*"' calibrate/evidence/known.c
 	perl -0777 -ne 'print "$1\n" while /\{ \.name = "(\w+)"/g' calibrate/evidence/onset.c
 	awk '$1 == "CHOICE" { for (i = 3; i <= NF; i++) print $i }' "$dir/settings"

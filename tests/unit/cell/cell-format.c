@@ -5,7 +5,6 @@
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
 #include "harness/cell/cell.h"
-#include "harness/cell/flags.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
