@@ -68,3 +68,14 @@ __attribute__((unused)) static const char *test_enter_dir(void)
 		bool is_kind_ = ok(e_ && err_get_kind(e_) == (kind), "an error of that kind");               \
 		is_err(e_, part, what) && is_kind_;                                                          \
 	})
+
+/** Writes a file of that mode, and makes the directories that it is in. */
+__attribute__((unused)) static void test_file(const char *path, const char *text, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = strndup(path, slash ? (size_t)(slash - path) : 0);
+
+	must(file_mkdirs(slash ? dir : ".", 0755));
+	must(file_write_atomic(path, text, strlen(text), mode));
+	free(dir);
+}

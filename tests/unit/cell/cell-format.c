@@ -131,12 +131,4 @@ static void test_cells(void)
 	cell_deinit(&cells[1]);
 }
 
-int main(void)
-{
-	test_numbers();
-	test_exact();
-	test_texts();
-	test_flags();
-	test_cells();
-	return tap_done();
-}
+TAP_MAIN(test_numbers, test_exact, test_texts, test_flags, test_cells)

@@ -5,12 +5,9 @@
 #include "harness/cmd/cmd.h"
 #include "tests/unit/results.h"
 
-static char *dir;
-
 /* A file with an answer, at that second, to the one replicate of its cell. */
-static char *make_file(const char *name, double started_s)
+static void make_file(const char *path, double started_s)
 {
-	char *path = xasprintf("%s/%s", dir, name);
 	struct cell cell = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct store *store;
@@ -21,7 +18,6 @@ static char *make_file(const char *name, double started_s)
 	test_put(store, test_begin_run(store), r);
 	store_close(store);
 	cell_deinit(&cell);
-	return path;
 }
 
 static struct err *run(const char *a, const char *b, const char *c)
@@ -33,11 +29,11 @@ static struct err *run(const char *a, const char *b, const char *c)
 
 int main(void)
 {
-	dir = test_dir();
+	static const char a[] = "a", b[] = "b", out[] = "out";
 
-	cleanup_free char *a = make_file("a", 100), *b = make_file("b", 200);
-	cleanup_free char *out = xasprintf("%s/out", dir);
-
+	test_enter_dir();
+	make_file(a, 100);
+	make_file(b, 200);
 	is_err_kind(run(NULL, NULL, NULL), ERR_USAGE, "OUT is missing", "a name for the result is needed");
 	is_err_kind(run(out, NULL, NULL), ERR_USAGE, "FILE is missing", "and a file");
 	is_err_kind(run("--nonesuch", out, a), ERR_USAGE, "unknown option", "an option that there is not");
@@ -46,7 +42,5 @@ int main(void)
 	ok(!file_exists(out), "make no file");
 	no_err(run(out, a, a), "one answer that is there twice");
 	ok(file_exists(out), "makes one");
-	must(file_remove_tree(dir));
-	free(dir);
 	return tap_done();
 }

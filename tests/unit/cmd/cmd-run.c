@@ -8,8 +8,6 @@
 #include "harness/cmd/cmd.h"
 #include "tests/unit/errors.h"
 
-static char dir[] = "/tmp/swapcal-cmd-run-XXXXXX";
-
 /** Runs it with these arguments. */
 #define run(...)                                                                                             \
 	({                                                                                                   \
@@ -21,16 +19,11 @@ int main(void)
 {
 	static const char text[] = "name: n\nimage: nowhere\nguest: {ram_mib: 160}\nmethod: threshold\n";
 
-	if (!mkdtemp(dir))
-		return 1;
-	setenv("XDG_CACHE_HOME", dir, 1);
+	static const char plan[] = "plan.yaml", bad[] = "bad.yaml", out[] = "out";
 
-	cleanup_free char *plan = xasprintf("%s/plan.yaml", dir);
-	cleanup_free char *bad = xasprintf("%s/bad.yaml", dir);
-	cleanup_free char *out = xasprintf("%s/out", dir);
-
-	must(file_write_atomic(plan, text, sizeof(text) - 1, 0600));
-	must(file_write_atomic(bad, "nome: n\n", 8, 0600));
+	setenv("XDG_CACHE_HOME", test_enter_dir(), 1);
+	test_file(plan, text, 0600);
+	test_file(bad, "nome: n\n", 0600);
 	is_err_kind(run(plan), ERR_USAGE, "-o FILE", "results must go somewhere");
 	is_err_kind(run("-o", out), ERR_USAGE, "PLAN is missing", "a plan is needed");
 	is_err_kind(run(bad, "-o", out), ERR_USAGE, "bad.yaml:1", "a wrong plan is a usage error");
@@ -39,6 +32,5 @@ int main(void)
 	is_err_kind(run(plan, "-n", "--shard", "3/2"), ERR_USAGE, "K from 1 to N",
 		    "a shard that there is not is a usage error");
 	ok(!file_exists(out), "nothing was written");
-	err_free(file_remove_tree(dir));
 	return tap_done();
 }

@@ -13,7 +13,7 @@
 #include "harness/image/image-cache.h"
 #include "tests/unit/errors.h"
 
-static char cache[] = "/tmp/swapcal-test-cache-XXXXXX";
+static const char *cache;
 
 /* Keys of 64 digits that differ in the first 12. */
 #define KEY_TAIL "0123456789012345678901234567890123456789012345678901"
@@ -24,7 +24,7 @@ static void put(const char *dir, const char *name, const char *text)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, name);
 
-	must(file_write_atomic(path, text, strlen(text), 0644));
+	test_file(path, text, 0644);
 }
 
 /** Fills dir as a finished build would. */
@@ -271,8 +271,8 @@ static void test_key(void)
 
 int main(void)
 {
-	if (!mkdtemp(cache) || setenv("XDG_CACHE_HOME", cache, 1))
-		return 1;
+	cache = test_enter_dir();
+	setenv("XDG_CACHE_HOME", cache, 1);
 	test_empty();
 	test_unfinished();
 	test_newest();
@@ -281,6 +281,5 @@ int main(void)
 	test_damaged();
 	test_lock();
 	test_key();
-	err_free(file_remove_tree(cache));
 	return tap_done();
 }

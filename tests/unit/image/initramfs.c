@@ -15,13 +15,6 @@
 #include "harness/image/initramfs.h"
 #include "tests/unit/errors.h"
 
-static char dir[] = "/tmp/swapcal-test-initramfs-XXXXXX";
-
-static void put(const char *path, const char *text)
-{
-	must(file_write_atomic(path, text, strlen(text), 0644));
-}
-
 /** The archive as lines "MODE UID:GID MTIME RDEV PATH", and the data of the member called want. */
 static void list(const char *file, struct strbuf *lines, const char *want, struct strbuf *data)
 {
@@ -48,7 +41,7 @@ static void list(const char *file, struct strbuf *lines, const char *want, struc
 
 static struct image make_image(const char *manifest)
 {
-	return (struct image){ .dir = dir, .manifest = json_loads(manifest, 0, NULL) };
+	return (struct image){ .dir = (char *)".", .manifest = json_loads(manifest, 0, NULL) };
 }
 
 static void test_content(void)
@@ -112,15 +105,13 @@ static void refused(const char *manifest, const char *part, const char *what)
 
 int main(void)
 {
-	if (!mkdtemp(dir) || chdir(dir) || mkdir("modules", 0755))
-		return 1;
-	put("modules/00-virtio.ko", "first module");
-	put("modules/01-virtio_blk.ko", "second module");
+	test_enter_dir();
+	test_file("modules/00-virtio.ko", "first module", 0644);
+	test_file("modules/01-virtio_blk.ko", "second module", 0644);
 	test_embedded();
 	test_content();
 	refused("{\"modules\": [\"virtio\", \"missing\"]}", "01-missing.ko", "a missing module is an error");
 	refused("{\"modules\": [\"../virtio\"]}", "bad name", "a name that leads elsewhere is an error");
 	refused("{\"modules\": [1]}", "bad name", "a name that is none is an error");
-	err_free(file_remove_tree(dir));
 	return tap_done();
 }

@@ -68,9 +68,4 @@ static void test_config(void)
 	json_decref(c);
 }
 
-int main(void)
-{
-	test_packages();
-	test_config();
-	return tap_done();
-}
+TAP_MAIN(test_packages, test_config)

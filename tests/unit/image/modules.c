@@ -86,10 +86,4 @@ static void test_path(void)
 	modules_deinit(&m);
 }
 
-int main(void)
-{
-	test_order();
-	test_bad();
-	test_path();
-	return tap_done();
-}
+TAP_MAIN(test_order, test_bad, test_path)

@@ -11,14 +11,18 @@
 #include "harness/image/image.h"
 #include "tests/unit/errors.h"
 
-static char path[] = "/tmp/swapcal-test-recipe-XXXXXX";
+static const char path[] = "recipe.yaml";
 
 static struct err *load(const char *text, struct image_recipe **ret)
 {
-	struct err *e = file_write_atomic(path, text, strlen(text), 0600);
-
-	return e ? e : image_recipe_load(path, ret);
+	test_file(path, text, 0600);
+	return image_recipe_load(path, ret);
 }
+
+/* Lines 2 to 5 of most tests below. */
+#define REST    "suite: s\nkernel: k\npackages: [p]\nmodules: [m]\n"
+#define TEN     "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static void test_good(void)
 {
@@ -48,9 +52,6 @@ static void test_good(void)
 	image_recipe_destroy(r);
 }
 
-/* Lines 2 to 5 of each test below. */
-#define REST "suite: s\nkernel: k\npackages: [p]\nmodules: [m]\n"
-
 static void test_no_mirror(void)
 {
 	struct image_recipe *r = NULL;
@@ -60,57 +61,54 @@ static void test_no_mirror(void)
 	image_recipe_destroy(r);
 }
 
-/** The recipe is refused, at that line, with that text. */
-static void refused(const char *text, int line, const char *why)
+#define PACKAGES(list) "name: a\nsuite: s\nkernel: k\npackages: " list "\nmodules: [m]\n"
+
+/* What is refused, the line (0: none), and the reason. */
+static const struct {
+	const char *text;
+	int line;
+	const char *why;
+} refused[] = {
+	{ "name: a\nsuite: s\nkernel: k\npakages: [p]\nmodules: [m]\n", 4, "unknown key 'pakages'" },
+	{ "name: a\nsuite: s\npackages: [p]\nmodules: [m]\n", 1, "'kernel' is missing" },
+	{ "name: a\nname: b\n" REST, 2, "'name' stands twice" },
+	{ "name: [a]\n" REST, 1, "expected one value" },
+	{ "name: a\nsuite: s\nkernel: k\nmodules: [m]\npackages:\n  - p\n  - {q: r}\n", 7,
+	  "expected one value" },
+	{ PACKAGES("[]"), 4, "'packages' is empty" },
+	{ "- name\n- a\n", 1, "expected a mapping" },
+	{ "name: a\nsuite: [s\nkernel: k\n", 3, "not valid YAML" },
+	{ "", 1, "empty" },
+	{ "name: a\n" REST "---\nname: b\n", 0, "more than one document" },
+	{ "name: ../../etc\n" REST, 1, "bad image name '../../etc'" },
+	{ "name: a/b\n" REST, 1, "bad image name 'a/b'" },
+	{ "name: .hidden\n" REST, 1, "bad image name '.hidden'" },
+	{ "name: Upper\n" REST, 1, "bad image name 'Upper'" },
+	{ "name: a\nsuite: --help\nkernel: k\npackages: [p]\nmodules: [m]\n", 2, "bad suite name '--help'" },
+	{ "name: a\nsuite: s\nkernel: k\npackages:\n  - p\n  - --hook\nmodules: [m]\n", 6,
+	  "bad package name '--hook'" },
+	{ PACKAGES("[p-]"), 4, "bad package name 'p-'" },
+	{ PACKAGES("['p q']"), 4, "bad package name 'p q'" },
+	{ PACKAGES("['p,q']"), 4, "bad package name 'p,q'" },
+	{ "name: a\nsuite: s\nkernel: k\npackages: [p]\nmodules: [../m]\n", 5, "bad module name '../m'" },
+	{ "mirror: /etc/shadow\nname: a\n" REST, 1, "is not a mirror" },
+	{ "mirror: http://a b\nname: a\n" REST, 1, "is not a mirror" },
+	{ "name: a" HUNDRED "\n" REST, 1, "longer than 100" },
+};
+
+static void test_refused(void)
 {
-	struct image_recipe *r = NULL;
-	struct err *e = load(text, &r);
-	cleanup_free char *place = line ? xasprintf("%s:%d: ", path, line) : xstrdup(path);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct image_recipe *r = NULL;
+		struct err *e = load(refused[i].text, &r);
+		cleanup_free char *place =
+			refused[i].line ? xasprintf("%s:%d: ", path, refused[i].line) : xstrdup(path);
 
-	has_str(e ? err_message(e) : NULL, place, "a mistake of the user, at its line");
-	is_err_kind(e, ERR_USAGE, why, why);
-	ok(!r, "... and gives nothing");
-	image_recipe_destroy(r);
-}
-
-static void test_bad(void)
-{
-	refused("name: a\nsuite: s\nkernel: k\npakages: [p]\nmodules: [m]\n", 4, "unknown key 'pakages'");
-	refused("name: a\nsuite: s\npackages: [p]\nmodules: [m]\n", 1, "'kernel' is missing");
-	refused("name: a\nname: b\n" REST, 2, "'name' stands twice");
-	refused("name: [a]\n" REST, 1, "expected one value");
-	refused("name: a\nsuite: s\nkernel: k\nmodules: [m]\npackages:\n  - p\n  - {q: r}\n", 7,
-		"expected one value");
-	refused("name: a\nsuite: s\nkernel: k\npackages: []\nmodules: [m]\n", 4, "'packages' is empty");
-	refused("- name\n- a\n", 1, "expected a mapping");
-	refused("name: a\nsuite: [s\nkernel: k\n", 3, "not valid YAML");
-	refused("", 1, "empty");
-	refused("name: a\n" REST "---\nname: b\n", 0, "more than one document");
-}
-
-static void test_hostile_words(void)
-{
-	refused("name: ../../etc\n" REST, 1, "bad image name '../../etc'");
-	refused("name: a/b\n" REST, 1, "bad image name 'a/b'");
-	refused("name: .hidden\n" REST, 1, "bad image name '.hidden'");
-	refused("name: Upper\n" REST, 1, "bad image name 'Upper'");
-	refused("name: a\nsuite: --help\nkernel: k\npackages: [p]\nmodules: [m]\n", 2,
-		"bad suite name '--help'");
-	refused("name: a\nsuite: s\nkernel: k\npackages:\n  - p\n  - --hook\nmodules: [m]\n", 6,
-		"bad package name '--hook'");
-	refused("name: a\nsuite: s\nkernel: k\npackages: [p-]\nmodules: [m]\n", 4, "bad package name 'p-'");
-	refused("name: a\nsuite: s\nkernel: k\npackages: ['p q']\nmodules: [m]\n", 4,
-		"bad package name 'p q'");
-	refused("name: a\nsuite: s\nkernel: k\npackages: ['p,q']\nmodules: [m]\n", 4,
-		"bad package name 'p,q'");
-	refused("name: a\nsuite: s\nkernel: k\npackages: [p]\nmodules: [../m]\n", 5,
-		"bad module name '../m'");
-	refused("mirror: /etc/shadow\nname: a\n" REST, 1, "is not a mirror");
-	refused("mirror: http://a b\nname: a\n" REST, 1, "is not a mirror");
-
-	cleanup_free char *longest = xasprintf("name: %0101d\n" REST, 0);
-
-	refused(longest, 1, "longer than 100");
+		has_str(e ? err_message(e) : NULL, place, "a mistake of the user, at its line");
+		is_err_kind(e, ERR_USAGE, refused[i].why, refused[i].why);
+		ok(!r, "... and gives nothing");
+		image_recipe_destroy(r);
+	}
 }
 
 static void test_missing_file(void)
@@ -124,15 +122,10 @@ static void test_missing_file(void)
 
 int main(void)
 {
-	cleanup_close int fd = mkstemp(path);
-
-	if (fd < 0)
-		return 1;
+	test_enter_dir();
 	test_good();
 	test_no_mirror();
-	test_bad();
-	test_hostile_words();
+	test_refused();
 	test_missing_file();
-	unlink(path);
 	return tap_done();
 }

@@ -15,8 +15,6 @@
 #include "harness/image/rootfs.h"
 #include "tests/unit/errors.h"
 
-static char dir[] = "/tmp/swapcal-test-rootfs-XXXXXX";
-
 /** One more member: a directory when the path ends in a slash, a link when data begins with "->" or "=>"
  * (hard). */
 static void add(struct archive *a, const char *path, const char *data, size_t len)
@@ -257,11 +255,9 @@ static void test_bad(void)
 
 int main(void)
 {
-	if (!mkdtemp(dir) || chdir(dir))
-		return 1;
+	test_enter_dir();
 	test_whole();
 	test_large();
 	test_bad();
-	err_free(file_remove_tree(dir));
 	return tap_done();
 }

@@ -18,19 +18,13 @@
  * made by a stand-in here; that guests mount the real one is shown in tests/system.
  */
 
-static char base[] = "/tmp/swapcal-test-userdisk-XXXXXX";
-static char *tree; /* the user's directory */
+static const char *tree = "tree"; /* the user's directory */
 
 static void put(const char *name, const char *text, mode_t mode)
 {
 	cleanup_free char *path = xasprintf("%s/%s", tree, name);
-	cleanup_free char *dir = xstrdup(path);
 
-	*strrchr(dir, '/') = '\0';
-	must(file_mkdirs(dir, 0755));
-	must(file_write_atomic(path, text, strlen(text), mode));
-	if (chmod(path, mode))
-		abort();
+	test_file(path, text, mode);
 }
 
 static void drop(const char *name)
@@ -81,7 +75,6 @@ static void test_content(void)
 static void refuses(const char *words, const char *what)
 {
 	struct workloads w = { 0 };
-
 	struct err *e = workloads_load_tree(tree, &w);
 
 	ok(!e || err_get_kind(e) == ERR_USAGE || err_get_kind(e) == ERR_FAILED, "... and says so");
@@ -92,39 +85,31 @@ static void refuses(const char *words, const char *what)
 
 static void test_refused(void)
 {
-	cleanup_free char *link = xasprintf("%s/link.py", tree);
-	cleanup_free char *fifo = xasprintf("%s/fifo", tree);
-	cleanup_free char *large = xasprintf("%s/large", tree);
-	cleanup_free char *deep = xasprintf("%s/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d", tree);
-	char *whole = tree;
-
-	if (symlink("grow.py", link))
+	if (symlink("grow.py", "tree/link.py"))
 		abort();
 	refuses("link.py' is a symbolic link", "symbolic links are refused");
 	drop("link.py");
-	if (mkfifo(fifo, 0600))
+	if (mkfifo("tree/fifo", 0600))
 		abort();
 	refuses("fifo' is a FIFO", "a FIFO is refused, and not waited for");
 	drop("fifo");
 	put("large", "", 0644);
-	if (truncate(large, (64 << 20) + 1))
+	if (truncate("tree/large", (64 << 20) + 1))
 		abort();
 	refuses("more than 64 MiB; 'large'", "too much is refused");
-	if (truncate(large, 64 << 20))
+	if (truncate("tree/large", 64 << 20))
 		abort();
 	refuses("more than 64 MiB", "also together with others");
 	drop("large");
-	must(file_mkdirs(deep, 0755));
+	must(file_mkdirs("tree/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d", 0755));
 	refuses("directories deep", "a tree without end is refused");
 	drop("d");
-	tree = xasprintf("%s/nonexistent", base);
+	tree = "nonexistent";
 	refuses("nonexistent", "a directory that is not there");
-	free(tree);
-	tree = xasprintf("%s/empty", base);
+	tree = "empty";
 	put("sub/.hidden", "", 0644);
 	refuses("there is no file in it", "one without a file");
-	free(tree);
-	tree = whole;
+	tree = "tree";
 }
 
 static void is_key(const char *first, bool is_same, const char *what)
@@ -186,9 +171,7 @@ static struct err *get(char **ret)
 /** How many files and directories the cache's part has, except its lock. */
 static int entries(void)
 {
-	cleanup_free char *command =
-		xasprintf("exit $(ls -A %s/cache/swapcal/workloads | grep -vc .lock)", base);
-	int status = system(command);
+	int status = system("exit $(ls -A cache/swapcal/workloads | grep -vc .lock)");
 
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -245,6 +228,21 @@ static void test_failures(void)
 	is_int(entries(), 2, "or leaves anything");
 }
 
+/** Asks for a disk in a child, which ends with 0 when it gets one that it made. */
+static pid_t get_in_child(const struct workloads *w, struct err *(*make)(const struct rootdisk_job *job))
+{
+	struct userdisk_options o = options;
+	char *path = NULL;
+	pid_t pid;
+
+	made = 0;
+	o.make = make;
+	pid = fork();
+	if (pid == 0)
+		_exit(userdisk_find_or_build(w, &o, &path) || made != 1);
+	return pid;
+}
+
 /** A build that is killed half way. */
 static struct err *die(const struct rootdisk_job *job)
 {
@@ -255,19 +253,10 @@ static struct err *die(const struct rootdisk_job *job)
 static void test_killed(void)
 {
 	cleanup_free char *path = NULL;
-	struct userdisk_options deadly = options;
 	struct workloads w = { 0 };
-	int status;
-	pid_t pid;
 
 	must(workloads_load_tree(tree, &w));
-	deadly.make = die;
-	pid = fork();
-	if (pid == 0) {
-		err_free(userdisk_find_or_build(&w, &deadly, &path));
-		_exit(0);
-	}
-	waitpid(pid, &status, 0);
+	waitpid(get_in_child(&w, die), NULL, 0);
 	is_int(entries(), 3, "a killed build leaves its work");
 	no_err(userdisk_find_or_build(&w, &options, &path), "the next one is not held up");
 	is_int(entries(), 3, "and has cleared it away");
@@ -288,28 +277,19 @@ static struct err *make_slowly(const struct rootdisk_job *job)
 static void test_two_at_once(void)
 {
 	cleanup_free char *path = NULL;
-	struct userdisk_options slow = options;
 	struct workloads w = { 0 };
 	int status;
 	pid_t pid;
+	char x;
 
 	put("grow.py", "print(4)", 0644);
 	must(workloads_load_tree(tree, &w));
-	slow.make = make_slowly;
 	if (pipe(begun))
 		abort();
-	made = 0;
-	pid = fork();
-	if (pid == 0) {
-		struct err *e = userdisk_find_or_build(&w, &slow, &path);
-
-		_exit(e || made != 1);
-	}
-	char x;
-
+	pid = get_in_child(&w, make_slowly);
 	if (read(begun[0], &x, 1) != 1)
 		abort();
-	no_err(userdisk_find_or_build(&w, &slow, &path), "one waits for the other's disk");
+	no_err(userdisk_find_or_build(&w, &options, &path), "one waits for the other's disk");
 	is_int(made, 0, "and does not make it again");
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "which the other one did");
@@ -338,13 +318,9 @@ static void test_old(void)
 
 int main(void)
 {
-	if (!mkdtemp(base))
-		abort();
-
-	cleanup_free char *cache = xasprintf("%s/cache", base);
+	cleanup_free char *cache = xasprintf("%s/cache", test_enter_dir());
 
 	setenv("XDG_CACHE_HOME", cache, 1);
-	tree = xasprintf("%s/tree", base);
 	test_content();
 	test_refused();
 	test_key();
@@ -353,7 +329,5 @@ int main(void)
 	test_killed();
 	test_two_at_once();
 	test_old();
-	free(tree);
-	must(file_remove_tree(base));
 	return tap_done();
 }

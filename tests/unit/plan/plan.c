@@ -17,21 +17,22 @@
 #define HEAD         "name: n\nimage: bookworm\nguest: {ram_mib: [160, 256]}\nmethod: [growth]\n"
 #define LOADS        "loads:\n  - {workload: strings, interpreter: [python3, pypy3]}\n"
 
-static char path[] = "/tmp/swapcal-plan-XXXXXX";
+static const char path[] = "at/plan.yaml";
+static const char *dir;
 
 static struct err *load(const char *text, struct plan **ret)
 {
-	struct err *e = file_write_atomic(path, text, strlen(text), 0600);
-
-	return e ? e : plan_load(path, ret);
+	test_file(path, text, 0600);
+	return plan_load(path, ret);
 }
 
-/** The plan that this is, which must be right; NULL when it is not. */
+/** The plan that this is, which must be right. */
 static struct plan *read_plan(const char *text, const char *what)
 {
-	struct plan *plan = NULL;
+	struct plan *plan;
 
-	no_err(load(text, &plan), what);
+	must(load(text, &plan));
+	ok(plan, what);
 	return plan;
 }
 
@@ -53,8 +54,6 @@ static void test_good(void)
 {
 	struct plan *plan = read_plan(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", "a plan is read");
 
-	if (!plan)
-		return;
 	is_int(plan->ram_mib.n, 2, "with its lists");
 	is_int(plan->ram_mib.v[1].number, 256, "and their values");
 	is_setting(plan, "swap_mib", "512", "what is not written has its default");
@@ -72,8 +71,6 @@ static void test_one_value(void)
 		read_plan("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n",
 			  "one value may stand for a list of one; a threshold alone needs no loads");
 
-	if (!plan)
-		return;
 	is_int(plan->ram_mib.v[0].number, 200, "and is that value");
 	is_setting(plan, "mglru", "1", "booleans too");
 	plan_destroy(plan);
@@ -87,8 +84,6 @@ static void test_known(void)
 	struct plan *plan =
 		read_plan(WEIGH LOADED "  - {ballast: tmpfs, mib: 2}\n", "known-answer loads are read");
 
-	if (!plan)
-		return;
 	is_int(plan->loads_n, 2, "all entries");
 	is_int(plan->loads[0].kinds.n, 2, "with their kinds");
 	is_int(plan->loads[0].kinds.v[1].number, KNOWN_FORKED_COW, "in order");
@@ -103,8 +98,6 @@ static void test_known(void)
 	plan = read_plan(METHOD("[growth, displacement]") "loads:\n  - {ballast: shmem, mib: 4}\n"
 							  "  - {workload: strings, interpreter: python3}\n",
 			 "a plan of both methods has both kinds of load");
-	if (!plan)
-		return;
 	is_int(plan->loads[1].kinds.n, 0, "each known for what it is");
 	plan_destroy(plan);
 }
@@ -124,9 +117,6 @@ static void test_workload(void)
 		     "  - {workload: bare, interpreter: none, checkpoints: false}\n"
 		     "interpreters: {mine: {command: [/opt/my, -u], env: {A_B: \"1\"}, extension: my}}\n",
 		"a workload with all of its keys is read");
-
-	if (!plan)
-		return;
 
 	const struct plan_load *l = plan->loads;
 	const struct interpreter *mine = interpreters_find(&plan->interpreters, "mine");
@@ -261,14 +251,11 @@ static void test_refused(void)
 	}
 }
 
-static char *mine; /* a directory of workloads beside the plan */
-
 static void put(const char *name, mode_t mode)
 {
-	cleanup_free char *file = xasprintf("%s/%s", mine, name);
+	cleanup_free char *file = xasprintf("at/mine/%s", name);
 
-	must(file_write_atomic(file, "x", 1, mode));
-	ok(!chmod(file, mode), name);
+	test_file(file, "x", mode);
 }
 
 /** The program that a workload is on an interpreter. */
@@ -283,22 +270,26 @@ static void is_program(const struct plan *plan, const char *workload, const char
 
 #define OWN_HEAD "name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: growth\nworkloads: %s\nloads:\n"
 
-static struct plan *load_own(const char *dir, const char *loads)
+static struct plan *load_own(const char *own, const char *loads)
 {
-	cleanup_free char *text = xasprintf(OWN_HEAD "%s", dir, loads);
+	cleanup_free char *text = xasprintf(OWN_HEAD "%s", own, loads);
 
 	return read_plan(text, "a plan with workloads of its own");
 }
 
 static void test_own(void)
 {
-	struct plan *plan = load_own(strrchr(mine, '/') + 1,
-				     "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
+	put("both.py", 0644);
+	put("both", 0755);
+	put("plain", 0644);
+	put("far", 0755);
+
+	struct plan *plan =
+		load_own("mine", "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
+	cleanup_free char *absolute = xasprintf("%s/at/mine", dir);
 	struct image *none[1] = { NULL };
 	char key[65];
 
-	if (!plan)
-		return;
 	ok(!plan->own.n && !*plan->own_key, "they are not read with it");
 	no_err(plan_read_workloads(plan, path), "but for themselves, from a directory beside the plan");
 	is_int(plan->own.n, 4, "all of them");
@@ -315,7 +306,7 @@ static void test_own(void)
 	is_err(plan_check_images(plan, none), "", "what was read counts, not what is there now");
 	plan_destroy(plan);
 
-	plan = load_own(mine, "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
+	plan = load_own(absolute, "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
 	no_err(plan_read_workloads(plan, "elsewhere/plan.yaml"),
 	       "an absolute directory is meant as it stands");
 	ok(strcmp(plan->own_key, key) != 0, "one that is executable now makes another key");
@@ -324,22 +315,9 @@ static void test_own(void)
 
 	plan = load_own("nonexistent", "  - {workload: far, interpreter: python3}\n");
 	is_err_kind(plan_read_workloads(plan, path), ERR_USAGE,
-		    ":5: workloads in '/tmp/nonexistent': cannot read",
+		    ":5: workloads in 'at/nonexistent': cannot read",
 		    "a directory that is not there is an error of the plan");
 	plan_destroy(plan);
-}
-
-static void test_own_workloads(void)
-{
-	mine = xasprintf("%s-mine", path);
-	must(file_mkdirs(mine, 0755));
-	put("both.py", 0644);
-	put("both", 0755);
-	put("plain", 0644);
-	put("far", 0755);
-	test_own();
-	must(file_remove_tree(mine));
-	free(mine);
 }
 
 static void test_settings(void)
@@ -348,8 +326,6 @@ static void test_settings(void)
 					    "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
 				      "settings of the guest and the ballast are read");
 
-	if (!plan)
-		return;
 	is_setting(plan, "swap", "zram disk", "both kinds of swap, in the plan's order");
 	is_setting(plan, "min_free_kib", "0 8192", "min_free_kbytes");
 	is_setting(plan, "vcpus", "1 2", "processors");
@@ -357,8 +333,6 @@ static void test_settings(void)
 	is_setting(plan, "fill", "half", "the fill is one");
 	plan_destroy(plan);
 	plan = read_plan(GUEST(""), "a guest without settings is read");
-	if (!plan)
-		return;
 	is_setting(plan, "swap", "disk", "swap is on the disk, if nothing is said");
 	is_setting(plan, "min_free_kib", "0", "the kernel keeps its min_free_kbytes");
 	is_setting(plan, "vcpus", "1", "one processor");
@@ -377,11 +351,7 @@ static void test_start(void)
 
 int main(void)
 {
-	int fd = mkstemp(path);
-
-	if (fd < 0)
-		return 1;
-	close(fd);
+	dir = test_enter_dir();
 	test_good();
 	test_one_value();
 	test_known();
@@ -389,7 +359,6 @@ int main(void)
 	test_start();
 	test_workload();
 	test_refused();
-	test_own_workloads();
-	unlink(path);
+	test_own();
 	return tap_done();
 }

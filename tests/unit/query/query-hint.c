@@ -102,13 +102,4 @@ static void test_words(void)
 	is_int(query_hint_find("", "x"), -1, "nothing in nothing");
 }
 
-int main(void)
-{
-	test_nearest();
-	test_order();
-	test_elsewhere();
-	test_nothing_near();
-	test_views();
-	test_words();
-	return tap_done();
-}
+TAP_MAIN(test_nearest, test_order, test_elsewhere, test_nothing_near, test_views, test_words)
