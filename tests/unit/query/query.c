@@ -65,6 +65,14 @@ static void make_views(void)
 	must(query_open(views, &query));
 }
 
+/* What most queries are. */
+#define Y(what)        "SELECT snapshot_id, " what " AS y_kib FROM snapshot"
+#define GUEST(where)   "SELECT snapshot_id, value AS y_kib FROM guest WHERE " where
+#define MAPPINGS(what) "SELECT snapshot_id, " what " AS y_kib FROM mapping GROUP BY 1"
+/* i counts from 1, without end. */
+#define ENDLESS(select)                                                                                      \
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 5 AS snapshot_id, " select
+
 static struct query_text text_of(const char *sql)
 {
 	return (struct query_text){ .sql = sql, .file = "m.sql", .line = 7 };
@@ -106,72 +114,67 @@ static void check(const char *sql, double y5, double y7, double y9)
 
 static void test_results(void)
 {
-	check("SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY snapshot_id", 100, 401, 903);
-	check("SELECT snapshot_id, count(*) AS y_kib FROM mapping GROUP BY 1", 1, 2, 3);
+	check(MAPPINGS("sum(rss_kib)"), 100, 401, 903);
+	check(MAPPINGS("count(*)"), 1, 2, 3);
 	check("SELECT snapshot_id, max(rss_kib) y_kib FROM mapping GROUP BY snapshot_id ORDER BY 1 DESC", 100,
 	      201, 302);
 	check("SELECT SNAPSHOT_ID, RSS_KIB AS Y_KIB FROM MAPPING WHERE path = ''", 100, 200, 300);
 	check("SELECT snapshot_id, rss_kib / 8.0 AS y_kib FROM mapping WHERE path = '' AND snapshot_id = 7",
 	      -1, 25, -1);
-	check("SELECT snapshot_id, sum(pss_kib) AS y_kib FROM mapping GROUP BY snapshot_id", -1, -1, -1);
+	check(MAPPINGS("sum(pss_kib)"), -1, -1, -1);
 	check("SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping WHERE snapshot_id IN (9, 5, 6) GROUP "
-	      "BY "
-	      "1",
+	      "BY 1",
 	      100, -1, 903);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = 7.0", -1, 1, -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = 7.5", -1, -1, -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = '7'", -1, 1, -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = 'x'", -1, -1, -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = NULL", -1, -1, -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id = 9223372036854775807", -1, -1,
-	      -1);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE snapshot_id > 5 AND snapshot_id <= 7", -1,
-	      1, -1);
+	check(Y("1") " WHERE snapshot_id = 7.0", -1, 1, -1);
+	check(Y("1") " WHERE snapshot_id = 7.5", -1, -1, -1);
+	check(Y("1") " WHERE snapshot_id = '7'", -1, 1, -1);
+	check(Y("1") " WHERE snapshot_id = 'x'", -1, -1, -1);
+	check(Y("1") " WHERE snapshot_id = NULL", -1, -1, -1);
+	check(Y("1") " WHERE snapshot_id = 9223372036854775807", -1, -1, -1);
+	check(Y("1") " WHERE snapshot_id > 5 AND snapshot_id <= 7", -1, 1, -1);
 }
 
 static void test_keys(void)
 {
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key = 'meminfo.MemFree'", 1000, 2000,
-	      3000);
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key = 'vmstat.pswpout'", -1, 2, 3);
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key = 'VMSTAT.PSWPOUT' COLLATE NOCASE", -1,
-	      2, 3);
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key = 'VMSTAT.PSWPOUT'", -1, -1, -1);
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key = NULL", -1, -1, -1);
-	check("SELECT snapshot_id, value AS y_kib FROM guest WHERE key LIKE 'vmstat.%'", -1, 2, 3);
+	check(GUEST("key = 'meminfo.MemFree'"), 1000, 2000, 3000);
+	check(GUEST("key = 'vmstat.pswpout'"), -1, 2, 3);
+	check(GUEST("key = 'VMSTAT.PSWPOUT' COLLATE NOCASE"), -1, 2, 3);
+	check(GUEST("key = 'VMSTAT.PSWPOUT'"), -1, -1, -1);
+	check(GUEST("key = NULL"), -1, -1, -1);
+	check(GUEST("key LIKE 'vmstat.%'"), -1, 2, 3);
 	check("SELECT snapshot_id, b.value - g.value AS y_kib FROM guest g JOIN baseline b USING "
 	      "(snapshot_id, key) WHERE key = 'meminfo.MemFree'",
 	      8000, 7000, 6000);
-	check("SELECT s.snapshot_id, g.value AS y_kib FROM snapshot s LEFT JOIN guest g"
-	      " ON g.snapshot_id = s.snapshot_id AND g.key = 'vmstat.pswpout'",
+	check("SELECT s.snapshot_id, g.value AS y_kib FROM snapshot s LEFT JOIN guest g ON g.snapshot_id = "
+	      "s.snapshot_id AND g.key = 'vmstat.pswpout'",
 	      -1, 2, 3);
-	check("SELECT snapshot_id, (SELECT value FROM guest g WHERE g.snapshot_id = s.snapshot_id"
-	      " AND key = 'vmstat.pswpout') AS y_kib FROM snapshot s",
+	check("SELECT snapshot_id, (SELECT value FROM guest g WHERE g.snapshot_id = s.snapshot_id AND key = "
+	      "'vmstat.pswpout') AS y_kib FROM snapshot s",
 	      -1, 2, 3);
-	check("SELECT snapshot_id, sum(value) AS y_kib FROM guest WHERE key IN ('vmstat.pswpout',"
-	      " 'meminfo.MemFree') GROUP BY 1",
+	check("SELECT snapshot_id, sum(value) AS y_kib FROM guest WHERE key IN ('vmstat.pswpout', "
+	      "'meminfo.MemFree') GROUP BY 1",
 	      1000, 2002, 3003);
 }
 
 static void test_sql(void)
 {
-	check("WITH t AS (SELECT snapshot_id, pid, sum(rss_kib) AS r FROM mapping GROUP BY 1, 2)"
-	      " SELECT snapshot_id, max(r) AS y_kib FROM t GROUP BY 1",
+	check("WITH t AS (SELECT snapshot_id, pid, sum(rss_kib) AS r FROM mapping GROUP BY 1, 2) SELECT "
+	      "snapshot_id, max(r) AS y_kib FROM t GROUP BY 1",
 	      100, 201, 302);
 	check("WITH t AS (SELECT 1) SELECT snapshot_id, (SELECT count(*) FROM t) AS y_kib FROM snapshot", 1,
 	      1, 1);
-	check("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)"
-	      " SELECT snapshot_id, (SELECT sum(i) FROM n) AS y_kib FROM snapshot",
+	check("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT "
+	      "snapshot_id, (SELECT sum(i) FROM n) AS y_kib FROM snapshot",
 	      55, 55, 55);
-	check("SELECT snapshot_id, rss_kib AS y_kib FROM (SELECT *, row_number() OVER"
-	      " (PARTITION BY snapshot_id ORDER BY rss_kib DESC) AS i FROM mapping) WHERE i = 1",
+	check("SELECT snapshot_id, rss_kib AS y_kib FROM (SELECT *, row_number() OVER (PARTITION BY "
+	      "snapshot_id ORDER BY rss_kib DESC) AS i FROM mapping) WHERE i = 1",
 	      100, 201, 302);
 	check("SELECT DISTINCT snapshot_id, 1 AS y_kib FROM mapping;  \n", 1, 1, 1);
-	check("SELECT snapshot_id, CASE WHEN count(*) > 1 THEN round(sqrt(16.0)) END AS y_kib FROM mapping"
-	      " GROUP BY snapshot_id -- that is all",
+	check("SELECT snapshot_id, CASE WHEN count(*) > 1 THEN round(sqrt(16.0)) END AS y_kib FROM mapping "
+	      "GROUP BY snapshot_id -- that is all",
 	      -1, 4, 4);
-	check("SELECT snapshot_id, 1 AS y_kib FROM snapshot WHERE name = 'onset' AND probe_id <> 70 UNION ALL"
-	      " SELECT snapshot_id, 2 FROM snapshot WHERE probe_id = 70",
+	check(Y("1") " WHERE name = 'onset' AND probe_id <> 70 UNION ALL SELECT snapshot_id, 2 FROM snapshot "
+		     "WHERE probe_id = 70",
 	      1, 2, 1);
 }
 
@@ -185,8 +188,6 @@ static void check_wrong(const char *sql, const char *part)
 	ok(e && strncmp(err_message(e), "m.sql:", 6) == 0, "a mistake in that file");
 	is_err_kind(e, ERR_USAGE, part, sql);
 }
-
-#define Y(what) "SELECT snapshot_id, " what " AS y_kib FROM snapshot"
 
 static void test_wrong_results(void)
 {
@@ -207,12 +208,9 @@ static void test_wrong_results(void)
 	check_wrong("SELECT '5' AS snapshot_id, 1 AS y_kib", "not an integer");
 	check_wrong("SELECT snapshot_id, rss_kib AS y_kib FROM mapping", "two values for snapshot 7");
 	check_wrong("SELECT snapshot_id, pss_kib AS y_kib FROM mapping", "two values for snapshot 7");
-	check_wrong("SELECT snapshot_id, sum(9223372036854775807) AS y_kib FROM mapping GROUP BY 1",
-		    "integer overflow");
+	check_wrong(MAPPINGS("sum(9223372036854775807)"), "integer overflow");
 	/* Two rows for the first snapshot end it, however many would follow. */
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-		    " SELECT 5 AS snapshot_id, i AS y_kib FROM n",
-		    "two values for snapshot 5");
+	check_wrong(ENDLESS("i AS y_kib FROM n"), "two values for snapshot 5");
 }
 
 static void test_places(void)
@@ -326,15 +324,13 @@ static void test_endless(void)
 	int64_t begin = clock_ms();
 
 	query_limit(query, 200, (int64_t)256 << 20);
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-		    " SELECT 5 AS snapshot_id, count(*) AS y_kib FROM n",
-		    "takes more than 0.2 s");
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT NULL UNION ALL SELECT NULL FROM n)"
-		    " SELECT 5 AS snapshot_id, i AS y_kib FROM n WHERE i",
+	check_wrong(ENDLESS("count(*) AS y_kib FROM n"), "takes more than 0.2 s");
+	check_wrong("WITH RECURSIVE n(i) AS (SELECT NULL UNION ALL SELECT NULL FROM n) SELECT 5 AS "
+		    "snapshot_id, i AS y_kib FROM n WHERE i",
 		    "takes more than 0.2 s");
 	check_wrong(
-		"SELECT a.snapshot_id, count(*) AS y_kib FROM guest a, guest b, guest c, guest d, guest e,"
-		" guest f, guest g, guest h, guest i, guest j, guest k, guest l, guest m, guest n GROUP BY 1",
+		"SELECT a.snapshot_id, count(*) AS y_kib FROM guest a, guest b, guest c, guest d, guest e, "
+		"guest f, guest g, guest h, guest i, guest j, guest k, guest l, guest m, guest n GROUP BY 1",
 		"takes more than 0.2 s");
 	ok(clock_ms() - begin < HANGS_S * 1000, "a query ends when its time is over");
 	check(Y("1"), 1, 1, 1);
@@ -343,15 +339,11 @@ static void test_endless(void)
 static void test_memory(void)
 {
 	query_limit(query, 60000, 8 << 20);
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n)"
-		    " SELECT 5 AS snapshot_id, count(*) AS y_kib FROM n",
+	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT 5 AS snapshot_id, "
+		    "count(*) AS y_kib FROM n",
 		    "takes more than 8 MiB of memory");
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-		    " SELECT 5 AS snapshot_id, count(DISTINCT i) AS y_kib FROM n",
-		    "takes more than 8 MiB of memory");
-	check_wrong("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
-		    " SELECT 5 AS snapshot_id, i AS y_kib FROM n ORDER BY i DESC",
-		    "takes more than 8 MiB of memory");
+	check_wrong(ENDLESS("count(DISTINCT i) AS y_kib FROM n"), "takes more than 8 MiB of memory");
+	check_wrong(ENDLESS("i AS y_kib FROM n ORDER BY i DESC"), "takes more than 8 MiB of memory");
 	check(Y("1"), 1, 1, 1);
 }
 
@@ -387,14 +379,13 @@ static void test_costly_text(void)
 /* A text that grows until it is refused. */
 static void test_huge_text(void)
 {
-	check_wrong(
-		"WITH RECURSIVE t(x, i) AS (SELECT 'x', 0 UNION ALL SELECT x || x, i + 1 FROM t WHERE i < 40)"
-		" SELECT 5 AS snapshot_id, max(length(x)) AS y_kib FROM t",
-		"too big");
-	check_wrong(Y("length(replace(replace(replace(replace(replace(replace('aaaaaaaa', 'a', 'bbbbbbbb'),"
-		      " 'b', 'aaaaaaaa'), 'a', 'bbbbbbbb'), 'b', 'aaaaaaaa'), 'a', 'bbbbbbbb'), 'b', "
-		      "'aaaaaaaa'))"),
+	check_wrong("WITH RECURSIVE t(x, i) AS (SELECT 'x', 0 UNION ALL SELECT x || x, i + 1 FROM t WHERE i "
+		    "< 40) SELECT 5 AS snapshot_id, max(length(x)) AS y_kib FROM t",
 		    "too big");
+	check_wrong(
+		Y("length(replace(replace(replace(replace(replace(replace('aaaaaaaa', 'a', 'bbbbbbbb'), 'b', "
+		  "'aaaaaaaa'), 'a', 'bbbbbbbb'), 'b', 'aaaaaaaa'), 'a', 'bbbbbbbb'), 'b', 'aaaaaaaa'))"),
+		"too big");
 }
 
 static void check_set(const char *sql, unsigned want)
@@ -415,15 +406,13 @@ static void test_check(void)
 	ok(e && err_get_kind(e) == ERR_USAGE && seen == VIEW_BIT(VIEW_PAGES), "a wrong query adds no view");
 	err_free(e);
 	check_set(Y("1"), 0);
-	check_set("SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY 1",
-		  VIEW_BIT(VIEW_MAPPING));
+	check_set(MAPPINGS("sum(rss_kib)"), VIEW_BIT(VIEW_MAPPING));
 	check_set(Y("(SELECT count(*) FROM process)"), VIEW_BIT(VIEW_PROCESS));
-	check_set("SELECT g.snapshot_id, b.value - g.value AS y_kib FROM guest g JOIN baseline b ON"
-		  " b.snapshot_id = g.snapshot_id",
+	check_set("SELECT g.snapshot_id, b.value - g.value AS y_kib FROM guest g JOIN baseline b ON "
+		  "b.snapshot_id = g.snapshot_id",
 		  VIEW_BIT(VIEW_GUEST) | VIEW_BIT(VIEW_BASELINE));
 	check_set("WITH t AS (SELECT snapshot_id, kib FROM pages UNION ALL SELECT snapshot_id, value FROM "
-		  "unknown)"
-		  " SELECT snapshot_id, sum(kib) AS y_kib FROM t GROUP BY 1",
+		  "unknown) SELECT snapshot_id, sum(kib) AS y_kib FROM t GROUP BY 1",
 		  VIEW_BIT(VIEW_PAGES) | VIEW_BIT(VIEW_UNKNOWN));
 }
 
@@ -431,7 +420,7 @@ static void test_no_rows(void)
 {
 	cleanup(cleanup_views_) struct views *none = views_create(VIEWS_ALL);
 	cleanup(cleanup_query_) struct query *q = NULL;
-	struct query_text t = text_of("SELECT snapshot_id, sum(rss_kib) AS y_kib FROM mapping GROUP BY 1");
+	struct query_text t = text_of(MAPPINGS("sum(rss_kib)"));
 	struct metric_value *v;
 	size_t n;
 
