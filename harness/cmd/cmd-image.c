@@ -5,7 +5,6 @@
 
 #include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/cmd/cli.h"
@@ -51,11 +50,6 @@ struct options {
 	char **names;     /**< all that were given */
 	int names_n;
 };
-
-static void show_progress(void *arg, const char *text)
-{
-	log_note("image %s: %s", (const char *)arg, text);
-}
 
 /** Without KVM the appliance is only slower, so a failure to try it is no error here. */
 static bool kvm_works(void)
@@ -118,10 +112,7 @@ static struct err *build(const struct options *o)
 	struct image_build_options options = {
 		.workload_dir = workloads,
 		.force = o->force,
-		.cancelled = cancel_requested,
 		.kvm_works = kvm_works,
-		.progress = show_progress,
-		.progress_arg = recipe->name,
 	};
 
 	e = image_build(recipe, &options, &image, &was_cached);

@@ -51,22 +51,14 @@ static void build_deinit(struct build *b)
 	modules_deinit(&b->modules);
 }
 
-static void tell(const struct build *b, const char *text)
-{
-	if (b->options->progress)
-		b->options->progress(b->options->progress_arg, text);
-}
-
 /** Announces a step; an error when the build is to end. */
 static struct err *begin_step(struct build *b, int number, const char *step)
 {
-	cleanup_free char *text = xasprintf("[%d/%d] %s (at %.0f s)", number, STEPS, step,
-					    (double)(clock_ms() - b->start_ms) / 1000);
-
-	if (b->options->cancelled && b->options->cancelled())
+	if (cancel_requested())
 		return cancel_error();
 	b->step = step;
-	tell(b, text);
+	log_note("image %s: [%d/%d] %s (at %.0f s)", b->recipe->name, number, STEPS, step,
+		 (double)(clock_ms() - b->start_ms) / 1000);
 	return NULL;
 }
 
@@ -124,7 +116,7 @@ static struct err *run_mmdebstrap(struct build *b)
 		.timeout_s = MMDEBSTRAP_TIMEOUT_S,
 		.line = show_line,
 		.line_arg = b,
-		.cancelled = b->options->cancelled,
+		.cancelled = cancel_requested,
 	};
 
 	return subprocess_run(&job);
@@ -162,7 +154,7 @@ static struct err *make_disk(struct build *b)
 		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,
 		.inodes = b->root.entries + b->root.entries / 4 + 1024,
 		.force_tcg = !b->kvm_works,
-		.cancelled = b->options->cancelled,
+		.cancelled = cancel_requested,
 		.line = show_line,
 		.line_arg = b,
 	};
@@ -249,7 +241,9 @@ static struct err *make_image(void *arg, const char *work, const char *dir)
 
 static void tell_waiting(void *arg)
 {
-	tell(arg, "waiting for another build to end");
+	const struct build *b = arg;
+
+	log_note("image %s: waiting for another build to end", b->recipe->name);
 }
 
 /** Finds the image in the cache, unless a build is forced. */
@@ -281,7 +275,7 @@ struct err *image_build(const struct image_recipe *recipe, const struct image_bu
 		.check_host = check_host,
 		.make = make_image,
 		.arg = &b,
-		.cancelled = options->cancelled,
+		.cancelled = cancel_requested,
 		.waiting = tell_waiting,
 		.incomplete = "the finished image is incomplete",
 	};

@@ -58,14 +58,8 @@ DEFINE_CLEANUP(cleanup_recipe, struct image_recipe *, image_recipe_destroy)
 struct image_build_options {
 	const char *workload_dir; /**< its files are copied to /usr/share/swapcal/workloads in the guest */
 	bool force;               /**< build even when the cache has it */
-	bool (*cancelled)(void);  /**< asked a few times a second; or NULL */
-
 	/** May the libguestfs appliance use KVM? Asked only when there is something to build. */
 	bool (*kvm_works)(void);
-
-	/** Called with a line of text at each step, and when another build must be waited for. */
-	void (*progress)(void *arg, const char *text);
-	void *progress_arg;
 };
 
 /**
