@@ -14,10 +14,8 @@
 #define BLOCK_BYTES 65536
 
 struct mapping {
-	uint64_t start, end;
+	struct text_mapping m;
 	enum locality_part_name part;
-	uint64_t dev_major, dev_minor, inode;
-	struct text_span path;
 	uint64_t rss_kib, swap_kib, anonymous_kib, referenced_kib;
 };
 
@@ -61,13 +59,7 @@ static void on_mapping(void *arg, const struct text_mapping *m)
 	if (m->inode == 0 || m->path.len == 0 || part == LOCALITY_PARTS)
 		return;
 	all->last = array_push(all->v, all->n, all->cap);
-	*all->last = (struct mapping){ .start = m->start,
-				       .end = m->end,
-				       .part = part,
-				       .dev_major = m->dev_major,
-				       .dev_minor = m->dev_minor,
-				       .inode = m->inode,
-				       .path = m->path };
+	*all->last = (struct mapping){ .m = *m, .part = part };
 }
 
 static void on_field(void *arg, struct text_span key, uint64_t value, bool has_kib)
@@ -93,19 +85,19 @@ static const struct mapping *find_text(const struct mappings *all)
 
 	for (size_t i = 0; i < all->n; i++)
 		if (all->v[i].part == LOCALITY_TEXT &&
-		    (!best || all->v[i].end - all->v[i].start > best->end - best->start))
+		    (!best || all->v[i].m.end - all->v[i].m.start > best->m.end - best->m.start))
 			best = &all->v[i];
 	return best;
 }
 
 /* Keeps the mappings of that file, and no others. */
-static void keep_file(struct mappings *all, struct mapping file)
+static void keep_file(struct mappings *all, struct text_mapping file)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (all->v[i].inode == file.inode && all->v[i].dev_major == file.dev_major &&
-		    all->v[i].dev_minor == file.dev_minor)
+		if (all->v[i].m.inode == file.inode && all->v[i].m.dev_major == file.dev_major &&
+		    all->v[i].m.dev_minor == file.dev_minor)
 			all->v[n++] = all->v[i];
 	all->n = n;
 }
@@ -124,7 +116,7 @@ static void add_sizes(struct locality *l, const struct mapping *m)
 {
 	struct locality_part *p = &l->parts[m->part];
 
-	p->mapped_kib += (double)(m->end - m->start) / 1024;
+	p->mapped_kib += (double)(m->m.end - m->m.start) / 1024;
 	p->touched_kib += (double)m->rss_kib + (double)m->swap_kib;
 	/* A private page of a file goes to swap only after it was written. */
 	p->dirtied_kib += (double)m->anonymous_kib + (double)m->swap_kib;
@@ -180,14 +172,14 @@ static bool add_runs(struct locality *l, const struct mappings *all, const char 
 			return false;
 		address = end;
 		/* A run may be of two mappings that are neighbours. */
-		for (; at < all->n && all->v[at].start < end; at++) {
+		for (; at < all->n && all->v[at].m.start < end; at++) {
 			const struct mapping *m = &all->v[at];
-			uint64_t from = r.address > m->start ? r.address : m->start;
-			uint64_t to = end < m->end ? end : m->end;
+			uint64_t from = r.address > m->m.start ? r.address : m->m.start;
+			uint64_t to = end < m->m.end ? end : m->m.end;
 
 			if (from < to)
 				add_pages(&w, m->part, from, to, &r);
-			if (end < m->end)
+			if (end < m->m.end)
 				break;
 			w.run_end = NOWHERE;
 			w.next_block = 0;
@@ -221,8 +213,8 @@ bool locality_read(const char *smaps, size_t smaps_len, const char *runs, size_t
 		free(all.v);
 		return false;
 	}
-	set_name(text->path, l.file);
-	keep_file(&all, *text);
+	set_name(text->m.path, l.file);
+	keep_file(&all, text->m);
 	for (size_t i = 0; i < all.n; i++)
 		add_sizes(&l, &all.v[i]);
 	set_run_means(&l, add_runs(&l, &all, runs, runs_len));

@@ -8,14 +8,6 @@
 #include "harness/base/alloc.h"
 #include "harness/cell/cell-format.h"
 
-/* How far Y is from the interval of Z, in KiB; 0 inside, NAN when one of them is not known. */
-static double distance_kib(const struct report_row *row)
-{
-	if (!isfinite(row->y_kib) || !isfinite(row->z.lo_kib) || !isfinite(row->z.hi_kib))
-		return NAN;
-	return fmax(0, fmax(row->z.lo_kib - row->y_kib, row->y_kib - row->z.hi_kib));
-}
-
 static bool is_within(const struct report_row *row, double margin_pct)
 {
 	/* z_lo is below 0 for a load that weighs next to nothing. */
@@ -34,12 +26,15 @@ static bool is_judged(const struct report_row *row)
 	       (report_is_compared(row) || cell_known(row->cell, &known));
 }
 
-/* In percent of the guest's Z*, since a load may weigh nothing. */
+/* How far Y is from the interval of Z, in percent of the guest's Z*, since a load may weigh nothing. */
 static double distance_pct(const struct report_row *row)
 {
-	double pct = row->threshold ? 100 * distance_kib(row) / row->threshold->z_kib : (double)NAN;
+	bool is_known =
+		row->threshold && isfinite(row->y_kib) && isfinite(row->z.lo_kib) && isfinite(row->z.hi_kib);
+	double kib = fmax(0, fmax(row->z.lo_kib - row->y_kib, row->y_kib - row->z.hi_kib));
+	double pct = is_known ? 100 * kib / row->threshold->z_kib : (double)NAN;
 
-	/* Z* may not be known yet, and NaN cannot be sorted. */
+	/* Z* may not be known yet either, and NaN cannot be sorted. */
 	return isnan(pct) ? (double)INFINITY : pct;
 }
 
