@@ -32,19 +32,9 @@ static void put_fill(const struct cell *cell, unsigned replicate, double mib, un
 	put_probe(r);
 }
 
-static const struct report_row *row_of_load(const struct report *r, const char *workload, const char *metric)
-{
-	for (size_t i = 0; i < r->rows_n; i++)
-		if (strcmp(r->rows[i].cell->workload, workload) == 0 &&
-		    strcmp(r->rows[i].metric, metric) == 0)
-			return &r->rows[i];
-	must(err_new("no row %s %s", workload, metric));
-	return NULL;
-}
-
 static void check_numbers(const struct report *r)
 {
-	const struct report_row *row = row_of_load(r, "private-dirty", "rss");
+	const struct report_row *row = row_of(r, "private-dirty", "rss");
 
 	is_near(row->z.kib / 1024, 48.25, 1e-9,
 		"Zeq is the mean ramp alone less the mean ramp beside the load");
@@ -55,17 +45,17 @@ static void check_numbers(const struct report *r)
 	is_near(row->expected_kib, 49152, 1e-9, "and it must be the load's size");
 	is_near(row->diff_pct, 100 * (49252.0 / (48.25 * 1024) - 1), 1e-9, "compared with Zeq");
 
-	row = row_of_load(r, "zero-read", "rss");
+	row = row_of(r, "zero-read", "rss");
 	is_near(row->z.kib / 1024, -0.5, 1e-9, "a load of nothing may weigh less than that");
 	ok(isnan(row->diff_pct), "and nothing is told in percent of it");
 	is_near(row->expected_kib, 0, 0, "no metric of residence must see it");
 
-	row = row_of_load(r, "forked-cow", "rss");
+	row = row_of(r, "forked-cow", "rss");
 	is_near(row->expected_kib, 4 * 49152, 1e-9, "rss must count shared memory once for each process");
 	ok(isnan(row->z.kib) && isnan(row->y_kib), "what was not measured has neither Y nor Zeq");
 	has_str(row->flags, "no-onset", "and says why");
 
-	row = row_of_load(r, "ballast", "rss");
+	row = row_of(r, "ballast", "rss");
 	ok(isnan(row->expected_kib), "of other loads nothing is expected");
 }
 
@@ -117,7 +107,7 @@ static void test_no_ramp(void)
 	put_fill(&cell, 0, 132, 100);
 
 	cleanup_report struct report *r = finish();
-	const struct report_row *row = row_of_load(r, "shmem", "rss");
+	const struct report_row *row = row_of(r, "shmem", "rss");
 
 	ok(isnan(row->z.kib) && isnan(row->diff_kib), "without a ramp of the guest there is no Zeq");
 	has_str(row->flags, "z-missing", "and the row says so");

@@ -80,14 +80,17 @@ unused static void put_growth(const struct cell *cell, unsigned replicate, unsig
 	put_probe(r);
 }
 
-unused static const struct report_row *row_of(const struct report *r, const char *interpreter,
-					      const char *metric)
+/* The first row of that interpreter or workload. */
+unused static const struct report_row *row_of(const struct report *r, const char *name, const char *metric)
 {
-	for (size_t i = 0; i < r->rows_n; i++)
-		if (strcmp(r->rows[i].cell->interpreter, interpreter) == 0 &&
-		    strcmp(r->rows[i].metric, metric) == 0)
-			return &r->rows[i];
-	must(err_new("no row %s %s", interpreter, metric));
+	for (size_t i = 0; i < r->rows_n; i++) {
+		const struct report_row *row = &r->rows[i];
+
+		if (strcmp(row->metric, metric) == 0 &&
+		    (strcmp(row->cell->interpreter, name) == 0 || strcmp(row->cell->workload, name) == 0))
+			return row;
+	}
+	must(err_new("no row %s %s", name, metric));
 	return NULL;
 }
 
