@@ -136,18 +136,16 @@ static void check_forms(const struct report *r)
 
 static void test_all(void)
 {
-	struct cell cells[] = { test_cell(1, 256, "displacement", "bare", "pypy3", &z),
-				test_cell(2, 256, "displacement", "burst", "pypy3", &z),
-				test_cell(3, 256, "growth", "strings", "pypy3", &z),
-				test_cell(4, 256, "displacement", "burst", "pypy3", &z) };
+	cells[0] = test_cell(1, 256, "displacement", "bare", "pypy3", &z);
+	cells[1] = test_cell(2, 256, "displacement", "burst", "pypy3", &z);
+	cells[2] = test_cell(3, 256, "growth", "strings", "pypy3", &z);
+	cells[3] = test_cell(4, 256, "displacement", "burst", "pypy3", &z);
 
 	cells[1].replicates = 2;
 	/* The key of a made-up cell does not follow from its identity. */
 	cells[3].key[0] = cells[3].key[0] == '0' ? '1' : '0';
 	test_cell_set(&cells[3], "activity", json_string("frozen"));
 	begin(&z);
-	for (size_t i = 0; i < 4; i++)
-		put_cell(&cells[i]);
 
 	put_ramp(&z, 0, 180);
 	put_fill(&cells[0], 0, 3000, 0);
@@ -161,8 +159,6 @@ static void test_all(void)
 	check_fill(r);
 	check_others(r);
 	check_forms(r);
-	for (size_t i = 0; i < 4; i++)
-		cell_deinit(&cells[i]);
 }
 
 RUN_REPORTS(test_all)

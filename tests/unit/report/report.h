@@ -19,6 +19,7 @@
 static char *dir, *path;
 static struct cell z;            /* of method threshold, in a guest of 256 MiB; anew for each test */
 static struct metric metrics[2]; /* anonymous_swap, rss */
+static struct cell cells[4];     /* of a test; given back with z */
 static struct store *store;
 static int64_t run;
 
@@ -32,7 +33,7 @@ unused static void put_probe(struct probe_record r)
 	test_put(store, run, r);
 }
 
-/* A new file, with that cell unless NULL. */
+/* A new file, with that cell unless NULL, and those of cells[] that there are. */
 unused static void begin(const struct cell *first)
 {
 	unlink(path);
@@ -40,6 +41,8 @@ unused static void begin(const struct cell *first)
 	run = test_begin_run(store);
 	if (first)
 		put_cell(first);
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && cells[i].identity; i++)
+		put_cell(&cells[i]);
 }
 
 /* A report; destroyed at the end of the block. */
@@ -162,6 +165,8 @@ unused static int run_reports(void (*const *tests)(void), size_t n)
 		z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 		tests[i]();
 		cell_deinit(&z);
+		for (size_t k = 0; k < sizeof(cells) / sizeof(cells[0]); k++)
+			cell_deinit(&cells[k]);
 	}
 	metric_deinit(&metrics[0]);
 	metric_deinit(&metrics[1]);
