@@ -18,7 +18,6 @@
 #include "harness/base/clock.h"
 #include "harness/measure/measure-child.h"
 #include "harness/measure/measure-sample.h"
-#include "harness/measure/measure-stats.h"
 
 /* After Ctrl-C, which a terminal sends to the command too: its time to end by itself, and then by SIGTERM. */
 #define GRACE_US      500000
@@ -118,12 +117,11 @@ static struct err *take(struct session *s, enum measure_kind kind)
 	find_tree(s, &s->tree);
 
 	uint64_t pages = resident_pages(s);
-	struct err *e = sampler_take(s->sampler, &s->tree, first, kind);
+	struct err *e = sampler_take(s->sampler, &s->tree, first, kind, &s->pace);
 
 	if (pages > s->peak_pages)
 		s->peak_pages = pages;
 	s->glance_us = clock_us();
-	sampler_costs(s->sampler, &s->pace.spent_us, &s->pace.cost_us);
 	return e;
 }
 
@@ -352,7 +350,7 @@ static struct err *no_sample(const struct session *s, const struct measure_run *
 
 static struct err *finish(struct session *s, struct measure_run *run)
 {
-	struct err *e = sampler_finish(s->sampler, run);
+	struct err *e = sampler_finish(s->sampler, s->pace.spent_us, run);
 
 	run->wall_s = (double)(s->end_us - s->pace.start_us) / 1e6;
 	run->has_end = s->has_end;

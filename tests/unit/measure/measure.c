@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/measure/measure-stats.h"
+#include "harness/measure/measure-sample.h"
 #include "tests/tap.h"
 
 static void test_series(void)
