@@ -65,7 +65,7 @@ static void test_whole(void)
 
 static void test_threshold(void)
 {
-	cleanup_results struct test_results all = results_of("whole");
+	cleanup_results struct test_results all = test_results("whole");
 	unsigned right = 0;
 
 	is_int(all.cells_n, 6, "2 guests x (threshold + 2 interpreters) = 6 cells");
@@ -232,7 +232,7 @@ static void test_displacement(void)
 	is_int(result.replicates_done, 8, "4 cells with 2 replicates are answered");
 
 	cleanup_free char *got = history("weigh", IN_TIME);
-	cleanup_results struct test_results all = results_of("weigh");
+	cleanup_results struct test_results all = test_results("weigh");
 	struct cell *cells = all.cells;
 
 	is_int(count_words(got, "displacement 0 onset"), 6, "each load by one probe a replicate");
@@ -266,7 +266,7 @@ static void test_settings(void)
 	is_int(run("settings", &s, false), -1, "a campaign of many settings runs to its end");
 	is_int(result.replicates_done, 24, "all cells are answered");
 
-	cleanup_results struct test_results all = results_of("settings");
+	cleanup_results struct test_results all = test_results("settings");
 	const struct guest_settings *last = &all.cells[all.cells_n - 1].settings;
 
 	is_int(all.cells_n, 24,
@@ -339,7 +339,7 @@ static void test_methods(void)
 	is_int(result.replicates_done, 9, "all else is answered");
 	is_int(result.replicates_lost, 0, "and nothing lost");
 
-	cleanup_results struct test_results all = results_of("methods");
+	cleanup_results struct test_results all = test_results("methods");
 	const struct cell *cells = all.cells;
 
 	is_int(all.cells_n, 16,
@@ -362,7 +362,6 @@ static void test_methods(void)
 static void test_restored(void)
 {
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 }, other = s;
-	cleanup_free char *path = xasprintf("%s/restored", dir);
 	struct store *store;
 	unsigned same = 0;
 
@@ -370,11 +369,11 @@ static void test_restored(void)
 	use_plan(RESTORE_PLAN("restore"));
 	is_int(run("restored", &s, false), -1, "a campaign of restored guests runs to its end");
 	is_int(result.replicates_done, 10, "all is answered");
-	must(store_open(path, STORE_WRITE, &store));
+	must(store_open("restored", STORE_WRITE, &store));
 	is_str(s.owner, store_id(store), "saved boots are those of the results file");
 	store_close(store);
 
-	cleanup_results struct test_results all = results_of("restored");
+	cleanup_results struct test_results all = test_results("restored");
 	unsigned of_ram = count_probes(&all, 4);
 
 	ok(of_ram > 0 && cell_is(&all.cells[4], METHOD_RAM), "a search for the guest");
@@ -385,7 +384,7 @@ static void test_restored(void)
 	is_int(run("booted", &other, false), -1, "a campaign of guests that boot");
 	ok(other.booted > 0 && other.restored[0] + other.restored[1] == 0, "has no saved ones");
 
-	cleanup_results struct test_results booted = results_of("booted");
+	cleanup_results struct test_results booted = test_results("booted");
 
 	for (size_t i = 0; i < all.cells_n && i < booted.cells_n; i++)
 		same += strcmp(all.cells[i].key, booted.cells[i].key) == 0;
@@ -410,7 +409,7 @@ static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_
 	is_int(run(file, &s, false), -1, file);
 	is_int(result.replicates_done, 3, "everything is answered");
 
-	cleanup_results struct test_results all = results_of(file);
+	cleanup_results struct test_results all = test_results(file);
 	struct search_next next = search_of(&all, 2, 0);
 	unsigned n = count_probes(&all, 2);
 
@@ -459,7 +458,7 @@ static void test_wrong_answers(void)
 		s.params.seed = i + 1;
 		ended += run(file, &s, false) == -1;
 
-		cleanup_results struct test_results all = results_of(file);
+		cleanup_results struct test_results all = test_results(file);
 		struct search_estimate e = search_of(&all, 0, 0).estimate;
 
 		covered += interval_has(e.ci_kib, truth_kib);

@@ -19,7 +19,6 @@
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
-static char *dir;
 static struct image image, *images[] = { &image };
 
 /* Of the next run, and what came of the last one. */
@@ -36,16 +35,14 @@ static struct campaign_result result;
 
 static void use_plan(const char *text)
 {
-	cleanup_free char *path = xasprintf("%s/plan.yaml", dir);
-
 	plan_destroy(plan);
-	must(file_write_atomic(path, text, strlen(text), 0600));
-	must(plan_load(path, &plan));
+	must(file_write_atomic("plan.yaml", text, strlen(text), 0600));
+	must(plan_load("plan.yaml", &plan));
 }
 
 static void begin(void)
 {
-	dir = test_dir();
+	test_enter_dir();
 	image.key = xstrdup("0123456789abcdef");
 	image.manifest = json_pack("{s:s, s:{s:s}, s:{s:{s:s}, s:{s:s}}}", "name", "bookworm", "kernel",
 				   "release", "6.1.0-sim", "interpreters", "python3", "path",
@@ -58,8 +55,6 @@ static int end(void)
 	plan_destroy(plan);
 	json_decref(image.manifest);
 	free(image.key);
-	must(file_remove_tree(dir));
-	free(dir);
 	return tap_done();
 }
 
@@ -135,12 +130,11 @@ static struct err *start_limited(void *ctx, const struct guest_config *config, s
  * ones. */
 static void begin_run(struct campaign *c, const char *file, struct shard shard)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
 	struct store_change change;
 	struct cell *cells;
 	size_t n;
 
-	must(store_open(path, STORE_WRITE, &c->store));
+	must(store_open(file, STORE_WRITE, &c->store));
 	c->run_id = test_begin_run(c->store);
 	campaign_expand(plan, images, "tcg", &cells, &n);
 	n = shard_select(&shard, cells, n);
@@ -173,13 +167,6 @@ static int run_shard(const char *file, struct stopper *s, bool retry_failed, str
 	return kind;
 }
 
-static struct test_results results_of(const char *file)
-{
-	cleanup_free char *path = xasprintf("%s/%s", dir, file);
-
-	return test_results(path);
-}
-
 enum order { IN_TIME, BY_CELL, BY_REPLICATE };
 
 /**
@@ -188,7 +175,7 @@ enum order { IN_TIME, BY_CELL, BY_REPLICATE };
  */
 static char *history(const char *file, enum order order)
 {
-	cleanup_results struct test_results all = results_of(file);
+	cleanup_results struct test_results all = test_results(file);
 	struct strbuf sb = STRBUF_INIT;
 
 	for (size_t i = 0; i < (order == IN_TIME ? 1 : all.cells_n); i++) {

@@ -592,17 +592,6 @@ static void do_snapshot(struct guest *g, json_t *request)
 	reply(g, request, NULL);
 }
 
-static void do_read(struct guest *g, json_t *request)
-{
-	json_t *json =
-		json_pack("{s:s, s:O, s:i, s:O, s:b, s:s}", "type", "file", "id",
-			  json_object_get(request, "id"), "pid", 0, "name", json_object_get(request, "path"),
-			  "more", 0, "error", "no files in a simulated guest");
-
-	say(g, json, NULL, 0);
-	reply(g, request, "no files in a simulated guest");
-}
-
 static uint64_t get_uint(json_t *request, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(request, key));
@@ -808,10 +797,17 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		const char *type;
 		void (*handle)(struct guest *g, json_t *request);
 	} requests[] = {
-		{ "write", do_write },       { "read", do_read },         { "swapon", do_swapon },
-		{ "watch", do_watch },       { "start", do_start },       { "resume", do_resume },
-		{ "signal", do_signal },     { "freeze", do_freeze },     { "thaw", do_freeze },
-		{ "snapshot", do_snapshot }, { "poweroff", do_poweroff }, { "unreference", do_unreference },
+		{ "write", do_write },
+		{ "swapon", do_swapon },
+		{ "watch", do_watch },
+		{ "start", do_start },
+		{ "resume", do_resume },
+		{ "signal", do_signal },
+		{ "freeze", do_freeze },
+		{ "thaw", do_freeze },
+		{ "snapshot", do_snapshot },
+		{ "poweroff", do_poweroff },
+		{ "unreference", do_unreference },
 		{ "zram", do_zram },
 	};
 	const char *type = get_str(json, "type");

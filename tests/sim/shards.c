@@ -8,7 +8,7 @@
 
 #define SHARDS 7 /* one more than there are cells */
 
-/** Runs a shard of the plan on a file of dir, with at most so many guests; -1: until all is asked. */
+/** Runs a shard of the plan on a file, with at most so many guests; -1: until all is asked. */
 static void run(const char *file, struct shard shard, int lives)
 {
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = lives };
@@ -20,13 +20,12 @@ static void run(const char *file, struct shard shard, int lives)
 
 static void merge_shards(const char *out)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, out);
 	char *paths[SHARDS];
 	struct merge_result r;
 
 	for (unsigned k = 0; k < SHARDS; k++)
-		paths[k] = xasprintf("%s/shard-%u", dir, k + 1);
-	must(store_merge(path, (const char *const *)paths, SHARDS, &r));
+		paths[k] = xasprintf("shard-%u", k + 1);
+	must(store_merge(out, (const char *const *)paths, SHARDS, &r));
 	is_int(r.conflicts_n, 0, "shards have no conflict");
 	is_int(r.cells, 6, "and all cells");
 	is_int(r.without_z, 0, "with the thresholds they are compared with");

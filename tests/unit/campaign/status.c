@@ -8,7 +8,7 @@
 
 /* How far a made-up campaign is: during its run, after its end, after a kill. */
 
-static char *dir, *path;
+static const char path[] = "f.swapcal";
 
 static json_t *status_of_file(char **ret_text)
 {
@@ -182,8 +182,7 @@ int main(void)
 {
 	struct store *store;
 
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
+	test_enter_dir();
 	must(store_open(path, STORE_WRITE, &store));
 
 	int64_t run = test_begin_run(store);
@@ -200,8 +199,5 @@ int main(void)
 	must(store_end_run(store, test_begin_run(store), "interrupted"));
 	store_close(store);
 	check_status("interrupted");
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
 	return tap_done();
 }

@@ -10,7 +10,7 @@
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
-static char *dir, *path;
+static const char path[] = "x.swapcal";
 
 static struct store *store;
 static struct export *x;
@@ -147,17 +147,13 @@ static void test_pieces(void)
 	free(piece("2/0/pressure/memory", &len));
 	is_int(len, 5, "a name with a slash");
 
-	struct err *e = export_find(x, "2/42/smap", &p);
-
-	ok(e && err_get_kind(e) == ERR_USAGE, "a name that is only near is wrong usage");
-	err_free(e);
+	is_err_kind(export_find(x, "2/42/smap", &p), ERR_USAGE, "2/42/smap",
+		    "a name that is only near is wrong usage");
 	must(export_find(x, "2/43/smaps", &p));
 
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
 
-	e = store_read_piece(store, p, &sb);
-	has_str(e ? err_message(e) : "", "No such process", "a piece that could not be read says why");
-	err_free(e);
+	is_err(store_read_piece(store, p, &sb), "No such process", "a piece that could not be read says why");
 }
 
 static void test_list(void)
@@ -207,10 +203,8 @@ static void test_series(void)
 static void test_probe_text(void)
 {
 	cleanup_strbuf struct strbuf lost = STRBUF_INIT, answered = STRBUF_INIT, none = STRBUF_INIT;
-	struct err *e = export_probe_text(store, x, 99, &none);
 
-	ok(e && err_get_kind(e) == ERR_USAGE, "a probe that is not there is an error");
-	err_free(e);
+	is_err_kind(export_probe_text(store, x, 99, &none), ERR_USAGE, "99", "a probe that is not there");
 	must(export_probe_text(store, x, 2, &lost));
 	must(export_probe_text(store, x, 1, &answered));
 	has_str(strbuf_str(&lost), "probe     2, growth, of cell ", "all about a probe");
@@ -236,11 +230,7 @@ static void test_runs(void)
 	       "0x400000,0x8180000000001000,0x5868,1,5,1\n"
 	       "0x600000,0x4000000000000201,0x0,0,64,-1\n",
 	       "page runs as CSV");
-
-	struct err *e = export_runs_csv(data, len - 1, &csv);
-
-	ok(e, "a part of a run is an error");
-	err_free(e);
+	is_err(export_runs_csv(data, len - 1, &csv), "no whole number", "a part of a run is an error");
 }
 
 /* Content of a file below the tree. */
@@ -267,7 +257,7 @@ static void is_file(const char *tree, const char *name, const char *want, const 
 
 static void test_tree(void)
 {
-	cleanup_free char *tree = xasprintf("%s/tree", dir);
+	static const char tree[] = "tree";
 	size_t len;
 
 	must(export_tree(store, x, tree));
@@ -289,12 +279,7 @@ static void test_tree(void)
 	is_file(tree, "probe-0002/console.txt", "console", "what the guest's console said");
 	free(tree_file(tree, "index.csv", &len));
 	ok(len > 100 && len != (size_t)-1, "and the list");
-
-	struct err *e = export_tree(store, x, tree);
-
-	ok(e && err_get_kind(e) == ERR_USAGE, "a directory with files is refused");
-	has_str(e ? err_message(e) : "", "not empty", "for that reason");
-	err_free(e);
+	is_err_kind(export_tree(store, x, tree), ERR_USAGE, "not empty", "a directory with files is refused");
 }
 
 static unsigned files, wrong;
@@ -324,7 +309,7 @@ static void test_hostile(void)
 		{ "a/../b", "a_.._b" },
 		{ "\xc3\xa9", "__" },
 	};
-	cleanup_free char *tree = xasprintf("%s/in/hostile", dir), *in = xasprintf("%s/in", dir);
+	static const char tree[] = "in/hostile", in[] = "in";
 
 	must(file_mkdirs(tree, 0700));
 	must(export_tree(store, x, tree));
@@ -351,8 +336,7 @@ static void test_hostile(void)
 
 int main(void)
 {
-	dir = test_dir();
-	path = xasprintf("%s/x.swapcal", dir);
+	test_enter_dir();
 	make_file();
 	reopen();
 	test_pieces();
@@ -368,8 +352,5 @@ int main(void)
 	test_hostile();
 	export_close(x);
 	store_close(store);
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
 	return tap_done();
 }

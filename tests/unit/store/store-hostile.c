@@ -13,7 +13,7 @@
  * it is.
  */
 
-static char *dir, *good;
+static const char good[] = "good.swapcal";
 
 static void make_good_file(void)
 {
@@ -35,13 +35,11 @@ static void make_good_file(void)
 	store_close(store);
 }
 
-/* A file in dir with this content; to be freed. */
-static char *put_file(const char *name, const void *data, size_t len)
+/* A file with this content. */
+static const char *put_file(const char *name, const void *data, size_t len)
 {
-	char *path = xasprintf("%s/%s", dir, name);
-
-	must(file_write_atomic(path, data, len, 0600));
-	return path;
+	must(file_write_atomic(name, data, len, 0600));
+	return name;
 }
 
 /* Everything there is to read; the first error. */
@@ -117,7 +115,7 @@ static void check_refused(const char *path, const char *part, const char *what)
 static char *tampered(const char *sql)
 {
 	static int count;
-	char *path = xasprintf("%s/tampered-%d", dir, count++), *message = NULL;
+	char *path = xasprintf("tampered-%d", count++), *message = NULL;
 	sqlite3 *db;
 
 	must(file_copy(good, path, 0600));
@@ -140,9 +138,8 @@ static void check_tampered(const char *sql, const char *part, const char *what)
 
 static void test_other_files(void)
 {
-	cleanup_free char *text = put_file("plan.yaml", "name: night\n", 12);
-	cleanup_free char *foreign = xasprintf("%s/foreign.db", dir);
-	cleanup_free char *wal = xasprintf("%s/wal.db", dir);
+	const char *text = put_file("plan.yaml", "name: night\n", 12);
+	static const char foreign[] = "foreign.db", wal[] = "wal.db";
 	sqlite3 *db;
 
 	check_refused(text, "not a swapcal results file", "a text file is refused");
@@ -155,7 +152,7 @@ static void test_other_files(void)
 	sqlite3_close(db);
 	check_refused(wal, "SQLite file of another program", "and keeps its journal mode");
 
-	is_err(open_and_read(dir, STORE_READ), "but a directory", "a directory is refused");
+	is_err(open_and_read(".", STORE_READ), "but a directory", "a directory is refused");
 	is_err(open_and_read("/nonexistent/f.swapcal", STORE_READ), "swapcal run PLAN -o",
 	       "a missing file says how to make one");
 	is_err(open_and_read("/nonexistent/f.swapcal", STORE_WRITE), "No such file or directory",
@@ -164,7 +161,7 @@ static void test_other_files(void)
 
 static void test_empty_file(void)
 {
-	cleanup_free char *empty = put_file("empty", "", 0);
+	const char *empty = put_file("empty", "", 0);
 
 	is_err(open_and_read(empty, STORE_READ), "is empty", "an empty file has nothing to report");
 	no_err(open_and_read(empty, STORE_WRITE), "a run may use it");
@@ -189,8 +186,8 @@ static void test_truncated(void)
 
 	must(file_read(good, 1 << 24, &bytes));
 
-	cleanup_free char *half = put_file("half", bytes.data, bytes.len / 2);
-	cleanup_free char *page = put_file("page", bytes.data, 4096);
+	const char *half = put_file("half", bytes.data, bytes.len / 2);
+	const char *page = put_file("page", bytes.data, 4096);
 
 	check_refused(half, "is damaged", "half a file is refused");
 	check_refused(page, "is damaged", "one page of it is refused");
@@ -294,7 +291,7 @@ static void test_random_damage(void)
 		for (int j = 0; j < 20; j++)
 			copy[(size_t)rand_r(&seed) % bytes.len] = (char)rand_r(&seed);
 
-		cleanup_free char *path = put_file("random", copy, bytes.len);
+		const char *path = put_file("random", copy, bytes.len);
 		struct err *e = open_and_read(path, STORE_READ);
 
 		refused += e != NULL;
@@ -305,8 +302,7 @@ static void test_random_damage(void)
 
 int main(void)
 {
-	dir = test_dir();
-	good = xasprintf("%s/good.swapcal", dir);
+	test_enter_dir();
 	make_good_file();
 	no_err(open_and_read(good, STORE_READ), "the file is good before we touch it");
 	test_other_files();
@@ -318,8 +314,5 @@ int main(void)
 	test_lock_is_fifo();
 	test_mapped_columns();
 	test_random_damage();
-	must(file_remove_tree(dir));
-	free(good);
-	free(dir);
 	return tap_done();
 }

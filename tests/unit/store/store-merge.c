@@ -557,10 +557,7 @@ static void test_full_disk(void)
 
 int main(void)
 {
-	char *dir = test_dir();
-
-	if (chdir(dir))
-		return 1;
+	test_enter_dir();
 	z128 = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	g128 = test_cell(1, 128, "growth", "strings", "python3", &z128);
 	z256 = test_cell(2, 256, "threshold", "ballast", "-", NULL);
@@ -578,8 +575,6 @@ int main(void)
 	test_existing();
 	test_damaged();
 	test_full_disk();
-	must(file_remove_tree(dir));
-	free(dir);
 	cell_deinit(&z128);
 	cell_deinit(&g128);
 	cell_deinit(&z256);

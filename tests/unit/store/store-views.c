@@ -9,7 +9,7 @@
  * Which evidence of a file becomes rows of views, and pieces of it as they came.
  */
 
-static char *dir, *path;
+static const char path[] = "f.swapcal";
 
 static void fail_evidence(struct snapshot *s, unsigned pid, const char *name)
 {
@@ -209,15 +209,11 @@ static void test_pieces(void)
 
 int main(void)
 {
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
+	test_enter_dir();
 	make_file();
 	test_snapshots();
 	test_pieces();
 	test_moments();
 	test_contents();
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
 	return tap_done();
 }

@@ -13,7 +13,7 @@
  * again. What it cannot show: that a commit survives a power cut.
  */
 
-static char *dir, *path;
+static const char path[] = "f.swapcal";
 
 static struct store *open_store(enum store_mode mode)
 {
@@ -119,7 +119,6 @@ static void test_write_and_read(void)
 
 static void test_id(void)
 {
-	cleanup_free char *other_path = xasprintf("%s-other", path);
 	struct store *store = open_store(STORE_WRITE), *other;
 	cleanup_free char *id = xstrdup(store_id(store));
 
@@ -127,11 +126,10 @@ static void test_id(void)
 	store_close(store);
 	store = open_store(STORE_WRITE);
 	is_str(store_id(store), id, "which it keeps");
-	must(store_open(other_path, STORE_WRITE, &other));
+	must(store_open("other.swapcal", STORE_WRITE, &other));
 	ok(strcmp(store_id(other), id) != 0, "another file has another");
 	store_close(other);
 	store_close(store);
-	unlink(other_path);
 }
 
 static void test_current_cells(void)
@@ -266,14 +264,13 @@ static void test_killed_writer(void)
 static void test_lone_wal_file(void)
 {
 	struct store *writer = open_store(STORE_WRITE), *reader;
-	cleanup_free char *copy = xasprintf("%s/odd name %%41 #?.swapcal", dir);
-	cleanup_free char *wal = xasprintf("%s-wal", copy);
+	static const char copy[] = "odd name %41 #?.swapcal";
 
 	must(file_copy(path, copy, 0400));
 	store_close(writer);
 	must(store_open(copy, STORE_READ, &reader));
 	ok(count_probes(reader) > 0, "a copy taken during a run is readable");
-	ok(!file_exists(wal), "and nothing is made beside it");
+	ok(!file_exists("odd name %41 #?.swapcal-wal"), "and nothing is made beside it");
 	store_close(reader);
 }
 
@@ -295,8 +292,7 @@ static void test_failed_probe_leaves_nothing(void)
 
 int main(void)
 {
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
+	test_enter_dir();
 	test_write_and_read();
 	test_id();
 	test_current_cells();
@@ -305,8 +301,5 @@ int main(void)
 	test_killed_writer();
 	test_lone_wal_file();
 	test_failed_probe_leaves_nothing();
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
 	return tap_done();
 }
