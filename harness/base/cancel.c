@@ -38,9 +38,7 @@ void cancel_install(void)
 	if (event_fd < 0)
 		abort();
 
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	struct sigaction old;
+	struct sigaction sa = { .sa_handler = on_signal }, old;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);

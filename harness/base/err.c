@@ -74,10 +74,6 @@ struct err *err_set_kind(struct err *e, enum err_kind kind)
 
 struct err *err_set_detail(struct err *e, char *detail)
 {
-	if (!e) {
-		free(detail);
-		return NULL;
-	}
 	free(e->detail);
 	e->detail = detail;
 	return e;

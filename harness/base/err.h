@@ -45,7 +45,7 @@ struct err *err_set_kind(struct err *e, enum err_kind kind) must_check;
 /** The message, without a newline; valid until e is wrapped or freed. */
 const char *err_message(const struct err *e);
 
-/** Gives e a longer text (taken over), such as a log, for those who want to know more; NULL e stays NULL. */
+/** Gives e a longer text (taken over), such as a log, for those who want to know more. */
 struct err *err_set_detail(struct err *e, char *detail) must_check;
 
 /** That text, "" when it has none; valid until e is freed. */

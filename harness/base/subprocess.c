@@ -198,21 +198,28 @@ __attribute__((noreturn)) static void supervisor_main(const struct subprocess *j
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+/** Makes the pipe of an output; *ret_write is the end for the job. */
+static struct err *stream_open(struct stream *s, int *ret_write)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return err_errno(errno, "cannot make a pipe");
+	s->fd = ends[0];
+	*ret_write = ends[1];
+	return NULL;
+}
+
 static struct err *start(const struct subprocess *job, struct stream *out, struct stream *err, pid_t *ret)
 {
-	int out_pipe[2], err_pipe[2];
+	cleanup_close int out_write = -1, err_write = -1;
+	struct err *e = stream_open(out, &out_write);
 
-	if (pipe2(out_pipe, O_CLOEXEC))
-		return err_errno(errno, "cannot make a pipe");
-	out->fd = out_pipe[0];
+	if (!e)
+		e = stream_open(err, &err_write);
+	if (e)
+		return e;
 
-	cleanup_close int out_write = out_pipe[1];
-
-	if (pipe2(err_pipe, O_CLOEXEC))
-		return err_errno(errno, "cannot make a pipe");
-	err->fd = err_pipe[0];
-
-	cleanup_close int err_write = err_pipe[1];
 	pid_t parent = getpid();
 
 	/* Else the child would print what is buffered a second time. */

@@ -304,18 +304,6 @@ struct err *yaml_double(struct yaml_node node, double min, double max, double *r
 	return NULL;
 }
 
-struct err *yaml_bool(struct yaml_node node, bool *ret)
-{
-	static const char *const choices[] = { "false", "true", NULL };
-	unsigned i;
-	struct err *e = yaml_choice(node, choices, &i);
-
-	if (e)
-		return e;
-	*ret = i == 1;
-	return NULL;
-}
-
 struct err *yaml_choice(struct yaml_node node, const char *const *choices, unsigned *ret)
 {
 	const char *s;

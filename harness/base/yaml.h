@@ -67,7 +67,6 @@ struct err *yaml_str(struct yaml_node node, const char **ret) must_check;
 struct err *yaml_line(struct yaml_node node, const char **ret) must_check;
 struct err *yaml_uint(struct yaml_node node, unsigned long min, unsigned long max, unsigned *ret) must_check;
 struct err *yaml_double(struct yaml_node node, double min, double max, double *ret) must_check;
-struct err *yaml_bool(struct yaml_node node, bool *ret) must_check;
 
 /** A string that is one of a NULL-terminated list; *ret is the index. */
 struct err *yaml_choice(struct yaml_node node, const char *const *choices, unsigned *ret) must_check;
