@@ -31,12 +31,10 @@
 static void guest_programs_hash(char hex[65])
 {
 	cleanup_strbuf struct strbuf all = STRBUF_INIT;
-	struct initramfs_blob agent = initramfs_agent(), ballast = initramfs_ballast(),
-			      known = initramfs_known();
 
-	strbuf_add(&all, agent.data, agent.len);
-	strbuf_add(&all, ballast.data, ballast.len);
-	strbuf_add(&all, known.data, known.len);
+	strbuf_add(&all, swapcal_agent, swapcal_agent_len);
+	strbuf_add(&all, swapcal_ballast, swapcal_ballast_len);
+	strbuf_add(&all, swapcal_known, swapcal_known_len);
 	hash_sha256(all.data, all.len, hex);
 }
 

@@ -3,7 +3,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -17,25 +16,6 @@
 
 DEFINE_CLEANUP(cleanup_write, struct archive *, archive_write_free)
 DEFINE_CLEANUP(cleanup_entry, struct archive_entry *, archive_entry_free)
-
-/* See embed.S. */
-extern const unsigned char swapcal_agent[], swapcal_ballast[], swapcal_known[];
-extern const uint64_t swapcal_agent_len, swapcal_ballast_len, swapcal_known_len;
-
-struct initramfs_blob initramfs_agent(void)
-{
-	return (struct initramfs_blob){ swapcal_agent, swapcal_agent_len };
-}
-
-struct initramfs_blob initramfs_ballast(void)
-{
-	return (struct initramfs_blob){ swapcal_ballast, swapcal_ballast_len };
-}
-
-struct initramfs_blob initramfs_known(void)
-{
-	return (struct initramfs_blob){ swapcal_known, swapcal_known_len };
-}
 
 struct cpio {
 	struct archive *archive;

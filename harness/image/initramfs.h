@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include <stdint.h>
+
 #include "harness/base/err.h"
 #include "harness/image/image.h"
 
@@ -11,11 +13,6 @@
  */
 struct err *initramfs_write(const struct image *image, const char *path) must_check;
 
-/** The guest programs in this binary (embed.S). Their bytes live as long as the process. */
-struct initramfs_blob {
-	const unsigned char *data;
-	size_t len;
-};
-struct initramfs_blob initramfs_agent(void);
-struct initramfs_blob initramfs_ballast(void);
-struct initramfs_blob initramfs_known(void);
+/** The guest programs in this binary (embed.S). */
+extern const unsigned char swapcal_agent[], swapcal_ballast[], swapcal_known[];
+extern const uint64_t swapcal_agent_len, swapcal_ballast_len, swapcal_known_len;

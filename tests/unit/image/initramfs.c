@@ -71,7 +71,7 @@ static void test_content(void)
 
 	strbuf_clear(&lines);
 	list("out", &lines, "init", &agent);
-	ok(agent.len == initramfs_agent().len && memcmp(agent.data, initramfs_agent().data, agent.len) == 0,
+	ok(agent.len == swapcal_agent_len && memcmp(agent.data, swapcal_agent, agent.len) == 0,
 	   "/init is the embedded agent");
 
 	/* Another second, another file: the same bytes. */
@@ -87,11 +87,13 @@ static void test_content(void)
 
 static void test_embedded(void)
 {
-	struct initramfs_blob agent = initramfs_agent(), ballast = initramfs_ballast();
-
-	ok(agent.len > 1000 && memcmp(agent.data, "\177ELF", 4) == 0, "the agent is an ELF program");
-	ok(ballast.len > 1000 && memcmp(ballast.data, "\177ELF", 4) == 0, "the ballast is an ELF program");
-	ok(agent.len != ballast.len || memcmp(agent.data, ballast.data, agent.len), "they are two programs");
+	ok(swapcal_agent_len > 1000 && memcmp(swapcal_agent, "\177ELF", 4) == 0,
+	   "the agent is an ELF program");
+	ok(swapcal_ballast_len > 1000 && memcmp(swapcal_ballast, "\177ELF", 4) == 0,
+	   "the ballast is an ELF program");
+	ok(swapcal_agent_len != swapcal_ballast_len ||
+		   memcmp(swapcal_agent, swapcal_ballast, swapcal_agent_len),
+	   "they are two programs");
 }
 
 static void refused(const char *manifest, const char *part, const char *what)
