@@ -36,38 +36,28 @@ static char *value_of(const char *line, const char *key)
 	return xmemdup0(line + len, strcspn(line + len, "\n"));
 }
 
-static void set_value(char **slot, char *value)
+/** The same of the first such line of the paragraph that text begins with. */
+static char *field_of(const char *text, const char *key)
 {
-	if (!value)
-		return;
-	free(*slot);
-	*slot = value;
+	char *value = NULL;
+
+	for (const char *line = text; !value && line && *line && *line != '\n'; line = next_line(line))
+		value = value_of(line, key);
+	return value;
 }
 
 json_t *manifest_packages(const char *dpkg_status)
 {
 	json_t *packages = json_object();
-	char *name = NULL, *status = NULL, *version = NULL;
 
 	/* A paragraph per package, ended by an empty line or the end of the text. */
-	for (const char *line = dpkg_status;; line = next_line(line)) {
-		if (!line || *line == '\n' || !*line) {
-			if (name && version && status && strstr(status, " installed"))
-				json_object_set_new(packages, name, json_string(version));
-			set_value(&name, xstrdup(""));
-			set_value(&status, xstrdup(""));
-			set_value(&version, xstrdup(""));
-			if (!line || !*line)
-				break;
-			continue;
-		}
-		set_value(&name, value_of(line, "Package: "));
-		set_value(&status, value_of(line, "Status: "));
-		set_value(&version, value_of(line, "Version: "));
+	for (const char *p = dpkg_status; p && *(p += strspn(p, "\n")); p = strstr(p, "\n\n")) {
+		cleanup_free char *name = field_of(p, "Package: "), *status = field_of(p, "Status: ");
+		cleanup_free char *version = field_of(p, "Version: ");
+
+		if (name && version && status && strstr(status, " installed"))
+			json_object_set_new(packages, name, json_string(version));
 	}
-	free(name);
-	free(status);
-	free(version);
 	return packages;
 }
 

@@ -66,26 +66,6 @@ json_t *userdisk_describe(const struct workloads *files)
 	return json_pack("{s:s, s:o}", "key", key, "files", list);
 }
 
-/** The path of the disk of that key when there is one, now used last; else NULL. */
-static struct err *find(const char *key, char **ret)
-{
-	cleanup_free char *dir = NULL;
-	struct err *e = build_cache_dir(PART, &dir);
-
-	if (e)
-		return e;
-
-	cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, key);
-	bool is_there = file_exists(path);
-
-	/* In another user's cache, or one mounted read-only, a disk that can be read may be used. */
-	if (is_there && utimensat(AT_FDCWD, path, NULL, 0) && errno != EROFS && errno != EACCES &&
-	    errno != EPERM)
-		return err_errno(errno, "cannot touch '%s'", path);
-	*ret = is_there ? take_ptr(path) : NULL;
-	return NULL;
-}
-
 /** Removes the disks that nobody has asked for in a long time. */
 static struct err *remove_unused(void)
 {
@@ -121,13 +101,26 @@ struct build {
 	char *path; /**< of the disk, once it is there */
 };
 
+/** Finds the disk, which is now used last. */
 static struct err *find_disk(void *arg, bool *ret_is_there)
 {
 	struct build *b = arg;
-	struct err *e = find(b->key, &b->path);
+	cleanup_free char *dir = NULL;
+	struct err *e = build_cache_dir(PART, &dir);
 
-	*ret_is_there = !e && b->path;
-	return e;
+	if (e)
+		return e;
+
+	cleanup_free char *path = xasprintf("%s/%s/" DISK_NAME, dir, b->key);
+
+	if (!file_exists(path))
+		return NULL;
+	/* In another user's cache, or one mounted read-only, a disk that can be read may be used. */
+	if (utimensat(AT_FDCWD, path, NULL, 0) && errno != EROFS && errno != EACCES && errno != EPERM)
+		return err_errno(errno, "cannot touch '%s'", path);
+	b->path = take_ptr(path);
+	*ret_is_there = true;
+	return NULL;
 }
 
 static struct err *make_disk(void *arg, const char *work, const char *dir)

@@ -35,7 +35,7 @@ static bool is_wanted(const char *name)
 	return name[0] != '.' && name[strlen(name) - 1] != '~';
 }
 
-static struct err *load_file(const char *dir, const char *name, struct workloads *w, size_t *cap)
+static struct err *load_file(const char *dir, const char *name, struct workloads *w)
 {
 	cleanup_free char *path = xasprintf("%s/%s", dir, name);
 	struct stat st;
@@ -45,7 +45,7 @@ static struct err *load_file(const char *dir, const char *name, struct workloads
 	if (!S_ISREG(st.st_mode))
 		return NULL;
 
-	struct workload_file *file = array_push(w->files, w->n, *cap);
+	struct workload_file *file = array_push(w->files, w->n, w->cap);
 
 	file->name = xstrdup(name);
 	file->executable = st.st_mode & S_IXUSR;
@@ -57,13 +57,12 @@ struct err *workloads_load(const char *dir, struct workloads *ret)
 	cleanup_file_names struct file_names names = { 0 };
 	struct workloads w = { 0 };
 	struct err *e = file_list(dir, &names);
-	size_t cap = 0;
 
 	if (e)
 		return e;
 	for (size_t i = 0; !e && i < names.n; i++)
 		if (is_wanted(names.v[i]))
-			e = load_file(dir, names.v[i], &w, &cap);
+			e = load_file(dir, names.v[i], &w);
 	if (e) {
 		workloads_deinit(&w);
 		return err_wrap(e, "workloads");
@@ -76,7 +75,7 @@ struct err *workloads_load(const char *dir, struct workloads *ret)
 struct tree {
 	const char *dir;
 	struct workloads w;
-	size_t cap, bytes;
+	size_t bytes;
 };
 
 static const char *special_file(mode_t mode)
@@ -110,7 +109,7 @@ static struct err *add_file(struct tree *t, const char *path, const char *name, 
 		return err_new_kind(ERR_USAGE, "more than %d MiB; '%s' alone has %lld KiB",
 				    TREE_MAX_BYTES >> 20, name, (long long)st.st_size / 1024);
 
-	struct workload_file *file = array_push(t->w.files, t->w.n, t->cap);
+	struct workload_file *file = array_push(t->w.files, t->w.n, t->w.cap);
 
 	file->name = xstrdup(name);
 	file->executable = st.st_mode & S_IXUSR;

@@ -17,7 +17,7 @@ struct workloads {
 		bool executable;
 		struct strbuf text;
 	} * files;
-	size_t n;
+	size_t n, cap;
 };
 
 void workloads_deinit(struct workloads *w);
