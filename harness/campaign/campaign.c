@@ -365,12 +365,6 @@ static struct err *take_start_failure(struct run *run, struct life *life)
 	return NULL;
 }
 
-static void note_start(struct run *run)
-{
-	run->has_started = true;
-	run->start_failures = 0;
-}
-
 /** Takes the result of a guest whose thread is done. */
 static void finish(struct run *run, struct life *life)
 {
@@ -378,10 +372,12 @@ static void finish(struct run *run, struct life *life)
 
 	life_join(life);
 	schedule_end(run->schedule, life->cell_i, life->spec.replicate);
-	if (life->error)
+	if (life->error) {
 		e = take_start_failure(run, life);
-	else
-		note_start(run);
+	} else {
+		run->has_started = true;
+		run->start_failures = 0;
+	}
 	if (e)
 		tell_end(run, life, NULL);
 	else

@@ -39,13 +39,13 @@ static char *look_command(const struct store *store, int64_t probe_id)
 }
 
 static void add_probe(struct status *s, const struct store *store, const struct cell *cell,
-		      const struct probe_record *p, double sum_ms[STATUS_KINDS])
+		      const struct probe_record *p)
 {
 	s->by_outcome[p->outcome]++;
 	s->by_kind[p->kind]++;
 	add_overheads(s, p);
 	for (int phase = 0; phase < PHASE_COUNT; phase++)
-		sum_ms[p->kind] += (double)p->phase_ms[phase];
+		s->mean_ms[p->kind] += (double)p->phase_ms[phase];
 	if (outcome_is_answer(p->outcome))
 		return;
 
@@ -65,15 +65,8 @@ static void add_cell(struct status *s, const struct cell *cell, const struct cel
 	s->probes_left += state->probes_left;
 }
 
-static void compute_times(struct status *s, const double sum_ms[STATUS_KINDS])
-{
-	for (int kind = 0; kind < STATUS_KINDS; kind++)
-		s->mean_ms[kind] = s->by_kind[kind] ? sum_ms[kind] / s->by_kind[kind] : (double)NAN;
-}
-
 /** Adds the cells and their probes, also to the schedule, which tells how long the rest takes. */
-static struct err *add_cells(struct store *store, struct status *s, struct schedule *schedule,
-			     double sum_ms[STATUS_KINDS])
+static struct err *add_cells(struct store *store, struct status *s, struct schedule *schedule)
 {
 	for (size_t i = 0; i < s->cells_n; i++) {
 		struct probe_record *probes;
@@ -83,11 +76,14 @@ static struct err *add_cells(struct store *store, struct status *s, struct sched
 		if (e)
 			return e;
 		for (size_t k = 0; k < n; k++)
-			add_probe(s, store, &s->cells[i], &probes[k], sum_ms);
+			add_probe(s, store, &s->cells[i], &probes[k]);
 		schedule_add_probes(schedule, i, probes, n);
 		store_probes_free(probes, n);
 		add_cell(s, &s->cells[i], schedule_state(schedule, i));
 	}
+	/* They were sums until now; NAN without a probe. */
+	for (int kind = 0; kind < STATUS_KINDS; kind++)
+		s->mean_ms[kind] /= s->by_kind[kind];
 	return NULL;
 }
 
@@ -107,7 +103,6 @@ static struct err *build(struct store *store, struct status *s)
 {
 	cleanup_free char *plan_text = NULL;
 	json_t *audit = NULL;
-	double sum_ms[STATUS_KINDS] = { 0 };
 	struct err *e = store_last_run(store, &audit, &s->plan_name, &plan_text, &s->run_status);
 
 	json_decref(audit);
@@ -123,9 +118,8 @@ static struct err *build(struct store *store, struct status *s)
 
 	cleanup(cleanup_schedule_) struct schedule *schedule = schedule_create(s->cells, s->cells_n);
 
-	e = add_cells(store, s, schedule, sum_ms);
+	e = add_cells(store, s, schedule);
 	read_live(store, s);
-	compute_times(s, sum_ms);
 	s->eta_s = schedule_eta_s(schedule, s->jobs);
 	return e;
 }

@@ -453,32 +453,21 @@ static bool add_children(const char *proc, pid_t pid, pid_t without, struct proc
 	return has_lists;
 }
 
-struct parents {
-	struct procfs_stat *stats;
-	size_t n, cap;
-};
-
-static void read_all(const char *proc, struct parents *all)
+static void find_by_parents(const char *proc, pid_t without, struct proctree *t)
 {
 	cleanup(cleanup_dir_) DIR *dir = opendir(proc);
-	struct procfs_stat st;
+	struct procfs_stat *all = NULL, st;
+	size_t n = 0, cap = 0;
 
 	for (pid_t pid; dir && (pid = next_pid(dir));)
 		if (procfs_stat(proc, pid, &st))
-			*array_push(all->stats, all->n, all->cap) = st;
-}
-
-static void find_by_parents(const char *proc, pid_t without, struct proctree *t)
-{
-	struct parents all = { 0 };
-
-	read_all(proc, &all);
+			*array_push(all, n, cap) = st;
 	/* Processes added at the end get their turn later. */
 	for (size_t i = 0; i < t->n; i++)
-		for (size_t j = 0; j < all.n; j++)
-			if (all.stats[j].ppid == t->pids[i])
-				add_pid(t, all.stats[j].pid, without);
-	free(all.stats);
+		for (size_t j = 0; j < n; j++)
+			if (all[j].ppid == t->pids[i])
+				add_pid(t, all[j].pid, without);
+	free(all);
 }
 
 void proctree_find(const char *proc, pid_t root, bool with_root, pid_t without, struct proctree *ret)

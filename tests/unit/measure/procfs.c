@@ -16,7 +16,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
 #include "harness/measure/procfs.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 #define TAIL                                                                                                 \
 	" 1 2 0 -1 4194304 100 200 300 400 5 6 7 8 20 0 1 0 900 1000 50 18446744073709551615 1 1 140724 0 "  \
@@ -79,7 +79,7 @@ static void test_bad_stat(void)
 	ok(!procfs_parse_stat(longest, 1 << 20, &st), "a text without end");
 }
 
-static char *proc;
+static const char *proc;
 
 static void put(const char *path, const char *text)
 {
@@ -131,9 +131,7 @@ static const char *find(pid_t root, bool with_root, pid_t without)
 /* 10 has 20 and 30; 20 has 40; 40 has 50; 60 is of nobody, 70 is 60's. */
 static void put_family(bool with_lists)
 {
-	char template[] = "/tmp/swapcal-procfs-XXXXXX";
-
-	proc = xstrdup(mkdtemp(template));
+	proc = with_lists ? "lists" : "parents";
 	put_process(10, 1, with_lists ? "20 30 " : NULL);
 	put_process(20, 10, with_lists ? "40 " : NULL);
 	put_process(30, 10, with_lists ? "" : NULL);
@@ -144,16 +142,10 @@ static void put_family(bool with_lists)
 	put("bus/input", "no process");
 }
 
-static void drop_family(void)
-{
-	err_free(file_remove_tree(proc));
-	free(proc);
-}
-
 static void test_tree(bool with_lists)
 {
-	printf("# %s\n", with_lists ? "lists of children" : "parents");
 	put_family(with_lists);
+	printf("# %s\n", proc);
 	is_str(find(10, true, 0), "10 20 30 40 50", "a process and all that descends from it");
 	is_str(find(10, false, 0), "20 30 40 50", "... without it");
 	is_str(find(10, true, 20), "10 30", "... without another one and its children");
@@ -162,7 +154,6 @@ static void test_tree(bool with_lists)
 	is_str(find(30, false, 0), "", "... without it");
 	is_str(find(60, true, 0), "60 70", "another family");
 	is_str(find(99, true, 0), "99", "a process that is gone stands alone");
-	drop_family();
 }
 
 static void test_hostile_tree(void)
@@ -176,7 +167,6 @@ static void test_hostile_tree(void)
 	is_str(find(10, true, 0), "10 20 30 40 50 61", "what follows nonsense is not believed");
 	put("50/task/50/children", "99999999999999999999 62");
 	is_str(find(10, true, 0), "10 20 30 40 50", "nor what is no id");
-	drop_family();
 }
 
 static void test_read(void)
@@ -309,6 +299,7 @@ static void test_hostile_pagemap(void)
 
 int main(void)
 {
+	test_enter_dir();
 	test_stat();
 	test_bad_stat();
 	test_tree(true);
