@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plans: what is right is read, what is wrong is refused with file and line before any guest starts. */
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/plan/plan.h"
 #include "tests/unit/errors.h"
@@ -36,30 +31,52 @@ static struct plan *read_plan(const char *text, const char *what)
 	return plan;
 }
 
-/** The plan lists these values of a setting, in this order. */
-static void is_setting(const struct plan *plan, const char *name, const char *want, const char *what)
-{
-	const struct plan_values *values = plan_setting(plan, name);
-	cleanup_strbuf struct strbuf got = STRBUF_INIT;
+/* Values of settings, in the plan's order. */
+static const struct {
+	const char *text, *name, *want;
+} settings[] = {
+	{ GUEST(""), "swap", "disk" },
+	{ GUEST(""), "swap_mib", "512" },
+	{ GUEST(""), "min_free_kib", "0" },
+	{ GUEST(""), "vcpus", "1" },
+	{ GUEST(""), "touch", "none" },
+	{ GUEST(""), "start", "boot" },
+	{ GUEST(", mglru: true"), "mglru", "1" },
+	{ GUEST(", swap: [zram, disk]"), "swap", "zram disk" },
+	{ GUEST(", min_free_kbytes: [0, 8192]"), "min_free_kib", "0 8192" },
+	{ GUEST(", vcpus: [1, 2]"), "vcpus", "1 2" },
+	{ GUEST("") "ballast: {touch: [none, sweep, random], fill: half}\n", "touch", "none sweep random" },
+	{ GUEST("") "ballast: {fill: half}\n", "fill", "half" },
+	{ GUEST("") "start: restore\n", "start", "restore" },
+};
 
-	for (size_t i = 0; i < values->n; i++)
-		if (values->v[i].choice)
-			strbuf_addf(&got, " %s", values->v[i].choice);
-		else
-			strbuf_addf(&got, " %u", values->v[i].number);
-	is_str(strbuf_str(&got) + 1, want, what);
+static void test_settings(void)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		struct plan *plan = read_plan(settings[i].text, settings[i].name);
+		const struct plan_values *values = plan_setting(plan, settings[i].name);
+		cleanup_strbuf struct strbuf got = STRBUF_INIT;
+
+		for (size_t v = 0; v < values->n; v++)
+			if (values->v[v].choice)
+				strbuf_addf(&got, " %s", values->v[v].choice);
+			else
+				strbuf_addf(&got, " %u", values->v[v].number);
+		is_str(strbuf_str(&got) + 1, settings[i].want, settings[i].want);
+		is_int(plan_is_restored(plan), strcmp(settings[i].want, "restore") == 0,
+		       "guests go on from saved boots if the plan says so");
+		plan_destroy(plan);
+	}
 }
 
 static void test_good(void)
 {
-	struct plan *plan = read_plan(HEAD LOADS "replicates: 3\nballast: {fill: zero}\n", "a plan is read");
+	struct plan *plan = read_plan(HEAD LOADS "replicates: 3\n", "a plan is read");
 
 	is_int(plan->ram_mib.n, 2, "with its lists");
 	is_int(plan->ram_mib.v[1].number, 256, "and their values");
-	is_setting(plan, "swap_mib", "512", "what is not written has its default");
 	is_int(plan->replicates, 3, "what is written has not");
 	is_str(plan->loads[0].interpreters.v[1].choice, "pypy3", "strings too");
-	is_setting(plan, "fill", "zero", "and nested keys");
 	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
 	is_str(plan->rule->name, "so32", "the onset rule is found by name");
 	plan_destroy(plan);
@@ -68,11 +85,9 @@ static void test_good(void)
 static void test_one_value(void)
 {
 	struct plan *plan =
-		read_plan("name: n\nimage: i\nguest: {ram_mib: 200, mglru: true}\nmethod: threshold\n",
-			  "one value may stand for a list of one; a threshold alone needs no loads");
+		read_plan(RAM("200"), "one value may stand for a list; a threshold alone needs no loads");
 
 	is_int(plan->ram_mib.v[0].number, 200, "and is that value");
-	is_setting(plan, "mglru", "1", "booleans too");
 	plan_destroy(plan);
 }
 
@@ -320,43 +335,13 @@ static void test_own(void)
 	plan_destroy(plan);
 }
 
-static void test_settings(void)
-{
-	struct plan *plan = read_plan(GUEST(", swap: [zram, disk], min_free_kbytes: [0, 8192], vcpus: [1, "
-					    "2]") "ballast: {touch: [none, sweep, random], fill: half}\n",
-				      "settings of the guest and the ballast are read");
-
-	is_setting(plan, "swap", "zram disk", "both kinds of swap, in the plan's order");
-	is_setting(plan, "min_free_kib", "0 8192", "min_free_kbytes");
-	is_setting(plan, "vcpus", "1 2", "processors");
-	is_setting(plan, "touch", "none sweep random", "and touch patterns are lists");
-	is_setting(plan, "fill", "half", "the fill is one");
-	plan_destroy(plan);
-	plan = read_plan(GUEST(""), "a guest without settings is read");
-	is_setting(plan, "swap", "disk", "swap is on the disk, if nothing is said");
-	is_setting(plan, "min_free_kib", "0", "the kernel keeps its min_free_kbytes");
-	is_setting(plan, "vcpus", "1", "one processor");
-	is_setting(plan, "touch", "none", "and nothing is touched");
-	ok(!plan_is_restored(plan), "guests boot");
-	plan_destroy(plan);
-}
-
-static void test_start(void)
-{
-	struct plan *plan = read_plan(GUEST("") "start: restore\n", "a plan of saved boots is read");
-
-	ok(plan && plan_is_restored(plan), "its guests go on from them");
-	plan_destroy(plan);
-}
-
 int main(void)
 {
 	dir = test_enter_dir();
+	test_settings();
 	test_good();
 	test_one_value();
 	test_known();
-	test_settings();
-	test_start();
 	test_workload();
 	test_refused();
 	test_own();
