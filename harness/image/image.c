@@ -18,8 +18,6 @@
 #include "harness/image/rootdisk.h"
 #include "harness/image/rootfs.h"
 
-#define STEPS 4
-
 /* mmdebstrap downloads some 100 MB; on a slow line that may take long, but a dead one must end. */
 #define MMDEBSTRAP_TIMEOUT_S 3600
 
@@ -49,17 +47,6 @@ static void build_deinit(struct build *b)
 	free(b->root_tar);
 	rootfs_deinit(&b->root);
 	modules_deinit(&b->modules);
-}
-
-/** Announces a step; an error when the build is to end. */
-static struct err *begin_step(struct build *b, int number, const char *step)
-{
-	if (cancel_requested())
-		return cancel_error();
-	b->step = step;
-	log_note("image %s: [%d/%d] %s (at %.0f s)", b->recipe->name, number, STEPS, step,
-		 (double)(clock_ms() - b->start_ms) / 1000);
-	return NULL;
 }
 
 static void show_line(void *arg, const char *line)
@@ -193,22 +180,26 @@ static struct err *describe_image(struct build *b)
 
 static struct err *run_steps(struct build *b)
 {
-	struct err *e = begin_step(b, 1, "installing packages");
+	static const struct {
+		const char *name;
+		struct err *(*run)(struct build *b);
+	} steps[] = {
+		{ "installing packages", run_mmdebstrap },
+		{ "taking the kernel and its modules out", split_root },
+		{ "making the root disk", make_disk },
+		{ "checksums and manifest", describe_image },
+	};
+	size_t n = sizeof(steps) / sizeof(steps[0]);
+	struct err *e = NULL;
 
-	if (!e)
-		e = run_mmdebstrap(b);
-	if (!e)
-		e = begin_step(b, 2, "taking the kernel and its modules out");
-	if (!e)
-		e = split_root(b);
-	if (!e)
-		e = begin_step(b, 3, "making the root disk");
-	if (!e)
-		e = make_disk(b);
-	if (!e)
-		e = begin_step(b, 4, "checksums and manifest");
-	if (!e)
-		e = describe_image(b);
+	for (size_t i = 0; !e && i < n; i++) {
+		if (cancel_requested())
+			return cancel_error();
+		b->step = steps[i].name;
+		log_note("image %s: [%zu/%zu] %s (at %.0f s)", b->recipe->name, i + 1, n, b->step,
+			 (double)(clock_ms() - b->start_ms) / 1000);
+		e = steps[i].run(b);
+	}
 	return e;
 }
 
