@@ -39,11 +39,9 @@ int main(void)
 	   "with seconds");
 	is_str(rest, "phase boot", "and category");
 
-	struct err *e = log_debug_enable("probe,sotre");
-
-	ok(e && err_get_kind(e) == ERR_USAGE, "a name that is none is refused");
-	is_err(e, "no category 'sotre' of debug messages; there are: all command domain image probe store",
-	       "by its name, with those that there are");
+	is_err_kind(log_debug_enable("probe,sotre"), ERR_USAGE,
+		    "no category 'sotre' of debug messages; there are: all command domain image probe store",
+		    "a name that is none is refused, by its name, with those that there are");
 
 	ok(!log_debug_enable("all") && log_debug_is_on(LOG_DOMAIN) && log_debug_is_on(LOG_IMAGE),
 	   "all are each");

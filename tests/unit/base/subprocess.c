@@ -87,12 +87,7 @@ static void test_call(void)
 	ok(!subprocess_run(&job), "a call in a child");
 	is_str(strbuf_str(&lines), "[printed]", "... its lines arrive");
 	job.call_arg = (void *)"no";
-
-	struct err *e = subprocess_run(&job);
-
-	is_int(e ? (int)err_get_kind(e) : -1, ERR_HOST, "its error keeps its kind");
-	is_str(e ? err_message(e) : "", "the call's own error: no", "... and its text");
-	err_free(e);
+	is_err_kind(subprocess_run(&job), ERR_HOST, "the call's own error: no", "its error is that");
 }
 
 /** Waits for the process to be gone; zombies of others do not count. */
@@ -152,10 +147,8 @@ static struct err *run_family(const char *script, bool (*cancelled)(void), int t
 
 static void test_ends(void)
 {
-	struct err *e = run_family(family, has_grandchild, 0);
-
-	is_int(e ? (int)err_get_kind(e) : -1, ERR_INTERRUPTED, "when it is cancelled, as interrupted");
-	err_free(e);
+	is_err_kind(run_family(family, has_grandchild, 0), ERR_INTERRUPTED, "stopped on request",
+		    "when it is cancelled, as interrupted");
 	is_err(run_family("trap '' TERM; sh -c 'echo $$; while :; do sleep 1; done'", NULL, 1),
 	       "no end after 1 s", "when it takes too long, even if it ignores SIGTERM");
 	no_err(run_family("sleep 3600 & echo $!", NULL, 0), "when it left a child in the background");

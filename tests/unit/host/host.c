@@ -32,10 +32,7 @@ static void test_cpus(void)
 
 static void refuses(unsigned guests, unsigned ram_mib, double mib, const char *remedy)
 {
-	struct err *e = host_room_check(guests, ram_mib, mib * 1024);
-
-	ok(e && err_get_kind(e) == ERR_HOST, "refused, as this host's trouble");
-	is_err(e, remedy, remedy);
+	is_err_kind(host_room_check(guests, ram_mib, mib * 1024), ERR_HOST, remedy, remedy);
 }
 
 int main(void)

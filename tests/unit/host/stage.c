@@ -106,9 +106,9 @@ static int give_as_user(void)
 	/* No groups of root's either. */
 	if (setgroups(0, NULL) || setgid(65533) || setuid(65533))
 		return 2;
-	must(file_write_atomic("users/given", "one", 3, 0600));
+	test_file("users/given", "one", 0600);
 	must(stage_give("users/given", &other, true));
-	must(file_write_atomic("users/shown", "one", 3, 0600));
+	test_file("users/shown", "one", 0600);
 	must(stage_give("users/shown", &other, false));
 	/* Who cannot become that user calculates it. */
 	return !stage_can_open(&other, "users/given", true) ||
@@ -150,7 +150,7 @@ int main(void)
 	file = xasprintf("%s/closed/file", top);
 	ok(chmod(top, 0711) == 0 && mkdir("closed", 0700) == 0 && mkdir("staged", 0711) == 0,
 	   "there are a closed directory and one of staged files");
-	must(file_write_atomic(file, "one", 3, 0644));
+	test_file(file, "one", 0644);
 	test_own_user();
 	if (geteuid() == 0) {
 		stage_user_init(&other, 65534, 65534);

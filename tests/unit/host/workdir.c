@@ -28,8 +28,8 @@ static void test_slots(void)
 	is_str(b->root, second, "the second slot 1");
 	is_int(stat(a->files, &st), 0, "there is a scratch directory");
 	is_int(st.st_mode & 07777, 0711, "that others can pass, not list");
-	must(file_write_atomic("0/files/x", "x", 1, 0644));
-	must(file_write_atomic("0/x", "x", 1, 0644));
+	test_file("0/files/x", "x", 0644);
+	test_file("0/x", "x", 0644);
 	workdir_close(a);
 	ok(!file_exists("0/files/x"), "scratch files go with the process");
 	a = open_base();
@@ -46,8 +46,7 @@ static void test_leftovers(void)
 	cleanup_free char *other = xasprintf("%s0/monitor", a->root);
 
 	/* Run state and logs are left. */
-	must(file_mkdirs("0/run", 0755));
-	must(file_write_atomic("0/run/state", "x", 1, 0644));
+	test_file("0/run/state", "x", 0644);
 	must(file_mkdirs("0/log", 0755));
 
 	pid_t guest = start_fake("/usr/bin/qemu-system-x86_64", "guest=test", mine);
@@ -69,10 +68,8 @@ static void test_leftovers(void)
 static void refuses(const char *dir, const char *part, const char *what)
 {
 	struct workdir *w = NULL;
-	struct err *e = workdir_open(dir, &w);
 
-	ok(e && err_get_kind(e) == ERR_HOST, "as a fault of the host ...");
-	is_err(e, part, what);
+	is_err_kind(workdir_open(dir, &w), ERR_HOST, part, what);
 	ok(!w, "and nothing is opened");
 	workdir_close(w);
 }

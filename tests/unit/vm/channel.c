@@ -194,19 +194,16 @@ static void test_stop(void)
 	cleanup(channel_deinit) struct channel ch = open_line(&guest_fd);
 	struct guest_msg *m;
 	int64_t start_ms = clock_ms();
+	struct err *e;
 
 	raise(SIGTERM);
-
-	struct err *e = channel_recv(&ch, 2 * HANGS_S * 1000, &m);
-
-	ok(e && err_get_kind(e) == ERR_INTERRUPTED, "a wish to stop is heard while waiting for a message");
-	err_free(e);
+	is_err_kind(channel_recv(&ch, 2 * HANGS_S * 1000, &m), ERR_INTERRUPTED, "stopped on request",
+		    "a wish to stop is heard while waiting for a message");
 	/* A guest that takes nothing: the socket fills up. */
 	do
 		e = say(&ch, "thaw");
 	while (!e);
-	ok(err_get_kind(e) == ERR_INTERRUPTED, "and while waiting for room");
-	err_free(e);
+	is_err_kind(e, ERR_INTERRUPTED, "stopped on request", "and while waiting for room");
 	ok(clock_ms() - start_ms < HANGS_S * 1000, "at once");
 }
 

@@ -14,10 +14,8 @@ static void accepts(const char *uri, bool has_host)
 static void refuses(const char *uri, const char *why)
 {
 	bool got;
-	struct err *e = virt_check_uri(uri, "calib1.example.org", &got);
 
-	ok(e && err_get_kind(e) == ERR_USAGE, "wrong usage is ...");
-	is_err(e, why, uri);
+	is_err_kind(virt_check_uri(uri, "calib1.example.org", &got), ERR_USAGE, why, uri);
 }
 
 int main(void)
