@@ -3,13 +3,11 @@
  * One guest life against the simulated guest: each way a life can end is the outcome it should be, with a
  * reason that tells a person what happened, and nothing hangs.
  */
-#include <unistd.h>
-
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* Of the next probe, and what came of the last one. */
 static struct guest_sim_params params;
@@ -27,12 +25,8 @@ static void prepare(enum probe_kind kind, uint64_t z_mib)
 static void run(const char *outcome, const char *what)
 {
 	struct probe_record now;
-	struct err *e = probe_run(&guest_sim_ops, &params, &spec, NULL, &now);
 
-	if (e) {
-		printf("Bail out! %s\n", err_message(e));
-		_exit(1);
-	}
+	must(probe_run(&guest_sim_ops, &params, &spec, NULL, &now));
 	probe_record_deinit(&r);
 	r = now;
 	is_str(outcome_name(r.outcome), outcome, what);
