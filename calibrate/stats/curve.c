@@ -8,7 +8,6 @@
 #include "calibrate/stats/curve.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"

@@ -6,7 +6,6 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "calibrate/stats/agreement-line.h"
