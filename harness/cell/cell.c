@@ -108,26 +108,7 @@ static bool is_strings(const json_t *array)
 	return json_is_array(array);
 }
 
-/** What a member is that the identity lacks. */
-static void decode_absent(void *member, enum type type)
-{
-	switch (type) {
-	case NUMBER:
-		*(unsigned *)member = 0;
-		break;
-	case FLAG:
-		*(bool *)member = false;
-		break;
-	case STRING:
-		*(const char **)member = "";
-		break;
-	case STRINGS:
-		*(const json_t **)member = NULL;
-		break;
-	}
-}
-
-/** Reads one member; false when v has another type. */
+/** Reads one member, v NULL: that the identity lacks; false when v has another type. */
 static bool decode(void *member, enum type type, const json_t *v)
 {
 	json_int_t number = json_integer_value(v);
@@ -135,16 +116,16 @@ static bool decode(void *member, enum type type, const json_t *v)
 	switch (type) {
 	case NUMBER:
 		*(unsigned *)member = (unsigned)number;
-		return json_is_integer(v) && number >= 0 && number <= UINT32_MAX;
+		return !v || (json_is_integer(v) && number >= 0 && number <= UINT32_MAX);
 	case FLAG:
 		*(bool *)member = json_is_true(v);
-		return json_is_boolean(v);
+		return !v || json_is_boolean(v);
 	case STRING:
-		*(const char **)member = json_string_value(v);
-		return json_is_string(v);
+		*(const char **)member = v ? json_string_value(v) : "";
+		return !v || json_is_string(v);
 	case STRINGS:
 		*(const json_t **)member = v;
-		return is_strings(v);
+		return !v || is_strings(v);
 	}
 	return false;
 }
@@ -156,12 +137,8 @@ struct err *cell_decode(struct cell *cell)
 
 	for (size_t i = 0; i < COUNT(members); i++) {
 		const struct member *m = &members[i];
-		void *member = (char *)cell + m->offset;
-		const json_t *v = json_object_get(cell->identity, m->name);
 
-		if (!v)
-			decode_absent(member, m->type);
-		else if (!decode(member, m->type, v))
+		if (!decode((char *)cell + m->offset, m->type, json_object_get(cell->identity, m->name)))
 			return err_new("'%s' in the identity of cell %.12s is not %s", m->name, cell->key,
 				       types[m->type]);
 	}
