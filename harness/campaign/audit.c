@@ -2,8 +2,6 @@
 #include "harness/campaign/audit.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -13,19 +11,9 @@
 #include "harness/base/file.h"
 #include "harness/host/host.h"
 
-/** Text of a small file of the kernel, "" when it cannot be read. To be freed. */
-static char *read_text(const char *path)
-{
-	struct strbuf text = STRBUF_INIT;
-
-	/* 1 MiB: /proc/cpuinfo of a machine with hundreds of CPUs. */
-	err_free(file_read(path, 1 << 20, &text));
-	return strbuf_steal(&text);
-}
-
 static json_t *cpu_model(void)
 {
-	cleanup_free char *text = read_text("/proc/cpuinfo");
+	cleanup_free char *text = file_text("/proc/cpuinfo", NULL);
 	const char *at = strstr(text, "model name");
 
 	at = at ? strchr(at, ':') : NULL;

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +60,7 @@ struct run {
 	size_t n;
 	struct schedule *schedule;
 	pthread_mutex_t lock;
-	pthread_cond_t bell;              /**< a guest's thread has ended; by CLOCK_MONOTONIC */
+	pthread_cond_t bell;              /**< a guest's thread has ended */
 	struct life lives[LIVE_JOBS_MAX]; /**< one a slot */
 	int64_t start_ms;
 	unsigned guests;         /**< that were started, or that could not have answered */
@@ -459,7 +458,7 @@ static void wait_for_bell(struct run *run)
 	until.tv_sec += WATCHERS_TICK_MS / 1000;
 	pthread_mutex_lock(&run->lock);
 	while (!has_any_ended(run))
-		if (pthread_cond_timedwait(&run->bell, &run->lock, &until))
+		if (pthread_cond_clockwait(&run->bell, &run->lock, CLOCK_MONOTONIC, &until))
 			break;
 	pthread_mutex_unlock(&run->lock);
 }
@@ -533,17 +532,6 @@ static struct err *conclude(struct run *run, struct campaign_result *ret)
 	return NULL;
 }
 
-static void init_bell(struct run *run)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&run->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&run->bell, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 struct err *campaign_run(const struct campaign *campaign, struct campaign_result *ret)
 {
 	cleanup_free struct run *run = xcalloc(1, sizeof(*run));
@@ -554,7 +542,8 @@ struct err *campaign_run(const struct campaign *campaign, struct campaign_result
 	run->campaign = campaign;
 	run->start_ms = clock_ms();
 	run->schedule = schedule_create(run->cells, run->n);
-	init_bell(run);
+	pthread_mutex_init(&run->lock, NULL);
+	pthread_cond_init(&run->bell, NULL);
 	for (unsigned i = 0; i < campaign->jobs; i++)
 		run->lives[i] = (struct life){ .run = run, .slot = i };
 	for (size_t i = 0; !e && i < run->n; i++)

@@ -2,7 +2,6 @@
 #include "harness/campaign/run-progress.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 #include "harness/campaign/shard.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/format.h"
 #include "harness/cell/cell.h"
 

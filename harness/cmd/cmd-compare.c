@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "calibrate/stats/agreement.h"
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/compare/compare.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "calibrate/evidence/views.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
