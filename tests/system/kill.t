@@ -44,10 +44,10 @@ anew() {
 }
 
 some_probes $((2 * jobs)) "$dir/first.swapcal" "$swapcal" run "$dir/plan.yaml" --jobs $jobs
-# Seconds from start to kill: up to half as much again as a probe takes here, and one for the start, so that kills come in all phases and some
+# Seconds from start to kill: up to a fifth more than a probe takes here, and one for the start, so that kills come in all phases and some
 # probes come to their end. The first probes take longer, for they make the boots that are restored.
 soonest=0.5
-latest=$(ask "$dir/first.swapcal" "SELECT 1 + 1.5 * avg(phase_start_ms + phase_boot_ms + phase_prepare_ms + phase_load_ms + phase_settle_ms + \
+latest=$(ask "$dir/first.swapcal" "SELECT 1 + 1.2 * avg(phase_start_ms + phase_boot_ms + phase_prepare_ms + phase_load_ms + phase_settle_ms + \
 	phase_evidence_ms + phase_teardown_ms) / 1000 FROM probe WHERE id > $jobs")
 echo "# kills come $soonest to $latest s after each start"
 
