@@ -93,7 +93,7 @@ struct pages {
 	size_t chunks_used;
 	uint32_t serial, first_serial; /* of the process at hand, and of the snapshot's first */
 	uint64_t mapped;               /* pages of the snapshot so far */
-	bool is_spoilt;
+	bool is_spoilt, has_ksm;
 	struct range *ranges;
 	size_t ranges_n, ranges_cap;
 	struct sum *sums;
@@ -388,42 +388,41 @@ static bool tells_ksm(const struct pages *p)
 	return flagged < KSM_PAGES_MIN;
 }
 
-static void add_row(struct views *v, const struct sum *s, bool has_ksm)
-{
-	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
-	const char *backing = backings[s->key & SORT_BACKING];
-	bool is_swapped = s->key & SORT_SWAPPED;
-	const char *state = is_swapped ? "swapped" : "resident";
-	int64_t *row = views_add_row(v, VIEW_PAGES);
-
-	row[PAGES_STATE] = views_text(v, state, strlen(state));
-	row[PAGES_BACKING] = views_text(v, backing, strlen(backing));
-	row[PAGES_IS_DIRTY] = !!(s->key & SORT_DIRTY);
-	row[PAGES_IS_LAZYFREE] = !!(s->key & SORT_LAZYFREE);
-	if (has_ksm)
-		row[PAGES_IS_KSM] = !!(s->key & SORT_KSM);
-	row[PAGES_IS_HUGE] = !!(s->key & SORT_HUGE);
-	row[PAGES_IS_MLOCKED] = !!(s->key & SORT_MLOCKED);
-	if (!is_swapped)
-		row[PAGES_IS_SHARED_OUTSIDE] = !!(s->key & SORT_OUTSIDE);
-	row[PAGES_MAPPERS] = (int64_t)(s->key >> 9);
-	row[PAGES_KIB] = (int64_t)(s->pages * PAGE_KIB);
-	row[PAGES_MAPPED_KIB] = (int64_t)(s->mapped * PAGE_KIB);
-}
-
-void pages_end(struct pages *p, struct views *v)
+void pages_end(struct pages *p)
 {
 	/* Counted pages are marked with the serial of a process that comes after all others. */
 	uint32_t done = ++p->serial;
 
+	p->sums_n = 0;
 	if (p->is_spoilt)
 		return;
-	p->sums_n = 0;
 	for (size_t i = 0; i < p->ranges_n; i++)
 		count_range(p, &p->ranges[i], done);
+	p->has_ksm = tells_ksm(p);
+}
 
-	bool has_ksm = tells_ksm(p);
+bool pages_row(const struct pages *p, size_t i, struct pages_row *ret)
+{
+	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
 
-	for (size_t i = 0; i < p->sums_n; i++)
-		add_row(v, &p->sums[i], has_ksm);
+	if (i >= p->sums_n)
+		return false;
+
+	uint64_t key = p->sums[i].key;
+
+	*ret = (struct pages_row){
+		.is_swapped = key & SORT_SWAPPED,
+		.backing = backings[key & SORT_BACKING],
+		.is_dirty = key & SORT_DIRTY,
+		.is_lazyfree = key & SORT_LAZYFREE,
+		.has_ksm = p->has_ksm,
+		.is_ksm = key & SORT_KSM,
+		.is_huge = key & SORT_HUGE,
+		.is_mlocked = key & SORT_MLOCKED,
+		.is_shared_outside = key & SORT_OUTSIDE,
+		.mappers = key >> 9,
+		.kib = p->sums[i].pages * PAGE_KIB,
+		.mapped_kib = p->sums[i].mapped * PAGE_KIB,
+	};
+	return true;
 }

@@ -3,8 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "calibrate/evidence/views.h"
+#include <stdint.h>
 
 /** The pages of all processes of a snapshot, from which the rows of pages are made. */
 struct pages;
@@ -21,5 +20,17 @@ bool pages_add(struct pages *p, const char *data, size_t len);
 /** A process of which there are no page runs spoils the snapshot too. */
 void pages_set_missing(struct pages *p);
 
-/** Adds the rows of the snapshot to the views, none when it is spoilt. */
-void pages_end(struct pages *p, struct views *v);
+/** Ends the snapshot and counts its pages. One that is spoilt has no rows. */
+void pages_end(struct pages *p);
+
+/** Pages of one sort, each counted once. */
+struct pages_row {
+	bool is_swapped, is_dirty, is_lazyfree, is_huge, is_mlocked;
+	bool has_ksm, is_ksm; /**< does the kernel tell, and is it so? */
+	bool is_shared_outside;
+	const char *backing;
+	uint64_t mappers, kib, mapped_kib;
+};
+
+/** Row i of the snapshot that has ended; false when there is none. */
+bool pages_row(const struct pages *p, size_t i, struct pages_row *ret);
