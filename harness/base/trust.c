@@ -62,9 +62,9 @@ struct err *trust_output(const char *path)
 		return err_new("'%s' is a symbolic link to a file of user %u and is not followed", path,
 			       (unsigned)target.st_uid);
 	if (is_foreign(st.st_uid) && is_in_public_dir(path))
-		return err_new("'%s' belongs to user %u, in a directory that everyone may write to; give "
-			       "another name",
-			       path, (unsigned)st.st_uid);
+		return err_new(
+			"'%s' belongs to user %u, in a directory that everyone may write to; give another name",
+			path, (unsigned)st.st_uid);
 	return NULL;
 }
 

@@ -338,8 +338,7 @@ static json_t *build_json(const struct status *s)
 	for (size_t i = 0; i < s->failures_n; i++)
 		json_array_append_new(failures, failure_json(&s->failures[i]));
 	return json_pack(
-		"{s:s, s:i, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
-		"s:o, s:o}",
+		"{s:s, s:i, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"tool_version", SWAPCAL_VERSION, "schema_version", STORE_SCHEMA_VERSION, "plan",
 		format_json_string(s->plan_name), "run_status", format_json_string(s->run_status), "pid",
 		s->pid ? json_integer(s->pid) : json_null(), "jobs", (int)s->jobs, "cells",

@@ -121,9 +121,7 @@ static void check_libvirt(struct doctor *d, const char *uri)
 
 	if (e) {
 		tell_error(d, "libvirt", title,
-			   "install libvirt-daemon-driver-qemu and qemu-system-x86 ('make "
-			   "deps')",
-			   e);
+			   "install libvirt-daemon-driver-qemu and qemu-system-x86 ('make deps')", e);
 		return;
 	}
 
@@ -136,8 +134,7 @@ static void check_libvirt(struct doctor *d, const char *uri)
 	     "install qemu-system-x86 ('make deps')", "libvirt %s, QEMU %s (%s), connection %s", libvirt,
 	     qemu, *emulator ? emulator : "not found", connection);
 	tell(d, "qemu-user", "QEMU does not run as root", strcmp(user, "root") ? CHECK_PASS : CHECK_WARN,
-	     "an escape from a guest would have all rights: install libvirt-daemon-system, which brings a "
-	     "user for it",
+	     "an escape from a guest would have all rights: install libvirt-daemon-system, which brings a user for it",
 	     "as user '%s'", user);
 }
 
@@ -168,10 +165,7 @@ static void check_sandbox(struct doctor *d, struct guest *g)
 	/* The line is empty when /proc hides the processes of other users. */
 	if (*line)
 		tell(d, "sandbox", "QEMU is in a sandbox", is_on ? CHECK_PASS : CHECK_WARN,
-		     "an escape from a guest could start programs: install a QEMU with seccomp, and do not "
-		     "set "
-		     "seccomp_sandbox in libvirt's "
-		     "qemu.conf",
+		     "an escape from a guest could start programs: install a QEMU with seccomp, and do not set seccomp_sandbox in libvirt's qemu.conf",
 		     "%s", is_on ? "it may start nothing" : "its system calls are not filtered");
 }
 
@@ -326,8 +320,7 @@ static void check_memory(struct doctor *d)
 	/* A tenth: a few pages that were swapped out long ago say nothing. */
 	tell(d, "swap", "the host itself does not swap",
 	     (swap_kib - swap_free_kib) * 10 <= swap_kib ? CHECK_PASS : CHECK_WARN,
-	     "guests that the host swaps out are slow and may run into deadlines; what is measured in them "
-	     "does not change",
+	     "guests that the host swaps out are slow and may run into deadlines; what is measured in them does not change",
 	     "%ju of %ju MiB used", (uintmax_t)(swap_kib - swap_free_kib) / 1024, (uintmax_t)swap_kib / 1024);
 }
 

@@ -40,8 +40,7 @@ static struct err *conflict_error(const struct merge_result *r, const char *out)
 	for (size_t i = 0; i < r->conflicts_n; i++)
 		tell_conflict(&r->conflicts[i]);
 	return err_new(
-		"%zu conflict%s, so '%s' is not made; of two files that asked the same, leave one out, "
-		"or report each by itself",
+		"%zu conflict%s, so '%s' is not made; of two files that asked the same, leave one out, or report each by itself",
 		r->conflicts_n, r->conflicts_n == 1 ? "" : "s", out);
 }
 
@@ -55,10 +54,10 @@ static void tell_doubts(const struct merge_result *r, const char *first)
 		log_note("no file is of shard %s; 'swapcal run' with the whole plan asks what is missing",
 			 r->missing_shards);
 	if (r->without_z)
-		log_note("%" PRIu64
-			 " cell%s no Z* to be compared with: the threshold of the same guest, of the "
-			 "same image, is in none of the files",
-			 r->without_z, r->without_z == 1 ? " has" : "s have");
+		log_note(
+			"%" PRIu64
+			" cell%s no Z* to be compared with: the threshold of the same guest, of the same image, is in none of the files",
+			r->without_z, r->without_z == 1 ? " has" : "s have");
 }
 
 static struct err *merge(const char *out, const char *const *files, size_t n)

@@ -68,10 +68,10 @@ static struct err *parse_predict(const char *value, void *options)
 
 		if (*p < '0' || *p > '9' || (*end && *end != ',') || mib < PLAN_RAM_MIN_MIB ||
 		    mib > PLAN_RAM_MAX_MIB)
-			return err_new_kind(ERR_USAGE,
-					    "--predict: '%s' is no list of RAM sizes; use whole numbers of "
-					    "MiB from %d to %d with commas between, as in 512,4096",
-					    value, PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB);
+			return err_new_kind(
+				ERR_USAGE,
+				"--predict: '%s' is no list of RAM sizes; use whole numbers of MiB from %d to %d with commas between, as in 512,4096",
+				value, PLAN_RAM_MIN_MIB, PLAN_RAM_MAX_MIB);
 		*array_push(o->predict_mib, o->predict_n, o->predict_cap) = (unsigned)mib;
 		if (!*end)
 			return NULL;
@@ -83,8 +83,8 @@ static struct err *check_options(const struct options *o)
 	struct stat file, output;
 
 	if (o->predict_n && o->format == CLI_CSV)
-		return err_new_kind(ERR_USAGE, "--predict: the CSV has rows of metrics only; use --format "
-					       "text or json");
+		return err_new_kind(ERR_USAGE,
+				    "--predict: the CSV has rows of metrics only; use --format text or json");
 	/* A report that replaced its results file could not be made again. */
 	if (o->output && stat(o->output, &output) == 0 && stat(o->file, &file) == 0 &&
 	    output.st_dev == file.st_dev && output.st_ino == file.st_ino)

@@ -72,8 +72,7 @@ static const char help[] =
 	"      --time-limit TIME  begin no probe that would not end in TIME (8h, 90m, 7h30m), and stop then\n"
 	"  -n, --dry-run          check the plan, list its cells and an estimate of the time, start nothing\n"
 	"      --retry-failed     ask again what failed in earlier runs\n"
-	"      --shard K/N        only shard K of N of the plan's cells: for N machines, each with a FILE "
-	"of\n"
+	"      --shard K/N        only shard K of N of the plan's cells: for N machines, each with a FILE of\n"
 	"                         its own, which 'swapcal merge' joins\n"
 	"      --accel ACCEL      kvm, tcg or auto (default): KVM if a guest really boots under it\n"
 	"  -c, --connect URI      libvirt connection; default $LIBVIRT_DEFAULT_URI, else an embedded driver\n"
@@ -289,10 +288,9 @@ static struct err *set_cells(struct store *store, const struct cell *cells, size
 		log_note("resuming: %zu of the plan's %zu cells are in the results file already", change.kept,
 			 n);
 	if (change.dropped)
-		log_note("%zu cell(s) of the results file are not in the plan any more (or in another "
-			 "shard, or of another image, kernel or swapcal): they stay in the file, and out of "
-			 "its reports",
-			 change.dropped);
+		log_note(
+			"%zu cell(s) of the results file are not in the plan any more (or in another shard, or of another image, kernel or swapcal): they stay in the file, and out of its reports",
+			change.dropped);
 	return NULL;
 }
 

@@ -30,10 +30,8 @@ static void print_help(FILE *out)
 {
 	fputs("usage: swapcal COMMAND [OPTION]... [ARGUMENT]...\n"
 	      "\n"
-	      "Which memory measure predicts swapping? swapcal boots virtual machines, loads them until "
-	      "they\n"
-	      "swap, reads every candidate measure at that moment (Y), and compares it with the size of a "
-	      "plain\n"
+	      "Which memory measure predicts swapping? swapcal boots virtual machines, loads them until they\n"
+	      "swap, reads every candidate measure at that moment (Y), and compares it with the size of a plain\n"
 	      "C ballast that makes the same machine swap (Z).\n"
 	      "\n"
 	      "Commands:\n",

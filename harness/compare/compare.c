@@ -121,10 +121,10 @@ static void add_replicates_note(struct strbuf *out, const struct agreement *a,
 				const struct compare_subject *s)
 {
 	if (has_replicates(a))
-		strbuf_addf(out,
-			    "note: pairs of one cell are replicates, %.3g in each on average; each cell "
-			    "counts once\n",
-			    a->replicates_mean);
+		strbuf_addf(
+			out,
+			"note: pairs of one cell are replicates, %.3g in each on average; each cell counts once\n",
+			a->replicates_mean);
 	else if (s->has_cells)
 		strbuf_adds(out, "note: no cell has replicates; each pair counts by itself\n");
 	else
@@ -142,11 +142,13 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 	if (a->linearity_p < ALPHA)
 		strbuf_adds(out, "warning: y is no straight line over z; slopes and intercepts say little\n");
 	if (a->proportional_ci.lo > 0 || a->proportional_ci.hi < 0)
-		strbuf_adds(out, "warning: the difference changes with the size; bias and limits in the "
-				 "data's unit hold at the mean\n");
+		strbuf_adds(
+			out,
+			"warning: the difference changes with the size; bias and limits in the data's unit hold at the mean\n");
 	if (isnan(a->pct.bias) && !isnan(a->abs.bias))
-		strbuf_adds(out, "warning: some z is not above 0; there are no percents, and nothing to "
-				 "compare the margin with\n");
+		strbuf_adds(
+			out,
+			"warning: some z is not above 0; there are no percents, and nothing to compare the margin with\n");
 }
 
 static void add_undecided(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)

@@ -99,8 +99,7 @@ static struct err *count_error(const char *const *fields, size_t n, size_t colum
 	const char *hint = separator_hint(fields, n);
 
 	if (n > columns)
-		hint = "decimal signs have to be points, and text with a comma needs quotation marks around "
-		       "it";
+		hint = "decimal signs have to be points, and text with a comma needs quotation marks around it";
 	return err_new("too %s fields: %zu where the header has %zu; %s", n > columns ? "many" : "few", n,
 		       columns, hint ? hint : "give what is missing, or leave the row out");
 }
@@ -327,9 +326,9 @@ static struct err *feed(struct reader *r, const char *data, size_t len)
 {
 	/* A strict parser can complain of nothing else: it never runs out of memory. */
 	if (csv_parse(&r->csv, data, len, on_field, on_row, r) != len && !r->e)
-		return at(r, r->line,
-			  err_new("a quotation mark in the middle of a field; put the field in quotation "
-				  "marks, and write those in it twice"));
+		return at(
+			r, r->line,
+			err_new("a quotation mark in the middle of a field; put the field in quotation marks, and write those in it twice"));
 	if (!r->e && csv_get_buffer_size(&r->csv) > PAIRS_FIELD_MAX)
 		return at(r, r->field_line,
 			  err_new("a field of more than %d bytes; is a quotation mark missing at its end?",

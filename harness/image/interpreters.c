@@ -106,8 +106,7 @@ struct err *interpreters_add(struct interpreters *list, struct yaml_node mapping
 		if (!e && !is_name(name))
 			e = yaml_error(
 				node,
-				"'%s' is not a name for an interpreter: use letters and digits, and after "
-				"the first of them also '._+-'; 'ballast' is taken",
+				"'%s' is not a name for an interpreter: use letters and digits, and after the first of them also '._+-'; 'ballast' is taken",
 				name);
 		if (!e && interpreters_find(list, name))
 			e = yaml_error(node, "an interpreter '%s' already exists: give yours another name",

@@ -57,8 +57,7 @@ struct err *rootdisk_check_host(void)
 	if (!any)
 		return err_new_kind(
 			ERR_HOST,
-			"libguestfs needs a Linux kernel in /boot for its appliance, but there is none: "
-			"run 'apt-get install linux-image-cloud-amd64'");
+			"libguestfs needs a Linux kernel in /boot for its appliance, but there is none: run 'apt-get install linux-image-cloud-amd64'");
 	if (!readable)
 		return err_new_kind(
 			ERR_HOST,

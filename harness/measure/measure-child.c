@@ -276,9 +276,9 @@ static void note_bad_line(const struct checkpoint_line *line)
 	cleanup_strbuf struct strbuf clean = STRBUF_INIT;
 
 	format_clean(&clean, text);
-	log_note("no answer to what the command wrote to its checkpoint descriptor, for it is no checkpoint: "
-		 "'%s'",
-		 strbuf_str(&clean));
+	log_note(
+		"no answer to what the command wrote to its checkpoint descriptor, for it is no checkpoint: '%s'",
+		strbuf_str(&clean));
 }
 
 bool child_read_checkpoint(struct child *c)

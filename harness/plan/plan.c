@@ -197,8 +197,7 @@ static struct err *measure_sizes(struct yaml_node sizes, struct plan_values *lis
 		if (!list->v[i].number)
 			return yaml_error(
 				yaml_at(sizes, i),
-				"'%s' is not a size: use 'small' (%d MiB), 'large' (%d MiB), or MiB as "
-				"in '32M', up to '%dM'",
+				"'%s' is not a size: use 'small' (%d MiB), 'large' (%d MiB), or MiB as in '32M', up to '%dM'",
 				list->v[i].choice, SMALL_MIB, LARGE_MIB, SIZE_MAX_MIB);
 	}
 	return NULL;
@@ -235,10 +234,10 @@ static struct err *check_interpreters(struct yaml_node list, const struct plan *
 		cleanup_free char *known = interpreters_names(&plan->interpreters);
 
 		if (!interpreters_find(&plan->interpreters, names->v[i].choice))
-			return yaml_error(yaml_at(list, i),
-					  "no interpreter '%s'; known: %s (a plan may add others with "
-					  "'interpreters')",
-					  names->v[i].choice, known);
+			return yaml_error(
+				yaml_at(list, i),
+				"no interpreter '%s'; known: %s (a plan may add others with 'interpreters')",
+				names->v[i].choice, known);
 	}
 	return NULL;
 }
@@ -249,9 +248,9 @@ static struct err *check_launch(struct yaml_node list, const struct plan_load *l
 {
 	for (size_t i = 0; !load->has_checkpoints && i < load->launch.n; i++)
 		if (strcmp(load->launch.v[i].choice, "forked") == 0)
-			return yaml_error(yaml_at(list, i),
-					  "a workload with 'checkpoints: false' cannot be told to fork: use "
-					  "'launch: independent', or teach it checkpoints");
+			return yaml_error(
+				yaml_at(list, i),
+				"a workload with 'checkpoints: false' cannot be told to fork: use 'launch: independent', or teach it checkpoints");
 	return NULL;
 }
 
@@ -424,9 +423,9 @@ static struct err *read_plan_methods(struct yaml_node node, void *to)
 	struct err *e = read_methods(node, plan->methods);
 
 	if (!e && plan->methods[METHOD_RAM] && plan->ram_mib.n < 2)
-		e = yaml_error(node,
-			       "method 'ram' needs two or more sizes in 'ram_mib': it searches between the "
-			       "smallest and the largest, and compares with Z* on the line through them");
+		e = yaml_error(
+			node,
+			"method 'ram' needs two or more sizes in 'ram_mib': it searches between the smallest and the largest, and compares with Z* on the line through them");
 	/* Every other method compares with Z*, so the threshold of each guest is always found. */
 	plan->methods[METHOD_THRESHOLD] = true;
 	return e;
@@ -512,9 +511,9 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 	struct err *e = read_section(root, SETTING_ROOT, plan_keys, plan);
 
 	if (!e && plan->icount && plan_is_restored(plan))
-		e = yaml_error(yaml_get(root, "start"), "'restore' does not go with 'determinism: icount': "
-							"such guests are equal from their first "
-							"instruction on; use 'start: boot'");
+		e = yaml_error(
+			yaml_get(root, "start"),
+			"'restore' does not go with 'determinism: icount': such guests are equal from their first instruction on; use 'start: boot'");
 	return e ? e : parse_loads(root, plan);
 }
 
@@ -640,10 +639,10 @@ static struct err *check_workload(const struct plan *plan, struct image *const *
 		cleanup_free char *file = workload_file(workload, interpreter->extension);
 
 		if (own && !own->executable && !interpreter->command[0])
-			return yaml_error(node,
-					  "workload '%s' runs without an interpreter, but is not executable: "
-					  "use chmod +x",
-					  workload);
+			return yaml_error(
+				node,
+				"workload '%s' runs without an interpreter, but is not executable: use chmod +x",
+				workload);
 		if (own || !first_built(plan, images) || any_has_workload(plan, images, file))
 			continue;
 

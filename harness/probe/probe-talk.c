@@ -121,10 +121,10 @@ static bool end_gone(struct probe *p, enum outcome outcome, const char *line)
 		return probe_end(p, outcome, "QEMU ended unasked, with %s%s%s", ending, *said ? ": " : "",
 				 said);
 	if (p->phase <= PHASE_BOOT && !*line)
-		return probe_end(p, outcome,
-				 "guest ended before its agent was up, without a word on its console; "
-				 "X=%u MiB may be too little for its kernel",
-				 p->spec->guest.ram_mib);
+		return probe_end(
+			p, outcome,
+			"guest ended before its agent was up, without a word on its console; X=%u MiB may be too little for its kernel",
+			p->spec->guest.ram_mib);
 	return probe_end(p, outcome, "%s%s%s",
 			 strstr(line, "Kernel panic") ? "guest panic" : "guest ended unasked",
 			 *line ? ": " : "", line);
@@ -148,8 +148,7 @@ static bool end_lost(struct probe *p, const char *what)
 	case GUEST_DISK_ERROR:
 		return probe_end(
 			p, outcome,
-			"guest was paused by the hypervisor, which cannot read or write one of its disks, as "
-			"when the file system below its swap is full (%s)",
+			"guest was paused by the hypervisor, which cannot read or write one of its disks, as when the file system below its swap is full (%s)",
 			what);
 	case GUEST_STOPPED:
 		return probe_end(p, outcome,
@@ -314,8 +313,7 @@ static bool at_checkpoint(struct probe *p, struct probe_process *process, const 
 	if (!is_name(line, len))
 		return probe_end(
 			p, OUTCOME_INVALID,
-			"the load's checkpoint '%s' has no name of lower-case letters, digits and '-', "
-			"shorter than %d",
+			"the load's checkpoint '%s' has no name of lower-case letters, digits and '-', shorter than %d",
 			line, CHECKPOINT_NAME_MAX);
 	if (process->is_waiting)
 		return probe_end(p, OUTCOME_INVALID,

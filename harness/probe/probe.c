@@ -368,9 +368,9 @@ static bool verify_ballast(struct probe *p)
 		if (!probe_pump(p, 1000))
 			return false;
 	if (!p->is_verified && p->ballast.signal == SIGKILL)
-		return probe_end(p, OUTCOME_OOM,
-				 "the ballast was killed in the guest after its last sample, as its kernel "
-				 "does when memory and swap are full");
+		return probe_end(
+			p, OUTCOME_OOM,
+			"the ballast was killed in the guest after its last sample, as its kernel does when memory and swap are full");
 	if (!p->is_verified)
 		return probe_end(p, OUTCOME_INVALID, "the ballast ended without verifying its pages");
 	if (p->bad_pages)
@@ -379,11 +379,11 @@ static bool verify_ballast(struct probe *p)
 				 " pages do not hold what was written",
 				 p->bad_pages, p->verified_pages);
 	if (p->zero_pages)
-		return probe_end(p, OUTCOME_INVALID,
-				 "%" PRIu64 " of the ballast's %" PRIu64
-				 " pages are zeros, which a kernel may swap without using RAM or disk: they "
-				 "do not count as Z",
-				 p->zero_pages, p->verified_pages);
+		return probe_end(
+			p, OUTCOME_INVALID,
+			"%" PRIu64 " of the ballast's %" PRIu64
+			" pages are zeros, which a kernel may swap without using RAM or disk: they do not count as Z",
+			p->zero_pages, p->verified_pages);
 	return true;
 }
 

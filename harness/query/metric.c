@@ -214,8 +214,7 @@ struct err *metric_find(const char *name, struct metric *ret)
 	if (strchr(name, '/') || access(path, F_OK))
 		return err_new_kind(
 			ERR_USAGE,
-			"there is no metric '%s': 'swapcal metrics list' shows all; a file of your own is "
-			"named by its path, which ends in .sql",
+			"there is no metric '%s': 'swapcal metrics list' shows all; a file of your own is named by its path, which ends in .sql",
 			name);
 	return load(path, true, ret);
 }

@@ -110,9 +110,9 @@ static bool is_within(struct query_guard *g)
 {
 	if (clock_ms() > g->deadline_ms)
 		set_why(g,
-			xasprintf("takes more than %g s; does it join tables without a condition on "
-				  "snapshot_id, or recurse without end?",
-				  (double)g->time_ms_max / 1000),
+			xasprintf(
+				"takes more than %g s; does it join tables without a condition on snapshot_id, or recurse without end?",
+				(double)g->time_ms_max / 1000),
 			NULL);
 	else if (sqlite3_memory_used() - g->memory_bytes > g->memory_bytes_max)
 		set_why(g,
@@ -137,10 +137,11 @@ static int check_function(struct query_guard *g, const char *name)
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
 		if (sqlite3_stricmp(name, functions[i]) == 0)
 			return SQLITE_OK;
-	return deny(g, name,
-		    xasprintf("function '%s' is not allowed: a metric only computes from the views, and "
-			      "gives the same each time",
-			      name));
+	return deny(
+		g, name,
+		xasprintf(
+			"function '%s' is not allowed: a metric only computes from the views, and gives the same each time",
+			name));
 }
 
 /*

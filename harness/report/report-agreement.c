@@ -235,8 +235,7 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 	strbuf_addf(
 		out,
 		"\nAgreement over all workloads, Y - Z in percent of Z; margin %s %%\n\n"
-		"  metric                      error      mean  95 %% of errors   surely within    cells  "
-		"verdict\n",
+		"  metric                      error      mean  95 %% of errors   surely within    cells  verdict\n",
 		MARGIN_TEXT(r->margin_pct));
 	for (size_t i = 0; i < r->agreements_n; i++)
 		add_row(out, &r->agreements[i]);
@@ -263,11 +262,11 @@ static void add_warning(struct strbuf *out, const struct report *r, const struct
 		strbuf_addf(out, ": Z* is known within %s MiB, wanted ", MIB_TEXT(half_kib));
 	else
 		strbuf_adds(out, ": Z* is open above, wanted within ");
-	strbuf_addf(out,
-		    "%s, after %u probes, %u contradict.\n"
-		    "  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for "
-		    "each.\n",
-		    MIB_TEXT((double)params.precision_kib), e->answers, e->contradictions, params.max_probes);
+	strbuf_addf(
+		out,
+		"%s, after %u probes, %u contradict.\n"
+		"  Raise `replicates` of the plan: `swapcal run PLAN -o FILE` asks %u more at most for each.\n",
+		MIB_TEXT((double)params.precision_kib), e->answers, e->contradictions, params.max_probes);
 }
 
 void report_agreement_text(const struct report *r, struct strbuf *out)

@@ -144,10 +144,9 @@ struct err *report_predict(struct report *r, const unsigned *x_mib, size_t n)
 	for (size_t i = 0; i < r->thresholds_n; i++)
 		usable += is_usable(&r->thresholds[i]);
 	if (!r->curves_n)
-		return err_new("no Z* can be predicted: that needs thresholds of guests of at least two "
-			       "sizes, alike in all else, and the file has %zu of %zu that can be used; give "
-			       "`ram_mib` of the plan more sizes and run it again",
-			       usable, r->thresholds_n);
+		return err_new(
+			"no Z* can be predicted: that needs thresholds of guests of at least two sizes, alike in all else, and the file has %zu of %zu that can be used; give `ram_mib` of the plan more sizes and run it again",
+			usable, r->thresholds_n);
 	for (size_t i = 0; i < r->curves_n; i++)
 		predict(&r->curves[i], x_mib, n);
 	return NULL;
@@ -180,8 +179,9 @@ static void add_head(struct strbuf *out, const struct curve *c)
 		strbuf_addf(out, "\n  scatter around the line, beyond what each Z* is uncertain by: %s\n",
 			    MIB_TEXT(c->scatter_kib));
 	} else {
-		strbuf_adds(out, "\n  There are only two points, through which any line goes: the scatter is "
-				 "not known, and so there\n  is no prediction interval.\n");
+		strbuf_adds(
+			out,
+			"\n  There are only two points, through which any line goes: the scatter is not known, and so there\n  is no prediction interval.\n");
 	}
 }
 
@@ -210,8 +210,9 @@ static void add_predictions(struct strbuf *out, const struct report_curve *c)
 		is_any_extrapolated |= p->is_extrapolated;
 	}
 	if (is_any_extrapolated)
-		strbuf_adds(out, "\n  extrapolated: no guest as small, or as large, was measured; right only "
-				 "if Z* goes on as a line.\n");
+		strbuf_adds(
+			out,
+			"\n  extrapolated: no guest as small, or as large, was measured; right only if Z* goes on as a line.\n");
 }
 
 void report_curves_text(const struct report *r, struct strbuf *out)

@@ -146,13 +146,13 @@ static void add_part(struct strbuf *out, const char *name, const struct locality
 /* Does a large binary cost RAM? */
 static void add_answer(struct strbuf *out, const struct report_locality *c, const struct locality_part *all)
 {
-	strbuf_addf(out,
-		    "    Of %s MiB %s %s; %s cost it in each process,\n    %s once for all of them%s; "
-		    "used for sure: %s.\n",
-		    MIB_TEXT(all->mapped_kib), MIB_TEXT(all->mapped_kib - all->touched_kib),
-		    c->is_onset ? "are not in RAM, or not any more" : "are not touched and cost no RAM",
-		    MIB_TEXT(all->dirtied_kib), MIB_TEXT(all->touched_kib - all->dirtied_kib),
-		    c->is_onset ? "" : ", until it is dropped", MIB_TEXT(all->least_kib));
+	strbuf_addf(
+		out,
+		"    Of %s MiB %s %s; %s cost it in each process,\n    %s once for all of them%s; used for sure: %s.\n",
+		MIB_TEXT(all->mapped_kib), MIB_TEXT(all->mapped_kib - all->touched_kib),
+		c->is_onset ? "are not in RAM, or not any more" : "are not touched and cost no RAM",
+		MIB_TEXT(all->dirtied_kib), MIB_TEXT(all->touched_kib - all->dirtied_kib),
+		c->is_onset ? "" : ", until it is dropped", MIB_TEXT(all->least_kib));
 }
 
 static void add_one(struct strbuf *out, const struct report *r, const struct report_locality *c)
@@ -176,11 +176,11 @@ void report_locality_text(const struct report *r, struct strbuf *out)
 {
 	if (!r->localities_n)
 		return;
-	strbuf_adds(out,
-		    "\nStatic memory: what of an interpreter's binary is touched, in MiB\n\n"
-		    "                                       used at                   KiB of      of bare:\n"
-		    "               mapped  touched             least  written    runs    each   touched  "
-		    "written\n");
+	strbuf_adds(
+		out,
+		"\nStatic memory: what of an interpreter's binary is touched, in MiB\n\n"
+		"                                       used at                   KiB of      of bare:\n"
+		"               mapped  touched             least  written    runs    each   touched  written\n");
 	for (size_t i = 0; i < r->localities_n; i++)
 		add_one(out, r, &r->localities[i]);
 	strbuf_adds(

@@ -157,8 +157,7 @@ void report_reclaim_text(const struct report *r, struct strbuf *out)
 	strbuf_adds(
 		out,
 		"\nmost: at the largest moment. gone: of these, dropped by the onset. read again: text and\n"
-		"data that were needed after all. swapped: written by the onset; whose: in the evidence, "
-		"some\n"
+		"data that were needed after all. swapped: written by the onset; whose: in the evidence, some\n"
 		"ticks later.\n");
 	if (has_other)
 		strbuf_adds(

@@ -275,15 +275,14 @@ static void add_lives(struct strbuf *out, const struct report *r)
 		out,
 		"\nBeside RAM: what a workload costs on its way, means over its probes\n\n"
 		"      footprint MiB   s until full       s in all           pauses ms            pauses\n"
-		"          max    mean      CPU    wall      CPU    wall   longest    in all  of each "
-		"kind\n");
+		"          max    mean      CPU    wall      CPU    wall   longest    in all  of each kind\n");
 	for (size_t i = 0; i < r->space_times_n; i++)
 		add_life(out, r, &r->space_times[i]);
-	strbuf_adds(out,
-		    "\nfootprint: memory.current of the load. full: complete; in all: until its evidence. "
-		    "Seconds\n"
-		    "are of the guest, whose CPU may be emulated: those of one accel compare. pauses: what\n"
-		    "collectors stopped the workload for, as it tells itself.\n");
+	strbuf_adds(
+		out,
+		"\nfootprint: memory.current of the load. full: complete; in all: until its evidence. Seconds\n"
+		"are of the guest, whose CPU may be emulated: those of one accel compare. pauses: what\n"
+		"collectors stopped the workload for, as it tells itself.\n");
 }
 
 /* What the cell has of the metric of that name, if the report has that metric. */

@@ -162,16 +162,15 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_locality_text(r, out);
 	report_reclaim_text(r, out);
 	report_gaps_text(r, out);
-	strbuf_adds(out, "\nZ*: the ballast at which half of such guests start to swap. bracket: the largest "
-			 "that did not, the\nsmallest that did. Y: what the metric says of the load at that "
-			 "moment, mean of n. *: nearest to\nZ*, as far as these digits tell.\n");
+	strbuf_adds(
+		out,
+		"\nZ*: the ballast at which half of such guests start to swap. bracket: the largest that did not, the\nsmallest that did. Y: what the metric says of the load at that moment, mean of n. *: nearest to\nZ*, as far as these digits tell.\n");
 	if (r->agreements_n)
-		strbuf_adds(out, "error: the largest that is likely, the end of \"95 % of errors\" further "
-				 "from 0. surely:\n"
-				 "neither end is further out, at 95 % confidence each. validated: that is "
-				 "within the margin;\n"
-				 "rejected: one of them is beyond it, at the same confidence. See "
-				 "swapcal-statistics(7).\n");
+		strbuf_adds(
+			out,
+			"error: the largest that is likely, the end of \"95 % of errors\" further from 0. surely:\n"
+			"neither end is further out, at 95 % confidence each. validated: that is within the margin;\n"
+			"rejected: one of them is beyond it, at the same confidence. See swapcal-statistics(7).\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
 }

@@ -23,15 +23,14 @@ struct err *store_error(struct store *store)
 	case SQLITE_CORRUPT:
 		return store_damaged(store, message);
 	case SQLITE_FULL:
-		return err_new("results file '%s': the disk is full; what was committed is safe: free some "
-			       "space and run again",
-			       store->name);
+		return err_new(
+			"results file '%s': the disk is full; what was committed is safe: free some space and run again",
+			store->name);
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
-		return err_new("results file '%s' cannot be opened (%s); after a run was killed, its file "
-			       "can only be read "
-			       "in a directory that you can write to: copy '%s' and '%s-wal' to one",
-			       store->name, message, store->name, store->name);
+		return err_new(
+			"results file '%s' cannot be opened (%s); after a run was killed, its file can only be read in a directory that you can write to: copy '%s' and '%s-wal' to one",
+			store->name, message, store->name, store->name);
 	default:
 		return err_new("results file '%s': %s", store->name, message);
 	}

@@ -44,15 +44,15 @@ void merge_result_deinit(struct merge_result *r)
 
 static struct err *create_tables(struct merge *m)
 {
-	return store_exec(m->out,
-			  "CREATE TEMP TABLE origin_cell (key TEXT PRIMARY KEY, file INTEGER, plan INTEGER,"
-			  " position INTEGER) STRICT;"
-			  "CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, cell_key TEXT,"
-			  " replicate INTEGER, seq INTEGER, started_s REAL, PRIMARY KEY (id, file))"
-			  " STRICT, WITHOUT ROWID;"
-			  "CREATE INDEX temp.same_probe ON origin_probe"
-			  " (cell_key, replicate, seq, started_s);"
-			  "CREATE TEMP TABLE origin_run (id INTEGER PRIMARY KEY, out_id INTEGER) STRICT");
+	return store_exec(
+		m->out,
+		"CREATE TEMP TABLE origin_cell (key TEXT PRIMARY KEY, file INTEGER, plan INTEGER,"
+		" position INTEGER) STRICT;"
+		"CREATE TEMP TABLE origin_probe (id INTEGER, file INTEGER, cell_key TEXT,"
+		" replicate INTEGER, seq INTEGER, started_s REAL, PRIMARY KEY (id, file)) STRICT, WITHOUT ROWID;"
+		"CREATE INDEX temp.same_probe ON origin_probe"
+		" (cell_key, replicate, seq, started_s);"
+		"CREATE TEMP TABLE origin_run (id INTEGER PRIMARY KEY, out_id INTEGER) STRICT");
 }
 
 /** All columns of a row from one on, as they are, as the parameters of another statement from index on. */
@@ -134,8 +134,7 @@ static struct err *put_cell(struct merge *m, const struct cell *cell, const char
 		" WHERE ?6 AND NOT (SELECT is_current FROM cell WHERE key = ?1)",
 		"INSERT INTO cell (key, threshold_key, position, replicates, identity, is_current)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (key) DO UPDATE SET"
-		" replicates = iif(is_current = ?6, max(replicates, ?4), ?4),"
-		" threshold_key = iif(is_current = ?6, threshold_key, ?2), is_current = ?6"
+		" replicates = iif(is_current = ?6, max(replicates, ?4), ?4), threshold_key = iif(is_current = ?6, threshold_key, ?2), is_current = ?6"
 		" WHERE is_current <= ?6",
 	};
 	struct err *e = NULL;
@@ -573,10 +572,10 @@ static struct err *check_is_new(const char *out)
 		struct stat st;
 
 		if (lstat(path, &st) == 0)
-			return err_new_kind(ERR_USAGE,
-					    "'%s' already exists, and merge makes a new file: give another "
-					    "name, or move it away",
-					    path);
+			return err_new_kind(
+				ERR_USAGE,
+				"'%s' already exists, and merge makes a new file: give another name, or move it away",
+				path);
 	}
 	return NULL;
 }

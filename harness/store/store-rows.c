@@ -96,8 +96,7 @@ struct err *store_put_cell(struct store *store, const struct cell *cell)
 		store,
 		"INSERT INTO cell (key, threshold_key, position, replicates, is_current, identity)"
 		" VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (key) DO UPDATE SET"
-		" threshold_key = excluded.threshold_key, position = excluded.position,"
-		" replicates = excluded.replicates, identity = excluded.identity, is_current = 1",
+		" threshold_key = excluded.threshold_key, position = excluded.position, replicates = excluded.replicates, identity = excluded.identity, is_current = 1",
 		STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key), STORE_INT(cell->position),
 		STORE_INT(cell->replicates), STORE_TEXT(identity));
 }

@@ -361,10 +361,9 @@ static struct err *check_schema(struct store *store, bool *ret_is_empty)
 	if (id != APPLICATION_ID)
 		return err_new("'%s' is an SQLite file of another program; give another name", store->name);
 	if (version != STORE_SCHEMA_VERSION)
-		return err_new("results file '%s' has schema version %lld, but this is swapcal %s, which "
-			       "knows version %d; "
-			       "use the swapcal that wrote it, or start a new file under another name",
-			       store->name, (long long)version, SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
+		return err_new(
+			"results file '%s' has schema version %lld, but this is swapcal %s, which knows version %d; use the swapcal that wrote it, or start a new file under another name",
+			store->name, (long long)version, SWAPCAL_VERSION, STORE_SCHEMA_VERSION);
 	/*
 	 * Exactly our tables: no view, trigger or generated column of someone else's making can then answer
 	 * in their place or run when we write.

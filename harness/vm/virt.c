@@ -265,8 +265,7 @@ struct err *virt_check_uri(const char *uri, const char *own_name, bool *ret)
 	if (*host && !is_this_machine(host, own_name))
 		return err_new_kind(
 			ERR_USAGE,
-			"connection '%s': guests can only run on this machine, where their sockets and disks "
-			"are; run swapcal on '%s' itself, e.g. with --shard, and merge the results files",
+			"connection '%s': guests can only run on this machine, where their sockets and disks are; run swapcal on '%s' itself, e.g. with --shard, and merge the results files",
 			uri, host);
 	*ret = *host != '\0';
 	return NULL;
