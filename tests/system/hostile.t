@@ -7,7 +7,7 @@ build_image
 cp -r tests/data/hostile-workloads "$dir/mine"
 tool=$PWD/build/tests/system/probe-command
 
-plan hostile 'guest: {ram_mib: 104}' 'method: [growth, displacement]' 'start: restore' 'workloads: mine' \
+plan hostile 'guest: {ram_mib: 160}' 'method: [growth, displacement]' 'start: restore' 'workloads: mine' \
 	'interpreters: {nowhere: {command: /usr/bin/nowhere}}' 'loads:' \
 	'  - {workload: exits, interpreter: nowhere, method: growth}' \
 	'  - {workload: strings, interpreter: python2.7, method: growth}' \
