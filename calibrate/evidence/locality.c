@@ -232,8 +232,8 @@ struct locality locality_mean(const struct locality *all, size_t n)
 
 	if (n)
 		memcpy(l.file, all[0].file, sizeof(l.file));
-	means_known((const double *)all->parts, sizeof(*all), n, LOCALITY_PARTS * PART_NUMBERS,
-		    (double *)l.parts);
+	means_known((const double *)all->parts, sizeof(*all) / sizeof(double), n,
+		    LOCALITY_PARTS * PART_NUMBERS, (double *)l.parts);
 	return l;
 }
 

@@ -10,7 +10,7 @@ void means_known(const double *first, size_t stride, size_t n, size_t numbers, d
 		size_t known = 0;
 
 		for (size_t k = 0; k < n; k++) {
-			double x = ((const double *)((const char *)first + k * stride))[i];
+			double x = first[k * stride + i];
 
 			if (isnan(x))
 				continue;

@@ -185,7 +185,8 @@ struct reclaim reclaim_mean(const struct reclaim *probes, size_t n)
 	struct reclaim r;
 
 	/* All members are numbers. */
-	means_known((const double *)probes, sizeof(*probes), n, sizeof(r) / sizeof(double), (double *)&r);
+	means_known((const double *)probes, sizeof(*probes) / sizeof(double), n, sizeof(r) / sizeof(double),
+		    (double *)&r);
 	return r;
 }
 

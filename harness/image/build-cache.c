@@ -102,33 +102,42 @@ static struct err *build(const struct build_cache_job *job, const char *dir)
 	return e;
 }
 
+/* Makes it, or waits until another has: then *ret_was_there. */
+static struct err *make_or_wait(const struct build_cache_job *job, bool *ret_was_there)
+{
+	cleanup_free char *dir = NULL;
+	struct err *e = build_cache_dir(job->part, &dir);
+
+	if (e)
+		return e;
+
+	cleanup_free char *path = xasprintf("%s/.lock", dir);
+	cleanup_close int lock = -1;
+
+	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
+	if (!e)
+		e = job->find(job->arg, ret_was_there);
+	return e || *ret_was_there ? e : build(job, dir);
+}
+
 struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_there)
 {
-	cleanup_free char *dir = NULL, *path = NULL;
-	cleanup_close int lock = -1;
-	bool is_there = false;
-	struct err *e = job->find(job->arg, &is_there);
+	struct err *e;
 
-	*ret_was_there = is_there;
-	if (e || is_there)
+	*ret_was_there = false;
+	e = job->find(job->arg, ret_was_there);
+	if (e || *ret_was_there)
 		return e;
 	e = job->check_host ? job->check_host() : NULL;
 	if (!e)
-		e = build_cache_dir(job->part, &dir);
-	if (e)
+		e = make_or_wait(job, ret_was_there);
+	if (e || *ret_was_there)
 		return e;
-	path = xasprintf("%s/.lock", dir);
-	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
-	/* Another build may have made it while we waited. */
-	if (!e)
-		e = job->find(job->arg, &is_there);
-	*ret_was_there = is_there;
-	if (e || is_there)
-		return e;
-	e = build(job, dir);
-	if (!e)
-		e = job->find(job->arg, &is_there);
-	return e || is_there ? e : err_new("%s", job->incomplete);
+	e = job->find(job->arg, ret_was_there);
+	if (!e && !*ret_was_there)
+		e = err_new("%s", job->incomplete);
+	*ret_was_there = false;
+	return e;
 }
 
 struct err *build_cache_remove(const char *part, const char *entry, bool *ret)

@@ -102,8 +102,8 @@ static struct err *add_cell(struct store *store, struct report *r, size_t cell, 
 			e = read_costs(store, &p->v[i], &told[p->first + i], &costs[c.n++]);
 	if (e || !c.n)
 		return e;
-	means_known((const double *)costs, sizeof(*costs), c.n, sizeof(*costs) / sizeof(double),
-		    (double *)&c.mean);
+	means_known((const double *)costs, sizeof(*costs) / sizeof(double), c.n,
+		    sizeof(*costs) / sizeof(double), (double *)&c.mean);
 	for (size_t i = 0; i < c.n; i++)
 		for (size_t k = 0; k < GC_KINDS; k++)
 			c.mean.gc[k].max_us =

@@ -803,8 +803,11 @@ static void close_conn(struct domain_conn *conn)
 
 void domain_conn_close(struct domain_conn *conn)
 {
-	while (conn->domains)
-		domain_stop(conn->domains);
+	/* Each takes itself out of the list. */
+	for (struct guest *g, *next = conn->domains; (g = next);) {
+		next = g->next;
+		domain_stop(g);
+	}
 	forget_ended(conn, 0, NULL);
 	close_conn(conn);
 	pthread_mutex_destroy(&conn->reach_lock);

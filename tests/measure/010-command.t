@@ -65,9 +65,10 @@ is "$?:$(tr '\n' ' ' < "$dir/out")" '0:go go ' 'checkpoints are answered'
 $python - "$dir/json" > "$dir/got" <<'END'
 import json, sys
 r = json.load(open(sys.argv[1]))
-rss = [m for m in r["metrics"] if m["metric"] == "uss"][0]
-print(list(r)[:2], r["run"]["basis"], rss["n"], rss["checkpoints"]["n"], rss["max_kib"] == rss["checkpoints"]["max_kib"])
-print(rss["max_kib"], 2 * (rss["max_kib"] - rss["avg_kib"]))
+# What is of files is shared or not by what else runs here.
+anonymous = [m for m in r["metrics"] if m["metric"] == "anonymous"][0]
+print(list(r)[:2], r["run"]["basis"], anonymous["n"], anonymous["checkpoints"]["n"], anonymous["max_kib"] == anonymous["checkpoints"]["max_kib"])
+print(anonymous["max_kib"], 2 * (anonymous["max_kib"] - anonymous["avg_kib"]))
 END
 is "$(head -n 1 "$dir/got")" "['tool_version', 'schema_version'] checkpoints 2 2 True" 'samples are taken at checkpoints'
 set -- $(tail -n 1 "$dir/got")

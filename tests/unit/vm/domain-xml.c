@@ -77,7 +77,7 @@ static void test_plain(void)
 		{ "<qemu:del capability='cpu-unavailable-features'/>", 1,
 		  "no hundreds of questions at the start" },
 		{ "<seclabel", 0, "no label unless asked for" },
-		{ NULL },
+		{ .text = NULL },
 	};
 
 	check(plain, parts);
@@ -90,7 +90,7 @@ static void test_variants(void)
 		{ "<disk", 0, "no disks unless given" },
 		{ "<initrd", 0, "no initrd unless given" },
 		{ "relabel='no'><label>+1:+2</label>", -1, "a label leaves files alone" },
-		{ NULL },
+		{ .text = NULL },
 	};
 	static const struct part disks[] = {
 		{ "<serial>" PROTO_SERIAL_SCRATCH "</serial>", -1, "a scratch disk has its serial" },
@@ -99,12 +99,12 @@ static void test_variants(void)
 		  -1, "a disk of workloads is read-only and has its serial" },
 		{ "<readonly/>", 2, "as the root disk" },
 		{ "<disk", 4, "beside the others" },
-		{ NULL },
+		{ .text = NULL },
 	};
 	static const struct part counted[] = {
 		{ "<qemu:arg value='-icount'/><qemu:arg value='shift=3,sleep=off'/>", -1, "a counted clock" },
 		{ "clock=vm", -1, "and a clock that follows it" },
-		{ NULL },
+		{ .text = NULL },
 	};
 	struct parts p = plain;
 
@@ -128,7 +128,7 @@ static void test_escaping(void)
 		{ "x=&quot;1&quot; y=&apos;2&apos; &lt;/cmdline&gt;</cmdline>", -1, "so are quotes" },
 		{ "file='/d/&apos;/&gt;&lt;disk&gt;.qcow2'", -1, "attributes are escaped" },
 		{ "<disk", 2, "a path cannot add a disk" },
-		{ NULL },
+		{ .text = NULL },
 	};
 	struct parts p = plain;
 
