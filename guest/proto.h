@@ -29,19 +29,21 @@
  *                                  start sampling; apply the onset rule on each tick, baseline = the
  *                                  sample taken now; freeze the load at onset. tick_ms 0 ends
  *                                  sampling; the samples so far are sent before the reply
- *   start     argv[], env[], chroot(bool), [align_ms]
- *                                  start a load process in the load cgroup: in the root image as a user
+ *   start     argv[], env[], chroot(bool), group, [align_ms]
+ *                                  start a process in that cgroup: in the root image as a user
  *                                  without rights when chroot, else in the initramfs as root (ballast);
  *                                  reply.pid. The reply comes
- *                                  when exec worked or failed; refused while the load is frozen
+ *                                  when exec worked or failed; refused while the group is frozen
+ *                                  group, of this and others: "load", which all evidence is about, or
+ *                                  "ballast": what grows beside a load. A ballast alone is a load
  *                                  align_ms, of both: first wait for the next multiple of so many ms of
  *                                  guest time (at most 2000), so that with an instruction-counted clock
  *                                  equal lives stay equal, however late the host is
  *   resume    pid, line            send a line to the resume fd of a load process
- *   signal    sig                  to every process of the load
+ *   signal    group, sig           to every process of the group
  *   unreference                    clears the reference bits of file pages in the load's page tables (3 to
  *                                  clear_refs): smaps then tells which of them are used from now on
- *   freeze, thaw                   the load; reply.freeze_us: how long it took
+ *   freeze, thaw  group            reply.freeze_us: how long it took
  *   snapshot  name                 "file" frames for every process and the guest, then the reply. A file of a
  *                                  process is a kernel text, or "pagemap": its pages as rows of struct
  *                                  proto_page_run. The last file of the guest is "agent": what taking the
@@ -64,7 +66,7 @@
  *   samples     seq, count; payload: count rows of struct proto_sample; seq is the number of the first,
  *               counted from 0 since `watch`
  *   onset       t_us, swapped_pages (since the baseline), freeze_us, frozen(bool: false when it was not asked
- *               for or did not work); sent after the load is frozen and after the samples up to then
+ *               for or did not work); sent after both groups are frozen and after the samples up to then
  *   checkpoint  pid, line          what came after "checkpoint " in a line a load wrote to its
  *                                  checkpoint fd, each byte that is not printable ASCII as '?'. Any other
  *                                  line, and the start of one over 200 bytes, has bad = true
@@ -78,7 +80,7 @@
 #include <string.h>
 
 /** Version of everything in this header; both ends must have the same. */
-#define PROTO_VERSION 4
+#define PROTO_VERSION 5
 
 /** "SWC1", read as a little-endian number. */
 #define PROTO_MAGIC 0x31435753u
@@ -119,14 +121,27 @@
 
 /**
  * The counters of one sample, in order. t_us is CLOCK_MONOTONIC of the guest; load_pages is how many
- * pages the ballasts hold so far (0 for other loads); swap_used_kib is SwapTotal - SwapFree; load_kib is
- * memory.current of the load's cgroup; the rest are counters of /proc/vmstat, 0 where the kernel has none.
- * allocstall is the sum over zones.
+ * pages the ballasts hold so far (0 for other loads); swap_used_kib is SwapTotal - SwapFree; load_kib and
+ * ballast_kib are memory.current of the two cgroups. Columns load_stat_* are of the load's memory.stat, and
+ * load_stat_swap_kib is its memory.swap.current: read on each PROTO_STAT_TICKS-th tick, at onset, and first
+ * thing after the load was frozen or thawed; in between the last values are repeated. The rest are counters
+ * of /proc/vmstat. All are 0 where the kernel has none. allocstall is the sum over zones.
  */
+#define PROTO_STAT_TICKS 5
 #define PROTO_SAMPLE_COLUMNS(X)                                                                              \
 	X(t_us)                                                                                              \
 	X(load_pages)                                                                                        \
 	X(load_kib)                                                                                          \
+	X(ballast_kib)                                                                                       \
+	X(load_stat_active_anon_kib)                                                                         \
+	X(load_stat_inactive_anon_kib)                                                                       \
+	X(load_stat_active_file_kib)                                                                         \
+	X(load_stat_inactive_file_kib)                                                                       \
+	X(load_stat_unevictable_kib)                                                                         \
+	X(load_stat_kernel_kib)                                                                              \
+	X(load_stat_slab_reclaimable_kib)                                                                    \
+	X(load_stat_swapcached_kib)                                                                          \
+	X(load_stat_swap_kib)                                                                                \
 	X(swap_used_kib)                                                                                     \
 	X(pswpout)                                                                                           \
 	X(pswpin)                                                                                            \

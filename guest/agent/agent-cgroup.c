@@ -8,20 +8,33 @@
 
 #include "guest/agent/agent.h"
 
-#define LOAD_DIR "/sys/fs/cgroup/load"
+#define CGROUP_DIR "/sys/fs/cgroup"
 
 /* A task stops when it leaves the kernel; one in reclaim or waiting for swap can take its time. */
 #define FREEZE_WAIT_US 2000000
 #define FREEZE_POLL_US 200
 
-/* Of the last order to freeze that took effect; 0 after a thaw. */
+/* memory.stat has some 60 lines. */
+#define STAT_MAX 8192
+
+/* The files of a group that are used again and again. */
+struct files {
+	int procs, freeze, events, memory, stat, swap, pids_events, memory_events;
+};
+
+static const char *const names[CGROUP_COUNT] = { "load", "ballast" };
+
+static struct files groups[CGROUP_COUNT];
+
+/* Of the last order to freeze the load that took effect; 0 after a thaw. */
 static uint64_t frozen_order_us, frozen_took_us;
 
-static int procs_fd = -1, freeze_fd = -1, events_fd = -1, memory_fd = -1;
-static int pids_events_fd = -1, memory_events_fd = -1;
-
-static int open_load_file(const char *path, int flags, const char **error)
+static int open_file(enum cgroup group, const char *name, int flags, const char **error)
 {
+	char path[96];
+
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s/%s", names[group], name);
+
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0 && !*error)
@@ -29,30 +42,53 @@ static int open_load_file(const char *path, int flags, const char **error)
 	return fd;
 }
 
-const char *cgroup_init(void)
+static const char *make_group(enum cgroup group)
 {
-	const char *error = file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory +pids");
+	const char *error = NULL;
+	char path[64], max[16];
 
-	if (mkdir(LOAD_DIR, 0755) < 0 && errno != EEXIST)
-		return fail("cannot make '%s': %s", LOAD_DIR, strerror(errno));
-	procs_fd = open_load_file(LOAD_DIR "/cgroup.procs", O_WRONLY, &error);
-	freeze_fd = open_load_file(LOAD_DIR "/cgroup.freeze", O_WRONLY, &error);
-	events_fd = open_load_file(LOAD_DIR "/cgroup.events", O_RDONLY, &error);
-	memory_fd = open_load_file(LOAD_DIR "/memory.current", O_RDONLY, &error);
-	pids_events_fd = open_load_file(LOAD_DIR "/pids.events", O_RDONLY, &error);
-	memory_events_fd = open_load_file(LOAD_DIR "/memory.events", O_RDONLY, &error);
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s", names[group]);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return fail("cannot make '%s': %s", path, strerror(errno));
+	groups[group] = (struct files){
+		.procs = open_file(group, "cgroup.procs", O_WRONLY, &error),
+		.freeze = open_file(group, "cgroup.freeze", O_WRONLY, &error),
+		.events = open_file(group, "cgroup.events", O_RDONLY, &error),
+		.memory = open_file(group, "memory.current", O_RDONLY, &error),
+		.stat = open_file(group, "memory.stat", O_RDONLY, &error),
+		.swap = open_file(group, "memory.swap.current", O_RDONLY, &error),
+		.pids_events = open_file(group, "pids.events", O_RDONLY, &error),
+		.memory_events = open_file(group, "memory.events", O_RDONLY, &error),
+	};
 	if (error)
 		return error;
-
-	char max[16];
-
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s/pids.max", names[group]);
 	snprintf(max, sizeof(max), "%d", PROTO_LOAD_TASKS_MAX);
-	return file_write(LOAD_DIR "/pids.max", max);
+	return file_write(path, max);
 }
 
-bool cgroup_join(void)
+const char *cgroup_init(void)
 {
-	return write(procs_fd, "0", 1) == 1;
+	const char *error = file_write(CGROUP_DIR "/cgroup.subtree_control", "+memory +pids");
+
+	for (enum cgroup g = 0; !error && g < CGROUP_COUNT; g++)
+		error = make_group(g);
+	return error;
+}
+
+bool cgroup_find(const char *name, enum cgroup *ret)
+{
+	for (enum cgroup g = 0; g < CGROUP_COUNT; g++)
+		if (strcmp(names[g], name) == 0) {
+			*ret = g;
+			return true;
+		}
+	return false;
+}
+
+bool cgroup_join(enum cgroup group)
+{
+	return write(groups[group].procs, "0", 1) == 1;
 }
 
 /* Reads a short file from its start; "" when it cannot be read. */
@@ -64,47 +100,98 @@ static const char *reread(int fd, char *buf, size_t size)
 	return buf;
 }
 
-uint64_t cgroup_memory_kib(void)
+static uint64_t read_bytes(int fd)
 {
 	char text[32];
 
-	return strtoull(reread(memory_fd, text, sizeof(text)), NULL, 10) / 1024;
+	return strtoull(reread(fd, text, sizeof(text)), NULL, 10);
+}
+
+uint64_t cgroup_memory_kib(enum cgroup group)
+{
+	return read_bytes(groups[group].memory) / 1024;
+}
+
+void cgroup_stat(struct proto_sample *s)
+{
+	static char text[STAT_MAX];
+
+	reread(groups[CGROUP_LOAD].stat, text, sizeof(text));
+#define STAT(key) s->load_stat_##key##_kib = text_number(text, #key " ") / 1024
+	STAT(active_anon);
+	STAT(inactive_anon);
+	STAT(active_file);
+	STAT(inactive_file);
+	STAT(unevictable);
+	STAT(kernel);
+	STAT(slab_reclaimable);
+	STAT(swapcached);
+#undef STAT
+	s->load_stat_swap_kib = read_bytes(groups[CGROUP_LOAD].swap) / 1024;
 }
 
 void cgroup_report(void)
 {
+	const struct files *f = &groups[CGROUP_LOAD];
 	char text[256];
 
-	msg_int("forks_refused", (int64_t)text_number(reread(pids_events_fd, text, sizeof(text)), "max "));
-	msg_int("oom_kills", (int64_t)text_number(reread(memory_events_fd, text, sizeof(text)), "oom_kill "));
+	msg_int("forks_refused", (int64_t)text_number(reread(f->pids_events, text, sizeof(text)), "max "));
+	msg_int("oom_kills", (int64_t)text_number(reread(f->memory_events, text, sizeof(text)), "oom_kill "));
 }
 
-bool cgroup_is_frozen(void)
+bool cgroup_is_frozen(enum cgroup group)
 {
 	char text[128];
 
-	return text_number(reread(events_fd, text, sizeof(text)), "frozen ") == 1;
+	return text_number(reread(groups[group].events, text, sizeof(text)), "frozen ") == 1;
 }
 
-const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us)
+static const char *order(enum cgroup group, bool frozen)
 {
-	uint64_t start = now_us();
+	if (write(groups[group].freeze, frozen ? "1" : "0", 1) == 1)
+		return NULL;
+	return fail("cannot %s the %s: %s", frozen ? "freeze" : "thaw", names[group], strerror(errno));
+}
 
-	if (write(freeze_fd, frozen ? "1" : "0", 1) != 1)
-		return fail("cannot %s the load: %s", frozen ? "freeze" : "thaw", strerror(errno));
-	while (cgroup_is_frozen() != frozen) {
-		if (now_us() - start > FREEZE_WAIT_US)
-			return fail("the load does not %s within %d s", frozen ? "freeze" : "thaw",
-				    FREEZE_WAIT_US / 1000000);
+/* Waits until an order that was given at start_us has taken effect. */
+static const char *await(enum cgroup group, bool frozen, uint64_t start_us, uint64_t *ret_us)
+{
+	while (cgroup_is_frozen(group) != frozen) {
+		if (now_us() - start_us > FREEZE_WAIT_US)
+			return fail("the %s does not %s within %d s", names[group],
+				    frozen ? "freeze" : "thaw", FREEZE_WAIT_US / 1000000);
 		sleep_us(FREEZE_POLL_US);
 	}
-	*ret_us = now_us() - start;
+	*ret_us = now_us() - start_us;
+	if (group != CGROUP_LOAD)
+		return NULL;
+	sample_want_stat();
 	if (!frozen || !frozen_order_us) {
 		/* An order to freeze what is frozen changes nothing. */
-		frozen_order_us = frozen ? start : 0;
+		frozen_order_us = frozen ? start_us : 0;
 		frozen_took_us = frozen ? *ret_us : 0;
 	}
 	return NULL;
+}
+
+const char *cgroup_set_frozen(enum cgroup group, bool frozen, uint64_t *ret_us)
+{
+	uint64_t start_us = now_us();
+	const char *error = order(group, frozen);
+
+	return error ? error : await(group, frozen, start_us, ret_us);
+}
+
+const char *cgroup_freeze_all(uint64_t *ret_us)
+{
+	uint64_t start_us = now_us();
+	const char *error = NULL;
+
+	for (enum cgroup g = 0; !error && g < CGROUP_COUNT; g++)
+		error = order(g, true);
+	for (enum cgroup g = 0; !error && g < CGROUP_COUNT; g++)
+		error = await(g, true, start_us, ret_us);
+	return error;
 }
 
 bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us)
@@ -114,12 +201,13 @@ bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us)
 	return frozen_order_us != 0;
 }
 
-size_t cgroup_pids(pid_t *pids, size_t max)
+size_t cgroup_pids(enum cgroup group, pid_t *pids, size_t max)
 {
-	char text[PROTO_LOAD_TASKS_MAX * 8]; /* "32768\n" and some */
+	char path[64], text[PROTO_LOAD_TASKS_MAX * 8]; /* "32768\n" and some */
 	size_t n = 0;
 
-	if (file_read(LOAD_DIR "/cgroup.procs", text, sizeof(text), NULL))
+	snprintf(path, sizeof(path), CGROUP_DIR "/%s/cgroup.procs", names[group]);
+	if (file_read(path, text, sizeof(text), NULL))
 		return 0;
 	for (char *line = text, *end; n < max && (end = strchr(line, '\n')); line = end + 1)
 		pids[n++] = (pid_t)strtol(line, NULL, 10);

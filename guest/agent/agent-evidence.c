@@ -145,7 +145,7 @@ void evidence_snapshot(int64_t id)
 {
 	static pid_t pids[PROTO_LOAD_TASKS_MAX];
 	uint64_t start_us = now_us();
-	size_t n = cgroup_pids(pids, COUNT(pids));
+	size_t n = cgroup_pids(CGROUP_LOAD, pids, COUNT(pids));
 
 	/* The guest first: its counters move while we work, a frozen process does not. */
 	for (size_t i = 0; i < COUNT(guest_files); i++)

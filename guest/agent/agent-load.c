@@ -81,7 +81,8 @@ static struct load *find_load(pid_t pid)
 	return NULL;
 }
 
-const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t env_len, bool chrooted)
+const char *load_start(int64_t id, enum cgroup group, char **argv, size_t argc, char **env, size_t env_len,
+		       bool chrooted)
 {
 	struct load *l = find_load(0);
 
@@ -90,12 +91,13 @@ const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t 
 	if (!l)
 		return fail("%d processes were started and still run; no more are possible", LOAD_MAX);
 	/* It would join the cgroup and stop before exec, and the host would wait for a reply. */
-	if (cgroup_is_frozen())
-		return fail("the load is frozen");
+	if (cgroup_is_frozen(group))
+		return fail("the %s is frozen", group == CGROUP_LOAD ? "load" : "ballast");
 
 	struct spawn_request r = {
 		.argv = argv,
 		.argc = argc,
+		.group = group,
 		.env = env,
 		.env_len = env_len,
 		.chrooted = chrooted,
@@ -132,10 +134,10 @@ const char *load_resume(pid_t pid, const char *line)
 	return NULL;
 }
 
-const char *load_signal(int sig)
+const char *load_signal(enum cgroup group, int sig)
 {
 	static pid_t pids[PROTO_LOAD_TASKS_MAX];
-	size_t n = cgroup_pids(pids, PROTO_LOAD_TASKS_MAX);
+	size_t n = cgroup_pids(group, pids, PROTO_LOAD_TASKS_MAX);
 
 	if (sig < 1 || sig >= NSIG)
 		return fail("no such signal: %d", sig);

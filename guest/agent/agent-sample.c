@@ -39,6 +39,10 @@ static struct {
 	uint64_t count, sum_us, max_us;
 } cost;
 
+/* What memory.stat said last, all other columns 0, and in how many ticks it is due again. */
+static struct proto_sample last_stat;
+static unsigned stat_due;
+
 static uint64_t thread_cpu_us(void)
 {
 	struct timespec t;
@@ -52,7 +56,12 @@ static void take(struct proto_sample *s)
 	uint64_t start = thread_cpu_us();
 	struct sysinfo info;
 
-	memset(s, 0, sizeof(*s));
+	if (stat_due == 0) {
+		cgroup_stat(&last_stat);
+		stat_due = PROTO_STAT_TICKS;
+	}
+	stat_due--;
+	*s = last_stat;
 	/* Otherwise the kernel's page counters are up to a second old, as they stay after a failure. */
 	if (write(refresh_fd, "1", 1) < 0)
 		errno = 0;
@@ -61,7 +70,8 @@ static void take(struct proto_sample *s)
 	if (sysinfo(&info) == 0)
 		s->swap_used_kib = (info.totalswap - info.freeswap) * info.mem_unit / 1024;
 	s->load_pages = load_pages();
-	s->load_kib = cgroup_memory_kib();
+	s->load_kib = cgroup_memory_kib(CGROUP_LOAD);
+	s->ballast_kib = cgroup_memory_kib(CGROUP_BALLAST);
 
 	uint64_t spent = thread_cpu_us() - start;
 
@@ -113,6 +123,7 @@ const char *sample_watch(unsigned tick_ms, uint64_t pages, unsigned window_ms, b
 
 	struct proto_sample *baseline = ring_push();
 
+	sample_want_stat();
 	take(baseline);
 	onset_begin(&window, pages, window_ms, baseline);
 
@@ -128,7 +139,7 @@ const char *sample_watch(unsigned tick_ms, uint64_t pages, unsigned window_ms, b
 	return NULL;
 }
 
-static void reach_onset(const struct proto_sample *s)
+static void reach_onset(struct proto_sample *s)
 {
 	onset_state = ONSET_DUE;
 	onset.t_us = s->t_us;
@@ -136,12 +147,18 @@ static void reach_onset(const struct proto_sample *s)
 	onset.freeze_us = 0;
 	onset.frozen = false;
 	if (freeze_at_onset) {
-		const char *error = cgroup_set_frozen(true, &onset.freeze_us);
+		const char *error = cgroup_freeze_all(&onset.freeze_us);
 
 		onset.frozen = !error;
 		if (error)
 			say("%s", error);
 	}
+	cgroup_stat(s);
+}
+
+void sample_want_stat(void)
+{
+	stat_due = 0;
 }
 
 void sample_tick(void)

@@ -178,7 +178,7 @@ _Noreturn static void run_child(const struct spawn_request *r, const struct spaw
 	reset_signals();
 	setsid();
 	/* When memory ends, the load dies and not the agent. */
-	if (file_write("/proc/self/oom_score_adj", "500") || !cgroup_join())
+	if (file_write("/proc/self/oom_score_adj", "500") || !cgroup_join(r->group))
 		child_fail(p->exec, FAILED_CGROUP);
 	/* The last one is for ballasts only. */
 	if (!place_fds(from, to, r->chrooted ? 6 : 7))

@@ -5,12 +5,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "guest/agent/agent.h"
+
 /** What to start. The environment gets defaults for PATH and HOME, and the numbers of the descriptors. */
 struct spawn_request {
 	char **argv;
 	size_t argc;
 	char **env;
 	size_t env_len;
+	enum cgroup group;
 	bool chrooted;   /**< in the root image, as a user without rights; else in the initramfs, as root */
 	int progress_fd; /**< for a process of the initramfs: the page in which it counts */
 	size_t slot;     /**< and its number there */
@@ -24,7 +27,7 @@ struct spawn_pipes {
 	int resume; /**< to be written */
 };
 
-/** Forks a process into the load's cgroup. Whether exec worked is known later. NULL, or the reason. */
+/** Forks a process into its cgroup. Whether exec worked is known later. NULL, or the reason. */
 const char *spawn(const struct spawn_request *r, struct spawn_pipes *ret_pipes, pid_t *ret_pid);
 
 /** Has exec worked? False while that is not known yet. *ret_error is NULL, or the reason why it did not. */

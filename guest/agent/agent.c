@@ -95,6 +95,16 @@ static int64_t need_int(const struct json_object *o, const char *key, int64_t mi
 	return n;
 }
 
+static enum cgroup need_group(const struct json_object *o, const char **error)
+{
+	const char *name = need(o, "group", JSON_TYPE_STRING, error)->string;
+	enum cgroup group = CGROUP_LOAD;
+
+	if (!*error && !cgroup_find(name, &group))
+		*error = fail("'group' is '%s', neither 'load' nor 'ballast'", name);
+	return group;
+}
+
 /*
  * Waits for the next multiple of align_ms of guest time, if the request has that member. With an
  * instruction-counted clock all that a request sets off then happens at the same guest time in each life,
@@ -199,10 +209,11 @@ static void do_start(int64_t id, const struct json_object *o)
 	const struct json_member *argv = need(o, "argv", JSON_TYPE_ARRAY, &error);
 	const struct json_member *env = need(o, "env", JSON_TYPE_ARRAY, &error);
 	bool chrooted = need(o, "chroot", JSON_TYPE_BOOL, &error)->number;
+	enum cgroup group = need_group(o, &error);
 
 	align(o, &error);
 	if (!error)
-		error = load_start(id, argv->items, argv->n_items, env->items, env->n_items, chrooted);
+		error = load_start(id, group, argv->items, argv->n_items, env->items, env->n_items, chrooted);
 	if (error)
 		msg_reply(id, error);
 }
@@ -221,13 +232,19 @@ static void do_signal(int64_t id, const struct json_object *o)
 	const char *error = NULL;
 	int64_t sig = need_int(o, "sig", 1, NSIG - 1, &error);
 
-	msg_reply(id, error ? error : load_signal((int)sig));
+	enum cgroup group = need_group(o, &error);
+
+	msg_reply(id, error ? error : load_signal(group, (int)sig));
 }
 
-static void set_frozen(int64_t id, bool frozen)
+static void set_frozen(int64_t id, const struct json_object *o, bool frozen)
 {
 	uint64_t us = 0;
-	const char *error = cgroup_set_frozen(frozen, &us);
+	const char *error = NULL;
+	enum cgroup group = need_group(o, &error);
+
+	if (!error)
+		error = cgroup_set_frozen(group, frozen, &us);
 
 	msg_begin("reply");
 	msg_int("id", id);
@@ -239,21 +256,19 @@ static void set_frozen(int64_t id, bool frozen)
 
 static void do_freeze(int64_t id, const struct json_object *o)
 {
-	(void)o;
-	set_frozen(id, true);
+	set_frozen(id, o, true);
 }
 
 static void do_thaw(int64_t id, const struct json_object *o)
 {
-	(void)o;
-	set_frozen(id, false);
+	set_frozen(id, o, false);
 }
 
 /* Forgets which file pages the load has used so far: from now on its page tables tell what is used anew. */
 static void do_unreference(int64_t id, const struct json_object *o)
 {
 	static pid_t pids[PROTO_LOAD_TASKS_MAX];
-	size_t n = cgroup_pids(pids, PROTO_LOAD_TASKS_MAX);
+	size_t n = cgroup_pids(CGROUP_LOAD, pids, PROTO_LOAD_TASKS_MAX);
 
 	(void)o;
 	for (size_t i = 0; i < n; i++) {

@@ -81,21 +81,34 @@ void agent_handle(char *json, size_t len);
 
 /* agent-cgroup.c */
 
-/** Makes the load's cgroup. */
+/** What is frozen and signalled together, and counted apart. */
+enum cgroup {
+	CGROUP_LOAD,
+	CGROUP_BALLAST, /**< what grows beside a load */
+	CGROUP_COUNT,
+};
+
+/** Makes the cgroups. */
 const char *cgroup_init(void);
-/** For a child: moves the calling process into the load's cgroup. */
-bool cgroup_join(void);
-uint64_t cgroup_memory_kib(void);
-/** Freezes or thaws the load and waits until it is so, at most 2 s. */
-const char *cgroup_set_frozen(bool frozen, uint64_t *ret_us);
-bool cgroup_is_frozen(void);
-/** Adds forks_refused and oom_kills to a message. */
+/** The group of that name, as the host calls it. False when there is none. */
+bool cgroup_find(const char *name, enum cgroup *ret);
+/** For a child: moves the calling process into a group. */
+bool cgroup_join(enum cgroup group);
+uint64_t cgroup_memory_kib(enum cgroup group);
+/** Fills the columns load_stat_*. */
+void cgroup_stat(struct proto_sample *s);
+/** Freezes or thaws a group and waits until it is so, at most 2 s. */
+const char *cgroup_set_frozen(enum cgroup group, bool frozen, uint64_t *ret_us);
+/** Freezes both groups at once; *ret_us is how long it took until all stood still. */
+const char *cgroup_freeze_all(uint64_t *ret_us);
+bool cgroup_is_frozen(enum cgroup group);
+/** Adds forks_refused and oom_kills of the load to a message. */
 void cgroup_report(void);
 /** Is the load frozen by our order: when that came, on now_us(), and how long it took until all stood still.
  */
 bool cgroup_frozen_since(uint64_t *ret_order_us, uint64_t *ret_took_us);
-/** Processes of the load, in the order of the kernel; at most max are written. */
-size_t cgroup_pids(pid_t *pids, size_t max);
+/** Processes of a group, in the order of the kernel; at most max are written. */
+size_t cgroup_pids(enum cgroup group, pid_t *pids, size_t max);
 
 /* agent-sample.c */
 
@@ -104,6 +117,8 @@ extern int sample_timer_fd;
 const char *sample_init(void);
 /** Takes the baseline now and then a sample each tick_ms; tick_ms 0 ends sampling. */
 const char *sample_watch(unsigned tick_ms, uint64_t pages, unsigned window_ms, bool freeze);
+/** The next sample reads memory.stat anew. */
+void sample_want_stat(void);
 /** Takes the sample that is due, if one is, and acts on onset. Sends nothing. */
 void sample_tick(void);
 /** Sends samples and a due onset: when a batch is full or old, or at once. */
@@ -120,9 +135,10 @@ void sample_report(void);
 
 const char *load_init(void);
 /** Starts a process of the load. The reply is sent when exec worked or failed. */
-const char *load_start(int64_t id, char **argv, size_t argc, char **env, size_t env_len, bool chrooted);
+const char *load_start(int64_t id, enum cgroup group, char **argv, size_t argc, char **env, size_t env_len,
+		       bool chrooted);
 const char *load_resume(pid_t pid, const char *line);
-const char *load_signal(int sig);
+const char *load_signal(enum cgroup group, int sig);
 /** Pages the ballasts hold. */
 uint64_t load_pages(void);
 /** Fills LOAD_POLLFDS entries. */

@@ -51,6 +51,7 @@ struct probe {
 	struct probe_process loads[PLAN_PROCESSES_MAX]; /**< processes of the load, in the order of start */
 	size_t loads_n;
 	uint64_t load_start_us;    /**< last sample before the latest of them was started */
+	bool is_stopped;           /**< the load is frozen for good, for it is to be weighed so */
 	bool has_free_run;         /**< the load goes on from each checkpoint as soon as all are there */
 	unsigned rounds;           /**< barriers since then */
 	struct strbuf checkpoints; /**< log of them, "TIME PID NAME ...", with a line end each */

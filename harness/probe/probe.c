@@ -45,13 +45,16 @@ static json_t *message(const char *type)
 	return json_pack("{s:s}", "type", type);
 }
 
-/**
- * A request that is its type and nothing more: "unreference" has the load's page tables forget which file
- * pages it used; "freeze" stops all processes of the load, "thaw" lets them go on.
- */
-static bool ask(struct probe *p, const char *type)
+/** Which cgroup the ballast is in: where it grows beside a load, in one of its own; else it is the load. */
+static const char *ballast_group(const struct probe *p)
 {
-	return probe_call_ok(p, message(type));
+	return p->spec->kind == PROBE_DISPLACEMENT ? "ballast" : "load";
+}
+
+/** "freeze" stops all processes of a group, "thaw" lets them go on. */
+static bool ask_group(struct probe *p, const char *type, const char *group)
+{
+	return probe_call_ok(p, json_pack("{s:s, s:s}", "type", type, "group", group));
 }
 
 static json_t *write_request(const char *path, const char *value)
@@ -226,11 +229,12 @@ static bool prepare(struct probe *p)
 	return probe_call_ok(p, watch);
 }
 
-static bool start(struct probe *p, json_t *argv, json_t *env, bool in_root_image,
+static bool start(struct probe *p, const char *group, json_t *argv, json_t *env, bool in_root_image,
 		  struct probe_process *process)
 {
 	json_t *m = message("start");
 
+	json_object_set_new(m, "group", json_string(group));
 	json_object_set_new(m, "argv", argv);
 	json_object_set_new(m, "env", env);
 	json_object_set_new(m, "chroot", json_boolean(in_root_image));
@@ -262,7 +266,7 @@ static bool start_ballast(struct probe *p)
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
 	push_option(argv, "--seed", p->spec->guest.seed);
-	return start(p, argv, json_array(), false, &p->ballast);
+	return start(p, ballast_group(p), argv, json_array(), false, &p->ballast);
 }
 
 static json_t *string_array(const char *const *strings)
@@ -286,17 +290,11 @@ static bool start_load(struct probe *p)
 
 	if (p->spec->has_seed)
 		push_option(argv, "--seed", p->spec->guest.seed + p->loads_n);
-	if (!start(p, argv, string_array(p->spec->env), p->spec->is_in_image, process))
+	if (!start(p, "load", argv, string_array(p->spec->env), p->spec->is_in_image, process))
 		return false;
 	p->loads_n++;
 	p->load_start_us = probe_last_sample_us(p);
 	return true;
-}
-
-/** Stops the load for good, without the freezer, which would hold the ballast too. */
-static bool stop_load(struct probe *p)
-{
-	return probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGSTOP));
 }
 
 /** A process that has exited: one of the load rather than the ballast; NULL when none has. */
@@ -362,7 +360,11 @@ static bool explain_exit(struct probe *p)
 /** Has the ballast look whether it still holds what it wrote; one that does not makes the probe invalid. */
 static bool verify_ballast(struct probe *p)
 {
-	if (!probe_call_ok(p, json_pack("{s:s, s:i}", "type", "signal", "sig", SIGTERM)) || !ask(p, "thaw"))
+	const char *group = ballast_group(p);
+
+	if (!probe_call_ok(p,
+			   json_pack("{s:s, s:s, s:i}", "type", "signal", "group", group, "sig", SIGTERM)) ||
+	    !ask_group(p, "thaw", group))
 		return false;
 	while (!p->ballast.has_exited)
 		if (!probe_pump(p, 1000))
@@ -501,7 +503,9 @@ static bool run_growth(struct probe *p)
  */
 static bool snapshot_frozen(struct probe *p, const char *name)
 {
-	if (!ask(p, "freeze") || !take_snapshot(p, name) || !ask(p, "thaw"))
+	if (!ask_group(p, "freeze", "load") || !take_snapshot(p, name))
+		return false;
+	if (!p->is_stopped && !ask_group(p, "thaw", "load"))
 		return false;
 	return !p->has_onset || probe_end(p, OUTCOME_INVALID, "the guest swapped just when it was looked at");
 }
@@ -594,10 +598,11 @@ static bool place_load(struct probe *p)
 	if (p->spec->has_rounds && !work_in(p))
 		return false;
 	/* A known-answer load has its file pages in use, or not, by what it is. */
-	if (p->spec->is_in_image && !ask(p, "unreference"))
+	if (p->spec->is_in_image && !probe_call_ok(p, message("unreference")))
 		return false;
 	/* What waits at a checkpoint stands still already; what knows none does not. */
-	if (p->spec->is_frozen && !stop_load(p))
+	p->is_stopped = p->spec->is_frozen;
+	if (p->is_stopped && !ask_group(p, "freeze", "load"))
 		return false;
 	return rest(p) && is_placed(p);
 }

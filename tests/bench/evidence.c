@@ -98,15 +98,15 @@ static struct err *call(struct bench *b, json_t *request)
 
 static struct err *call_type(struct bench *b, const char *type)
 {
-	return call(b, json_pack("{s:s, s:s}", "type", type, "name", "bench"));
+	return call(b, json_pack("{s:s, s:s, s:s}", "type", type, "name", "bench", "group", "load"));
 }
 
 static struct err *start(struct bench *b, const char *program, const char *option, const char *argument)
 {
 	json_t *argv = option ? json_pack("[s, s, s]", program, option, argument) : json_pack("[s]", program);
 
-	return call(b, json_pack("{s:s, s:o, s:[s], s:b}", "type", "start", "argv", argv, "env",
-				 "PATH=/usr/bin:/bin", "chroot", 1));
+	return call(b, json_pack("{s:s, s:s, s:o, s:[s], s:b}", "type", "start", "group", "load", "argv",
+				 argv, "env", "PATH=/usr/bin:/bin", "chroot", 1));
 }
 
 static struct err *start_loads(struct bench *b, unsigned n, const char *program)

@@ -138,7 +138,7 @@ static bool ask(json_t *json)
 
 static bool ask_simple(const char *type)
 {
-	return ask(json_pack("{s:s}", "type", type));
+	return ask(json_pack("{s:s, s:s}", "type", type, "group", "load"));
 }
 
 static bool ask_snapshot(const char *name)
@@ -155,7 +155,7 @@ static const char *written(const char *path, const char *value)
 
 static bool ask_signal(int sig)
 {
-	return ask(json_pack("{s:s, s:i}", "type", "signal", "sig", sig));
+	return ask(json_pack("{s:s, s:s, s:i}", "type", "signal", "group", "load", "sig", sig));
 }
 
 /* The next guest is a usual one. */

@@ -44,6 +44,7 @@ struct guest {
 	uint64_t heartbeat_us; /* next */
 
 	bool is_watching, must_freeze, has_onset;
+	bool is_beside; /* what grows is a ballast beside a load, in a group of its own */
 	uint64_t tick_us, next_tick_us, rule_pages, window_us;
 	struct proto_sample *series;
 	size_t series_n, series_cap, shipped, window_first;
@@ -190,11 +191,16 @@ static void take_sample(const struct guest *g, struct proto_sample *s)
 	uint64_t ballast = held_kib(g), out = g->swapped_pages + g->zero_pages;
 	uint64_t held = ballast + fixed_kib(g);
 	uint64_t resident = held > out * 4 ? held - out * 4 : 0, available = g->params->mem_available_kib;
+	/* Of two groups the ballast's is swapped out. */
+	uint64_t load = g->fixed_n ? fixed_kib(g) : resident;
 
 	*s = (struct proto_sample){
 		.t_us = clock_us,
 		.load_pages = g->load.is_ballast ? ballast / 4 : 0,
-		.load_kib = held ? resident + SIM_OVERHEAD_KIB : 0,
+		.load_kib = held ? load + SIM_OVERHEAD_KIB : 0,
+		.ballast_kib = resident > load ? resident - load : 0,
+		.load_stat_inactive_anon_kib = load,
+		.load_stat_kernel_kib = held ? SIM_OVERHEAD_KIB : 0,
 		.swap_used_kib = out * 4,
 		.pswpout = g->swapped_pages,
 		.swpout_zero = g->zero_pages,
@@ -722,6 +728,7 @@ static void do_start(struct guest *g, json_t *request)
 		return;
 	}
 	g->load = new_load(p, argv);
+	g->is_beside = strcmp(get_str(request, "group"), "ballast") == 0;
 	if (g->load.is_ballast && draw(&g->random) % 100 < p->wrong_answer_pct)
 		make_wrong(g);
 	g->is_corrupt = p->corrupt;
@@ -758,14 +765,20 @@ static void do_resume(struct guest *g, json_t *request)
 	reply(g, request, NULL);
 }
 
+/* Is a request for the group of what grows? */
+static bool is_for_growing(const struct guest *g, json_t *request)
+{
+	return (strcmp(get_str(request, "group"), "ballast") == 0) == g->is_beside;
+}
+
 /* A frozen process gets its signals when it is thawed, except the one that needs no process. */
 static void do_signal(struct guest *g, json_t *request)
 {
 	int sig = (int)get_uint(request, "sig");
 
 	reply(g, request, NULL);
-	if (sig == SIGSTOP)
-		g->params->stops++;
+	if (!is_for_growing(g, request))
+		return;
 	if (g->load.is_frozen && sig != SIGKILL)
 		g->load.pending_signal = sig;
 	else
@@ -775,11 +788,16 @@ static void do_signal(struct guest *g, json_t *request)
 static void do_freeze(struct guest *g, json_t *request)
 {
 	json_t *json = new_reply(request, NULL);
+	bool is_frozen = strcmp(get_str(request, "type"), "freeze") == 0;
 
-	g->load.is_frozen = strcmp(get_str(request, "type"), "freeze") == 0;
 	json_object_set_new(json, "freeze_us", json_integer(SIM_FREEZE_US));
 	say(g, json, NULL, 0);
-	if (!g->load.is_frozen) {
+	if (strcmp(get_str(request, "group"), "load") == 0)
+		g->params->is_load_frozen = is_frozen;
+	if (!is_for_growing(g, request))
+		return;
+	g->load.is_frozen = is_frozen;
+	if (!is_frozen) {
 		take_signal(g, g->load.pending_signal);
 		g->load.pending_signal = 0;
 	}

@@ -232,11 +232,11 @@ static void test_ram(void)
 	is_int((long long)r.z_kib, 256 * 1024, "its RAM is what was asked");
 	ok(find_snapshot("load") != NULL, "the load is measured");
 	ok(r.load_pages * 4 >= 48 * 1024, "what its cgroup is charged is kept");
-	is_int(params.stops, 0, "a running load is not stopped");
+	ok(!params.is_load_frozen, "a running load is not stopped");
 	spec.is_frozen = true;
 	spec.has_checkpoints = false;
 	run("no-onset", "nor with one that knows no checkpoints");
-	is_int(params.stops, 1, "which is stopped when it is to be frozen");
+	ok(params.is_load_frozen, "which is stopped when it is to be frozen");
 	spec.guest.ram_mib = 100;
 	spec.z_kib = 100 * 1024;
 	run("onset", "one without does");
