@@ -143,9 +143,12 @@ static void send_cost(int64_t id, uint64_t start_us)
 
 void evidence_snapshot(int64_t id)
 {
-	static pid_t pids[PROTO_LOAD_TASKS_MAX];
+	/* Whose pages went to swap is asked of the ballast too. */
+	static pid_t pids[PROTO_LOAD_TASKS_MAX + LOAD_MAX];
 	uint64_t start_us = now_us();
-	size_t n = cgroup_pids(CGROUP_LOAD, pids, COUNT(pids));
+	size_t n = cgroup_pids(CGROUP_LOAD, pids, PROTO_LOAD_TASKS_MAX);
+
+	n += cgroup_pids(CGROUP_BALLAST, pids + n, LOAD_MAX);
 
 	/* The guest first: its counters move while we work, a frozen process does not. */
 	for (size_t i = 0; i < COUNT(guest_files); i++)

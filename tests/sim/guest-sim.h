@@ -71,9 +71,9 @@ struct guest_sim_params {
 
 	/** The host at the begin and end of each life, in turn; NULL: nothing is known of it. */
 	const struct pressure *host;
-	unsigned host_asked;  /**< how often so far */
+	unsigned host_asked; /**< how often so far */
 	bool is_load_frozen; /**< how it was left; set here */
-	unsigned lives;       /**< guests started so far; counted here by start() */
+	unsigned lives;      /**< guests started so far; counted here by start() */
 };
 
 /** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, a workload that grows by 1 MiB, a load of
