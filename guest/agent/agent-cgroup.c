@@ -14,8 +14,8 @@
 #define FREEZE_WAIT_US 2000000
 #define FREEZE_POLL_US 200
 
-/* memory.stat has some 60 lines. */
-#define STAT_MAX 8192
+/* memory.stat has some 60 lines: 2 KiB. */
+#define STAT_MAX 4096
 
 /* The files of a group that are used again and again. */
 struct files {

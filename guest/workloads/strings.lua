@@ -40,9 +40,20 @@ end
 local out = open_descriptor("SWAPCAL_CHECKPOINT_FD", "w")
 local answers = open_descriptor("SWAPCAL_RESUME_FD", "r")
 
+-- Collections that have ended: an object that nobody has is finalised by each, and makes the next one.
+local collections = -1
+local sentinel = {}
+
+sentinel.__gc = function()
+	collections = collections + 1
+	setmetatable({}, sentinel)
+end
+sentinel.__gc()
+
 local function checkpoint(name)
 	if out then
-		out:write(string.format("checkpoint %s cpu_ms=%d\n", name, math.floor(os.clock() * 1000)))
+		out:write(string.format("checkpoint %s cpu_ms=%d collections=%d\n", name, math.floor(os.clock() * 1000),
+			collections))
 		out:flush()
 	end
 	if out and answers then

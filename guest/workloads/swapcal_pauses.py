@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pauses of the garbage collector, of each kind: how many, how long in all, and the longest.
 
-CPython 3: gc0, gc1 and gc2, by generation. PyPy: gcminor, and gcstep for the steps of a major collection.
-Python 2 does not tell. The hooks keep numbers only, for what they allocate is part of what is measured.
+CPython 3: gc0, gc1 and gc2, by generation. PyPy: gcminor, and gcstep for the steps of a major collection; and
+how many major collections have ended, for between two of them its heap grows. Python 2 does not tell.
+The hooks keep numbers only, for what they allocate is part of what is measured.
 """
 
 import gc
@@ -11,17 +12,26 @@ import time
 # Kind: [number, seconds, seconds of the longest].
 _pauses = {}
 
+# Major collections of a collector that lets garbage stand until the next one; None: there is no such thing.
+_collections = None
+
 
 def reset():
     """For a child, which has had none yet."""
+    global _collections
     for pause in _pauses.values():
         pause[:] = [0, 0.0, 0.0]
+    if _collections is not None:
+        _collections = 0
 
 
 def facts():
-    """As in a checkpoint line: KIND=NUMBER,TOTAL_US,LONGEST_US, separated by blanks."""
-    return " ".join("%s=%d,%d,%d" % (kind, pause[0], pause[1] * 1e6, pause[2] * 1e6)
-                    for kind, pause in sorted(_pauses.items()))
+    """As in a checkpoint line: [collections=NUMBER], KIND=NUMBER,TOTAL_US,LONGEST_US, separated by blanks."""
+    words = ["%s=%d,%d,%d" % (kind, pause[0], pause[1] * 1e6, pause[2] * 1e6)
+             for kind, pause in sorted(_pauses.items())]
+    if _collections is not None:
+        words.insert(0, "collections=%d" % _collections)
+    return " ".join(words)
 
 
 def _add(pause, number, total, longest):
@@ -57,6 +67,13 @@ def _watch_pypy():
     def on_gc_collect_step(stats):
         _add(step, stats.count, stats.duration, stats.duration_max)
 
+    def on_gc_collect(stats):
+        global _collections
+        _collections += stats.count
+
+    global _collections
+    _collections = 0
+    gc.hooks.on_gc_collect = on_gc_collect
     gc.hooks.on_gc_minor = on_gc_minor
     gc.hooks.on_gc_collect_step = on_gc_collect_step
 

@@ -12,16 +12,17 @@
  * - version: raised when the order of steps changes, or a setting that no cell names (probe_prepare())
  * - step_kib: payload of one growth step of a workload. A step is a checkpoint, a round trip of about a
  *   millisecond: 1 MiB keeps that small beside the step itself and the steps small beside a guest
- * - rounds_min, steady_parts, work_settles_max: what a running load works before it is measured: rounds over
- *   its data; until its peak rises by less than one part in so many; but no longer than so many times what a
- *   guest takes to settle
+ * - rounds_min, cycles_min, steady_parts, work_settles_max: what a running load works before it is measured:
+ *   rounds over its data; cycles of its collector, of a load that tells of them; until its peak rises by less
+ * than one part in so many; but no longer than so many times what a guest takes to settle
  * - quiet_kib: a load that knows no checkpoints is complete when it changed by less while the guest settles
  * - settled_kib: see onset_is_settled()
  */
 #define PROBE_COURSE(X)                                                                                      \
-	X(VERSION, "version", 1)                                                                             \
+	X(VERSION, "version", 2)                                                                             \
 	X(STEP_KIB, "step_kib", 1024)                                                                        \
 	X(ROUNDS_MIN, "rounds_min", 2)                                                                       \
+	X(CYCLES_MIN, "cycles_min", 2)                                                                       \
 	X(STEADY_PARTS, "steady_parts", 200)                                                                 \
 	X(WORK_SETTLES_MAX, "work_settles_max", 30)                                                          \
 	X(QUIET_KIB, "quiet_kib", 256)                                                                       \

@@ -323,6 +323,10 @@ static bool at_checkpoint(struct probe *p, struct probe_process *process, const 
 	process->checkpoint[len] = '\0';
 	process->is_waiting = true;
 	log_checkpoint(p, process, line);
+	line = strstr(line, " collections=");
+	if (line)
+		process->collections = strtoull(line + strlen(" collections="), NULL, 10);
+	process->has_collections = line != NULL;
 	if (!p->has_free_run || !probe_all_wait(p, NULL))
 		return true;
 	p->rounds++;

@@ -15,6 +15,8 @@ struct probe_process {
 	int status, signal;
 	bool is_waiting;                      /**< at the checkpoint of that name */
 	char checkpoint[CHECKPOINT_NAME_MAX]; /**< the last one; "" before the first */
+	bool has_collections;                 /**< there it told how many collections it has had */
+	uint64_t collections;
 };
 
 /** A guest life. What the agent says goes into it as it comes (probe-talk.c); probe.c leads it. */

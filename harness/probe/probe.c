@@ -431,25 +431,77 @@ static uint64_t most_kib(const struct probe *p, uint64_t from_ms, uint64_t to_ms
 	return most;
 }
 
+/** What a load that works holds from one collection to the next. */
+struct cycles {
+	uint64_t seen;                    /* collections so far */
+	unsigned n;                       /* cycles that have ended */
+	uint64_t start_us;                /* of the one under way */
+	uint64_t peak_kib, last_peak_kib; /* of the last cycle and of the one before */
+};
+
+/** Collections of the process that has had the fewest; false when one does not tell of any. */
+static bool count_collections(const struct probe *p, uint64_t *ret)
+{
+	uint64_t fewest = UINT64_MAX;
+
+	for (size_t i = 0; i < p->loads_n; i++) {
+		if (!p->loads[i].has_collections)
+			return false;
+		fewest = p->loads[i].collections < fewest ? p->loads[i].collections : fewest;
+	}
+	*ret = fewest;
+	return true;
+}
+
+/** Keeps the peaks of the load between its collections. False when it does not tell of any. */
+static bool follow_cycles(struct probe *p, struct cycles *c)
+{
+	uint64_t now_us = probe_last_sample_us(p), collections;
+
+	if (!count_collections(p, &collections))
+		return false;
+	if (collections > c->seen) {
+		c->last_peak_kib = c->peak_kib;
+		c->peak_kib = most_kib(p, (now_us - c->start_us) / 1000, 0);
+		c->seen = collections;
+		c->start_us = now_us;
+		c->n++;
+	}
+	return true;
+}
+
+/** Is a peak no higher than the one before, but for one part in so many? */
+static bool is_no_higher(uint64_t kib, uint64_t before_kib)
+{
+	return kib <= before_kib + before_kib / PROBE_STEADY_PARTS;
+}
+
 /**
  * Lets a running load work until it takes no more than before: at least two rounds, for only in the first do
  * forked processes come to own what they change, and then as long as its peak rises from one time of settling
- * to the next. One that never comes to that is measured all the same, with a flag.
+ * to the next, and from one collection to the next where it tells of them: until a collector has made room
+ * the heap may stand still for long and grow again. One that never comes to that is measured all the same,
+ * with a flag.
  */
 static bool work_in(struct probe *p)
 {
 	uint64_t settle_ms = p->spec->settle_ms, start_us = probe_last_sample_us(p);
+	struct cycles cycles = { .start_us = start_us };
 
 	/* With a deadline of its own: how long the load took to build says nothing of this. */
 	probe_set_phase(p, PHASE_LOAD);
 	p->has_free_run = true;
+	count_collections(p, &cycles.seen);
 	if (!probe_answer(p, "go", NULL))
 		return false;
 	while (!p->has_onset && !has_exit(p)) {
 		uint64_t worked_ms = (probe_last_sample_us(p) - start_us) / 1000;
-		uint64_t before = most_kib(p, 2 * settle_ms, settle_ms);
-		bool is_steady = most_kib(p, settle_ms, 0) <= before + before / PROBE_STEADY_PARTS;
+		uint64_t peak_kib = most_kib(p, settle_ms, 0);
+		bool is_steady = is_no_higher(peak_kib, most_kib(p, 2 * settle_ms, settle_ms));
 
+		if (follow_cycles(p, &cycles))
+			is_steady &= cycles.n >= PROBE_CYCLES_MIN &&
+				     is_no_higher(cycles.peak_kib, cycles.last_peak_kib);
 		if (p->rounds >= PROBE_ROUNDS_MIN && worked_ms >= 2 * settle_ms && is_steady)
 			return true;
 		if (worked_ms > PROBE_WORK_SETTLES_MAX * settle_ms) {

@@ -55,6 +55,7 @@ struct guest {
 			   */
 	bool is_working[32]; /* of these: they are in a round of work, which ends at round_us */
 	uint64_t round_us;
+	unsigned rounds;
 	bool is_built;     /* they have come to "full" */
 	unsigned forked_n; /* what these forked on request */
 	uint64_t swapped_pages, zero_pages, oom_kills;
@@ -133,7 +134,11 @@ static uint64_t held_kib(const struct guest *g)
 /** What the load of fixed size holds. */
 static uint64_t fixed_kib(const struct guest *g)
 {
-	return (g->fixed_n + g->forked_n) * g->params->fixed_kib;
+	const struct guest_sim_params *p = g->params;
+	/* Garbage stands for the second half of a cycle, until the next collection. */
+	bool has_garbage = p->cycle_rounds && g->rounds % p->cycle_rounds > p->cycle_rounds / 2;
+
+	return (g->fixed_n + g->forked_n) * (p->fixed_kib + (has_garbage ? p->garbage_kib : 0));
 }
 
 /* Ships the samples taken so far; a lost batch leaves a gap in seq, which counts rows. */
@@ -366,9 +371,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* The processes of the load of fixed size end a round of their work, or their building. */
 static void end_round(struct guest *g)
 {
-	const char *round = g->params->round ? g->params->round : "round-1";
-	const char *line = g->is_built ? round : "full cpu_ms=120";
+	const struct guest_sim_params *p = g->params;
+	const char *round = p->round ? p->round : "round-1";
+	cleanup_free char *line = xstrdup(g->is_built ? round : "full cpu_ms=120");
 
+	g->rounds += g->is_built;
+	if (p->cycle_rounds) {
+		char *without = line;
+
+		line = xasprintf("%s collections=%u", without, g->rounds / p->cycle_rounds);
+		free(without);
+	}
 	for (unsigned i = 0; i < g->fixed_n; i++)
 		if (g->is_working[i]) {
 			g->is_working[i] = false;

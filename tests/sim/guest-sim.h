@@ -29,10 +29,13 @@ struct guest_sim_params {
 	uint64_t workload_max_kib; /**< it exits with status 0 at this size; 0: never */
 
 	/* A load of fixed size (/known, or --mode hold), which has all its memory at once. */
-	uint64_t fixed_kib; /**< what each process takes of the threshold, whatever its arguments say */
-	bool never_full;    /**< it never says that it is */
-	uint64_t round_us;  /**< so long do a round of its work and its building take; 0: half a second */
-	const char *round;  /**< its line after a round; NULL: a short one */
+	uint64_t fixed_kib;    /**< what each process takes of the threshold, whatever its arguments say */
+	bool never_full;       /**< it never says that it is */
+	uint64_t round_us;     /**< so long do a round of its work and its building take; 0: half a second */
+	unsigned cycle_rounds; /**< it tells of a collection after each so many of them; 0: of none */
+	uint64_t garbage_kib;  /**< what each process holds in the second half of such a cycle beside its data
+				*/
+	const char *round;     /**< its line after a round; NULL: a short one */
 	const char *first_checkpoint; /**< it comes to that before it is full; NULL: to none */
 	bool garbage;                 /**< it writes what is not a checkpoint */
 	bool kills_itself;            /**< by SIGKILL */

@@ -224,7 +224,7 @@ static struct guest_msg *random_msg(void)
 	static const char *const keys[] = { "id",     "ok",     "error", "pid",   "proto",
 					    "seq",    "count",  "t_us",  "value", "status",
 					    "signal", "frozen", "name",  "line",  "more" };
-	static char payload[4096];
+	static char payload[20 * sizeof(struct proto_sample)];
 	json_t *json = json_pack("{s:s}", "type", types[draw(sizeof(types) / sizeof(types[0]))]);
 	size_t len = draw(4) ? 0 : draw(2) ? sizeof(struct proto_sample) * draw(20) : draw(sizeof(payload));
 

@@ -174,6 +174,29 @@ static unsigned count_snapshots(const char *name)
 	return n;
 }
 
+/** Does the load's checkpoint log have a line with that end? */
+static bool told(const char *end)
+{
+	const struct evidence *log = find_file(find_snapshot("load"), "checkpoints");
+
+	return log && strstr(log->data, end);
+}
+
+/** A heap that stands still for longer than a guest settles, and grows again until its next collection. */
+static void test_cycles(void)
+{
+	prepare(PROBE_DISPLACEMENT, 512);
+	spec.has_rounds = true;
+	params.cycle_rounds = 16;
+	params.garbage_kib = 16 * 1024;
+	run("onset", "a load whose heap goes up and down is displaced");
+	ok(told("collections=2\n") && !told("collections=3\n"), "after two whole cycles");
+	is_str(r.flags, "", "for the second was no higher than the first");
+	params.cycle_rounds = 1000;
+	run("onset", "one whose cycles do not end is measured all the same");
+	is_str(r.flags, "not-steady", "with a doubt");
+}
+
 /** One that takes long to build, and then to work a single round, is measured all the same. */
 static void test_slow_rounds(void)
 {
@@ -434,6 +457,7 @@ int main(void)
 	test_processes();
 	test_talkative();
 	test_slow_rounds();
+	test_cycles();
 	test_checkpoint_names();
 	test_population();
 	test_ram();

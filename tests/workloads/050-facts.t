@@ -23,7 +23,7 @@ print(" ".join(key for key in sorted(last) if last[key][0] > 0))
 for python_ in $(pythons); do
 	case $python_ in
 	*python3) want='cpu_ms gc0 gc1 gc2' ;;
-	pypy3) want='cpu_ms gcminor gcstep' ;;
+	pypy3) want='collections cpu_ms gcminor gcstep' ;;
 	*) want=cpu_ms ;;
 	esac
 	control --look none -- "$python_" "$(script gcbench)" --mode hold --size-kib 8192 --rounds 2 --processes 2 > "$dir/out"
