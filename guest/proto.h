@@ -60,8 +60,8 @@
  *   hello       proto, agent, kernel, mem_total_kib, mem_available_kib, page_size, cpus, error
  *               (error: "" or why the guest is unfit, e.g. the root image did not mount)
  *   reply       id, ok(bool), error
- *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max, and of the load so far:
- *               forks_refused (how often it was kept from having more than PROTO_LOAD_TASKS_MAX processes and
+ *   heartbeat   t_us, rss_kib, samples, sample_cpu_us_mean, sample_cpu_us_max, and of load and ballast so
+ * far: forks_refused (how often it was kept from having more than PROTO_LOAD_TASKS_MAX processes and
  *               threads), oom_kills (how many of its processes the kernel has killed to get memory)
  *   samples     seq, count; payload: count rows of struct proto_sample; seq is the number of the first,
  *               counted from 0 since `watch`
@@ -119,6 +119,9 @@
  */
 #define PROTO_STATUS_NOT_APPLICABLE 77
 
+/** On each so many ticks memory.stat is read: kernels make some 60 lines for it, so not on each. */
+#define PROTO_STAT_TICKS 5
+
 /**
  * The counters of one sample, in order. t_us is CLOCK_MONOTONIC of the guest; load_pages is how many
  * pages the ballasts hold so far (0 for other loads); swap_used_kib is SwapTotal - SwapFree; load_kib and
@@ -127,7 +130,6 @@
  * thing after the load was frozen or thawed; in between the last values are repeated. The rest are counters
  * of /proc/vmstat. All are 0 where the kernel has none. allocstall is the sum over zones.
  */
-#define PROTO_STAT_TICKS 5
 #define PROTO_SAMPLE_COLUMNS(X)                                                                              \
 	X(t_us)                                                                                              \
 	X(load_pages)                                                                                        \

@@ -86,6 +86,11 @@ bool cgroup_find(const char *name, enum cgroup *ret)
 	return false;
 }
 
+const char *cgroup_name(enum cgroup group)
+{
+	return names[group];
+}
+
 bool cgroup_join(enum cgroup group)
 {
 	return write(groups[group].procs, "0", 1) == 1;
@@ -132,11 +137,15 @@ void cgroup_stat(struct proto_sample *s)
 
 void cgroup_report(void)
 {
-	const struct files *f = &groups[CGROUP_LOAD];
+	uint64_t forks_refused = 0, oom_kills = 0;
 	char text[256];
 
-	msg_int("forks_refused", (int64_t)text_number(reread(f->pids_events, text, sizeof(text)), "max "));
-	msg_int("oom_kills", (int64_t)text_number(reread(f->memory_events, text, sizeof(text)), "oom_kill "));
+	for (const struct files *f = groups; f < groups + CGROUP_COUNT; f++) {
+		forks_refused += text_number(reread(f->pids_events, text, sizeof(text)), "max ");
+		oom_kills += text_number(reread(f->memory_events, text, sizeof(text)), "oom_kill ");
+	}
+	msg_int("forks_refused", (int64_t)forks_refused);
+	msg_int("oom_kills", (int64_t)oom_kills);
 }
 
 bool cgroup_is_frozen(enum cgroup group)
@@ -163,11 +172,8 @@ static const char *await(enum cgroup group, bool frozen, uint64_t start_us, uint
 		sleep_us(FREEZE_POLL_US);
 	}
 	*ret_us = now_us() - start_us;
-	if (group != CGROUP_LOAD)
-		return NULL;
-	sample_want_stat();
-	if (!frozen || !frozen_order_us) {
-		/* An order to freeze what is frozen changes nothing. */
+	/* An order to freeze what is frozen changes nothing. */
+	if (group == CGROUP_LOAD && (!frozen || !frozen_order_us)) {
 		frozen_order_us = frozen ? start_us : 0;
 		frozen_took_us = frozen ? *ret_us : 0;
 	}

@@ -92,7 +92,7 @@ const char *load_start(int64_t id, enum cgroup group, char **argv, size_t argc, 
 		return fail("%d processes were started and still run; no more are possible", LOAD_MAX);
 	/* It would join the cgroup and stop before exec, and the host would wait for a reply. */
 	if (cgroup_is_frozen(group))
-		return fail("the %s is frozen", group == CGROUP_LOAD ? "load" : "ballast");
+		return fail("the %s is frozen", cgroup_name(group));
 
 	struct spawn_request r = {
 		.argv = argv,

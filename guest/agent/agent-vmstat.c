@@ -24,7 +24,7 @@ struct counter {
 };
 
 #define X(name) { #name, offsetof(struct proto_sample, name) },
-/* The first four columns come from elsewhere; there is no key of that name. */
+/* Columns that come from elsewhere have names that no key has. */
 static const struct counter counters[] = {
 	PROTO_SAMPLE_COLUMNS(X)
 	/* One line per zone; which zones there are depends on the kernel. */

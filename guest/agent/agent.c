@@ -245,6 +245,8 @@ static void set_frozen(int64_t id, const struct json_object *o, bool frozen)
 
 	if (!error)
 		error = cgroup_set_frozen(group, frozen, &us);
+	/* What the load weighs at rest, or before it goes on. */
+	sample_want_stat();
 
 	msg_begin("reply");
 	msg_int("id", id);

@@ -92,6 +92,7 @@ enum cgroup {
 const char *cgroup_init(void);
 /** The group of that name, as the host calls it. False when there is none. */
 bool cgroup_find(const char *name, enum cgroup *ret);
+const char *cgroup_name(enum cgroup group);
 /** For a child: moves the calling process into a group. */
 bool cgroup_join(enum cgroup group);
 uint64_t cgroup_memory_kib(enum cgroup group);
@@ -102,7 +103,7 @@ const char *cgroup_set_frozen(enum cgroup group, bool frozen, uint64_t *ret_us);
 /** Freezes both groups at once; *ret_us is how long it took until all stood still. */
 const char *cgroup_freeze_all(uint64_t *ret_us);
 bool cgroup_is_frozen(enum cgroup group);
-/** Adds forks_refused and oom_kills of the load to a message. */
+/** Adds forks_refused and oom_kills, of all groups, to a message. */
 void cgroup_report(void);
 /** Is the load frozen by our order: when that came, on now_us(), and how long it took until all stood still.
  */
