@@ -94,34 +94,29 @@ static struct err *build(const struct build_cache_job *job, const char *dir)
 		e = publish(dir, made, job->entry);
 
 	/* The next build removes what we cannot. */
-	struct err *left = file_remove_tree(work);
-
-	if (left)
-		log_note("%s", err_message(left));
-	err_free(left);
+	log_error(file_remove_tree(work));
 	return e;
 }
 
-/* Makes it, or waits until another has: then *ret_was_there. */
-static struct err *make_or_wait(const struct build_cache_job *job, bool *ret_was_there)
+/** With the lock held: makes it, unless another build has while we waited, and finds it. */
+static struct err *find_or_build(const struct build_cache_job *job, const char *dir, bool *ret_was_there)
 {
-	cleanup_free char *dir = NULL;
-	struct err *e = build_cache_dir(job->part, &dir);
+	struct err *e = job->find(job->arg, ret_was_there);
 
-	if (e)
+	if (e || *ret_was_there)
 		return e;
-
-	cleanup_free char *path = xasprintf("%s/.lock", dir);
-	cleanup_close int lock = -1;
-
-	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
+	e = build(job, dir);
 	if (!e)
 		e = job->find(job->arg, ret_was_there);
-	return e || *ret_was_there ? e : build(job, dir);
+	if (!e && !*ret_was_there)
+		e = err_new("%s", job->incomplete);
+	*ret_was_there = false;
+	return e;
 }
 
 struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_there)
 {
+	cleanup_free char *dir = NULL;
 	struct err *e;
 
 	*ret_was_there = false;
@@ -130,14 +125,15 @@ struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_the
 		return e;
 	e = job->check_host ? job->check_host() : NULL;
 	if (!e)
-		e = make_or_wait(job, ret_was_there);
-	if (e || *ret_was_there)
+		e = build_cache_dir(job->part, &dir);
+	if (e)
 		return e;
-	e = job->find(job->arg, ret_was_there);
-	if (!e && !*ret_was_there)
-		e = err_new("%s", job->incomplete);
-	*ret_was_there = false;
-	return e;
+
+	cleanup_free char *path = xasprintf("%s/.lock", dir);
+	cleanup_close int lock = -1;
+
+	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
+	return e ? e : find_or_build(job, dir, ret_was_there);
 }
 
 struct err *build_cache_remove(const char *part, const char *entry, bool *ret)

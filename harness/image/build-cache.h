@@ -18,7 +18,7 @@ struct err *build_cache_dir(const char *part, char **ret) must_check;
 /** What is got from the cache, or made when it is not there. */
 struct build_cache_job {
 	const char *part, *entry;
-	/** Looks for it, and keeps it when it is there. */
+	/** Looks for it, and keeps it when it is there; *ret_is_there is false before. */
 	struct err *(*find)(void *arg, bool *ret_is_there);
 	/** Can this host build it? NULL: any host can. */
 	struct err *(*check_host)(void);
