@@ -14,7 +14,7 @@
  *   millisecond: 1 MiB keeps that small beside the step itself and the steps small beside a guest
  * - rounds_min, cycles_min, steady_parts, work_settles_max: what a running load works before it is measured:
  *   rounds over its data; cycles of its collector, of a load that tells of them; until its peak rises by less
- * than one part in so many; but no longer than so many times what a guest takes to settle
+ *   than one part in so many; but no longer than so many times what a guest takes to settle
  * - quiet_kib: a load that knows no checkpoints is complete when it changed by less while the guest settles
  * - settled_kib: see onset_is_settled()
  */
