@@ -152,7 +152,8 @@ static void text_run(const char *name, const struct measure_run *run, struct str
 	if (run->peak_rss_kib)
 		strbuf_addf(
 			out,
-			"  Peak RSS of the first process, as the kernel tells it: %llu KiB; what is larger than rss here\n  came and went between two samples\n",
+			"  Peak RSS of the first process, as the kernel tells it: %llu KiB; what is larger than rss here\n"
+			"  came and went between two samples\n",
 			(unsigned long long)run->peak_rss_kib);
 	if (run->unreadable)
 		strbuf_addf(out, "  Processes that may not be read: %zu times; the values are too small\n",

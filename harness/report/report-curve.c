@@ -181,7 +181,8 @@ static void add_head(struct strbuf *out, const struct curve *c)
 	} else {
 		strbuf_adds(
 			out,
-			"\n  There are only two points, through which any line goes: the scatter is not known, and so there\n  is no prediction interval.\n");
+			"\n  There are only two points, through which any line goes: the scatter is not known, and so there\n"
+			"  is no prediction interval.\n");
 	}
 }
 

@@ -180,7 +180,9 @@ void report_known_text(const struct report *r, struct strbuf *out)
 	format_fixed(step, (RIGHT_KIB + report_ramp_step_kib(find_known(r))) / 1024, 1);
 	strbuf_addf(
 		out,
-		"\nweighs: what the load takes of the guest by its construction. Zeq: by how much less the ballast held at\nonset beside it than alone. Y: what the metric says of the load, before the ballast came. =: right, within\n1 MiB and 1 %%; beside Zeq within %s MiB and 1 %%, which takes in a tick of the ballast. -: no value.\n",
+		"\nweighs: what the load takes of the guest by its construction. Zeq: by how much less the ballast held at\n"
+		"onset beside it than alone. Y: what the metric says of the load, before the ballast came. =: right, within\n"
+		"1 MiB and 1 %%; beside Zeq within %s MiB and 1 %%, which takes in a tick of the ballast. -: no value.\n",
 		step);
 }
 

@@ -164,7 +164,9 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_gaps_text(r, out);
 	strbuf_adds(
 		out,
-		"\nZ*: the ballast at which half of such guests start to swap. bracket: the largest that did not, the\nsmallest that did. Y: what the metric says of the load at that moment, mean of n. *: nearest to\nZ*, as far as these digits tell.\n");
+		"\nZ*: the ballast at which half of such guests start to swap. bracket: the largest that did not, the\n"
+		"smallest that did. Y: what the metric says of the load at that moment, mean of n. *: nearest to\n"
+		"Z*, as far as these digits tell.\n");
 	if (r->agreements_n)
 		strbuf_adds(
 			out,

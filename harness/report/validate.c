@@ -192,13 +192,14 @@ static void add_agreement(struct strbuf *out, const struct validation *v)
 {
 	const struct agreement *a = &v->agreement->agreement;
 
-	strbuf_addf(
-		out,
-		"\nOver %zu cells of workloads, %zu values, in percent of Z:\n  mean error %s, 95 %% interval %s\n  95 %% of errors lie in %s, surely within %s\n",
-		a->cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
-		RANGE_TEXT(a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+"),
-		RANGE_TEXT(a->pct.loa.lo, a->pct.loa.hi, "+"),
-		RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"));
+	strbuf_addf(out,
+		    "\nOver %zu cells of workloads, %zu values, in percent of Z:\n"
+		    "  mean error %s, 95 %% interval %s\n"
+		    "  95 %% of errors lie in %s, surely within %s\n",
+		    a->cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
+		    RANGE_TEXT(a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+"),
+		    RANGE_TEXT(a->pct.loa.lo, a->pct.loa.hi, "+"),
+		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"));
 }
 
 /* Why the verdict is what it is. */
