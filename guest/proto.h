@@ -42,11 +42,15 @@
  *   resume    pid, line            send a line to the resume fd of a load process
  *   signal    group, sig           to every process of the group
  *   unreference                    clears the reference bits of file pages in the load's page tables (3 to
- *                                  clear_refs): smaps then tells which of them are used from now on
+ *                                  clear_refs): smaps then tells which of them are used from now on. It
+ *                                  makes private copies of such pages the first to be swapped
+ *   age                            clears the reference bits of all pages of all processes (1 to clear_refs):
+ *                                  what is not used from now on is the first to be reclaimed
  *   freeze, thaw  group            reply.freeze_us: how long it took
- *   snapshot  name                 "file" frames for every process and the guest, then the reply. A file of a
+ *   snapshot  name, [only]         "file" frames for every process and the guest, then the reply. A file of a
  *                                  process is a kernel text, or "pagemap": its pages as rows of struct
- *                                  proto_page_run. The last file of the guest is "agent": what taking the
+ *                                  proto_page_run. only: nothing but the text of that name of each
+ *                                  process. The last file of the guest is "agent": what taking the
  *                                  snapshot cost, as lines "key value": freeze_us (from the order to freeze
  *                                  until the load stood still), evidence_us (from the first file's to the
  *                                  last one's end), frozen_us (from the order to freeze until now; both 0
@@ -80,7 +84,7 @@
 #include <string.h>
 
 /** Version of everything in this header; both ends must have the same. */
-#define PROTO_VERSION 5
+#define PROTO_VERSION 6
 
 /** "SWC1", read as a little-endian number. */
 #define PROTO_MAGIC 0x31435753u
@@ -152,6 +156,7 @@
 	X(nr_free_pages)                                                                                     \
 	X(nr_file_pages)                                                                                     \
 	X(nr_anon_pages)                                                                                     \
+	X(nr_shmem)                                                                                          \
 	X(pgmajfault)                                                                                        \
 	X(pgscan_kswapd)                                                                                     \
 	X(pgscan_direct)                                                                                     \

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "guest/agent/agent.h"
@@ -111,16 +112,18 @@ const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *n
 	return error ? send_failure(id, pid, name, error) : NULL;
 }
 
-static void send_process(int64_t id, pid_t pid)
+static void send_process(int64_t id, pid_t pid, const char *only)
 {
 	for (size_t i = 0; i < COUNT(process_files); i++) {
 		char path[48];
 
+		if (only && strcmp(only, process_files[i]) != 0)
+			continue;
 		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, process_files[i]);
 		evidence_file(id, pid, path, process_files[i]);
 	}
 
-	const char *error = pagemap_send(id, pid);
+	const char *error = only ? NULL : pagemap_send(id, pid);
 
 	if (error)
 		send_failure(id, pid, "pagemap", error);
@@ -141,7 +144,16 @@ static void send_cost(int64_t id, uint64_t start_us)
 	msg_send((uint32_t)len);
 }
 
-void evidence_snapshot(int64_t id)
+static void send_guest(int64_t id)
+{
+	for (size_t i = 0; i < COUNT(guest_files); i++)
+		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
+	for (size_t i = 0; i < COUNT(optional_files); i++)
+		if (access(optional_files[i].path, F_OK) == 0)
+			evidence_file(id, 0, optional_files[i].path, optional_files[i].name);
+}
+
+void evidence_snapshot(int64_t id, const char *only)
 {
 	/* Whose pages went to swap is asked of the ballast too. */
 	static pid_t pids[PROTO_LOAD_TASKS_MAX + LOAD_MAX];
@@ -151,13 +163,10 @@ void evidence_snapshot(int64_t id)
 	n += cgroup_pids(CGROUP_BALLAST, pids + n, LOAD_MAX);
 
 	/* The guest first: its counters move while we work, a frozen process does not. */
-	for (size_t i = 0; i < COUNT(guest_files); i++)
-		evidence_file(id, 0, guest_files[i].path, guest_files[i].name);
-	for (size_t i = 0; i < COUNT(optional_files); i++)
-		if (access(optional_files[i].path, F_OK) == 0)
-			evidence_file(id, 0, optional_files[i].path, optional_files[i].name);
+	if (!only)
+		send_guest(id);
 	pagemap_begin();
 	for (size_t i = 0; i < n; i++)
-		send_process(id, pids[i]);
+		send_process(id, pids[i], only);
 	send_cost(id, start_us);
 }

@@ -266,27 +266,42 @@ static void do_thaw(int64_t id, const struct json_object *o)
 	set_frozen(id, o, false);
 }
 
-/* Forgets which file pages the load has used so far: from now on its page tables tell what is used anew. */
-static void do_unreference(int64_t id, const struct json_object *o)
+static void clear_refs(enum cgroup group, const char *which)
 {
 	static pid_t pids[PROTO_LOAD_TASKS_MAX];
-	size_t n = cgroup_pids(CGROUP_LOAD, pids, PROTO_LOAD_TASKS_MAX);
+	size_t n = cgroup_pids(group, pids, PROTO_LOAD_TASKS_MAX);
 
-	(void)o;
 	for (size_t i = 0; i < n; i++) {
 		char path[48];
 
 		snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pids[i]);
-		file_write(path, "3"); /* a process that has ended meanwhile uses no pages */
+		file_write(path, which); /* a process that has ended meanwhile uses no pages */
 	}
+}
+
+/* Forgets which file pages the load has used so far: from now on its page tables tell what is used anew. */
+static void do_unreference(int64_t id, const struct json_object *o)
+{
+	(void)o;
+	clear_refs(CGROUP_LOAD, "3");
 	msg_reply(id, NULL);
+}
+
+/* Makes all pages old: those of load and ballast, and our own, for there are no other processes. */
+static void do_age(int64_t id, const struct json_object *o)
+{
+	(void)o;
+	for (enum cgroup g = 0; g < CGROUP_COUNT; g++)
+		clear_refs(g, "1");
+	msg_reply(id, file_write("/proc/self/clear_refs", "1"));
 }
 
 static void do_snapshot(int64_t id, const struct json_object *o)
 {
-	(void)o;
+	const struct json_member *only = json_find(o, "only", JSON_TYPE_STRING);
+
 	sample_ship(true);
-	evidence_snapshot(id);
+	evidence_snapshot(id, only ? only->string : NULL);
 	msg_reply(id, NULL);
 }
 
@@ -315,6 +330,7 @@ static const struct request {
 	{ "thaw", do_thaw },         { "unreference", do_unreference },
 	{ "snapshot", do_snapshot }, { "poweroff", do_poweroff },
 	{ "zram", do_zram },         { "hello", do_hello },
+	{ "age", do_age },
 };
 
 void agent_handle(char *json, size_t len)

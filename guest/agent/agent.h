@@ -158,8 +158,11 @@ bool load_reap(void);
 const char *evidence_file(int64_t id, pid_t pid, const char *path, const char *name);
 /** Starts a "file" message; "more" and msg_send() follow. */
 void evidence_begin_file(int64_t id, pid_t pid, const char *name);
-/** Sends the files of the guest and of every process of the load, at last what that cost. */
-void evidence_snapshot(int64_t id);
+/**
+ * Sends the files of the guest and of every process of the load, at last what that cost. only, unless NULL:
+ * the one file of each process that is wanted, and none of the guest.
+ */
+void evidence_snapshot(int64_t id, const char *only);
 
 /* agent-pagemap.c */
 

@@ -5,8 +5,11 @@
  * with it, so it is meant to be read: it maps N KiB, writes every page once, says so, and waits to be told to
  * end (SIGTERM); then it checks every page it wrote.
  *
- *     ballast --kib N [--rate-kib-s R] [--fill random|half|zero] [--touch none|sweep|random]
- *             [--seed S]
+ *     ballast --kib N [--rate-kib-s R] [--slow-kib-s R --slow-below-kib F] [--fill random|half|zero]
+ *             [--touch none|sweep|random] [--seed S]
+ *
+ * Once less than F KiB of the guest are free, it goes on at the slow rate: what counts is how much it holds
+ * when the guest begins to swap, and all before that only takes time.
  *
  * No page is like another and none compresses, so that neither zswap nor a merging of same pages can hide it;
  * huge pages are refused, so that it grows page by page. Zeros are the negative control: newer kernels swap
@@ -27,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +64,7 @@ static const char *const touch_names[TOUCH_COUNT] = { "none", "sweep", "random" 
 
 struct options {
 	uint64_t kib, rate_kib_s, seed;
+	uint64_t slow_kib_s, slow_below_kib;
 	size_t fill_words; /* of each page; the rest is zeros */
 	enum touch touch;
 };
@@ -122,6 +127,10 @@ static struct options parse_options(char **argv)
 			o.kib = parse_number("--kib", value);
 		else if (strcmp(*argv, "--rate-kib-s") == 0)
 			o.rate_kib_s = parse_number("--rate-kib-s", value);
+		else if (strcmp(*argv, "--slow-kib-s") == 0)
+			o.slow_kib_s = parse_number("--slow-kib-s", value);
+		else if (strcmp(*argv, "--slow-below-kib") == 0)
+			o.slow_below_kib = parse_number("--slow-below-kib", value);
 		else if (strcmp(*argv, "--seed") == 0)
 			o.seed = parse_number("--seed", value);
 		else if (strcmp(*argv, "--touch") == 0)
@@ -136,6 +145,8 @@ static struct options parse_options(char **argv)
 		die("--kib", "not within 1..1073741824");
 	if (o.rate_kib_s > 1ull << 30)
 		die("--rate-kib-s", "not within 0..1073741824");
+	if (o.slow_below_kib && (o.slow_kib_s == 0 || o.slow_kib_s > o.rate_kib_s))
+		die("--slow-kib-s", "not within 1 and --rate-kib-s");
 	return o;
 }
 
@@ -261,26 +272,36 @@ static void touch_pages(uint64_t *memory, uint64_t pages, uint64_t n, uint64_t u
 	}
 }
 
+/* Is less memory free than that? */
+static bool is_free_below(uint64_t kib)
+{
+	struct sysinfo info;
+
+	return kib && sysinfo(&info) == 0 && (uint64_t)info.freeram * info.mem_unit < kib * 1024;
+}
+
 /* Writes the pages at the asked rate. How many were written: all, or fewer when told to end. */
 static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, const sigset_t *term,
 		     struct toucher *t)
 {
 	volatile uint64_t *progress = open_progress();
-	uint64_t start_us = grid_us(now_us()), start_page = 0, burst = 0, done = 0;
+	uint64_t start_us = grid_us(now_us()), start_page = 0, burst = 0, done = 0, rate = o->rate_kib_s;
 
 	while (done < pages) {
 		uint64_t due_us = start_us + ++burst * BURST_US, target = done + UNPACED_PAGES;
+		bool turns_slow = rate != o->slow_kib_s && is_free_below(o->slow_below_kib);
 
-		if (o->rate_kib_s) {
-			if (now_us() > due_us + LAG_MAX_US) {
+		if (rate) {
+			if (turns_slow || now_us() > due_us + LAG_MAX_US) {
+				rate = turns_slow ? o->slow_kib_s : rate;
 				start_us = grid_us(now_us());
 				start_page = done;
 				burst = 0;
 				continue;
 			}
-			target = start_page + o->rate_kib_s * burst * BURST_US / (1000000 * PAGE_KIB);
+			target = start_page + rate * burst * BURST_US / (1000000 * PAGE_KIB);
 		}
-		if (told_to_end(term, o->rate_kib_s ? due_us : 0))
+		if (told_to_end(term, rate ? due_us : 0))
 			break;
 
 		uint64_t before = done;
@@ -288,7 +309,7 @@ static uint64_t grow(uint64_t *memory, uint64_t pages, const struct options *o, 
 		for (; done < target && done < pages; *progress = ++done)
 			write_page(memory + done * PAGE_WORDS, o, done);
 		touch_pages(memory, done, TOUCH_PER_PAGE * (done - before),
-			    (o->rate_kib_s ? due_us : now_us()) + BURST_US, o, t);
+			    (rate ? due_us : now_us()) + BURST_US, o, t);
 	}
 	return done;
 }

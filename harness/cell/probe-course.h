@@ -16,16 +16,20 @@
  *   rounds over its data; cycles of its collector, of a load that tells of them; until its peak rises by less
  *   than one part in so many; but no longer than so many times what a guest takes to settle
  * - quiet_kib: a load that knows no checkpoints is complete when it changed by less while the guest settles
+ * - slow_parts, slow_kib: a ballast that grows until onset goes on so many times slower once the guest has
+ *   no more free memory than so much above its high watermarks, where kswapd ends
  * - settled_kib: see onset_is_settled()
  */
 #define PROBE_COURSE(X)                                                                                      \
-	X(VERSION, "version", 2)                                                                             \
+	X(VERSION, "version", 3)                                                                             \
 	X(STEP_KIB, "step_kib", 1024)                                                                        \
 	X(ROUNDS_MIN, "rounds_min", 2)                                                                       \
 	X(CYCLES_MIN, "cycles_min", 2)                                                                       \
 	X(STEADY_PARTS, "steady_parts", 200)                                                                 \
 	X(WORK_SETTLES_MAX, "work_settles_max", 30)                                                          \
 	X(QUIET_KIB, "quiet_kib", 256)                                                                       \
+	X(SLOW_PARTS, "slow_parts", 8)                                                                       \
+	X(SLOW_KIB, "slow_kib", 8192)                                                                        \
 	X(SETTLED_KIB, "settled_kib", ONSET_SETTLED_KIB)
 
 #define PROBE_COURSE_MEMBER_(NAME, name, value) PROBE_##NAME = (value),

@@ -29,7 +29,8 @@
 	NUMBER(min_free_kib, ALWAYS, GUEST, "min_free_kbytes", 3, 0, 1048576, 0, "min_free_kbytes ", "", "0")  \
 	CHOICE(thp, ALWAYS, GUEST, "thp", 6, CHOICES("never", "madvise", "always"), "thp ", "", NULL)          \
 	FLAG(mglru, ALWAYS, GUEST, "mglru", 7, "mglru ", "", NULL)                                             \
-	CHOICE(start, ALWAYS, ROOT, "start", 0, CHOICES("boot", "restore"), "start ", "", NULL)
+	CHOICE(start, ALWAYS, ROOT, "start", 0, CHOICES("boot", "restore"), "start ", "", NULL)           \
+	CHOICE(lru, CHANGED, ROOT, "lru", 8, CHOICES("virgin", "aged"), "lru ", "", "virgin")
 
 #define BALLAST_SETTINGS(NUMBER, FLAG, CHOICE)                                                                 \
 	CHOICE(fill, ALWAYS, BALLAST, "fill", 0, CHOICES("random", "half", "zero"), "ballast fill ", "", "random") \

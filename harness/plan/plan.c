@@ -506,6 +506,23 @@ static const struct key plan_keys[] = {
 	{ .name = NULL },
 };
 
+/** Pages can be made old where the load is at rest before something else makes the guest swap. */
+static struct err *check_lru(struct yaml_node root, const struct plan *plan)
+{
+	const struct plan_values *lru = plan_setting(plan, "lru");
+	bool is_aged = false;
+
+	for (size_t i = 0; i < lru->n; i++)
+		is_aged |= strcmp(lru->v[i].choice, "aged") == 0;
+	for (int m = 0; is_aged && m < METHOD_COUNT; m++)
+		if (plan->methods[m] && m != METHOD_THRESHOLD && m != METHOD_DISPLACEMENT)
+			return yaml_error(
+				yaml_get(root, "lru"),
+				"'aged' does not go with method '%s'; use 'displacement', or a plan of its own",
+				method_name((enum method)m));
+	return NULL;
+}
+
 static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 {
 	struct err *e = read_section(root, SETTING_ROOT, plan_keys, plan);
@@ -514,6 +531,8 @@ static struct err *parse_plan(struct yaml_node root, struct plan *plan)
 		e = yaml_error(
 			yaml_get(root, "start"),
 			"'restore' does not go with 'determinism: icount': such guests are equal from their first instruction on; use 'start: boot'");
+	if (!e)
+		e = check_lru(root, plan);
 	return e ? e : parse_loads(root, plan);
 }
 

@@ -408,6 +408,7 @@ static void hear_of_limits(struct probe *p, const struct guest_msg *m)
 static void on_heartbeat(struct probe *p, const struct guest_msg *m)
 {
 	hear_of_limits(p, m);
+	p->heartbeat_us = get_uint(m, "t_us");
 	p->rec->agent_rss_kib = get_uint(m, "rss_kib");
 	p->rec->sample_cpu_us_mean = get_uint(m, "sample_cpu_us_mean");
 	p->rec->sample_cpu_us_max = get_uint(m, "sample_cpu_us_max");

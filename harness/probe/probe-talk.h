@@ -59,8 +59,10 @@ struct probe {
 	struct strbuf checkpoints; /**< log of them, "TIME PID NAME ...", with a line end each */
 	unsigned checkpoint_snapshots;
 	uint64_t next_sample_seq;
-	bool is_in_snapshot; /**< "file" messages belong to the last snapshot */
-	uint64_t oom_kills;  /**< processes of the load that the guest's kernel killed to get memory */
+	bool is_in_snapshot;   /**< "file" messages belong to the last snapshot */
+	uint64_t oom_kills;    /**< processes of the load that the guest's kernel killed to get memory */
+	uint64_t high_kib;     /**< high watermarks of the guest's zones */
+	uint64_t heartbeat_us; /**< guest time of the last one */
 	size_t evidence_bytes;
 	struct strbuf output;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/guest-file.h"
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
@@ -159,19 +160,37 @@ static bool set_mglru(struct probe *p)
 	return true;
 }
 
+/** Has the agent send the evidence of a new snapshot: of each process only that file, unless it is NULL. */
+static bool ask_evidence(struct probe *p, const char *name, const char *only)
+{
+	add_snapshot(p->rec, name);
+	p->is_in_snapshot = true;
+
+	bool go_on = probe_call_ok(
+		p, json_pack("{s:s, s:s, s:s*}", "type", "snapshot", "name", name, "only", only));
+
+	p->is_in_snapshot = false;
+	return go_on;
+}
+
 /** Raw evidence of the load and the guest, and what the load has told at its checkpoints, under that name. */
 static bool take_snapshot(struct probe *p, const char *name)
 {
-	struct snapshot *s = add_snapshot(p->rec, name);
+	bool go_on = ask_evidence(p, name, NULL);
+	struct snapshot *s = &p->rec->snapshots[p->rec->snapshots_count - 1];
 
-	p->is_in_snapshot = true;
-
-	bool go_on = probe_call_ok(p, json_pack("{s:s, s:s}", "type", "snapshot", "name", name));
-
-	p->is_in_snapshot = false;
 	if (go_on && p->checkpoints.len)
 		add_text(s, "checkpoints", xstrdup(p->checkpoints.data));
 	return go_on;
+}
+
+static void on_zone_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct probe *p = arg;
+
+	(void)has_kib;
+	if (text_span_is(key, "zoneinfo.high"))
+		p->high_kib = value * 4;
 }
 
 static bool take_baseline(struct probe *p)
@@ -181,6 +200,12 @@ static bool take_baseline(struct probe *p)
 
 	const struct snapshot *s = &p->rec->snapshots[p->rec->snapshots_count - 1];
 
+	for (size_t i = 0; i < s->files_count; i++) {
+		const struct evidence *f = &s->files[i];
+
+		if (!f->pid && strcmp(f->name, "zoneinfo") == 0)
+			guest_file_each_number(f->name, f->data, f->len, on_zone_number, p);
+	}
 	for (size_t i = 0; i < s->files_count; i++) {
 		const struct evidence *f = &s->files[i];
 
@@ -266,6 +291,11 @@ static bool start_ballast(struct probe *p)
 	push_option(argv, "--kib", p->spec->z_kib);
 	push_option(argv, "--rate-kib-s", p->spec->ramp_kib_s);
 	push_option(argv, "--seed", p->spec->guest.seed);
+	/* One that stays has the time to settle. */
+	if (p->spec->kind != PROBE_FIXED) {
+		push_option(argv, "--slow-kib-s", p->spec->ramp_kib_s / PROBE_SLOW_PARTS);
+		push_option(argv, "--slow-below-kib", p->high_kib + PROBE_SLOW_KIB);
+	}
 	return start(p, ballast_group(p), argv, json_array(), false, &p->ballast);
 }
 
@@ -414,6 +444,12 @@ static bool rest(struct probe *p)
 	return true;
 }
 
+/** Makes all pages of the guest old, if that is asked for. */
+static bool age(struct probe *p)
+{
+	return strcmp(p->spec->settings.lru, "aged") != 0 || probe_call_ok(p, message("age"));
+}
+
 /** The most that the load was charged for between two moments before the last sample. */
 static uint64_t most_kib(const struct probe *p, uint64_t from_ms, uint64_t to_ms)
 {
@@ -514,15 +550,40 @@ static bool work_in(struct probe *p)
 	return true;
 }
 
+/** Waits until the ballast holds so much, or is full; less when the guest swaps or a process ends. */
+static bool grow_ballast(struct probe *p, uint64_t kib)
+{
+	const struct probe_record *r = p->rec;
+
+	probe_set_phase(p, PHASE_LOAD);
+	while (!p->has_onset && !p->is_ballast_full && !has_exit(p) &&
+	       (!r->samples_count || r->samples[r->samples_count - 1].load_pages * 4 < kib))
+		if (!probe_pump(p, 1000))
+			return false;
+	return true;
+}
+
+/**
+ * A ballast alone stands for a load: where loads are aged, its first half is as old as they are, and stands
+ * still like them while the guest rests.
+ */
+static bool age_half(struct probe *p)
+{
+	return grow_ballast(p, p->rec->mem_available0_kib / 2) && ask_group(p, "freeze", "load") && age(p) &&
+	       rest(p) && (p->has_onset || ask_group(p, "thaw", "load"));
+}
+
 /** Starts the ballast and lets it grow until onset, or until it is all there and the guest at rest. */
 static bool run_ballast(struct probe *p)
 {
-	probe_set_phase(p, PHASE_LOAD);
+	bool is_alone = p->spec->kind != PROBE_DISPLACEMENT;
+
 	if (!start_ballast(p))
 		return false;
-	while (!p->has_onset && !p->is_ballast_full && !has_exit(p))
-		if (!probe_pump(p, 1000))
-			return false;
+	if (is_alone && strcmp(p->spec->settings.lru, "aged") == 0 && !age_half(p))
+		return false;
+	if (!grow_ballast(p, UINT64_MAX))
+		return false;
 	if (!p->has_onset && !has_exit(p) && !rest(p))
 		return false;
 	return p->has_onset || !has_exit(p) || explain_exit(p);
@@ -565,7 +626,9 @@ static bool snapshot_frozen(struct probe *p, const char *name)
 /** May a checkpoint not give a snapshot its name? One of that name is there, or is for a moment of ours. */
 static bool is_taken(const struct probe *p, const char *name)
 {
-	static const char *const ours[] = { "load", "onset", "end", PROBE_POST_MORTEM, PROBE_HOST };
+	static const char *const ours[] = {
+		"load", "onset", "end", PROBE_USED, PROBE_POST_MORTEM, PROBE_HOST
+	};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcmp(ours[i], name) == 0)
@@ -649,8 +712,7 @@ static bool place_load(struct probe *p)
 		return false;
 	if (p->spec->has_rounds && !work_in(p))
 		return false;
-	/* A known-answer load has its file pages in use, or not, by what it is. */
-	if (p->spec->is_in_image && !probe_call_ok(p, message("unreference")))
+	if (!age(p))
 		return false;
 	/* What waits at a checkpoint stands still already; what knows none does not. */
 	p->is_stopped = p->spec->is_frozen;
@@ -851,12 +913,45 @@ static void judge(struct probe *p)
 		probe_end(p, OUTCOME_NO_ONSET, "%s", no_onset_reason(p));
 }
 
+/** Was the load looked at when it was at rest? */
+static bool has_load_snapshot(const struct probe *p)
+{
+	for (size_t i = 0; i < p->rec->snapshots_count; i++)
+		if (strcmp(p->rec->snapshots[i].name, "load") == 0)
+			return true;
+	return false;
+}
+
+/**
+ * Finds out which file pages a load at rest uses: what its page tables say of the time that a guest takes to
+ * settle. That begins with forgetting what was used before, which the kernel takes for a reason to swap
+ * private copies of such pages, so it comes last, when the load is weighed and the ballast gone. A
+ * known-answer load has its file pages in use, or not, by what it is.
+ */
+static bool find_used(struct probe *p)
+{
+	if (!p->spec->is_in_image || !has_load_snapshot(p))
+		return true;
+	if (!p->is_stopped && !ask_group(p, "thaw", "load"))
+		return false;
+	if (!probe_call_ok(p, message("unreference")))
+		return false;
+	for (uint64_t start_us = p->heartbeat_us;
+	     p->heartbeat_us < start_us + p->spec->settle_ms * 1000ull && !has_load_exit(p);)
+		if (!probe_pump(p, 1000))
+			return false;
+	if (!ask_evidence(p, PROBE_USED, "smaps"))
+		return false;
+	return !has_load_exit(p) ||
+	       probe_end(p, OUTCOME_INVALID, "the load ended before it was known which pages it uses");
+}
+
 /** After the last snapshot: looks whether all is there and the witnesses agree, and ends the probe. */
 static void conclude(struct probe *p)
 {
 	if (!is_evidence_whole(p) || !count_swap_writes(p))
 		return;
-	if (!has_ballast(p) || verify_ballast(p))
+	if ((!has_ballast(p) || verify_ballast(p)) && find_used(p))
 		judge(p);
 }
 

@@ -10,6 +10,9 @@
 #include "harness/cell/record.h"
 #include "harness/cell/settings.h"
 
+/** Snapshot of which pages a load uses that was weighed at rest: smaps of its processes, and nothing else. */
+#define PROBE_USED "used"
+
 /** Snapshots of what the host knows: of a probe without an answer, and of every probe. */
 #define PROBE_POST_MORTEM "post-mortem"
 #define PROBE_HOST        "host"

@@ -495,8 +495,8 @@ static void test_identity(void)
 	ok(a[1].size_kib > 0 && *a[1].cmdline && *a[1].cpu,
 	   "the size of a workload, the kernel's command line and the CPU are part of a cell");
 	is_str(a[0].course,
-	       "version=2 step_kib=1024 rounds_min=2 cycles_min=2 steady_parts=200 work_settles_max=30 quiet_kib=256 "
-	       "settled_kib=10",
+	       "version=3 step_kib=1024 rounds_min=2 cycles_min=2 steady_parts=200 work_settles_max=30 quiet_kib=256 "
+	       "slow_parts=8 slow_kib=8192 settled_kib=10",
 	       "and so are the numbers that the host leads a guest by");
 	store_cells_free(a, n);
 	store_cells_free(b, n);

@@ -318,8 +318,9 @@ static void take_signal(struct guest *g, int sig)
 {
 	struct load *l = &g->load;
 
-	/* A process that is told to stop stays as it is. */
-	while (g->fixed_n && sig && sig != SIGSTOP)
+	/* A process that is told to stop stays as it is; a load is in another group than a ballast beside it.
+	 */
+	while (!g->is_beside && g->fixed_n && sig && sig != SIGSTOP)
 		end_fixed(g, 0, sig == SIGTERM ? 0 : sig);
 	if (sig == SIGSTOP)
 		return;
@@ -487,6 +488,12 @@ static void do_unreference(struct guest *g, json_t *request)
 	reply(g, request, NULL);
 }
 
+static void do_age(struct guest *g, json_t *request)
+{
+	g->params->aged_kib = held_kib(g) + g->fixed_n * g->params->fixed_kib;
+	reply(g, request, NULL);
+}
+
 /* As much of the kernel's texts as keeps the parsers and the metrics busy, consistent in itself. */
 
 static void add_kib(struct strbuf *sb, const char *key, uint64_t kib)
@@ -527,8 +534,9 @@ static void say_file(struct guest *g, json_int_t id, int pid, const char *name, 
 	    strbuf_str(text), text->len);
 }
 
-static void say_process(struct guest *g, json_int_t id, int pid, uint64_t held, uint64_t swap_used)
+static void say_process(struct guest *g, json_t *request, int pid, uint64_t held, uint64_t swap_used)
 {
+	json_int_t id = json_integer_value(json_object_get(request, "id"));
 	uint64_t swap = swap_used < held ? swap_used : held, rss = held - swap;
 	cleanup_strbuf struct strbuf smaps = STRBUF_INIT, rollup = STRBUF_INIT, status = STRBUF_INIT,
 				     statm = STRBUF_INIT;
@@ -553,8 +561,10 @@ static void say_process(struct guest *g, json_int_t id, int pid, uint64_t held, 
 	strbuf_addf(&statm, "%" PRIu64 " %" PRIu64 " %d %d 0 %" PRIu64 " 0\n", (SIM_OVERHEAD_KIB + held) / 4,
 		    (SIM_OVERHEAD_KIB + rss) / 4, SIM_OVERHEAD_KIB / 4, SIM_OVERHEAD_KIB / 4, held / 4);
 
-	say_file(g, id, pid, "smaps_rollup", &rollup);
 	say_file(g, id, pid, "smaps", &smaps);
+	if (strcmp(get_str(request, "only"), "smaps") == 0)
+		return;
+	say_file(g, id, pid, "smaps_rollup", &rollup);
 	say_file(g, id, pid, "status", &status);
 	say_file(g, id, pid, "statm", &statm);
 }
@@ -585,16 +595,17 @@ static void say_guest_files(struct guest *g, json_int_t id, const struct proto_s
 }
 
 /** The "file" messages of a snapshot. */
-static void say_evidence(struct guest *g, json_int_t id)
+static void say_evidence(struct guest *g, json_t *request)
 {
 	struct proto_sample s;
 
 	take_sample(g, &s);
-	say_guest_files(g, id, &s);
+	if (!*get_str(request, "only"))
+		say_guest_files(g, json_integer_value(json_object_get(request, "id")), &s);
 	for (unsigned i = 0; i < g->fixed_n + g->forked_n; i++)
-		say_process(g, id, SIM_FIXED_PID + (int)i, g->params->fixed_kib, 0);
+		say_process(g, request, SIM_FIXED_PID + (int)i, g->params->fixed_kib, 0);
 	if (g->load.is_alive)
-		say_process(g, id, SIM_LOAD_PID, held_kib(g), s.swap_used_kib);
+		say_process(g, request, SIM_LOAD_PID, held_kib(g), s.swap_used_kib);
 }
 
 static void do_snapshot(struct guest *g, json_t *request)
@@ -607,7 +618,7 @@ static void do_snapshot(struct guest *g, json_t *request)
 			advance(g, until_us);
 	}
 	ship(g);
-	say_evidence(g, json_integer_value(json_object_get(request, "id")));
+	say_evidence(g, request);
 	reply(g, request, NULL);
 }
 
@@ -839,6 +850,7 @@ static struct err *sim_send(struct guest *g, json_t *json)
 		{ "snapshot", do_snapshot },
 		{ "poweroff", do_poweroff },
 		{ "unreference", do_unreference },
+		{ "age", do_age },
 		{ "zram", do_zram },
 	};
 	const char *type = get_str(json, "type");

@@ -76,6 +76,7 @@ struct guest_sim_params {
 	const struct pressure *host;
 	unsigned host_asked; /**< how often so far */
 	bool is_load_frozen; /**< how it was left; set here */
+	uint64_t aged_kib;   /**< what loads and ballast held when all pages were made old; set here */
 	unsigned lives;      /**< guests started so far; counted here by start() */
 };
 

@@ -224,6 +224,53 @@ static void test_checkpoint_names(void)
 	}
 }
 
+/** A load of the image is asked, when it is weighed, which pages it uses: with the ballast gone. */
+static void test_used(void)
+{
+	prepare(PROBE_DISPLACEMENT, 512);
+	run("onset", "a known-answer load");
+	ok(!find_snapshot("used"), "has its file pages in use by what it is");
+	spec.is_in_image = true;
+	run("onset", "a program");
+
+	const struct snapshot *s = find_snapshot("used");
+
+	if (ok(s != NULL, "is asked which pages it uses")) {
+		is_int((long long)s->files_count, 1, "by a single file");
+		is_str(s->files[0].name, "smaps", "smaps");
+		ok(s > find_snapshot("onset"), "after the onset");
+	}
+	ok(!params.is_load_frozen, "while it goes on");
+	spec.is_frozen = true;
+	run("onset", "one that is weighed frozen");
+	ok(find_snapshot("used") && params.is_load_frozen, "is asked too, and stays so");
+	spec = make_spec(PROBE_RAM, 256);
+	spec.is_in_image = true;
+	params.threshold_per_mib = 1000;
+	run("no-onset", "a load in a guest with room for it");
+	ok(find_snapshot("used") != NULL, "is asked at the end");
+}
+
+/** All pages are made old when the load is at its size, or a ballast has the half of what a guest has. */
+static void test_aged(void)
+{
+	prepare(PROBE_DISPLACEMENT, 512);
+	run("onset", "a virgin guest");
+	is_int((long long)params.aged_kib, 0, "is left alone");
+	spec.settings.lru = "aged";
+	run("onset", "an aged one");
+	is_int((long long)params.aged_kib, 48 * 1024, "is made so with the load, before the ballast");
+	prepare(PROBE_RAMP, 512);
+	spec.settings.lru = "aged";
+	run("onset", "a ballast alone");
+	is_near((double)params.aged_kib, 199724 / 2.0, 4096, "is half old");
+	is_near((double)r.load_pages * 4 / 1024, 188, 1.5, "and grows on to the threshold");
+	prepare(PROBE_FIXED, 64);
+	spec.settings.lru = "aged";
+	run("no-onset", "a small one");
+	is_int((long long)params.aged_kib, 64 * 1024, "is all old");
+}
+
 static void test_population(void)
 {
 	prepare(PROBE_POPULATION, 0);
@@ -459,6 +506,8 @@ int main(void)
 	test_slow_rounds();
 	test_cycles();
 	test_checkpoint_names();
+	test_used();
+	test_aged();
 	test_population();
 	test_ram();
 	test_faults();

@@ -48,6 +48,7 @@ static const struct {
 	{ GUEST("") "ballast: {touch: [none, sweep, random], fill: half}\n", "touch", "none sweep random" },
 	{ GUEST("") "ballast: {fill: half}\n", "fill", "half" },
 	{ GUEST("") "start: restore\n", "start", "restore" },
+	{ GUEST("") "lru: [virgin, aged]\n", "lru", "virgin aged" },
 };
 
 static void test_settings(void)
@@ -216,6 +217,8 @@ static const struct {
 	{ GUEST(", vcpus: [1, 65]"), 3, "out of range: 1 to 64" },
 	{ GUEST("") "ballast: {touch: often}\n", 5, "'often' is not known" },
 	{ GUEST("") "ballast: {touch: [sweep, sweep]}\n", 5, "lists 'sweep' twice" },
+	{ METHOD("[displacement, growth]") "lru: [virgin, aged]\n" ONE "}\n", 5,
+	  "does not go with method 'growth'" },
 	{ GUEST("") "start: resume\n", 5, "'resume' is not known" },
 	{ GUEST("") "start: restore\ndeterminism: icount\n", 5,
 	  "'restore' does not go with 'determinism: icount'" },
