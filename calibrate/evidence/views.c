@@ -512,6 +512,50 @@ static bool add_smaps(struct views *v, const char *data, size_t len)
 	return bad == 0;
 }
 
+/* Reading the smaps of a later moment, of which only Referenced is of use. Both texts are by address. */
+struct used {
+	struct views *v;
+	size_t next;  /* the first row of mapping that may be the next one's */
+	int64_t *row; /* of the mapping at hand; NULL: it has no file, or was not there */
+};
+
+static void on_used_mapping(void *arg, const struct text_mapping *m)
+{
+	struct used *u = arg;
+	struct view_table *t = &u->v->tables[VIEW_MAPPING];
+
+	for (u->row = NULL; u->next < t->rows; u->next++) {
+		int64_t *row = &t->cells[u->next * t->columns];
+
+		if ((uint64_t)row[MAPPING_START] < m->start)
+			continue;
+		if ((uint64_t)row[MAPPING_START] == m->start && row[MAPPING_INODE] == (int64_t)m->inode)
+			u->row = m->inode ? row : NULL;
+		return;
+	}
+}
+
+static void on_used_number(void *arg, struct text_span key, uint64_t value, bool has_kib)
+{
+	struct used *u = arg;
+
+	if (u->row && has_kib && text_span_is(key, "Referenced"))
+		u->row[view_column_find(VIEW_MAPPING, "referenced_kib")] = number_cell(value);
+}
+
+static bool add_used(struct views *v, const char *data, size_t len)
+{
+	struct view_table *t = &v->tables[VIEW_MAPPING];
+	struct used u = { .v = v, .next = t->rows - (size_t)v->process.mappings };
+	int column = view_column_find(VIEW_MAPPING, "referenced_kib");
+
+	/* A mapping that is gone by then was not used since. */
+	for (size_t i = u.next; i < t->rows; i++)
+		if (t->cells[i * t->columns + MAPPING_INODE])
+			t->cells[i * t->columns + column] = 0;
+	return text_each_smaps(data, len, on_used_mapping, on_used_number, NULL, &u) == 0;
+}
+
 static void fold_sums(struct views *v)
 {
 	struct process_state *p = &v->process;
@@ -622,6 +666,7 @@ static const struct process_file {
 	{ "status", VIEW_BIT(VIEW_PROCESS) | VIEW_BIT(VIEW_UNKNOWN), add_status },
 	{ "pagemap", VIEW_BIT(VIEW_PAGES), add_pagemap },
 	{ "statm", VIEW_BIT(VIEW_PAGES), add_statm },
+	{ VIEWS_USED, VIEW_BIT(VIEW_MAPPING), add_used },
 };
 
 /* NULL when the file is of no use for the set. */

@@ -103,6 +103,12 @@ void views_begin(struct views *v, int64_t snapshot_id, int64_t probe_id, const c
 bool views_want(const struct views *v, unsigned pid, const char *name);
 bool views_want_baseline(const struct views *v, const char *name);
 
+/**
+ * Name of a piece that is a later smaps of the same process, with what it used of its file pages since their
+ * reference bits were cleared: what it says of these is taken for Referenced of the snapshot.
+ */
+#define VIEWS_USED "used"
+
 /** Adds a piece of evidence to the snapshot under way. Pieces of a process come one after the other. */
 void views_add(struct views *v, unsigned pid, const char *name, const char *data, size_t len);
 

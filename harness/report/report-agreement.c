@@ -25,7 +25,8 @@ bool report_is_compared(const struct report_row *row)
 	struct known_spec known;
 
 	return isfinite(row->z.kib) && row->z.kib > row->z.resolution_kib && row->threshold &&
-	       !cell_is(row->cell, METHOD_THRESHOLD) && !cell_known(row->cell, &known);
+	       !cell_is(row->cell, METHOD_THRESHOLD) && !cell_known(row->cell, &known) &&
+	       !report_is_drifting(&row->z);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "calibrate/evidence/footprint.h"
 #include "calibrate/evidence/locality.h"
 #include "calibrate/evidence/reclaim.h"
+#include "calibrate/evidence/weight.h"
 #include "calibrate/stats/agreement.h"
 #include "calibrate/stats/curve.h"
 #include "calibrate/stats/quantal.h"
@@ -46,6 +47,7 @@ struct report_probes {
 	 * ends, not the load. Of a ram cell that of the smallest guest of its replicate that did not swap.
 	 */
 	bool *has_y;
+	struct weighing *weighings; /**< of each probe: of ramps, alone and beside a load */
 	struct report_replicate *replicates;
 	bool is_search;                  /**< its method is threshold or ram */
 	struct search_estimate estimate; /**< from the answers to all searches together */
@@ -85,12 +87,24 @@ struct report_threshold {
 	char *flags;
 };
 
+/** A load that grows by more than this part of its weight while it is weighed is judged apart. */
+#define REPORT_DRIFT_PCT 1.0
+
+/** The books of a weight must close to this, see calibrate/evidence/weight.h. */
+#define REPORT_CLOSED_KIB 1024.0
+
 /** What the Y of a cell are compared with. */
 struct report_z {
 	double x_mib;               /**< of the guest; of method ram, which searches for it, what was found */
 	double kib, lo_kib, hi_kib; /**< Z*, Zeq of a displacement cell, Z*(X*) of a ram cell */
 	double resolution_kib;      /**< a Zeq below this is as good as nothing; 0 for Z* */
-	const char *flags;          /**< borrowed */
+	/**
+	 * Of a displacement what is taken off: by how much the load grew between the moment of Y and the
+	 * onset; else NAN
+	 */
+	double drift_kib;
+	struct weight_parts parts; /**< of a displacement what Zeq and drift should be; else NAN */
+	const char *flags;         /**< borrowed */
 };
 
 /** One metric in one cell. */
@@ -255,8 +269,21 @@ json_t *report_rows_json(const struct report *r);
 /** The rows of a cell, one a metric. */
 struct report_row *report_rows_of(const struct report *r, const struct cell *cell);
 
-/** Is the row's Y compared with a Z that a load of unknown size came to: no ballast, and no known answer? */
+/**
+ * Is the row's Y compared with a Z that a load of unknown size came to: no ballast, no known answer, and none
+ * that grew while it was weighed?
+ */
 bool report_is_compared(const struct report_row *row);
+
+/** Did the load grow, or shrink, by too much while it was weighed? Z cannot be that of both moments. */
+bool report_is_drifting(const struct report_z *z);
+
+/** How far the books of the weight are from closing, in KiB; NAN where they are not known. */
+double report_closure_kib(const struct report_z *z);
+
+/** What weights are made of, and the error of the best metric. */
+void report_weights_text(const struct report *r, struct strbuf *out);
+json_t *report_weights_json(const struct report *r);
 
 /** Sets r->gaps from the probes. */
 void report_gaps_find(struct report *r);

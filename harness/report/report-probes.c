@@ -97,6 +97,21 @@ static void drop_texts(struct probe_record *r)
 	}
 }
 
+/* The series of what was weighed, and of the ballast that it is weighed against. */
+static struct err *read_weighing(struct store *store, const struct probe_record *probe, struct weighing *ret)
+{
+	bool is_ramp = probe->kind == PROBE_RAMP || probe->kind == PROBE_DISPLACEMENT;
+	cleanup_free struct proto_sample *samples = NULL;
+	size_t n = 0;
+	struct err *e = NULL;
+
+	if (is_ramp && probe->outcome == OUTCOME_ONSET)
+		e = store_samples(store, probe->id, &samples, &n);
+	if (!e)
+		*ret = weighing_read(samples, n, probe->onset_t_us);
+	return e;
+}
+
 static struct err *read_cell(struct store *store, struct report *r, size_t cell)
 {
 	struct report_probes *p = &r->probes[cell];
@@ -107,10 +122,14 @@ static struct err *read_cell(struct store *store, struct report *r, size_t cell)
 	p->first = r->probes_n;
 	r->probes_n += p->n;
 	p->has_y = xcalloc(p->n, sizeof(*p->has_y));
-	for (size_t i = 0; i < p->n; i++) {
+	p->weighings = xcalloc(p->n, sizeof(*p->weighings));
+	for (size_t i = 0; !e && i < p->n; i++) {
 		drop_texts(&p->v[i]);
 		p->has_y[i] = has_y(&p->v[i], p);
+		e = read_weighing(store, &p->v[i], &p->weighings[i]);
 	}
+	if (e)
+		return e;
 	add_means(p);
 	count_replicates(&r->cells[cell], p);
 	p->is_search = cell_is(&r->cells[cell], METHOD_THRESHOLD) || cell_is(&r->cells[cell], METHOD_RAM);
@@ -146,6 +165,7 @@ void report_probes_free(struct report *r)
 	for (size_t i = 0; r->probes && i < r->cells_n; i++) {
 		store_probes_free(r->probes[i].v, r->probes[i].n);
 		free(r->probes[i].has_y);
+		free(r->probes[i].weighings);
 		free(r->probes[i].replicates);
 	}
 	free(r->probes);

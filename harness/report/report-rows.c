@@ -129,6 +129,10 @@ static void compare(struct report_row *rows, size_t n, const struct report_z *z)
 
 		row->z = *z;
 		flags_add(&row->flags, z->flags);
+		if (report_is_drifting(z))
+			flags_add(&row->flags, "drifting");
+		if (fabs(report_closure_kib(z)) > REPORT_CLOSED_KIB)
+			flags_add(&row->flags, "not-closed");
 		row->diff_kib = row->y_kib - z->kib;
 		/* A percentage of what may as well be nothing means nothing. */
 		row->diff_pct = z->kib > z->resolution_kib ? 100 * row->diff_kib / z->kib : (double)NAN;
@@ -240,7 +244,7 @@ struct field {
 	int decimals;
 };
 
-#define FIELDS 26
+#define FIELDS 28
 
 static struct field text_field(const char *name, const char *text)
 {
@@ -289,6 +293,8 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 		number_field("diff_pct", row->diff_pct, 2),
 		number_field("n", row->n, 0),
 		text_field("flags", row->flags),
+		mib_field("drift_mib", row->z.drift_kib),
+		mib_field("closure_mib", report_closure_kib(&row->z)),
 	};
 
 	memcpy(fields, all, sizeof(all));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"
@@ -68,17 +70,23 @@ static void check(const struct report_probes *p, struct report_threshold *t)
 		flags_add(&t->flags, "estimators-disagree");
 }
 
-/* What the ballast held in the probes of that kind that came to an onset: onsets_kib has room for all. */
+/*
+ * What the ballast held in the probes of that kind that came to an onset, and the load beside it more than at
+ * rest: onsets_kib has room for all.
+ */
 static struct report_span onsets_of(const struct report_probes *p, enum probe_kind kind, double *onsets_kib)
 {
 	struct report_span span = { .mean_kib = NAN, .lo_kib = NAN, .hi_kib = NAN };
 	double sum = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
+		double drift_kib = p->weighings[i].drift_kib;
 		double kib = (double)p->v[i].load_pages * 4;
 
 		if (p->v[i].kind != kind || p->v[i].outcome != OUTCOME_ONSET)
 			continue;
+		if (kind == PROBE_DISPLACEMENT && !isnan(drift_kib))
+			kib += drift_kib;
 		span.lo_kib = fmin(span.lo_kib, kib);
 		span.hi_kib = fmax(span.hi_kib, kib);
 		sum += kib;
@@ -91,7 +99,13 @@ static struct report_span onsets_of(const struct report_probes *p, enum probe_ki
 
 double report_ramp_step_kib(const struct cell *cell)
 {
-	return (double)cell->ramp_kib_s * cell->tick_ms / 1000;
+	const char *slow = strstr(cell->course, " slow_parts=");
+	unsigned parts = 1;
+
+	/* Until a course had that, ramps went on as fast as they began. */
+	if (slow)
+		sscanf(slow, " slow_parts=%u", &parts);
+	return (double)cell->ramp_kib_s / (parts ? parts : 1) * cell->tick_ms / 1000;
 }
 
 static void compute(const struct cell *cell, const struct report_probes *p, struct report_threshold *t)
@@ -145,9 +159,52 @@ const struct report_threshold *report_find_threshold(const struct report *r, con
 	return NULL;
 }
 
+/* The mean of what was seen in the probes of that kind that came to an onset. */
+static struct weighing mean_weighing(const struct report_probes *p, enum probe_kind kind)
+{
+	cleanup_free struct weighing *all = xcalloc(p->n, sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind == kind && p->v[i].outcome == OUTCOME_ONSET)
+			all[n++] = p->weighings[i];
+	return weighing_mean(all, n);
+}
+
+/* The books of a displacement. Swap in RAM is in none of their counts. */
+static void set_parts(const struct report_probes *reference, const struct report_probes *p, const char *swap,
+		      struct report_z *z)
+{
+	struct weighing load = mean_weighing(p, PROBE_DISPLACEMENT),
+			ballast = mean_weighing(reference, PROBE_RAMP);
+
+	if (strcmp(swap, "zram") == 0)
+		load.free_kib = NAN;
+	z->drift_kib = load.drift_kib;
+	z->parts = weight_parts_of(&load, &ballast);
+}
+
+/* Do replicates differ by more than a single one of them is uncertain by, and by what matters? */
+static bool is_not_repeatable(const struct report_span *fill, const struct report_threshold *t,
+			      const struct report_z *z)
+{
+	double range_kib = fill->hi_kib - fill->lo_kib;
+
+	return range_kib > 2 * z->resolution_kib + (t->ramp.hi_kib - t->ramp.lo_kib) &&
+	       100 * range_kib > REPORT_DRIFT_PCT * z->kib;
+}
+
+static int by_number(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
 /*
- * What a load of fixed size weighs: Zeq = Z_ramp - Z_fill, how much less the ballast held at onset beside the
- * load than alone.
+ * What a load of fixed size weighs at rest, when it is looked at: Zeq = Z_ramp - Z_fill, how much less the
+ * ballast held at onset beside the load than alone. By how much the load grew until then is known from its
+ * cgroup, and counts to Z_fill.
  *
  * Z_ramp is the ballast at onset of the ramps that begin each search for Z*, and not Z* itself: the ballast
  * beside the load grows at the same rate and its onset is seen as late, by the ticks that pass until kswapd
@@ -168,6 +225,12 @@ static void set_displaced(const struct report_threshold *t, const struct report_
 	if (!t || !t->ramp.n || !fill.n)
 		return;
 	z->kib = t->ramp.mean_kib - fill.mean_kib;
+	if (is_not_repeatable(&fill, t, z)) {
+		z->flags = "not-repeatable";
+		/* Where reclaim goes either one way or another, the mean is of neither. */
+		qsort(onsets_kib, fill.n, sizeof(*onsets_kib), by_number);
+		z->kib = t->ramp.mean_kib - (onsets_kib[(fill.n - 1) / 2] + onsets_kib[fill.n / 2]) / 2;
+	}
 	z->lo_kib = t->ramp.lo_kib - fill.hi_kib - z->resolution_kib;
 	z->hi_kib = t->ramp.hi_kib - fill.lo_kib + z->resolution_kib;
 }
@@ -218,13 +281,23 @@ struct report_z report_z_compute(const struct report *r, const struct cell *cell
 {
 	const struct report_threshold *t = report_find_threshold(r, cell);
 	const struct report_probes *p = &r->probes[cell - r->cells];
-	struct report_z z = { .x_mib = cell->x_mib, .kib = NAN, .lo_kib = NAN, .hi_kib = NAN, .flags = "" };
+	struct report_z z = {
+		.x_mib = cell->x_mib,
+		.kib = NAN,
+		.lo_kib = NAN,
+		.hi_kib = NAN,
+		.drift_kib = NAN,
+		.parts = { NAN, NAN, NAN, NAN, NAN, NAN },
+		.flags = "",
+	};
 
 	if (cell_is(cell, METHOD_RAM)) {
 		set_searched(r, cell, p, &z);
 	} else if (cell_is(cell, METHOD_DISPLACEMENT)) {
 		z.resolution_kib = report_ramp_step_kib(cell);
 		set_displaced(t, p, &z);
+		if (t)
+			set_parts(&r->probes[t->cell - r->cells], p, cell->settings.swap, &z);
 	} else if (!t) {
 		z.flags = "z-missing";
 	} else {
@@ -234,6 +307,17 @@ struct report_z report_z_compute(const struct report *r, const struct cell *cell
 		z.hi_kib = t->z_hi_kib;
 	}
 	return z;
+}
+
+bool report_is_drifting(const struct report_z *z)
+{
+	return 100 * fabs(z->drift_kib) > REPORT_DRIFT_PCT * z->kib;
+}
+
+/* Zeq is that of the load at rest, without what it grew by until the onset. */
+double report_closure_kib(const struct report_z *z)
+{
+	return z->kib + z->parts.drift_kib - z->parts.sum_kib;
 }
 
 static void add_threshold(struct strbuf *out, const struct report *r, const struct report_threshold *t)

@@ -158,6 +158,7 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_rows_text(r, out);
 	report_known_text(r, out);
 	report_agreement_text(r, out);
+	report_weights_text(r, out);
 	report_space_time_text(r, out);
 	report_locality_text(r, out);
 	report_reclaim_text(r, out);
@@ -191,6 +192,7 @@ void report_json(const struct report *r, struct strbuf *out)
 	json_object_set_new(root, "agreement", report_agreements_json(r));
 	json_object_set_new(root, "picked", report_picked_json(r));
 	json_object_set_new(root, "rows", report_rows_json(r));
+	json_object_set_new(root, "weights", report_weights_json(r));
 	json_object_set_new(root, "reclaim", report_reclaim_json(r));
 	json_object_set_new(root, "locality", report_locality_json(r));
 	json_object_set_new(root, "space_time", report_space_time_json(r));

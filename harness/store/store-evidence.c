@@ -144,16 +144,23 @@ static const char *const moments[] = {
 		      " (SELECT 1 FROM snapshot w WHERE w.probe_id = p.id AND " IS_ON_THE_WAY("w.") ")",
 };
 
-/* The pieces of these snapshots; those without any give one row, of nothing. */
+/*
+ * The pieces of these snapshots; those without any give one row, of nothing. A load at rest has, after its
+ * own, what it was seen to use later.
+ */
 static struct err *prepare_pieces(struct store *store, enum store_moment moment, const char *more,
 				  sqlite3_stmt **ret)
 {
-	cleanup_free char *sql =
-		xasprintf("SELECT s.id, s.probe_id, s.name, e.pid, e.name, e.len, e.error, e.data"
-			  " FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
-			  " LEFT JOIN evidence e ON e.snapshot_id = s.id"
-			  " WHERE %s%s ORDER BY s.id, e.pid, e.rowid",
-			  moments[moment], more);
+	cleanup_free char *sql = xasprintf(
+		"SELECT s.id, s.probe_id, s.name, e.pid,"
+		" CASE WHEN e.snapshot_id = s.id THEN e.name ELSE '" VIEWS_USED "' END,"
+		" e.len, e.error, e.data"
+		" FROM snapshot s CROSS JOIN probe p ON p.id = s.probe_id"
+		" LEFT JOIN snapshot u ON s.name = 'load' AND u.probe_id = s.probe_id AND u.name = 'used'"
+		" LEFT JOIN evidence e ON e.snapshot_id = s.id"
+		" OR (e.snapshot_id = u.id AND e.name = 'smaps')"
+		" WHERE %s%s ORDER BY s.id, e.pid, e.rowid",
+		moments[moment], more);
 
 	return store_prepare(store, sql, ret);
 }

@@ -194,6 +194,33 @@ static void test_tmpfs(void)
 	is_str(text_cell(v, VIEW_MAPPING, 2, "kind"), "file_shared", "mounts are those of the snapshot");
 }
 
+/* What was used is told by a later smaps of the same process. */
+static void test_used(void)
+{
+	struct views *v = begin(VIEWS_ALL);
+
+	add_text(v, 8, "smaps",
+		 "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 40 kB\n"
+		 "3000-4000 r--p 00000000 fe:00 13 /b\nReferenced: 30 kB\n"
+		 "5000-6000 r--p 00000000 fe:00 14 /c\nReferenced: 20 kB\n"
+		 "7000-8000 rw-p 00000000 00:00 0\nReferenced: 10 kB\n");
+	add_text(v, 8, VIEWS_USED,
+		 "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 4 kB\n"
+		 "2000-3000 r--p 00000000 fe:00 99 /new\nReferenced: 8 kB\n"
+		 "3000-4000 r--p 00000000 fe:00 77 /other\nReferenced: 12 kB\n"
+		 "7000-8000 rw-p 00000000 00:00 0\nReferenced: 0 kB\n");
+	views_end(v);
+	is_int(views_rows(v, VIEW_MAPPING), 4, "no mapping comes to those of the snapshot");
+	is_int(cell(v, VIEW_MAPPING, 0, "referenced_kib"), 4, "the pages of a file that were used");
+	is_int(cell(v, VIEW_MAPPING, 1, "referenced_kib"), 0, "none of one that has another file by then");
+	is_int(cell(v, VIEW_MAPPING, 2, "referenced_kib"), 0, "none of one that is gone");
+	is_int(cell(v, VIEW_MAPPING, 3, "referenced_kib"), 10, "memory without a file as it was");
+	is_int(cell(v, VIEW_PROCESS, 0, "referenced_kib"), 100, "and the sum as the kernel gave it");
+	v = begin(VIEWS_ALL);
+	add_text(v, 8, VIEWS_USED, "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 4 kB\n");
+	is_int(views_rows(v, VIEW_MAPPING), 0, "of a process that was not there nothing follows");
+}
+
 static void test_guest(void)
 {
 	struct views *v = begin(VIEWS_ALL);
@@ -435,5 +462,5 @@ static void test_kernels(void)
 		test_kernel(kernels[i].kernel, kernels[i].mappings, strcmp(kernels[i].kernel, "6.18") != 0);
 }
 
-TAP_MAIN(test_columns, test_kernels, test_2_6, test_6_18, test_fields, test_tmpfs, test_guest,
+TAP_MAIN(test_columns, test_kernels, test_2_6, test_6_18, test_fields, test_tmpfs, test_used, test_guest,
 	 test_hostile_guest, test_incomplete, test_set, test_ranges, test_texts)

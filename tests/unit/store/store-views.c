@@ -125,6 +125,10 @@ static void test_moments(void)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		test_heap(test_snapshot(&r, names[i]), 30, 100 + i, 0);
+	test_evidence(&r.snapshots[3], 31, "smaps",
+		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 40 kB\n");
+	test_evidence(test_snapshot(&r, "used"), 31, "smaps",
+		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 4 kB\n");
 	must(store_open(path, STORE_WRITE, &store));
 	must(store_put_cell(store, &c));
 	test_put(store, test_begin_run(store), r);
@@ -133,6 +137,10 @@ static void test_moments(void)
 	is_str(text(v, VIEW_SNAPSHOT, 0, "name"), "build-1", "in the order they were taken");
 	is_str(text(v, VIEW_SNAPSHOT, 1, "name"), "build-2", "each");
 	is_str(text(v, VIEW_SNAPSHOT, 2, "name"), "load", "and no other");
+	views_destroy(v);
+	must(store_views_at(store, STORE_JUDGED, VIEWS_ALL, &v));
+	is_int(cell(v, VIEW_MAPPING, views_rows(v, VIEW_MAPPING) - 1, "referenced_kib"), 4,
+	       "a load has used what was found out later");
 	views_destroy(v);
 	must(store_views_at(store, STORE_ONSET, VIEWS_ALL, &v));
 	is_int(views_rows(v, VIEW_SNAPSHOT), 2, "onset of displacement probes");
