@@ -10,7 +10,8 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/lock.h"
-#include "harness/image/image-cache.h"
+#include "harness/image/build-cache.h"
+#include "harness/image/image.h"
 #include "tests/unit/errors.h"
 
 static const char *cache;
