@@ -105,6 +105,15 @@ json_t *format_json_number(double v)
 	return isfinite(v) ? json_real(v) : json_null();
 }
 
+json_t *format_json_strings(const char *const *strings)
+{
+	json_t *array = json_array();
+
+	for (; strings && *strings; strings++)
+		json_array_append_new(array, json_string(*strings));
+	return array;
+}
+
 static void add_json(struct strbuf *out, json_t *root, size_t digits)
 {
 	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));

@@ -31,6 +31,9 @@ json_t *format_json_fixed(double v, int decimals);
 /** A JSON number of all of v, null when it is not finite: a new reference. */
 json_t *format_json_number(double v);
 
+/** A JSON array of the strings up to NULL, none when strings is NULL: a new reference. */
+json_t *format_json_strings(const char *const *strings);
+
 /** Appends the document (taken over), indented and with a line end, to out. */
 void format_json(struct strbuf *out, json_t *root);
 

@@ -52,20 +52,13 @@ static json_t *host(void)
 json_t *audit_create(struct domain_conn *conn, struct image *const *images, size_t n, const char *accel,
 		     int argc, char **argv)
 {
-	json_t *audit = json_object();
-	json_t *arguments = json_array();
+	json_t *arguments = json_array(), *manifests = json_array();
 
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(arguments, json_string(argv[i]));
-	json_object_set_new(audit, "tool_version", json_string(SWAPCAL_VERSION));
-	json_object_set_new(audit, "arguments", arguments);
-	json_object_set_new(audit, "host", host());
-	json_object_set_new(audit, "connection", domain_conn_describe(conn));
-	json_object_set_new(audit, "accel", json_string(accel));
-	json_t *manifests = json_array();
-
 	for (size_t i = 0; i < n; i++)
 		json_array_append(manifests, images[i]->manifest);
-	json_object_set_new(audit, "images", manifests);
-	return audit;
+	return json_pack("{s:s, s:o, s:o, s:o, s:s, s:o}", "tool_version", SWAPCAL_VERSION, "arguments",
+			 arguments, "host", host(), "connection", domain_conn_describe(conn), "accel", accel,
+			 "images", manifests);
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
+#include "harness/base/format.h"
 #include "harness/base/hash.h"
 #include "harness/base/strbuf.h"
 #include "harness/campaign/campaign.h"
+#include "harness/campaign/schedule.h"
 #include "harness/cell/cell.h"
 #include "harness/vm/domain.h"
 #include "harness/vm/guest-vm.h"
@@ -14,6 +17,7 @@
 #include "harness/image/initramfs.h"
 #include "harness/plan/load-command.h"
 #include "harness/cell/probe-course.h"
+#include "harness/cell/probe-time.h"
 
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define SAMPLE_TICK_MS 20
@@ -108,15 +112,6 @@ static const char *add_cell(struct cell_list *list, struct cell cell, const char
 	return list->cells[list->n - 1].key;
 }
 
-static json_t *string_array(const char *const *strings)
-{
-	json_t *array = json_array();
-
-	for (; *strings; strings++)
-		json_array_append_new(array, json_string(*strings));
-	return array;
-}
-
 /** A workload as one cell has it: one of each of the load's lists. */
 struct workload {
 	enum method method;
@@ -154,8 +149,8 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 		return;
 
 	cleanup_free char *file = plan_workload_path(plan, w->name, interpreter);
-	json_t *command = string_array(interpreter->command);
-	json_t *env = string_array((const char *const *)interpreter->env);
+	json_t *command = format_json_strings(interpreter->command);
+	json_t *env = format_json_strings((const char *const *)interpreter->env);
 
 	cell.method = method_name(w->method);
 	cell.workload = w->name;
@@ -328,4 +323,75 @@ void campaign_expand(const struct plan *plan, struct image *const *images, const
 	}
 	*ret = list.cells;
 	*ret_n = list.n;
+}
+
+/* --- Shards */
+
+struct item {
+	uint64_t ms;
+	size_t position;
+};
+
+static int longest_first(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->ms != y->ms)
+		return x->ms < y->ms ? 1 : -1;
+	return x->position < y->position ? -1 : 1;
+}
+
+static unsigned least_loaded(const uint64_t *load_ms, unsigned n)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		if (load_ms[i] < load_ms[least])
+			least = i;
+	return least;
+}
+
+void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigned *ret)
+{
+	cleanup_free struct item *items = xcalloc(n_cells + 1, sizeof(*items));
+	cleanup_free uint64_t *load_ms = xcalloc(n_shards, sizeof(*load_ms));
+
+	for (size_t i = 0; i < n_cells; i++)
+		items[i] = (struct item){ ms[i], i };
+	qsort(items, n_cells, sizeof(*items), longest_first);
+	for (size_t i = 0; i < n_cells; i++) {
+		unsigned shard = least_loaded(load_ms, n_shards);
+
+		/* A cell counts even when its expected time is 0. */
+		load_ms[shard] += items[i].ms + 1;
+		ret[items[i].position] = shard;
+	}
+}
+
+/** In whole milliseconds: their sum is the same on every machine and in any order. */
+static uint64_t expected_ms(const struct cell *cell)
+{
+	unsigned probes = schedule_cell_state(cell, NULL, 0, 0, NULL).probes_left;
+
+	return (uint64_t)(probes * probe_time_typical_s(cell) * 1000);
+}
+
+size_t shard_select(const struct shard *shard, struct cell *cells, size_t n)
+{
+	cleanup_free uint64_t *ms = xcalloc(n + 1, sizeof(*ms));
+	cleanup_free unsigned *share = xcalloc(n + 1, sizeof(*share));
+	size_t left = 0;
+
+	if (shard->n == 0)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		ms[i] = expected_ms(&cells[i]);
+	shard_assign(ms, n, shard->n, share);
+	for (size_t i = 0; i < n; i++) {
+		if (share[i] == shard->k - 1)
+			cells[left++] = cells[i];
+		else
+			cell_deinit(&cells[i]);
+	}
+	return left;
 }

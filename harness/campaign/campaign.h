@@ -13,6 +13,7 @@
 #include "harness/campaign/run-progress.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
+#include "harness/cell/shard-spec.h"
 #include "harness/store/store.h"
 
 /*
@@ -26,6 +27,24 @@
  */
 void campaign_expand(const struct plan *plan, struct image *const *images, const char *accel,
 		     struct cell **ret, size_t *ret_n);
+
+/*
+ * One of N shards of a plan, for N machines. Each computes all shards by itself, from the plan alone, and
+ * they agree: what differs between machines (images, accelerator, speed) has no part in it.
+ */
+
+/**
+ * The shard, from 0, of each of n_cells cells whose probes are expected to take so many milliseconds. Cells
+ * are dealt out from the longest to the shortest, each to the shard with the least to do, or to the first of
+ * several such shards. So the longest shard exceeds the shortest by one cell at most.
+ */
+void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigned *ret);
+
+/**
+ * Leaves those of a plan's n cells that belong to the shard, in their order, frees the others, and returns
+ * how many are left.
+ */
+size_t shard_select(const struct shard *shard, struct cell *cells, size_t n);
 
 struct campaign_result {
 	unsigned probes_run;

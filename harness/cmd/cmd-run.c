@@ -22,7 +22,6 @@
 #include "harness/cell/probe-time.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/schedule.h"
-#include "harness/campaign/shard.h"
 #include "harness/vm/state-cache.h"
 #include "harness/image/userdisk.h"
 

@@ -12,6 +12,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
+#include "harness/base/format.h"
 #include "harness/cell/probe-course.h"
 #include "harness/host/host.h"
 #include "harness/probe/probe-talk.h"
@@ -299,15 +300,6 @@ static bool start_ballast(struct probe *p)
 	return start(p, ballast_group(p), argv, json_array(), false, &p->ballast);
 }
 
-static json_t *string_array(const char *const *strings)
-{
-	json_t *array = json_array();
-
-	for (; strings && *strings; strings++)
-		json_array_append_new(array, json_string(*strings));
-	return array;
-}
-
 /** Starts one more process of the load. */
 static bool start_load(struct probe *p)
 {
@@ -316,11 +308,11 @@ static bool start_load(struct probe *p)
 				 PLAN_PROCESSES_MAX);
 
 	struct probe_process *process = &p->loads[p->loads_n];
-	json_t *argv = string_array(p->spec->argv);
+	json_t *argv = format_json_strings(p->spec->argv);
 
 	if (p->spec->has_seed)
 		push_option(argv, "--seed", p->spec->guest.seed + p->loads_n);
-	if (!start(p, "load", argv, string_array(p->spec->env), p->spec->is_in_image, process))
+	if (!start(p, "load", argv, format_json_strings(p->spec->env), p->spec->is_in_image, process))
 		return false;
 	p->loads_n++;
 	p->load_start_us = probe_last_sample_us(p);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "harness/campaign/campaign.h"
-#include "harness/campaign/shard.h"
 #include "harness/cell/cell.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/tap.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/campaign/shard.h"
+#include "harness/campaign/campaign.h"
 
 #include "harness/cell/cell.h"
 #include "tests/tap.h"
