@@ -266,7 +266,6 @@ struct sampler {
 	const struct measure_metrics *metrics;
 	struct views *views;
 	struct strbuf baseline[MACHINE_FILES];
-	const char *pages_missing;
 
 	/* The samples in views; their snapshot_id is first_id + their place. */
 	struct taken taken[BATCH_SAMPLES];
@@ -275,21 +274,20 @@ struct sampler {
 
 	struct measure_series (*series)[MEASURE_KINDS]; /* a row for each metric */
 	struct measure_cpu cpu;
-	size_t samples[MEASURE_KINDS];
 	int64_t first_timed_us, last_timed_us;
-	size_t vanished, unreadable;
-	uint64_t peak_rss_kib;
+	struct measure_run *run;
 };
 
-struct sampler *sampler_create(const struct measure_metrics *metrics)
+struct sampler *sampler_create(const struct measure_metrics *metrics, struct measure_run *run)
 {
 	struct sampler *s = xcalloc(1, sizeof(*s));
 
 	s->metrics = metrics;
+	s->run = run;
 	s->views = views_create(metrics->set);
 	s->series = xcalloc(metrics->n, sizeof(*s->series));
 	s->first_id = 1;
-	s->pages_missing = procfs_pages_missing("/proc");
+	s->run->pages_missing = procfs_pages_missing("/proc");
 	for (size_t i = 0; i < MACHINE_FILES; i++)
 		if (views_want_baseline(s->views, machine_files[i].name) &&
 		    procfs_read("/proc", 0, machine_files[i].file, &s->baseline[i]))
@@ -344,16 +342,17 @@ static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_b
 {
 	cleanup(process_deinit) struct process p = { 0 };
 
-	enum process_result result = read_process(pid, s->views, !s->pages_missing, &p);
+	enum process_result result = read_process(pid, s->views, !s->run->pages_missing, &p);
 
-	s->vanished += result == PROCESS_VANISHED;
+	s->run->vanished += result == PROCESS_VANISHED;
 	if (result != PROCESS_READ)
 		return;
-	measure_cpu_add(&s->cpu, &p.stat, s->samples[MEASURE_TIMED] + s->samples[MEASURE_CHECKPOINT] == 0);
+	measure_cpu_add(&s->cpu, &p.stat,
+			s->run->samples[MEASURE_TIMED] + s->run->samples[MEASURE_CHECKPOINT] == 0);
 	if (p.errors[PIECE_SMAPS])
-		s->unreadable++;
-	if (is_main && peak_kib(&p) > s->peak_rss_kib)
-		s->peak_rss_kib = peak_kib(&p);
+		s->run->unreadable++;
+	if (is_main && peak_kib(&p) > s->run->peak_rss_kib)
+		s->run->peak_rss_kib = peak_kib(&p);
 	if (!*has_begun) {
 		/* One that may not be read is no beginning: a sample of nothing would count as 0. */
 		if (p.errors[PIECE_SMAPS])
@@ -411,11 +410,11 @@ static void note_taken(struct sampler *s, int64_t t_us, enum measure_kind kind)
 {
 	s->taken[s->taken_n++] = (struct taken){ t_us, kind };
 	if (kind == MEASURE_TIMED) {
-		if (!s->samples[kind])
+		if (!s->run->samples[kind])
 			s->first_timed_us = t_us;
 		s->last_timed_us = t_us;
 	}
-	s->samples[kind]++;
+	s->run->samples[kind]++;
 }
 
 struct err *sampler_take(struct sampler *s, const struct proctree *tree, pid_t first, enum measure_kind kind,
@@ -438,23 +437,19 @@ struct err *sampler_take(struct sampler *s, const struct proctree *tree, pid_t f
 	return e;
 }
 
-struct err *sampler_finish(struct sampler *s, int64_t spent_us, struct measure_run *run)
+struct err *sampler_finish(struct sampler *s, int64_t spent_us)
 {
 	struct err *e = apply_metrics(s);
-	size_t timed = s->samples[MEASURE_TIMED], all = timed + s->samples[MEASURE_CHECKPOINT];
+	struct measure_run *run = s->run;
+	size_t timed = run->samples[MEASURE_TIMED], all = timed + run->samples[MEASURE_CHECKPOINT];
 
 	run->stats = xcalloc(s->metrics->n, sizeof(*run->stats));
 	for (size_t i = 0; i < s->metrics->n; i++)
 		for (int kind = 0; kind < MEASURE_KINDS; kind++)
 			run->stats[i][kind] = measure_series_stat(&s->series[i][kind], kind);
-	memcpy(run->samples, s->samples, sizeof(run->samples));
 	run->sample_ms = all ? (double)spent_us / 1000 / (double)all : 0;
 	run->interval_ms =
 		timed > 1 ? (double)(s->last_timed_us - s->first_timed_us) / 1000 / (double)(timed - 1) : 0;
-	run->vanished = s->vanished;
-	run->unreadable = s->unreadable;
-	run->peak_rss_kib = s->peak_rss_kib;
-	run->pages_missing = s->pages_missing;
 	return e;
 }
 

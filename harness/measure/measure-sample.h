@@ -46,8 +46,8 @@ void measure_cpu_deinit(struct measure_cpu *cpu);
 /** Takes samples and applies the metrics to them. */
 struct sampler;
 
-/** Reads the machine's baseline. */
-struct sampler *sampler_create(const struct measure_metrics *metrics);
+/** Reads the machine's baseline. The samples, and what was not readable, are counted in run (borrowed). */
+struct sampler *sampler_create(const struct measure_metrics *metrics, struct measure_run *run);
 void sampler_destroy(struct sampler *s);
 DEFINE_CLEANUP(cleanup_sampler, struct sampler *, sampler_destroy)
 
@@ -58,9 +58,8 @@ DEFINE_CLEANUP(cleanup_sampler, struct sampler *, sampler_destroy)
 struct err *sampler_take(struct sampler *s, const struct proctree *tree, pid_t first, enum measure_kind kind,
 			 struct measure_pace *pace) must_check;
 
-/** Applies the metrics to what is left (spent_us: in all samples) and fills stats, samples, sample_ms and
- * what was not readable. */
-struct err *sampler_finish(struct sampler *s, int64_t spent_us, struct measure_run *run) must_check;
+/** Applies the metrics to what is left (spent_us: in all samples) and fills the run's stats and times. */
+struct err *sampler_finish(struct sampler *s, int64_t spent_us) must_check;
 
 /** CPU time of all processes sampled, since the first sample. */
 void sampler_cpu(const struct sampler *s, double *ret_user_s, double *ret_system_s);

@@ -350,7 +350,7 @@ static struct err *no_sample(const struct session *s, const struct measure_run *
 
 static struct err *finish(struct session *s, struct measure_run *run)
 {
-	struct err *e = sampler_finish(s->sampler, s->pace.spent_us, run);
+	struct err *e = sampler_finish(s->sampler, s->pace.spent_us);
 
 	run->wall_s = (double)(s->end_us - s->pace.start_us) / 1e6;
 	run->has_end = s->has_end;
@@ -451,7 +451,8 @@ static struct err *measure_pid(struct session *s, struct measure_run *run)
 struct err *measure_run(const struct measure_target *target, const struct measure_metrics *metrics,
 			struct measure_run *ret)
 {
-	cleanup(cleanup_sampler_) struct sampler *sampler = sampler_create(metrics);
+	struct measure_run run = { 0 };
+	cleanup(cleanup_sampler_) struct sampler *sampler = sampler_create(metrics, &run);
 	struct session s = {
 		.target = target,
 		.sampler = sampler,
@@ -460,7 +461,6 @@ struct err *measure_run(const struct measure_target *target, const struct measur
 		.pidfd = -1,
 		.signalfd = -1,
 	};
-	struct measure_run run = { 0 };
 	struct err *e = target->argv ? measure_command(&s, &run) : measure_pid(&s, &run);
 
 	proctree_deinit(&s.tree);
