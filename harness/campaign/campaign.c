@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/hash.h"
 #include "harness/base/log.h"
+#include "harness/base/thread.h"
 #include "harness/campaign/schedule.h"
 #include "harness/cell/cell.h"
 #include "harness/host/host.h"
@@ -215,10 +215,9 @@ static void *run_life(void *arg)
 	const struct probe_events events = { life, on_phase, on_load };
 
 	life->error = probe_run(life->run->campaign->ops, life->ops_ctx, &life->spec, &events, &life->record);
-	pthread_mutex_lock(&life->run->lock);
+	hold(&life->run->lock);
 	life->has_ended = true;
 	pthread_cond_signal(&life->run->bell);
-	pthread_mutex_unlock(&life->run->lock);
 	return NULL;
 }
 
@@ -236,12 +235,8 @@ static struct err *life_begin(struct life *life)
 /** Has the guest ended? Then the caller joins its thread. */
 static bool life_has_ended(struct life *life)
 {
-	pthread_mutex_lock(&life->run->lock);
-
-	bool has_ended = life->is_busy && life->has_ended;
-
-	pthread_mutex_unlock(&life->run->lock);
-	return has_ended;
+	hold(&life->run->lock);
+	return life->is_busy && life->has_ended;
 }
 
 /** Waits for the thread; the result is in life->error or life->record. */
@@ -456,11 +451,10 @@ static void wait_for_bell(struct run *run)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += WATCHERS_TICK_MS / 1000;
-	pthread_mutex_lock(&run->lock);
+	hold(&run->lock);
 	while (!has_any_ended(run))
 		if (pthread_cond_clockwait(&run->bell, &run->lock, CLOCK_MONOTONIC, &until))
-			break;
-	pthread_mutex_unlock(&run->lock);
+			return;
 }
 
 /** Tells the user once why the run does not stop at once. */

@@ -2,7 +2,6 @@
 #include "harness/campaign/run-progress.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
+#include "harness/base/thread.h"
 #include "harness/cell/cell.h"
 #include "harness/store/live-file.h"
 #include "harness/cell/probe-time.h"
@@ -118,7 +118,7 @@ void run_progress_start(struct run_progress *p, unsigned slot, const struct cell
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
+	hold(&p->lock);
 
 	struct live_guest *g = &p->guests[slot];
 
@@ -129,26 +129,23 @@ void run_progress_start(struct run_progress *p, unsigned slot, const struct cell
 	};
 	memcpy(g->cell, cell->key, sizeof(g->cell) - 1);
 	set_phase(p, slot, PHASE_START);
-	pthread_mutex_unlock(&p->lock);
 }
 
 void run_progress_phase(struct run_progress *p, unsigned slot, enum probe_phase phase)
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
+	hold(&p->lock);
 	set_phase(p, slot, phase);
 	show(p);
-	pthread_mutex_unlock(&p->lock);
 }
 
 void run_progress_load(struct run_progress *p, unsigned slot, uint64_t load_kib)
 {
 	if (!p)
 		return;
-	pthread_mutex_lock(&p->lock);
+	hold(&p->lock);
 	p->guests[slot].memory_kib = load_kib;
-	pthread_mutex_unlock(&p->lock);
 }
 
 /** One line for a finished probe. */

@@ -31,7 +31,7 @@ static const char usage[] =
 
 static void list_json(const struct metric *metrics, size_t n)
 {
-	json_t *root = json_object(), *list = json_array();
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {
 		const struct metric *m = &metrics[i];
@@ -41,9 +41,7 @@ static void list_json(const struct metric *metrics, size_t n)
 						m->summary, "meaning", m->meaning, "wrong_when",
 						m->wrong_when, "source", m->source, "sql", m->sql));
 	}
-	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
-	json_object_set_new(root, "metrics", list);
-	cli_print_json(root);
+	cli_print_json(json_pack("{s:s, s:o}", "tool_version", SWAPCAL_VERSION, "metrics", list));
 }
 
 static void list_text(const struct metric *metrics, size_t n)
@@ -88,7 +86,7 @@ static struct err *show(const char *name)
 
 static void columns_json(void)
 {
-	json_t *root = json_object(), *tables = json_object();
+	json_t *tables = json_object();
 
 	for (int v = 0; v < VIEW_COUNT; v++) {
 		json_t *names = json_array();
@@ -99,9 +97,7 @@ static void columns_json(void)
 			json_array_append_new(names, json_string(columns[i].name));
 		json_object_set_new(tables, view_name(v), names);
 	}
-	json_object_set_new(root, "tool_version", json_string(SWAPCAL_VERSION));
-	json_object_set_new(root, "tables", tables);
-	cli_print_json(root);
+	cli_print_json(json_pack("{s:s, s:o}", "tool_version", SWAPCAL_VERSION, "tables", tables));
 }
 
 /* As schemas are written, one column a line. */

@@ -372,7 +372,8 @@ static struct err *parse_loads(struct yaml_node root, struct plan *plan)
 	return e ? e : check_methods(root, plan);
 }
 
-const struct plan_values *plan_setting(const struct plan *plan, const char *name)
+/** What the plan says of the setting with that name in a cell's identity, which must be one. */
+static const struct plan_values *find_setting(const struct plan *plan, const char *name)
 {
 	const struct setting *s;
 
@@ -385,13 +386,13 @@ const struct plan_values *plan_setting(const struct plan *plan, const char *name
 
 bool plan_is_restored(const struct plan *plan)
 {
-	return strcmp(plan_setting(plan, "start")->v[0].choice, "restore") == 0;
+	return strcmp(find_setting(plan, "start")->v[0].choice, "restore") == 0;
 }
 
 /** The memory that the kernel keeps free must leave something to use even in the smallest guest. */
 static struct err *check_min_free(struct yaml_node guest, const struct plan *plan)
 {
-	const struct plan_values *min_free = plan_setting(plan, "min_free_kib");
+	const struct plan_values *min_free = find_setting(plan, "min_free_kib");
 
 	for (size_t x = 0; x < plan->ram_mib.n; x++)
 		for (size_t i = 0; i < min_free->n; i++)
@@ -509,7 +510,7 @@ static const struct key plan_keys[] = {
 /** Pages can be made old where the load is at rest before something else makes the guest swap. */
 static struct err *check_lru(struct yaml_node root, const struct plan *plan)
 {
-	const struct plan_values *lru = plan_setting(plan, "lru");
+	const struct plan_values *lru = find_setting(plan, "lru");
 	bool is_aged = false;
 
 	for (size_t i = 0; i < lru->n; i++)

@@ -92,9 +92,6 @@ char *plan_workload_path(const struct plan *plan, const char *workload,
  */
 double plan_text_margin_pct(const char *text);
 
-/** What the plan says of the setting with that name in a cell's identity, which must be one. */
-const struct plan_values *plan_setting(const struct plan *plan, const char *name);
-
 /** Do its guests go on from saved boots? */
 bool plan_is_restored(const struct plan *plan);
 

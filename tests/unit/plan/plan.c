@@ -55,7 +55,12 @@ static void test_settings(void)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
 		struct plan *plan = read_plan(settings[i].text, settings[i].name);
-		const struct plan_values *values = plan_setting(plan, settings[i].name);
+		size_t k = 0;
+
+		while (strcmp(setting_at(k)->name, settings[i].name) != 0)
+			k++;
+
+		const struct plan_values *values = &plan->settings[k];
 		cleanup_strbuf struct strbuf got = STRBUF_INIT;
 
 		for (size_t v = 0; v < values->n; v++)
