@@ -31,8 +31,7 @@ struct err *lock_try(const char *path, int *ret)
 	return NULL;
 }
 
-struct err *lock_wait(const char *path, int poll_ms, bool (*cancelled)(void), void (*waiting)(void *arg),
-		      void *arg, int *ret)
+struct err *lock_wait(const char *path, int poll_ms, void (*waiting)(void *arg), void *arg, int *ret)
 {
 	for (bool is_first = true;; is_first = false) {
 		struct err *e = lock_try(path, ret);
@@ -41,7 +40,7 @@ struct err *lock_wait(const char *path, int poll_ms, bool (*cancelled)(void), vo
 			return e;
 		if (is_first && waiting)
 			waiting(arg);
-		if (cancelled && cancelled())
+		if (cancel_requested())
 			return cancel_error();
 		poll(NULL, 0, poll_ms);
 	}

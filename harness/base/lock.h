@@ -18,8 +18,7 @@ struct err *lock_try(const char *path, int *ret) must_check;
 
 /**
  * Locks the file at path, trying again each poll_ms while another has it. When it has to wait it calls
- * waiting(arg) once, which may be NULL. An error of kind ERR_INTERRUPTED when cancelled(), which may be NULL,
- * becomes true.
+ * waiting(arg) once, which may be NULL. An error of kind ERR_INTERRUPTED when the user asks to stop.
  */
-struct err *lock_wait(const char *path, int poll_ms, bool (*cancelled)(void), void (*waiting)(void *arg),
-		      void *arg, int *ret) must_check;
+struct err *lock_wait(const char *path, int poll_ms, void (*waiting)(void *arg), void *arg,
+		      int *ret) must_check;

@@ -192,10 +192,7 @@ static struct err *conclude(const struct campaign_result *result, const char *fi
 static struct err *make_hosts(const struct plan *plan, struct domain_conn *conn, const char *accel,
 			      struct images *images)
 {
-	const struct userdisk_options options = {
-		.force_tcg = strcmp(accel, "kvm") != 0,
-		.cancelled = cancel_requested,
-	};
+	const struct userdisk_options options = { .force_tcg = strcmp(accel, "kvm") != 0 };
 	cleanup_free char *disk = NULL;
 	struct err *e = plan->own.n ? userdisk_find_or_build(&plan->own, &options, &disk) : NULL;
 

@@ -88,7 +88,7 @@ static struct err *build(const struct build_cache_job *job, const char *dir)
 	e = file_mkdirs(made, 0755);
 	if (!e)
 		e = job->make(job->arg, work, made);
-	if (!e && job->cancelled && job->cancelled())
+	if (!e && cancel_requested())
 		e = cancel_error();
 	if (!e)
 		e = publish(dir, made, job->entry);
@@ -132,7 +132,7 @@ struct err *build_cache_get(const struct build_cache_job *job, bool *ret_was_the
 	cleanup_free char *path = xasprintf("%s/.lock", dir);
 	cleanup_close int lock = -1;
 
-	e = lock_wait(path, LOCK_POLL_MS, job->cancelled, job->waiting, job->arg, &lock);
+	e = lock_wait(path, LOCK_POLL_MS, job->waiting, job->arg, &lock);
 	return e ? e : find_or_build(job, dir, ret_was_there);
 }
 

@@ -25,7 +25,6 @@ struct build_cache_job {
 	/** Makes it in dir; work, in which dir is, is for whatever else, and is removed afterwards. */
 	struct err *(*make)(void *arg, const char *work, const char *dir);
 	void *arg;
-	bool (*cancelled)(void); /**< asked a few times a second; or NULL */
 	void (*waiting)(void *arg);
 	const char *incomplete; /**< the error when what was made is not found */
 };

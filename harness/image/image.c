@@ -345,7 +345,6 @@ static struct err *make_disk(struct build *b)
 		.size_bytes = (b->root.bytes + b->root.bytes / 4 + (64u << 20)) >> 20 << 20,
 		.inodes = b->root.entries + b->root.entries / 4 + 1024,
 		.force_tcg = !b->kvm_works,
-		.cancelled = cancel_requested,
 		.line = show_line,
 		.line_arg = b,
 	};
@@ -470,7 +469,6 @@ struct err *image_build(const struct image_recipe *recipe, const struct image_bu
 		.check_host = check_host,
 		.make = make_image,
 		.arg = &b,
-		.cancelled = cancel_requested,
 		.waiting = tell_waiting,
 		.incomplete = "the finished image is incomplete",
 	};

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
+#include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/subprocess.h"
@@ -217,7 +218,7 @@ struct err *rootdisk_make(const struct rootdisk_job *job)
 		.timeout_s = APPLIANCE_TIMEOUT_S,
 		.line = job->line,
 		.line_arg = job->line_arg,
-		.cancelled = job->cancelled,
+		.cancelled = cancel_requested,
 	};
 
 	return subprocess_run(&proc);

@@ -18,8 +18,7 @@ struct rootdisk_job {
 	const char *tmpdir;  /**< for the appliance's own files */
 	uint64_t size_bytes; /**< virtual size of the disk */
 	uint64_t inodes;
-	bool force_tcg; /**< the appliance must not use KVM */
-	bool (*cancelled)(void);
+	bool force_tcg;                            /**< the appliance must not use KVM */
 	void (*line)(void *arg, const char *line); /**< called with a word about what is going on */
 	void *line_arg;
 };

@@ -142,7 +142,6 @@ static struct err *make_disk(void *arg, const char *work, const char *dir)
 		.size_bytes = (bytes + bytes / 4 + entries * ENTRY_BYTES + OVERHEAD_BYTES) >> 20 << 20,
 		.inodes = entries + OVERHEAD_INODES,
 		.force_tcg = b->options->force_tcg,
-		.cancelled = b->options->cancelled,
 		.line = show_line,
 	};
 
@@ -171,7 +170,6 @@ struct err *userdisk_find_or_build(const struct workloads *files, const struct u
 		.check_host = options->make ? NULL : rootdisk_check_host,
 		.make = make_disk,
 		.arg = &b,
-		.cancelled = options->cancelled,
 		.waiting = tell_waiting,
 		.incomplete = "the finished disk is not there",
 	};

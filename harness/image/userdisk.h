@@ -22,7 +22,6 @@ json_t *userdisk_describe(const struct workloads *files);
 
 struct userdisk_options {
 	bool force_tcg;                                      /**< the appliance must not use KVM */
-	bool (*cancelled)(void);                             /**< asked a few times a second; or NULL */
 	struct err *(*make)(const struct rootdisk_job *job); /**< NULL: rootdisk_make() */
 };
 

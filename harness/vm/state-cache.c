@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cancel.h"
 #include "harness/base/file.h"
 #include "harness/base/lock.h"
 #include "harness/base/log.h"
@@ -81,7 +80,7 @@ struct err *state_take(const char *owner, const char *key, struct state **ret)
 	cleanup_free char *name = xasprintf("%s-%s", owner, key);
 	cleanup(cleanup_state_) struct state *s = state_new(dir, name);
 
-	e = lock_wait(s->lock, LOCK_POLL_MS, cancel_requested, NULL, NULL, &s->lock_fd);
+	e = lock_wait(s->lock, LOCK_POLL_MS, NULL, NULL, &s->lock_fd);
 	if (e)
 		return e;
 	s->is_there = file_exists(s->dir);

@@ -37,7 +37,7 @@ struct options {
 /** The path of a disk with what is in dir. */
 static struct err *make_user_disk(const char *dir, char **ret)
 {
-	const struct userdisk_options options = { .force_tcg = true, .cancelled = cancel_requested };
+	const struct userdisk_options options = { .force_tcg = true };
 	struct workloads files = { 0 };
 	struct err *e = workloads_load_tree(dir, &files);
 
