@@ -146,6 +146,8 @@ static void reach_onset(struct proto_sample *s)
 	onset.swapped_pages = proto_swapped_out(s) - window.baseline;
 	onset.freeze_us = 0;
 	onset.frozen = false;
+	/* Of the same moment as the rest, while the load may still grow. */
+	cgroup_stat(s);
 	if (freeze_at_onset) {
 		const char *error = cgroup_freeze_all(&onset.freeze_us);
 
@@ -153,7 +155,6 @@ static void reach_onset(struct proto_sample *s)
 		if (error)
 			say("%s", error);
 	}
-	cgroup_stat(s);
 }
 
 void sample_want_stat(void)

@@ -436,12 +436,6 @@ static bool rest(struct probe *p)
 	return true;
 }
 
-/** Makes all pages of the guest old, if that is asked for. */
-static bool age(struct probe *p)
-{
-	return strcmp(p->spec->settings.lru, "aged") != 0 || probe_call_ok(p, message("age"));
-}
-
 /** The most that the load was charged for between two moments before the last sample. */
 static uint64_t most_kib(const struct probe *p, uint64_t from_ms, uint64_t to_ms)
 {
@@ -542,6 +536,34 @@ static bool work_in(struct probe *p)
 	return true;
 }
 
+/**
+ * Lets the load go on for as long as a guest takes to settle, and one that works through whole cycles of its
+ * collector, if it tells of them: what it uses once in a cycle it uses. Less when a process of it ends.
+ */
+static bool live_on(struct probe *p)
+{
+	uint64_t start_us = p->heartbeat_us, settle_us = p->spec->settle_ms * 1000ull, seen, now;
+	bool has_cycles = p->spec->has_rounds && !p->is_stopped && count_collections(p, &seen);
+
+	probe_set_phase(p, PHASE_SETTLE);
+	while (!has_load_exit(p)) {
+		uint64_t lived_us = p->heartbeat_us - start_us;
+		bool is_whole = !has_cycles || (count_collections(p, &now) && now >= seen + PROBE_CYCLES_MIN);
+
+		if (lived_us >= settle_us && (is_whole || lived_us > PROBE_WORK_SETTLES_MAX * settle_us))
+			return true;
+		if (!probe_pump(p, 1000))
+			return false;
+	}
+	return true;
+}
+
+/** Are all pages of the guest to be made old? */
+static bool is_aged(const struct probe *p)
+{
+	return strcmp(p->spec->settings.lru, "aged") == 0;
+}
+
 /** Waits until the ballast holds so much, or is full; less when the guest swaps or a process ends. */
 static bool grow_ballast(struct probe *p, uint64_t kib)
 {
@@ -561,8 +583,8 @@ static bool grow_ballast(struct probe *p, uint64_t kib)
  */
 static bool age_half(struct probe *p)
 {
-	return grow_ballast(p, p->rec->mem_available0_kib / 2) && ask_group(p, "freeze", "load") && age(p) &&
-	       rest(p) && (p->has_onset || ask_group(p, "thaw", "load"));
+	return grow_ballast(p, p->rec->mem_available0_kib / 2) && ask_group(p, "freeze", "load") &&
+	       probe_call_ok(p, message("age")) && rest(p) && (p->has_onset || ask_group(p, "thaw", "load"));
 }
 
 /** Starts the ballast and lets it grow until onset, or until it is all there and the guest at rest. */
@@ -572,7 +594,7 @@ static bool run_ballast(struct probe *p)
 
 	if (!start_ballast(p))
 		return false;
-	if (is_alone && strcmp(p->spec->settings.lru, "aged") == 0 && !age_half(p))
+	if (is_alone && is_aged(p) && !age_half(p))
 		return false;
 	if (!grow_ballast(p, UINT64_MAX))
 		return false;
@@ -704,11 +726,11 @@ static bool place_load(struct probe *p)
 		return false;
 	if (p->spec->has_rounds && !work_in(p))
 		return false;
-	if (!age(p))
-		return false;
 	/* What waits at a checkpoint stands still already; what knows none does not. */
 	p->is_stopped = p->spec->is_frozen;
 	if (p->is_stopped && !ask_group(p, "freeze", "load"))
+		return false;
+	if (is_aged(p) && !(probe_call_ok(p, message("age")) && live_on(p)))
 		return false;
 	return rest(p) && is_placed(p);
 }
@@ -926,12 +948,9 @@ static bool find_used(struct probe *p)
 		return true;
 	if (!p->is_stopped && !ask_group(p, "thaw", "load"))
 		return false;
-	if (!probe_call_ok(p, message("unreference")))
+	if (!probe_call_ok(p, message("unreference")) || !live_on(p))
 		return false;
-	for (uint64_t start_us = p->heartbeat_us;
-	     p->heartbeat_us < start_us + p->spec->settle_ms * 1000ull && !has_load_exit(p);)
-		if (!probe_pump(p, 1000))
-			return false;
+	probe_set_phase(p, PHASE_EVIDENCE);
 	if (!ask_evidence(p, PROBE_USED, "smaps"))
 		return false;
 	return !has_load_exit(p) ||
