@@ -112,10 +112,13 @@ static const char *add_cell(struct cell_list *list, struct cell cell, const char
 	return list->cells[list->n - 1].key;
 }
 
+/** How many times longer a load rests that is weighed after a long rest. */
+#define LONG_REST 5
+
 /** A workload as one cell has it: one of each of the load's lists. */
 struct workload {
 	enum method method;
-	const char *name, *interpreter, *launch, *size, *activity;
+	const char *name, *interpreter, *launch, *size, *activity, *weighing;
 	unsigned size_kib, processes;
 };
 
@@ -124,6 +127,8 @@ static bool is_repeated(const struct plan_load *load, const struct workload *w)
 {
 	bool is_alone = w->processes == 1;
 
+	if (w->weighing != load->weighing.v[0].choice && w->method != METHOD_DISPLACEMENT)
+		return true;
 	/* What grows never rests. */
 	if (w->activity != load->activity.v[0].choice && w->method != METHOD_DISPLACEMENT &&
 	    w->method != METHOD_RAM)
@@ -164,6 +169,13 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 	cell.extension = interpreter->extension;
 	cell.file = file;
 	cell.activity = may_rest ? w->activity : "-";
+	cell.weighing = w->method == METHOD_DISPLACEMENT ? w->weighing : weighing_names[0];
+	if (cell_is_weighed(&cell, "tick-5ms"))
+		cell.tick_ms = 5;
+	else if (cell_is_weighed(&cell, "tick-100ms"))
+		cell.tick_ms = 100;
+	else if (cell_is_weighed(&cell, "long-rest"))
+		cell.settle_ms *= LONG_REST;
 	cell.checkpoints = load->has_checkpoints;
 	add_cell(list, cell, threshold_key);
 	json_decref(command);
@@ -185,8 +197,8 @@ static bool get_digits(size_t k, const size_t *counts, size_t n, size_t *ret)
 static void add_workloads(struct cell_list *list, const struct plan_load *load, enum method method,
 			  const struct cell *guest, const char *threshold_key)
 {
-	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n,
-				  load->launch.n,    load->sizes.n,        load->activity.n };
+	const size_t counts[] = { load->workloads.n, load->interpreters.n, load->processes.n, load->launch.n,
+				  load->sizes.n,     load->activity.n,     load->weighing.n };
 	size_t at[COUNT(counts)] = { 0 };
 
 	for (size_t k = 0; get_digits(k, counts, COUNT(counts), at); k++) {
@@ -199,6 +211,7 @@ static void add_workloads(struct cell_list *list, const struct plan_load *load, 
 			.size = load->sizes.v[at[4]].choice,
 			.size_kib = load->sizes.v[at[4]].number,
 			.activity = load->activity.v[at[5]].choice,
+			.weighing = load->weighing.v[at[6]].choice,
 		};
 
 		add_workload(list, load, &w, guest, threshold_key);

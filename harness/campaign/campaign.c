@@ -152,6 +152,9 @@ static struct probe_spec make_spec(const struct life *life, const struct cell_st
 		.processes = is_forked ? 1 : cell->processes,
 		.is_forked = is_forked,
 		.is_frozen = strcmp(cell->activity, "frozen") == 0,
+		.is_unseen = cell_is_weighed(cell, "unseen"),
+		.keeps_caches = cell_is_weighed(cell, "keep-caches"),
+		.forgets_files = cell_is_weighed(cell, "forget-files"),
 	};
 }
 

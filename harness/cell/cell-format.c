@@ -87,4 +87,8 @@ void format_cell(struct strbuf *out, const struct cell *cell)
 	format_clean(out, cell->size);
 	if (strcmp(cell->activity, "frozen") == 0)
 		strbuf_adds(out, ", frozen");
+	if (!cell_is_weighed(cell, "usual")) {
+		strbuf_adds(out, ", weighed ");
+		format_clean(out, cell->weighing);
+	}
 }

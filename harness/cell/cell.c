@@ -37,6 +37,9 @@ enum type {
 	STRINGS,
 };
 
+const char *const weighing_names[] = { "usual",    "unseen",     "keep-caches", "forget-files",
+				       "tick-5ms", "tick-100ms", "long-rest",   NULL };
+
 struct member {
 	const char *name;
 	enum type type;
@@ -67,6 +70,7 @@ static const struct member members[] = {
 	MEMBER(STRING, extension, OF_WORKLOAD),
 	MEMBER(STRING, file, OF_WORKLOAD),
 	MEMBER(STRING, activity, OF_WORKLOAD),
+	MEMBER(STRING, weighing, OF_CHANGED),
 	MEMBER(FLAG, checkpoints, OF_WORKLOAD),
 	MEMBER(NUMBER, kib, OF_KNOWN),
 	MEMBER(NUMBER, children, OF_KNOWN),
@@ -148,6 +152,8 @@ struct err *cell_decode(struct cell *cell)
 	for (size_t i = 0; (s = setting_at(i)); i++)
 		if (!json_object_get(cell->identity, s->name))
 			setting_set(&cell->settings, s, setting_default(s));
+	if (!*cell->weighing)
+		cell->weighing = weighing_names[0];
 	return NULL;
 }
 
@@ -169,7 +175,7 @@ static json_t *encode(const void *member, enum type type)
 static bool owns(const struct cell *cell, const struct member *m, const json_t *value)
 {
 	bool is_known = strcmp(cell->interpreter, CELL_KNOWN_INTERPRETER) == 0;
-	const struct cell usual = { .settings = settings_default() };
+	const struct cell usual = { .settings = settings_default(), .weighing = weighing_names[0] };
 
 	switch (m->owner) {
 	case OF_ALL:
@@ -223,6 +229,11 @@ void cell_deinit(struct cell *cell)
 bool cell_is(const struct cell *cell, enum method method)
 {
 	return strcmp(cell->method, method_name(method)) == 0;
+}
+
+bool cell_is_weighed(const struct cell *cell, const char *weighing)
+{
+	return strcmp(cell->weighing, weighing) == 0;
 }
 
 bool cell_is_restored(const struct cell *cell)

@@ -61,6 +61,7 @@ struct cell {
 	const char *file;            /**< path of the program in the guest */
 	const char *activity; /**< "running" or "frozen" when the guest is at rest with it; "-" where that has
 				   no meaning */
+	const char *weighing; /**< one of weighing_names: the usual one where it has no meaning */
 	bool checkpoints;     /**< it speaks the checkpoint protocol */
 	/* Of a known-answer load only; see cell_known(). */
 	unsigned kib, children, dirty_pct;
@@ -86,6 +87,15 @@ struct cell {
 	const char *course; /**< numbers that decide how a guest is led to its onset (see probe-course.h) */
 	const char *agent;  /**< sha256 of the programs in the guest */
 };
+
+/**
+ * How a load is weighed: the usual way, or with one thing otherwise, which shows whether that thing changes
+ * what the load weighs. NULL at the end.
+ */
+extern const char *const weighing_names[];
+
+/** Is it weighed that way? */
+bool cell_is_weighed(const struct cell *cell, const char *weighing);
 
 /**
  * Reads the members from cell->identity, a JSON object. A member of another type than it should have, or a

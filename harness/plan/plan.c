@@ -264,6 +264,7 @@ static const struct key workload_keys[] = {
 	{ "launch", SETTING_CHOICE, LOAD(launch), .is_list = true, .choices = launch_names },
 	{ "size", SETTING_CHOICE, LOAD(sizes), .is_list = true, .fallback.choice = "small" },
 	{ "activity", SETTING_CHOICE, LOAD(activity), .is_list = true, .choices = activity_names },
+	{ "weighing", SETTING_CHOICE, LOAD(weighing), .is_list = true, .choices = weighing_names },
 	{ "method", .is_later = true },
 	{ "checkpoints", SETTING_FLAG, LOAD(has_checkpoints), .fallback.number = true },
 	{ .name = NULL },

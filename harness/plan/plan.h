@@ -39,6 +39,7 @@ struct plan_load {
 	struct plan_values workloads, interpreters, processes, launch;
 	struct plan_values sizes; /**< of one process: as written, and in KiB */
 	struct plan_values activity;
+	struct plan_values weighing;
 	bool has_checkpoints; /**< it speaks the checkpoint protocol */
 
 	bool methods[METHOD_COUNT]; /**< those that run it */

@@ -241,7 +241,7 @@ static bool prepare(struct probe *p)
 	    !set_min_free(p))
 		return false;
 	/* 3: page cache, dentries and inodes; what boot left behind must not differ from guest to guest. */
-	if (!probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
+	if (!spec->keeps_caches && !probe_call_ok(p, write_request("/proc/sys/vm/drop_caches", "3")))
 		return false;
 	if (!take_baseline(p))
 		return false;
@@ -732,6 +732,8 @@ static bool place_load(struct probe *p)
 		return false;
 	if (is_aged(p) && !(probe_call_ok(p, message("age")) && live_on(p)))
 		return false;
+	if (p->spec->forgets_files && !probe_call_ok(p, message("unreference")))
+		return false;
 	return rest(p) && is_placed(p);
 }
 
@@ -744,7 +746,7 @@ static bool run_displacement(struct probe *p)
 		return probe_end(
 			p, OUTCOME_INVALID,
 			"the load alone made the guest swap: there is no room for a ballast beside it");
-	return snapshot_frozen(p, "load") && run_ballast(p);
+	return (p->spec->is_unseen || snapshot_frozen(p, "load")) && run_ballast(p);
 }
 
 static bool run_ram(struct probe *p)

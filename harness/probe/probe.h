@@ -44,7 +44,11 @@ struct probe_spec {
 	bool has_rounds;      /**< once full it goes on working, in rounds with a checkpoint each */
 	unsigned processes;   /**< to start; a population starts as many as there is room for */
 	bool is_forked;       /**< a population is forked by its first process */
-	bool is_frozen;       /**< the load is stopped once it has its size, before the guest rests with it */
+	/* One thing otherwise than usual, for how it changes what a load weighs. */
+	bool is_unseen;     /**< the load is neither frozen nor looked at before the ballast grows */
+	bool keeps_caches;  /**< page cache of the boot is not dropped */
+	bool forgets_files; /**< reference bits of the load's file pages are cleared before it rests */
+	bool is_frozen;     /**< the load is stopped once it has its size, before the guest rests with it */
 };
 
 /** Hears of a guest life, in the thread that lives it; for progress. Any function may be NULL. */

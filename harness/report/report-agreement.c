@@ -20,13 +20,19 @@
 /* Of each bound of a verdict; together with the other side 90 %, as in a test for equivalence. */
 #define CONFIDENCE 0.95
 
+/* Is the cell about how loads are weighed, and not about metrics? */
+static bool is_trial(const struct cell *cell)
+{
+	return cell_is(cell, METHOD_DISPLACEMENT) && !cell_is_weighed(cell, "usual");
+}
+
 bool report_is_compared(const struct report_row *row)
 {
 	struct known_spec known;
 
 	return isfinite(row->z.kib) && row->z.kib > row->z.resolution_kib && row->threshold &&
 	       !cell_is(row->cell, METHOD_THRESHOLD) && !cell_known(row->cell, &known) &&
-	       !report_is_drifting(&row->z);
+	       !report_is_drifting(&row->z) && !is_trial(row->cell);
 }
 
 /*

@@ -285,6 +285,9 @@ double report_closure_kib(const struct report_z *z);
 void report_weights_text(const struct report *r, struct strbuf *out);
 json_t *report_weights_json(const struct report *r);
 
+/** By how much loads weigh more when they are weighed otherwise than usual. */
+void report_weighings_text(const struct report *r, struct strbuf *out);
+
 /** Sets r->gaps from the probes. */
 void report_gaps_find(struct report *r);
 void report_gaps_text(const struct report *r, struct strbuf *out);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "calibrate/stats/distribution.h"
 #include "harness/report/report-parts.h"
 
 /*
@@ -68,6 +69,104 @@ void report_weights_text(const struct report *r, struct strbuf *out)
 			"Zeq is not their sum. drift: by how much the load held more at onset than at rest; taken off\n"
 			"Zeq. error: Y - Zeq, which is Y - held, less cache, free and off. +-: within this a margin\n"
 			"cannot be decided by the cell.\n");
+}
+
+/*
+ * --- Loads that were weighed with one thing otherwise than usual: what that changes. Both are weighed
+ * against the same ballast, so the difference of the weights is that of what the ballasts beside them held.
+ */
+
+#define CONFIDENCE 0.95
+
+/* Is b the cell that is as a, but weighed the usual way? */
+static bool is_usual_of(const struct cell *b, const struct cell *a)
+{
+	return cell_is_weighed(b, "usual") && strcmp(b->threshold_key, a->threshold_key) == 0 &&
+	       strcmp(b->method, a->method) == 0 && strcmp(b->workload, a->workload) == 0 &&
+	       strcmp(b->interpreter, a->interpreter) == 0 && strcmp(b->size, a->size) == 0 &&
+	       strcmp(b->launch, a->launch) == 0 && b->processes == a->processes &&
+	       strcmp(b->activity, a->activity) == 0;
+}
+
+static const struct cell *find_usual(const struct report *r, const struct cell *cell)
+{
+	for (size_t i = 0; i < r->cells_n; i++)
+		if (is_usual_of(&r->cells[i], cell))
+			return &r->cells[i];
+	return NULL;
+}
+
+/* What a ballast alone would have held more: up to a constant, the weights of a cell. */
+struct weights {
+	size_t n;
+	double mean_kib, variance; /* of the mean */
+};
+
+static struct weights weights_of(const struct report *r, const struct cell *cell)
+{
+	const struct report_probes *p = &r->probes[cell - r->cells];
+	struct weights w = { .n = 0 };
+	double sum = 0, squares = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		double kib = -4.0 * (double)p->v[i].load_pages - p->weighings[i].drift_kib;
+
+		if (p->v[i].outcome != OUTCOME_ONSET || isnan(kib))
+			continue;
+		sum += kib;
+		squares += kib * kib;
+		w.n++;
+	}
+	w.mean_kib = sum / (double)w.n;
+	w.variance = (squares - sum * w.mean_kib) / (double)(w.n - 1) / (double)w.n;
+	return w;
+}
+
+/* Welch's interval for the difference of two means, in MiB. Two weights of each way are the least. */
+static struct interval difference_mib(const struct weights *a, const struct weights *b)
+{
+	double v = a->variance + b->variance, mean = a->mean_kib - b->mean_kib;
+	double df = v * v /
+		    (a->variance * a->variance / (double)(a->n - 1) +
+		     b->variance * b->variance / (double)(b->n - 1));
+	double half = dist_t_quantile((1 + CONFIDENCE) / 2, df) * sqrt(v);
+
+	if (a->n < 2 || b->n < 2)
+		return INTERVAL_NONE;
+	return (struct interval){ (mean - half) / 1024, (mean + half) / 1024 };
+}
+
+static void add_difference(struct strbuf *out, const struct report *r, const struct cell *cell,
+			   const struct cell *usual)
+{
+	struct weights a = weights_of(r, cell), b = weights_of(r, usual);
+	struct interval i = difference_mib(&a, &b);
+
+	strbuf_adds(out, "  ");
+	strbuf_addf(out, "%9s  %-17s%4zu%4zu  ", NUMBER_TEXT((a.mean_kib - b.mean_kib) / 1024, "+", ""),
+		    RANGE_TEXT(i.lo, i.hi, "+"), a.n, b.n);
+	table_name(out, r, cell);
+	table_end_line(out, "");
+}
+
+void report_weighings_text(const struct report *r, struct strbuf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->cells_n; i++) {
+		const struct cell *cell = &r->cells[i], *usual = NULL;
+
+		if (cell_is(cell, METHOD_DISPLACEMENT) && !cell_is_weighed(cell, "usual"))
+			usual = find_usual(r, cell);
+		if (!usual)
+			continue;
+		if (!n++)
+			strbuf_adds(
+				out,
+				"\nWhat a way of weighing changes, in MiB: the weight less that of the usual way\n\n"
+				"       mean  95 % interval      n   of  cell\n");
+		add_difference(out, r, cell, usual);
+	}
 }
 
 static json_t *cell_json(const struct report *r, size_t cell)

@@ -159,6 +159,7 @@ void report_text(const struct report *r, struct strbuf *out)
 	report_known_text(r, out);
 	report_agreement_text(r, out);
 	report_weights_text(r, out);
+	report_weighings_text(r, out);
 	report_space_time_text(r, out);
 	report_locality_text(r, out);
 	report_reclaim_text(r, out);

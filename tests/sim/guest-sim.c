@@ -456,6 +456,7 @@ static void do_write(struct guest *g, json_t *request)
 	cleanup_free char *thp = xasprintf("always madvise never [%s]", value);
 	json_t *json = new_reply(request, NULL);
 
+	g->params->drops += strstr(path, "drop_caches") != NULL;
 	if (g->params->stuck_file && strstr(path, g->params->stuck_file))
 		value = "1";
 	else if (strstr(path, "transparent_hugepage/enabled"))
@@ -485,6 +486,7 @@ static void do_swapon(struct guest *g, json_t *request)
 
 static void do_unreference(struct guest *g, json_t *request)
 {
+	g->params->forgets++;
 	reply(g, request, NULL);
 }
 

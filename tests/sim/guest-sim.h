@@ -74,10 +74,11 @@ struct guest_sim_params {
 
 	/** The host at the begin and end of each life, in turn; NULL: nothing is known of it. */
 	const struct pressure *host;
-	unsigned host_asked; /**< how often so far */
-	bool is_load_frozen; /**< how it was left; set here */
-	uint64_t aged_kib;   /**< what loads and ballast held when all pages were made old; set here */
-	unsigned lives;      /**< guests started so far; counted here by start() */
+	unsigned host_asked;     /**< how often so far */
+	bool is_load_frozen;     /**< how it was left; set here */
+	unsigned drops, forgets; /**< how often page cache was dropped, used pages forgotten; set here */
+	uint64_t aged_kib;       /**< what loads and ballast held when all pages were made old; set here */
+	unsigned lives;          /**< guests started so far; counted here by start() */
 };
 
 /** A guest with 256 MiB that swaps at 188 MiB, as measured ones do, a workload that grows by 1 MiB, a load of

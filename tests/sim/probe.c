@@ -251,6 +251,29 @@ static void test_used(void)
 	ok(find_snapshot("used") != NULL, "is asked at the end");
 }
 
+/** One thing otherwise than usual, which the guest is asked for. */
+static void test_ways(void)
+{
+	prepare(PROBE_DISPLACEMENT, 512);
+	spec.is_in_image = true;
+	run("onset", "the usual way");
+	is_int(params.drops, 1, "page cache is dropped once");
+	is_int(params.forgets, 1, "the load's used pages are forgotten once");
+	spec.is_unseen = true;
+	run("onset", "unseen");
+	ok(!find_snapshot("load") && !find_snapshot("used") && find_snapshot("onset"),
+	   "nothing is looked at before the onset");
+	spec.is_unseen = false;
+	spec.keeps_caches = true;
+	params.drops = 0;
+	run("onset", "with the page cache of the boot");
+	is_int(params.drops, 0, "it is kept");
+	spec.forgets_files = true;
+	params.forgets = 0;
+	run("onset", "with used pages forgotten before the ballast");
+	is_int(params.forgets, 2, "they are so twice");
+}
+
 /** All pages are made old when the load is at its size, or a ballast has the half of what a guest has. */
 static void test_aged(void)
 {
@@ -507,6 +530,7 @@ int main(void)
 	test_cycles();
 	test_checkpoint_names();
 	test_used();
+	test_ways();
 	test_aged();
 	test_population();
 	test_ram();

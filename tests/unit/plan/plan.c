@@ -133,7 +133,7 @@ static void test_workload(void)
 		MANY "loads:\n"
 		     "  - {workload: [strings, dicts], interpreter: [mine, lua5.4], processes: [1, 4],\n"
 		     "     launch: [forked, independent], size: [small, 32M], activity: frozen,\n"
-		     "     method: [ram, growth]}\n"
+		     "     weighing: [usual, unseen], method: [ram, growth]}\n"
 		     "  - {workload: bare, interpreter: none}\n"
 		     "  - {workload: bare, interpreter: none, checkpoints: false}\n"
 		     "interpreters: {mine: {command: [/opt/my, -u], env: {A_B: \"1\"}, extension: my}}\n",
@@ -149,6 +149,7 @@ static void test_workload(void)
 	is_str(l->sizes.v[1].choice, "32M", "sizes");
 	is_int(l->sizes.v[1].number, 32 * 1024, "which are numbers");
 	is_str(l->activity.v[0].choice, "frozen", "activity");
+	is_str(l->weighing.v[1].choice, "unseen", "ways of weighing");
 	ok(l->methods[METHOD_RAM] && l->methods[METHOD_GROWTH] && !l->methods[METHOD_DISPLACEMENT],
 	   "methods of its own");
 	ok(l->has_checkpoints && !l[2].has_checkpoints, "checkpoints");
