@@ -26,7 +26,7 @@ struct truth {
 	double sd_cell;      /* what is particular to a cell, in y */
 	double cv;           /* errors of both in proportion to the value */
 	double shared_z_pct; /* error of z common to all pairs */
-	double margin_pct;
+	double margin;       /* in upper limits of agreement; 0: 5 % */
 };
 
 /* One pair for each cell, and a slope of 1. */
@@ -93,12 +93,7 @@ enum count {
 	COUNTS
 };
 
-/* How many of SEEDS experiments each is true of. */
-struct counts {
-	unsigned of[COUNTS];
-};
-
-static void add(struct counts *n, const struct agreement *a, const struct truth *t,
+static void add(unsigned n[COUNTS], const struct agreement *a, const struct truth *t,
 		const struct targets *want)
 {
 	const bool is[COUNTS] = {
@@ -121,186 +116,142 @@ static void add(struct counts *n, const struct agreement *a, const struct truth 
 	};
 
 	for (size_t i = 0; i < COUNTS; i++)
-		n->of[i] += is[i];
+		n[i] += is[i];
 }
 
-static struct counts experiment(const struct truth *t)
+/* How many of SEEDS experiments each is true of. */
+static void experiment(const struct truth *t, unsigned n[COUNTS])
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	struct agreement_params params = { .margin_pct = t->margin_pct > 0 ? t->margin_pct : 5,
+	struct targets want = targets_of(t);
+	struct agreement_params params = { .margin_pct = t->margin > 0 ? t->margin * want.hi : 5,
 					   .z_uncertainty_pct = t->shared_z_pct,
 					   .confidence = 0.95 };
 	struct agreement_pair pairs[PAIRS_MAX];
-	struct targets want = targets_of(t);
-	struct counts n = { 0 };
 
 	gsl_rng_set(rng, 1);
 	for (unsigned seed = 0; seed < SEEDS; seed++) {
 		struct agreement a;
 
 		agreement_compare(pairs, make(t, rng, pairs), &params, &a);
-		add(&n, &a, t, &want);
+		add(n, &a, t, &want);
 	}
 	gsl_rng_free(rng);
-	return n;
 }
 
-/* Is it true of so many percent of the experiments? */
-static void is_share(const struct counts *n, enum count which, unsigned lo_pct, unsigned hi_pct,
-		     const char *what)
-{
-	ok(n->of[which] >= SEEDS * lo_pct / 100 && n->of[which] <= SEEDS * hi_pct / 100, what);
-	printf("#   %.1f %%\n", 100. * n->of[which] / SEEDS);
-}
+/* Of so many percent of the experiments it has to be true. */
+struct share {
+	enum count of;
+	unsigned lo_pct, hi_pct;
+	const char *what;
+};
 
 /* What 95 % are in 200 experiments, but for one time in some hundred. */
 #define NOMINAL 90, 99
 
-static void cover_bounds(const struct counts *n)
-{
-	is_share(n, BIAS, NOMINAL, "bias");
-	is_share(n, OUTER_LO, 90, 100, "the lower limit is not beyond its outer bound");
-	is_share(n, OUTER_HI, 90, 100, "nor is the upper one");
-	is_share(n, INNER_LO, 90, 100, "the lower limit is not within its inner bound");
-	is_share(n, INNER_HI, 90, 100, "nor is the upper one");
-}
+static const struct share limits[] = {
+	{ LIMIT_LO, NOMINAL, "lower limit" },
+	{ LIMIT_HI, NOMINAL, "upper limit" },
+	{ 0 },
+};
+static const struct share bounds[] = {
+	{ BIAS, NOMINAL, "bias" },
+	{ OUTER_LO, 90, 100, "the lower limit is not beyond its outer bound" },
+	{ OUTER_HI, 90, 100, "nor is the upper one" },
+	{ INNER_LO, 90, 100, "the lower limit is not within its inner bound" },
+	{ INNER_HI, 90, 100, "nor is the upper one" },
+	{ 0 },
+};
+static const struct share lines[] = {
+	{ DEMING, NOMINAL, "Deming's slope" },
+	{ PASSING, NOMINAL, "Passing and Bablok's slope" },
+	{ PROPORTIONAL, NOMINAL, "proportional slope" },
+	{ LINE_DOUBTED, 0, 6, "a line is seldom doubted" },
+	{ 0 },
+};
+static const struct share concordance[] = { { CCC, NOMINAL, "Lin's concordance" }, { 0 } };
+static const struct share neither[] = {
+	{ VALIDATED, 0, 8, "what is not true is seldom validated" },
+	{ REJECTED, 0, 8, "or rejected" },
+	{ 0 },
+};
 
-static void cover_limits(const struct counts *n)
-{
-	is_share(n, LIMIT_LO, NOMINAL, "lower limit");
-	is_share(n, LIMIT_HI, NOMINAL, "upper limit");
-	cover_bounds(n);
-}
-
-static void cover_lines(const struct counts *n)
-{
-	is_share(n, DEMING, NOMINAL, "Deming's slope");
-	is_share(n, PASSING, NOMINAL, "Passing and Bablok's slope");
-	is_share(n, PROPORTIONAL, NOMINAL, "proportional slope");
-	is_share(n, CCC, NOMINAL, "Lin's concordance");
-	is_share(n, LINE_DOUBTED, 0, 6, "a line is seldom doubted");
-}
-
-static void test_single(void)
-{
-	struct counts n = experiment(&(struct truth){
-		.cells = 40, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5, SINGLE });
-
-	printf("# 40 cells of one pair, errors of SD 5 in both\n");
-	cover_limits(&n);
-	cover_lines(&n);
-}
-
-static void test_few(void)
-{
-	struct counts n = experiment(&(struct truth){
-		.cells = 10, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5, SINGLE });
-
-	printf("# 10 cells of one pair\n");
+static const struct {
+	const char *name;
+	struct truth truth;
+	const struct share *common[4];
+	struct share own[3];
+} designs[] = {
+	{ "40 cells of one pair, errors of SD 5 in both",
+	  { 40, SINGLE, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5 },
+	  .common = { limits, bounds, lines, concordance } },
 	/*
 	 * The textbook's intervals of limits are as long inwards as outwards, though an SD may be much larger
 	 * than what few cells show, but not much smaller: of many experiments with 8 cells 92 % hold the
 	 * limit.
 	 */
-	is_share(&n, LIMIT_LO, 86, 100, "lower limit");
-	is_share(&n, LIMIT_HI, 86, 100, "upper limit");
-	cover_bounds(&n);
-	cover_lines(&n);
-}
+	{ "10 cells of one pair",
+	  { 10, SINGLE, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5 },
+	  .common = { bounds, lines, concordance },
+	  .own = { { LIMIT_LO, 86, 100, "lower limit" }, { LIMIT_HI, 86, 100, "upper limit" } } },
+	{ "20 cells of 1 to 4 pairs, SD between cells 8, of replicates 5.8",
+	  { 20, 1, 4, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cell = 8 },
+	  .common = { limits, bounds, concordance } },
+	{ "8 cells of 10 pairs, SD between cells 2",
+	  { 8, 10, 10, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cell = 2 },
+	  .common = { limits, bounds, concordance } },
+	{ "30 cells of 3 pairs, nothing particular to a cell",
+	  { 30, 3, 3, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5 },
+	  .common = { limits, bounds, concordance },
+	  .own = { { DEMING, NOMINAL, "Deming's slope with an error ratio found from replicates" } } },
+	{ "40 cells, errors of 4 % of the value in both",
+	  { 40, SINGLE, .z_lo = 50, .z_hi = 500, .cv = 0.04 },
+	  .own = { { WEIGHTED, NOMINAL, "weighted Deming slope" },
+		   { PASSING, NOMINAL, "Passing and Bablok's slope" } } },
+	{ "the same of a y that is 1.3 z",
+	  { 40, 1, 1, 50, 500, .slope = 1.3, .cv = 0.04 },
+	  .own = { { WEIGHTED, NOMINAL, "weighted Deming slope where it is 1.3" } } },
+	{ "30 cells whose z have an error of 1 % in common",
+	  { 30, SINGLE, .z_lo = 100, .z_hi = 100, .sd_y = 2, .shared_z_pct = 1 },
+	  .own = { { BIAS_PCT, NOMINAL, "bias in percent, with the uncertainty of z given" },
+		   { BIAS, 0, 80, "and seldom without" } } },
+	/* From here on z is 100 without error, so that differences are percents. */
+	{ "the upper limit is at the margin, the lower one inside",
+	  { 20, SINGLE, .z_lo = 100, .z_hi = 100, .bias = 2, .sd_y = 1.5, .margin = 1 },
+	  .common = { neither } },
+	{ "and with 1 to 5 replicates",
+	  { 20, 1, 5, 100, 100, .slope = 1, .bias = 2, .sd_y = 1, .sd_cell = 1, .margin = 1 },
+	  .common = { neither } },
+	{ "both limits are at the margin",
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 1 },
+	  .own = { { VALIDATED, 0, 2, "then hardly ever" },
+		   { REJECTED, 0, 14, "each of them has its own chance to be rejected" } } },
+	{ "both limits are within half of the margin",
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 2 },
+	  .own = { { VALIDATED, 95, 100, "a margin twice as wide is validated" } } },
+	{ "both limits are at twice the margin",
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 0.5 },
+	  .own = { { REJECTED, 95, 100, "one half as wide rejected" } } },
+};
 
-static void test_replicates(void)
+static void check(const unsigned n[COUNTS], const struct share *shares)
 {
-	struct truth t = { .cells = 20,
-			   .replicates_min = 1,
-			   .replicates_max = 4,
-			   .z_lo = 100,
-			   .z_hi = 300,
-			   .slope = 1,
-			   .bias = 3,
-			   .sd_z = 3,
-			   .sd_y = 5,
-			   .sd_cell = 8 };
-	struct counts n = experiment(&t);
-
-	printf("# 20 cells of 1 to 4 pairs, SD between cells 8, of replicates 5.8\n");
-	cover_limits(&n);
-	is_share(&n, CCC, NOMINAL, "Lin's concordance");
-
-	t.cells = 8;
-	t.replicates_min = t.replicates_max = 10;
-	t.sd_cell = 2;
-	n = experiment(&t);
-	printf("# 8 cells of 10 pairs, SD between cells 2\n");
-	cover_limits(&n);
-	is_share(&n, CCC, NOMINAL, "Lin's concordance");
-
-	t.cells = 30;
-	t.replicates_min = t.replicates_max = 3;
-	t.sd_cell = 0;
-	n = experiment(&t);
-	printf("# 30 cells of 3 pairs, nothing particular to a cell\n");
-	cover_limits(&n);
-	is_share(&n, DEMING, NOMINAL, "Deming's slope with an error ratio found from replicates");
-	is_share(&n, CCC, NOMINAL, "Lin's concordance");
+	for (const struct share *s = shares; s->what; s++) {
+		ok(n[s->of] >= SEEDS * s->lo_pct / 100 && n[s->of] <= SEEDS * s->hi_pct / 100, s->what);
+		printf("#   %.1f %%\n", 100. * n[s->of] / SEEDS);
+	}
 }
 
-static void test_proportional_errors(void)
+int main(void)
 {
-	struct truth t = { .cells = 40, .z_lo = 50, .z_hi = 500, .cv = 0.04, SINGLE };
-	struct counts n = experiment(&t);
+	for (size_t d = 0; d < sizeof(designs) / sizeof(designs[0]); d++) {
+		unsigned n[COUNTS] = { 0 };
 
-	printf("# 40 cells, errors of 4 %% of the value in both\n");
-	is_share(&n, WEIGHTED, NOMINAL, "weighted Deming slope");
-	is_share(&n, PASSING, NOMINAL, "Passing and Bablok's slope");
-	t.slope = 1.3;
-	n = experiment(&t);
-	is_share(&n, WEIGHTED, NOMINAL, "weighted Deming slope where it is 1.3");
+		printf("# %s\n", designs[d].name);
+		experiment(&designs[d].truth, n);
+		check(n, designs[d].own);
+		for (size_t i = 0; i < 4 && designs[d].common[i]; i++)
+			check(n, designs[d].common[i]);
+	}
+	return tap_done();
 }
-
-static void test_shared_uncertainty(void)
-{
-	struct counts n = experiment(&(struct truth){
-		.cells = 30, .z_lo = 100, .z_hi = 100, .sd_y = 2, .shared_z_pct = 1, SINGLE });
-
-	printf("# 30 cells whose z have an error of 1 %% in common\n");
-	is_share(&n, BIAS_PCT, NOMINAL, "bias in percent, with the uncertainty of z given");
-	is_share(&n, BIAS, 0, 80, "and seldom without");
-}
-
-/* z is 100 without error, so that differences are percents. The upper limit is where the margin is. */
-static void test_border(void)
-{
-	struct truth t = { .cells = 20, .z_lo = 100, .z_hi = 100, .bias = 2, .sd_y = 1.5, SINGLE };
-	struct counts n;
-
-	t.margin_pct = targets_of(&t).hi;
-	n = experiment(&t);
-	printf("# the upper limit is at the margin, the lower one inside\n");
-	is_share(&n, VALIDATED, 0, 8, "what is not true is seldom validated");
-	is_share(&n, REJECTED, 0, 8, "or rejected");
-
-	t.sd_cell = t.sd_y = 1;
-	t.replicates_max = 5;
-	t.margin_pct = targets_of(&t).hi;
-	n = experiment(&t);
-	printf("# and with 1 to 5 replicates\n");
-	is_share(&n, VALIDATED, 0, 8, "what is not true is seldom validated");
-	is_share(&n, REJECTED, 0, 8, "or rejected");
-
-	t.bias = 0;
-	t.margin_pct = targets_of(&t).hi;
-	n = experiment(&t);
-	printf("# both limits are at the margin\n");
-	is_share(&n, VALIDATED, 0, 2, "then hardly ever");
-	is_share(&n, REJECTED, 0, 14, "each of them has its own chance to be rejected");
-
-	t.margin_pct *= 2;
-	n = experiment(&t);
-	is_share(&n, VALIDATED, 95, 100, "a margin twice as wide is validated");
-	t.margin_pct /= 4;
-	n = experiment(&t);
-	is_share(&n, REJECTED, 95, 100, "one half as wide rejected");
-}
-
-TAP_MAIN(test_single, test_few, test_replicates, test_proportional_errors, test_shared_uncertainty,
-	 test_border)
