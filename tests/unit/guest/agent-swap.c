@@ -8,9 +8,8 @@
 #include "guest/agent/agent-swap.c"
 #undef file_read
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/vm/disks.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* Of the agent's other parts. */
 
@@ -44,17 +43,17 @@ static void test_header(void)
 	is_int(set, 1 + 3 + 10, "all else is zero");
 }
 
-static void test_make(const char *path)
+static void test_make(void)
 {
+	static const char path[] = "disk";
 	cleanup_strbuf struct strbuf disk = STRBUF_INIT, area = STRBUF_INIT;
-	struct err *e = swapdisk_create(path, 64);
 
-	if (!e)
-		e = file_read(path, 128 << 20, &disk);
-	ok(!e, "a swap disk to compare with");
-	ok(ftruncate(open(path, O_WRONLY | O_TRUNC), 64 << 20) == 0, "a device of its size");
+	test_enter_dir();
+	must(swapdisk_create(path, 64));
+	must(file_read(path, 128 << 20, &disk));
+	ok(truncate(path, 0) == 0 && truncate(path, 64 << 20) == 0, "a device of a swap disk's size");
 	ok(!swap_make(path, 64 * 1024), "gets a header");
-	ok(!file_read(path, 128 << 20, &area), "and can be read");
+	must(file_read(path, 128 << 20, &area));
 	memset(disk.data + 1024 + 28, 0, 16); /* the label, for people */
 	ok(area.len == disk.len && memcmp(area.data, disk.data, area.len) == 0,
 	   "it is the swap disk byte for byte, but for the label");
@@ -63,13 +62,4 @@ static void test_make(const char *path)
 	ok(swap_make("/nonexistent/zram0", 1024), "so is a device that is not there");
 }
 
-int main(void)
-{
-	char path[] = "/tmp/swapcal-swap-XXXXXX";
-
-	close(mkstemp(path));
-	test_header();
-	test_make(path);
-	unlink(path);
-	return tap_done();
-}
+TAP_MAIN(test_header, test_make)

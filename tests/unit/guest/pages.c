@@ -18,11 +18,6 @@ static struct {
 static struct proto_page_run rows[N_MAX];
 static uint64_t entries[N_MAX], flags[N_MAX], counts[N_MAX];
 
-static uint64_t swap_entry(uint64_t type, uint64_t offset)
-{
-	return SWAP | offset << 5 | type;
-}
-
 /* As a reader of proto.h would do it. */
 static size_t expand(const struct proto_page_run *run, size_t n)
 {
@@ -94,35 +89,49 @@ static void set(size_t i, uint64_t entry, uint64_t flag, uint64_t count)
 	counts[i] = count;
 }
 
-static void check_four(const char *what, size_t want, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+#define SLOT(type, offset) (SWAP | (uint64_t)(offset) << 5 | (type))
+#define SLOT_LAST          ((1ull << 50) - 1)
+#define SOFT               (1ull << 55)
+#define FILED              (1ull << 61)
+
+/* Four pages, and the runs they become; that the step is theirs shows when these are expanded again. */
+static const struct {
+	const char *what;
+	size_t runs;
+	uint64_t entries[4];
+} fours[] = {
+	{ "frames one after the other are one run", 1, { RAM | 7, RAM | 8, RAM | 9, RAM | 10 } },
+	{ "frames that go down are one run", 1, { RAM | 10, RAM | 9, RAM | 8, RAM | 7 } },
+	{ "down to frame 0", 1, { RAM | 3, RAM | 2, RAM | 1, RAM } },
+	{ "one frame again and again is one run", 1, { RAM | 7, RAM | 7, RAM | 7, RAM | 7 } },
+	{ "frames two apart are no run", 4, { RAM | 7, RAM | 9, RAM | 11, RAM | 13 } },
+	{ "a step that changes ends the run", 2, { RAM | 7, RAM | 8, RAM | 7, RAM | 6 } },
+	{ "a step that stops ends the run", 2, { RAM | 7, RAM | 8, RAM | 8, RAM | 8 } },
+	{ "a hole ends the run", 2, { RAM | 7, RAM | 8, 0, RAM | 10 } },
+	{ "no pages are no run", 0, { 0, 1ull << 55, 1ull << 56, 7 } },
+	{ "the largest frame ends the run", 2, { RAM | (PAGE_FRAME - 1), RAM | PAGE_FRAME, RAM, RAM | 1 } },
+	{ "so does another bit of the entry",
+	  3,
+	  { RAM | 7, RAM | SOFT | 8, RAM | SOFT | 9, RAM | FILED | 10 } },
+	{ "slots one after the other", 1, { SLOT(3, 100), SLOT(3, 101), SLOT(3, 102), SLOT(3, 103) } },
+	{ "slots that go down are one run", 1, { SLOT(0, 3), SLOT(0, 2), SLOT(0, 1), SLOT(0, 0) } },
+	{ "another swap device", 2, { SLOT(3, 100), SLOT(3, 101), SLOT(4, 102), SLOT(4, 103) } },
+	{ "a device's number is no step", 4, { SLOT(1, 100), SLOT(2, 100), SLOT(3, 100), SLOT(4, 100) } },
+	{ "swap and RAM are apart", 3, { RAM | 7, SLOT(0, 8), SLOT(0, 9), RAM | 10 } },
+	{ "the largest slot", 2, { SLOT(0, SLOT_LAST - 1), SLOT(0, SLOT_LAST), SLOT(0, 0), SLOT(0, 1) } },
+};
+
+static void test_fours(void)
 {
-	set(0, a, 1, 1);
-	set(1, b, 1, 1);
-	set(2, c, 1, 1);
-	set(3, d, 1, 1);
+	for (size_t f = 0; f < sizeof(fours) / sizeof(fours[0]); f++) {
+		for (size_t i = 0; i < 4; i++)
+			set(i, fours[f].entries[i], 1, 1);
 
-	size_t n = runs_of(4);
+		size_t n = runs_of(4);
 
-	is_int(n, want, what);
-	is_int(differing(0x400000, 4, pages_of(n)), 0, "and nothing is lost");
-}
-
-static void test_steps(void)
-{
-	check_four("frames one after the other are one run", 1, RAM | 7, RAM | 8, RAM | 9, RAM | 10);
-	is_int(rows[0].step, 1, "of step 1");
-	check_four("frames that go down are one run", 1, RAM | 10, RAM | 9, RAM | 8, RAM | 7);
-	is_int(rows[0].step, -1, "of step -1");
-	check_four("down to frame 0", 1, RAM | 3, RAM | 2, RAM | 1, RAM);
-	check_four("one frame again and again is one run", 1, RAM | 7, RAM | 7, RAM | 7, RAM | 7);
-	is_int(rows[0].step, 0, "of step 0");
-	check_four("frames two apart are no run", 4, RAM | 7, RAM | 9, RAM | 11, RAM | 13);
-	check_four("a step that changes ends the run", 2, RAM | 7, RAM | 8, RAM | 7, RAM | 6);
-	check_four("a step that stops ends the run", 2, RAM | 7, RAM | 8, RAM | 8, RAM | 8);
-	check_four("a hole ends the run", 2, RAM | 7, RAM | 8, 0, RAM | 10);
-	check_four("no pages are no run", 0, 0, 1ull << 55, 1ull << 56, 7);
-	check_four("the largest frame does not spill over", 2, RAM | (PAGE_FRAME - 1), RAM | PAGE_FRAME, RAM,
-		   RAM | 1);
+		is_int(n, fours[f].runs, fours[f].what);
+		is_int(differing(0x400000, 4, pages_of(n)), 0, "and nothing is lost");
+	}
 	set(0, RAM | 5, 1, 1);
 	is_int(runs_of(1), 1, "a lone page is a run");
 	is_int(rows[0].step, 0, "of step 0");
@@ -130,10 +139,6 @@ static void test_steps(void)
 
 static void test_differences(void)
 {
-	const uint64_t soft = 1ull << 55, file = 1ull << 61;
-
-	check_four("another bit of the entry ends the run", 3, RAM | 7, RAM | soft | 8, RAM | soft | 9,
-		   RAM | file | 10);
 	for (size_t i = 0; i < 4; i++)
 		set(i, RAM | (7 + i), i < 2 ? 1 : 2, i < 3 ? 1 : 2);
 	is_int(runs_of(4), 3, "other flags, another mapcount end the run");
@@ -143,34 +148,16 @@ static void test_differences(void)
 	is_int(rows[0].mapcount, UINT32_MAX, "which is told");
 }
 
-static void test_swap(void)
-{
-	check_four("slots one after the other are one run", 1, swap_entry(3, 100), swap_entry(3, 101),
-		   swap_entry(3, 102), swap_entry(3, 103));
-	ok(rows[0].step == 1 && rows[0].flags == 0 && rows[0].mapcount == 0, "without flags and mapcount");
-	check_four("slots that go down are one run", 1, swap_entry(0, 3), swap_entry(0, 2), swap_entry(0, 1),
-		   swap_entry(0, 0));
-	check_four("another swap device ends the run", 2, swap_entry(3, 100), swap_entry(3, 101),
-		   swap_entry(4, 102), swap_entry(4, 103));
-	check_four("a device's number is no step", 4, swap_entry(1, 100), swap_entry(2, 100),
-		   swap_entry(3, 100), swap_entry(4, 100));
-	check_four("swap and RAM are apart", 3, RAM | 7, swap_entry(0, 8), swap_entry(0, 9), RAM | 10);
-	check_four("the largest slot does not spill over", 2, swap_entry(0, (1ull << 50) - 2),
-		   swap_entry(0, (1ull << 50) - 1), swap_entry(0, 0), swap_entry(0, 1));
-}
-
 static void test_longest(void)
 {
-	for (size_t i = 0; i < 140000; i++)
-		set(i, RAM | (1000 + i), 1, 1);
-	is_int(runs_of(140000), 3, "a run has no more than 65535 pages");
-	ok(rows[0].pages == 65535 && rows[1].pages == 65535 && rows[2].pages == 140000 - 2 * 65535,
-	   "the next goes on from there");
-	is_int(differing(0x400000, 140000, pages_of(3)), 0, "and nothing is lost");
-	for (size_t i = 0; i < 140000; i++)
-		set(i, RAM | (200000 - i), 1, 1);
-	is_int(runs_of(140000), 3, "the same downwards");
-	is_int(differing(0x400000, 140000, pages_of(3)), 0, "and nothing is lost");
+	for (int down = 0; down < 2; down++) {
+		for (size_t i = 0; i < 140000; i++)
+			set(i, RAM | (down ? 200000 - i : 1000 + i), 1, 1);
+		is_int(runs_of(140000), 3, "a run has no more than 65535 pages, upwards or downwards");
+		ok(rows[0].pages == 65535 && rows[1].pages == 65535 && rows[2].pages == 140000 - 2 * 65535,
+		   "the next goes on from there");
+		is_int(differing(0x400000, 140000, pages_of(3)), 0, "and nothing is lost");
+	}
 }
 
 /* A few bits differ now and then; places go up, down, stay, jump. */
@@ -188,11 +175,7 @@ static void make_pages(size_t n)
 		if (random() % 16 == 0)
 			count = random() % 8 ? (uint64_t)random() % 3 : 1ull << 33;
 		place = random() % 32 ? (place + step) & (PAGE_FRAME >> 5) : (uint64_t)random();
-		set(i,
-		    kind < 2    ? RAM | place | kind << 61
-		    : kind == 2 ? swap_entry(flag, place)
-				: 0,
-		    flag, count);
+		set(i, kind < 2 ? RAM | place | kind << 61 : kind == 2 ? SLOT(flag, place) : 0, flag, count);
 	}
 }
 
@@ -226,4 +209,4 @@ static void test_random(void)
 	ok(runs_total * 2 < pages_total, "and runs are shorter than the pages");
 }
 
-TAP_MAIN(test_steps, test_differences, test_swap, test_longest, test_random)
+TAP_MAIN(test_fours, test_differences, test_longest, test_random)
