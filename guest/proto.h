@@ -143,6 +143,7 @@
 	X(load_stat_inactive_anon_kib)                                                                       \
 	X(load_stat_active_file_kib)                                                                         \
 	X(load_stat_inactive_file_kib)                                                                       \
+	X(load_stat_file_kib)                                                                                \
 	X(load_stat_unevictable_kib)                                                                         \
 	X(load_stat_kernel_kib)                                                                              \
 	X(load_stat_slab_reclaimable_kib)                                                                    \

@@ -24,6 +24,20 @@ static double held_kib(const struct proto_sample *s)
 	return s->load_stat_kernel_kib ? kib : (double)NAN;
 }
 
+/*
+ * Pages of the load that were freed lazily and are still there: the kernel has them on the lists of files,
+ * but does not count them among their pages. 0 where its numbers, which it updates one after the other, do
+ * not fit.
+ */
+static double lazy_kib(const struct proto_sample *s, const struct proto_sample *first)
+{
+	double shmem_kib = PAGE_KIB * ((double)s->nr_shmem - (double)first->nr_shmem);
+	double kib = (double)s->load_stat_active_file_kib + (double)s->load_stat_inactive_file_kib -
+		     ((double)s->load_stat_file_kib - shmem_kib - (double)s->load_stat_swapcached_kib);
+
+	return s->load_stat_file_kib && kib > 0 ? kib : 0;
+}
+
 struct weighing weighing_read(const struct proto_sample *s, size_t n, int64_t onset_us)
 {
 	struct weighing w = { NAN, NAN, NAN, NAN };
@@ -38,7 +52,7 @@ struct weighing weighing_read(const struct proto_sample *s, size_t n, int64_t on
 			rest = &s[i];
 	}
 	w.file_kib = PAGE_KIB * ((double)onset->nr_file_pages - (double)onset->nr_shmem) +
-		     (double)onset->load_stat_slab_reclaimable_kib;
+		     (double)onset->load_stat_slab_reclaimable_kib + lazy_kib(onset, &s[0]);
 	/* SwapFree counts the slots that a kernel has set aside, 64 at a time, as used. */
 	w.free_kib = PAGE_KIB * ((double)onset->nr_free_pages - (double)proto_swapped_out(onset) +
 				 (double)onset->pswpin);

@@ -20,9 +20,10 @@
 struct weighing {
 	double held_kib; /**< by the load, that can only stay in RAM or go to swap, before the ballast came */
 	double drift_kib; /**< how much more of it at onset */
-	double file_kib;  /**< page cache at onset, with what is on its way to swap, and the load's inodes and
-			     names */
-	double free_kib;  /**< free memory at onset, less what is in swap */
+	/** page cache at onset, with what is on its way to swap, and of the load inodes, names, pages freed
+	 * lazily */
+	double file_kib;
+	double free_kib; /**< free memory at onset, less what is in swap */
 };
 
 /** From a series and guest time of the onset from its first sample on; nothing is known without an onset. */

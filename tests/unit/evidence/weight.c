@@ -12,6 +12,7 @@ struct guest {
 	uint64_t load_kib;    /* that it cannot give back */
 	uint64_t slab_kib;    /* of the load, that it could */
 	uint64_t file_pages;  /* page cache */
+	uint64_t lazy_pages;  /* freed lazily: on the lists of files, but no page cache */
 	uint64_t shmem_pages; /* of the load's */
 	uint64_t free_pages, swapped_pages;
 };
@@ -20,14 +21,17 @@ struct guest {
 static struct proto_sample at(uint64_t t_us, const struct guest *g, bool has_ballast)
 {
 	uint64_t rest = RAM_PAGES + g->swapped_pages - g->load_kib / 4 - g->slab_kib / 4 - g->file_pages -
-			g->free_pages;
+			g->lazy_pages - g->free_pages;
 
 	return (struct proto_sample){
 		.t_us = t_us,
 		.load_pages = has_ballast ? rest * 512 / 513 : 0,
 		/* As a kernel counts: shared memory with files, and with the anonymous lists of a cgroup. */
-		.nr_file_pages = g->file_pages + g->shmem_pages,
-		.nr_shmem = g->shmem_pages,
+		.nr_file_pages = g->file_pages + g->shmem_pages + 16,
+		.nr_shmem = g->shmem_pages + 16, /* of others */
+		.load_stat_active_file_kib = 4 * g->lazy_pages,
+		.load_stat_inactive_file_kib = 4 * g->file_pages,
+		.load_stat_file_kib = 4 * (g->file_pages + g->shmem_pages) + 64,
 		.nr_free_pages = g->free_pages,
 		.pswpout = g->swapped_pages + 7,
 		.pswpin = 7,
@@ -49,8 +53,10 @@ static void test_books(void)
 				    .file_pages = 9000,
 				    .shmem_pages = 512,
 				    .free_pages = 100000 };
-	const struct guest onset = { 81000, 200, 2500, 512, 1200, 40 }, alone = { 400, 0, 100, 0, 1500, 64 };
-	const struct proto_sample load[] = { at(1000, &rest, false), at(2000, &rest, false),
+	const struct guest nothing = { .load_kib = 500 };
+	const struct guest onset = { 81000, 200, 2500, 300, 512, 1200, 40 };
+	const struct guest alone = { 400, 0, 100, 0, 0, 1500, 64 };
+	const struct proto_sample load[] = { at(1000, &nothing, false), at(2000, &rest, false),
 					     at(3000, &onset, true), at(4000, &rest, true) };
 	const struct proto_sample ballast[] = { at(1000, &alone, false), at(5000, &alone, true) };
 	struct weighing w = weighing_read(load, 4, 2000), reference = weighing_read(ballast, 2, 4000);
@@ -59,7 +65,8 @@ static void test_books(void)
 
 	is_near(w.held_kib, 80000, 1e-9, "what the load held at the last look before the ballast");
 	is_near(w.drift_kib, 1000, 1e-9, "what it grew by until the onset, and no later");
-	is_near(p.file_kib, 4 * 2400 + 200, 1e-9, "page cache without shared memory, names and inodes");
+	is_near(p.file_kib, 4 * (2400 + 300) + 200, 1e-9,
+		"page cache without shared memory, pages freed lazily, names and inodes");
 	is_near(p.free_kib, 4 * (1200 - 40 - 1500 + 64), 1e-9, "free memory, less what went to swap");
 	/* The reference's load of 400 KiB is the ballast's own. */
 	is_near(p.sum_kib - zeq_kib, 400 * 512 / 513.0, 8, "the sum is the difference of the ballasts");
