@@ -54,20 +54,28 @@ struct line_moments line_moments_merge(const struct line_moments *a, const struc
 	};
 }
 
-struct line_moments line_moments_of(const double *z, const double *y, size_t n)
+struct line_moments line_moments_of(const double *z, const double *y, const double *weights, size_t n)
 {
-	struct line_moments m = { .n = (double)n };
+	struct line_moments m = { 0 };
+	double sum_z = 0, sum_y = 0;
 
 	if (n == 0)
 		return m;
-	m.mean_z = mean_of(z, n);
-	m.mean_y = mean_of(y, n);
 	for (size_t i = 0; i < n; i++) {
-		double dz = z[i] - m.mean_z, dy = y[i] - m.mean_y;
+		double weight = weights ? weights[i] : 1;
 
-		m.zz += dz * dz;
-		m.yy += dy * dy;
-		m.zy += dz * dy;
+		m.n += weight;
+		sum_z += weight * (z[i] - z[0]);
+		sum_y += weight * (y[i] - y[0]);
+	}
+	m.mean_z = z[0] + sum_z / m.n;
+	m.mean_y = y[0] + sum_y / m.n;
+	for (size_t i = 0; i < n; i++) {
+		double weight = weights ? weights[i] : 1, dz = z[i] - m.mean_z, dy = y[i] - m.mean_y;
+
+		m.zz += weight * dz * dz;
+		m.yy += weight * dy * dy;
+		m.zy += weight * dz * dy;
 	}
 	return m;
 }
@@ -145,7 +153,7 @@ void deming_fit(const double *z, const double *y, size_t k, double ratio, struct
 		without[i] = fit_moments(&m, ratio);
 		line_moments_add(&after, z[i], y[i]);
 	}
-	after = line_moments_of(z, y, k);
+	after = line_moments_of(z, y, NULL, k);
 	set_line(ret, fit_moments(&after, ratio), without, k);
 }
 
@@ -176,24 +184,11 @@ static double weigh(const struct weighted *w, struct fit line, double z, double 
 /* The next line, without the points of a group (none: groups). */
 static struct fit improve(const struct weighted *w, struct fit line, size_t group)
 {
-	struct line_moments m = { 0 };
-	double sum_z = 0, sum_y = 0;
-
-	for (size_t i = 0, g = 0; i < w->k; i++, g = g + 1 == w->groups ? 0 : g + 1) {
+	for (size_t i = 0, g = 0; i < w->k; i++, g = g + 1 == w->groups ? 0 : g + 1)
 		w->weights[i] = g == group ? 0 : weigh(w, line, w->z[i], w->y[i]);
-		m.n += w->weights[i];
-		sum_z += w->weights[i] * (w->z[i] - w->z[0]);
-		sum_y += w->weights[i] * (w->y[i] - w->y[0]);
-	}
-	m.mean_z = w->z[0] + sum_z / m.n;
-	m.mean_y = w->y[0] + sum_y / m.n;
-	for (size_t i = 0; i < w->k; i++) {
-		double dz = w->z[i] - m.mean_z, dy = w->y[i] - m.mean_y;
 
-		m.zz += w->weights[i] * dz * dz;
-		m.yy += w->weights[i] * dy * dy;
-		m.zy += w->weights[i] * dz * dy;
-	}
+	struct line_moments m = line_moments_of(w->z, w->y, w->weights, w->k);
+
 	return fit_moments(&m, w->ratio);
 }
 
@@ -223,7 +218,7 @@ void deming_fit_weighted(const double *z, const double *y, size_t k, double rati
 	cleanup_free double *weights = xcalloc(k + 1, sizeof(*weights));
 	cleanup_free struct fit *without = xcalloc(groups + 1, sizeof(*without));
 	struct weighted w = { z, y, weights, k, groups, ratio };
-	struct line_moments m = line_moments_of(z, y, k);
+	struct line_moments m = line_moments_of(z, y, NULL, k);
 	struct fit line = fit_moments(&m, ratio);
 
 	*ret = line_none;
@@ -246,7 +241,7 @@ void proportional_fit(const double *z, const double *y, size_t k, double *slope,
 		diff[i] = y[i] - z[i];
 	}
 
-	struct line_moments m = line_moments_of(mean, diff, k), own = line_moments_of(z, y, k);
+	struct line_moments m = line_moments_of(mean, diff, NULL, k), own = line_moments_of(z, y, NULL, k);
 
 	*slope = NAN;
 	*ci = INTERVAL_NONE;

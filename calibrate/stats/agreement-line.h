@@ -25,7 +25,8 @@ void line_moments_add(struct line_moments *m, double z, double y);
 /** The moments of both sets of points. */
 struct line_moments line_moments_merge(const struct line_moments *a, const struct line_moments *b);
 
-struct line_moments line_moments_of(const double *z, const double *y, size_t n);
+/** The moments of n points; weights NULL: each counts once. */
+struct line_moments line_moments_of(const double *z, const double *y, const double *weights, size_t n);
 
 /** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
 struct agreement_line {

@@ -161,7 +161,7 @@ static struct line_moments cell_moments(const struct data *d, size_t c)
 {
 	size_t first = d->start[c];
 
-	return line_moments_of(d->z + first, d->y + first, d->start[c + 1] - first);
+	return line_moments_of(d->z + first, d->y + first, NULL, d->start[c + 1] - first);
 }
 
 /* Var(error of z) / Var(error of y) by replicates; NAN without, or when one of them has no errors. */
@@ -287,7 +287,7 @@ static struct interval jackknife_interval(const struct data *d, double ccc)
  */
 static void compute_ccc(const struct data *d, double *ccc, struct interval *ci)
 {
-	struct line_moments m = line_moments_of(d->z, d->y, d->n);
+	struct line_moments m = line_moments_of(d->z, d->y, NULL, d->n);
 
 	*ccc = ccc_of(&m);
 	*ci = INTERVAL_NONE;
