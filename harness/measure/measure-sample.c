@@ -366,10 +366,9 @@ static void take_process(struct sampler *s, pid_t pid, bool is_main, bool *has_b
 
 static struct err *apply_metric(struct sampler *s, struct query *q, size_t i)
 {
-	struct query_text text = metric_query(&s->metrics->metrics[i]);
 	cleanup_free struct metric_value *values = NULL;
 	size_t n;
-	struct err *e = query_metric(q, &text, &values, &n);
+	struct err *e = query_metric(q, &s->metrics->metrics[i], &values, &n);
 
 	for (size_t j = 0; !e && j < n; j++) {
 		int64_t k = values[j].snapshot_id - s->first_id;

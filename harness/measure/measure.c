@@ -41,9 +41,7 @@ struct err *measure_metrics_load(struct measure_metrics *ret)
 		return e;
 	m.sets = xcalloc(m.n, sizeof(*m.sets));
 	for (size_t i = 0; !e && i < m.n; i++) {
-		struct query_text text = metric_query(&m.metrics[i]);
-
-		e = query_check(&text, &m.sets[i]);
+		e = query_check(&m.metrics[i], &m.sets[i]);
 		m.set |= m.sets[i];
 	}
 	if (e)

@@ -10,6 +10,7 @@
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/query/metric.h"
+#include "harness/query/query.h"
 
 /*
  * The memory of a command and all its children on this machine, by every metric. /proc is read again and

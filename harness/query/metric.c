@@ -240,11 +240,6 @@ struct err *metric_load_trial(const char *name_or_path, struct metric **ret, siz
 	return NULL;
 }
 
-struct query_text metric_query(const struct metric *m)
-{
-	return (struct query_text){ .sql = m->sql, .file = m->path, .line = m->line };
-}
-
 void metric_deinit(struct metric *m)
 {
 	for (size_t i = 0; i < FIELDS; i++)

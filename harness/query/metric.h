@@ -4,7 +4,6 @@
 #include <stddef.h>
 
 #include "harness/base/err.h"
-#include "harness/query/query.h"
 
 /** A metric is a page of text; more is a mistake. */
 #define METRIC_BYTES_MAX 65536
@@ -27,9 +26,6 @@ struct metric {
 	char *sql;
 	unsigned line; /**< of the file, where sql begins */
 };
-
-/** The query of a metric, with its place for messages; borrowed from it. */
-struct query_text metric_query(const struct metric *m);
 
 /** The metrics that come with swapcal, by name; an error when there is none. Freed with metrics_free(). */
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n) must_check;

@@ -8,11 +8,14 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
+#include "harness/query/metric.h"
 #include "harness/query/query-hint.h"
 #include "harness/query/query-table.h"
 
 DEFINE_CLEANUP(cleanup_stmt, sqlite3_stmt *, sqlite3_finalize)
 #define cleanup_stmt cleanup(cleanup_stmt_)
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What watches a query, from its text to its last row. */
 struct query_guard {
@@ -64,34 +67,21 @@ static const char *const functions[] = {
 	"percent_rank", "rank", "row_number"
 };
 
-/* The words a statement begins with that asks for this; NULL for what SQLite does on the way. */
+/* The words a statement begins with that asks for this. */
+static const char *const statement_names[] = {
+	[SQLITE_ATTACH] = "ATTACH",           [SQLITE_DETACH] = "DETACH",
+	[SQLITE_PRAGMA] = "PRAGMA",           [SQLITE_TRANSACTION] = "a transaction",
+	[SQLITE_SAVEPOINT] = "a transaction", [SQLITE_DELETE] = "DELETE",
+	[SQLITE_UPDATE] = "UPDATE",           [SQLITE_INSERT] = "writing",
+	[SQLITE_ALTER_TABLE] = "ALTER",       [SQLITE_ANALYZE] = "ANALYZE",
+	[SQLITE_REINDEX] = "REINDEX",
+};
+
 static const char *statement_name(int action)
 {
-	switch (action) {
-	case SQLITE_ATTACH:
-		return "ATTACH";
-	case SQLITE_DETACH:
-		return "DETACH";
-	case SQLITE_PRAGMA:
-		return "PRAGMA";
-	case SQLITE_TRANSACTION:
-	case SQLITE_SAVEPOINT:
-		return "a transaction";
-	case SQLITE_DELETE:
-		return "DELETE";
-	case SQLITE_UPDATE:
-		return "UPDATE";
-	case SQLITE_INSERT:
-		return "writing";
-	case SQLITE_ALTER_TABLE:
-		return "ALTER";
-	case SQLITE_ANALYZE:
-		return "ANALYZE";
-	case SQLITE_REINDEX:
-		return "REINDEX";
-	default:
-		return "CREATE or DROP";
-	}
+	bool is_listed = action >= 0 && (size_t)action < COUNT(statement_names);
+
+	return is_listed && statement_names[action] ? statement_names[action] : "CREATE or DROP";
 }
 
 /* The first reason is the one to tell; text is handed over. */
@@ -134,7 +124,7 @@ static int deny(struct query_guard *g, const char *name, char *why)
 
 static int check_function(struct query_guard *g, const char *name)
 {
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+	for (size_t i = 0; i < COUNT(functions); i++)
 		if (sqlite3_stricmp(name, functions[i]) == 0)
 			return SQLITE_OK;
 	return deny(
@@ -211,7 +201,7 @@ static void set_limits(sqlite3 *db)
 		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+	for (size_t i = 0; i < COUNT(limits); i++)
 		sqlite3_limit(db, limits[i].id, limits[i].value);
 }
 
@@ -231,7 +221,7 @@ static void set_config(sqlite3 *db)
 		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
 	};
 
-	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
+	for (size_t i = 0; i < COUNT(configs); i++)
 		sqlite3_db_config(db, configs[i].id, configs[i].value, NULL);
 }
 
@@ -261,28 +251,27 @@ static void guard_start(struct query_guard *g)
 /* --- What is wrong with a query, for its author */
 
 /* The line of the file that holds the byte of the query; its first for a negative offset. */
-static unsigned line_of(const struct query_text *text, long offset)
+static unsigned line_of(const struct metric *m, long offset)
 {
-	unsigned line = text->line;
+	unsigned line = m->line;
 
-	for (const char *p = text->sql; offset > 0 && *p; p++, offset--)
+	for (const char *p = m->sql; offset > 0 && *p; p++, offset--)
 		line += *p == '\n';
 	return line;
 }
 
 /* The query may begin with empty lines, which nobody would look at. */
-static long first_word(const struct query_text *text)
+static long first_word(const struct metric *m)
 {
-	return (long)strspn(text->sql, " \t\r\n");
+	return (long)strspn(m->sql, " \t\r\n");
 }
 
-static struct err *wrong_at(const struct query_text *text, long offset, const char *what)
+static struct err *wrong_at(const struct metric *m, long offset, const char *what)
 {
-	return err_new_kind(ERR_USAGE, "%s:%u: %s", text->file, line_of(text, offset), what);
+	return err_new_kind(ERR_USAGE, "%s:%u: %s", m->path, line_of(m, offset), what);
 }
 
-__attribute__((format(printf, 2, 3))) static struct err *wrong(const struct query_text *text, const char *fmt,
-							       ...)
+__attribute__((format(printf, 2, 3))) static struct err *wrong(const struct metric *m, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -291,7 +280,7 @@ __attribute__((format(printf, 2, 3))) static struct err *wrong(const struct quer
 	cleanup_free char *what = xvasprintf(fmt, ap);
 
 	va_end(ap);
-	return wrong_at(text, first_word(text), what);
+	return wrong_at(m, first_word(m), what);
 }
 
 /* The name behind a prefix of SQLite's message, without quotes; NULL when the message is another one. */
@@ -327,28 +316,28 @@ static char *hint_for(const char *sql, const char *message, char **ret_name)
 }
 
 /* SQLite knows the place of most mistakes; of the others we look for the name. */
-static long place_of(const struct query *q, const struct query_text *text, const char *name)
+static long place_of(const struct query *q, const struct metric *m, const char *name)
 {
 	long offset = sqlite3_error_offset(q->db);
 
 	if (offset < 0 && name)
-		offset = query_hint_find(text->sql, name);
-	return offset >= 0 ? offset : first_word(text);
+		offset = query_hint_find(m->sql, name);
+	return offset >= 0 ? offset : first_word(m);
 }
 
-static struct err *sqlite_error(const struct query *q, const struct query_text *text)
+static struct err *sqlite_error(const struct query *q, const struct metric *m)
 {
 	const char *message = sqlite3_errmsg(q->db);
 	cleanup_free char *name = NULL;
 	const char *why = q->guard.why;
 
 	if (why)
-		return wrong_at(text, place_of(q, text, q->guard.name), why);
+		return wrong_at(m, place_of(q, m, q->guard.name), why);
 
-	cleanup_free char *hint = hint_for(text->sql, message, &name);
+	cleanup_free char *hint = hint_for(m->sql, message, &name);
 	cleanup_free char *what = xasprintf("%s%s", message, hint);
 
-	return wrong_at(text, place_of(q, text, name), what);
+	return wrong_at(m, place_of(q, m, name), what);
 }
 
 /* --- One SELECT over the views */
@@ -364,30 +353,30 @@ static bool is_select(sqlite3_stmt *stmt)
 	return sqlite3_stmt_readonly(stmt) && !sqlite3_stmt_isexplain(stmt) && sqlite3_column_count(stmt) > 0;
 }
 
-static struct err *check_columns(const struct query_text *text, sqlite3_stmt *stmt)
+static struct err *check_columns(const struct metric *m, sqlite3_stmt *stmt)
 {
 	if (sqlite3_column_count(stmt) != 2 || sqlite3_stricmp(sqlite3_column_name(stmt, 0), "snapshot_id") ||
 	    sqlite3_stricmp(sqlite3_column_name(stmt, 1), "y_kib"))
-		return wrong(text, "must give exactly the columns snapshot_id, y_kib");
+		return wrong(m, "must give exactly the columns snapshot_id, y_kib");
 	return NULL;
 }
 
 /* One SELECT with the two columns. The guard decides meanwhile what it may read. */
-static struct err *prepare(struct query *q, const struct query_text *text, sqlite3_stmt **ret)
+static struct err *prepare(struct query *q, const struct metric *m, sqlite3_stmt **ret)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	const char *tail = "";
 
 	guard_start(&q->guard);
-	if (sqlite3_prepare_v2(q->db, text->sql, -1, &stmt, &tail) != SQLITE_OK)
-		return sqlite_error(q, text);
+	if (sqlite3_prepare_v2(q->db, m->sql, -1, &stmt, &tail) != SQLITE_OK)
+		return sqlite_error(q, m);
 	if (!stmt || !is_blank(tail) || !is_select(stmt))
-		return wrong(text, "must be one SELECT");
+		return wrong(m, "must be one SELECT");
 	if (sqlite3_bind_parameter_count(stmt))
-		return wrong(text, "has a parameter ('%s'), but nothing sets it",
+		return wrong(m, "has a parameter ('%s'), but nothing sets it",
 			     sqlite3_bind_parameter_name(stmt, 1));
 
-	struct err *e = check_columns(text, stmt);
+	struct err *e = check_columns(m, stmt);
 
 	if (e)
 		return e;
@@ -430,7 +419,7 @@ void query_close(struct query *q)
 	free(q);
 }
 
-struct err *query_check(const struct query_text *text, unsigned *set)
+struct err *query_check(const struct metric *m, unsigned *set)
 {
 	cleanup(cleanup_views_) struct views *none = views_create(VIEWS_ALL);
 	cleanup(cleanup_query_) struct query *q = NULL;
@@ -438,7 +427,7 @@ struct err *query_check(const struct query_text *text, unsigned *set)
 	struct err *e = query_open(none, &q);
 
 	if (!e)
-		e = prepare(q, text, &stmt);
+		e = prepare(q, m, &stmt);
 	if (e)
 		return e;
 	*set |= q->guard.read | VIEW_BIT(VIEW_SNAPSHOT);
@@ -449,7 +438,7 @@ struct err *query_check(const struct query_text *text, unsigned *set)
 
 struct run {
 	struct query *q;
-	const struct query_text *text;
+	const struct metric *metric;
 	sqlite3_stmt *stmt;
 	bool *is_seen; /* of each row of the view snapshot: the query gave a row for it */
 	struct metric_value *values;
@@ -463,11 +452,12 @@ static struct err *take_snapshot(struct run *r, size_t *ret_row)
 	size_t end;
 
 	if (sqlite3_column_type(r->stmt, 0) != SQLITE_INTEGER)
-		return wrong(r->text, "gives a snapshot_id that is not an integer");
+		return wrong(r->metric, "gives a snapshot_id that is not an integer");
 	if (!views_range(r->q->views, VIEW_SNAPSHOT, id, ret_row, &end))
-		return wrong(r->text, "gives snapshot_id %lld, but there is no such snapshot", (long long)id);
+		return wrong(r->metric, "gives snapshot_id %lld, but there is no such snapshot",
+			     (long long)id);
 	if (r->is_seen[*ret_row])
-		return wrong(r->text,
+		return wrong(r->metric,
 			     "gives two values for snapshot %lld; is 'GROUP BY snapshot_id' missing?",
 			     (long long)id);
 	r->is_seen[*ret_row] = true;
@@ -483,12 +473,12 @@ static struct err *take_row(struct run *r)
 	if (e || type == SQLITE_NULL)
 		return e;
 	if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
-		return wrong(r->text, "gives a y_kib that is not a number");
+		return wrong(r->metric, "gives a y_kib that is not a number");
 
 	double y_kib = sqlite3_column_double(r->stmt, 1);
 
 	if (!isfinite(y_kib))
-		return wrong(r->text, "gives an infinite y_kib");
+		return wrong(r->metric, "gives an infinite y_kib");
 
 	const int64_t *cells = views_row(r->q->views, VIEW_SNAPSHOT, row);
 	struct metric_value *v = array_push(r->values, r->n, r->cap);
@@ -515,7 +505,7 @@ static struct err *take_rows(struct run *r)
 		if (rc == SQLITE_DONE)
 			return NULL;
 		if (rc != SQLITE_ROW)
-			return sqlite_error(r->q, r->text);
+			return sqlite_error(r->q, r->metric);
 
 		struct err *e = take_row(r);
 
@@ -524,17 +514,16 @@ static struct err *take_rows(struct run *r)
 	}
 }
 
-struct err *query_metric(struct query *q, const struct query_text *text, struct metric_value **ret,
-			 size_t *ret_n)
+struct err *query_metric(struct query *q, const struct metric *m, struct metric_value **ret, size_t *ret_n)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	struct err *e = prepare(q, text, &stmt);
+	struct err *e = prepare(q, m, &stmt);
 
 	if (e)
 		return e;
 
 	cleanup_free bool *is_seen = xcalloc(views_rows(q->views, VIEW_SNAPSHOT), sizeof(*is_seen));
-	struct run r = { .q = q, .text = text, .stmt = stmt, .is_seen = is_seen };
+	struct run r = { .q = q, .metric = m, .stmt = stmt, .is_seen = is_seen };
 
 	e = take_rows(&r);
 	if (e) {

@@ -15,12 +15,7 @@
  * line, SQLite's message, and the names that could have been meant.
  */
 
-/** A query and where it stands, for messages. All borrowed. */
-struct query_text {
-	const char *sql;
-	const char *file;
-	unsigned line; /**< of the first line of sql, from 1 */
-};
+struct metric; /* its sql is the query; path and line say where that stands */
 
 /** One value of a metric. */
 struct metric_value {
@@ -33,7 +28,7 @@ struct metric_value {
  * Checks all that can be without data: one SELECT that gives exactly snapshot_id and y_kib, of columns that
  * exist. Adds the views it reads to *set (VIEW_BIT()s).
  */
-struct err *query_check(const struct query_text *text, unsigned *set) must_check;
+struct err *query_check(const struct metric *metric, unsigned *set) must_check;
 
 struct query;
 
@@ -49,5 +44,5 @@ void query_limit(struct query *q, int64_t time_ms, int64_t memory_bytes);
  * Runs a metric: at most one row for a snapshot. Rows whose y_kib is NULL (the kernel did not have the
  * numbers) are left out. Values come by snapshot_id; freed with free().
  */
-struct err *query_metric(struct query *q, const struct query_text *text, struct metric_value **ret,
+struct err *query_metric(struct query *q, const struct metric *metric, struct metric_value **ret,
 			 size_t *ret_n) must_check;

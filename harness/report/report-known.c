@@ -201,19 +201,15 @@ static struct views *ideal_views(const struct report *r)
 /* What one metric must say, into the rows of its place among each cell's. */
 static struct err *expect(struct report *r, struct query *q, const struct metric *metric, size_t m)
 {
-	struct query_text text = metric_query(metric);
-	struct metric_value *values;
+	cleanup_free struct metric_value *values = NULL;
 	size_t n;
-	struct err *e = query_metric(q, &text, &values, &n);
+	struct err *e = query_metric(q, metric, &values, &n);
 
-	if (e)
-		return e;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; !e && i < n; i++)
 		if (values[i].snapshot_id >= 1 && (uint64_t)values[i].snapshot_id <= r->cells_n)
 			report_rows_of(r, &r->cells[values[i].snapshot_id - 1])[m].expected_kib =
 				values[i].y_kib;
-	free(values);
-	return NULL;
+	return e;
 }
 
 struct err *report_known_expect(struct report *r)

@@ -21,6 +21,7 @@
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 #include "harness/query/metric.h"
+#include "harness/query/query.h"
 #include "harness/report/report.h"
 #include "harness/store/store.h"
 

@@ -110,10 +110,10 @@ struct err *report_reclaim_build(struct store *store, struct report *r)
 {
 	cleanup(cleanup_views_) struct views *judged = NULL, *onset = NULL;
 	cleanup_free struct place *places = xcalloc(r->probes_n, sizeof(*places));
-	struct err *e = store_views_at(store, STORE_JUDGED, RECLAIM_VIEWS, &judged);
+	struct err *e = store_views(store, STORE_JUDGED, RECLAIM_VIEWS, &judged);
 
 	if (!e)
-		e = store_views_at(store, STORE_ONSET, RECLAIM_VIEWS, &onset);
+		e = store_views(store, STORE_ONSET, RECLAIM_VIEWS, &onset);
 	if (e)
 		return e;
 	find_places(r, judged, places);

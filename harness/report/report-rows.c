@@ -20,10 +20,9 @@ struct value {
 static struct err *read_values(struct query *q, const struct report *r, const struct metric *metric,
 			       struct value *ret)
 {
-	struct query_text text = metric_query(metric);
-	struct metric_value *values;
+	cleanup_free struct metric_value *values = NULL;
 	size_t n;
-	struct err *e = query_metric(q, &text, &values, &n);
+	struct err *e = query_metric(q, metric, &values, &n);
 
 	if (e)
 		return e;
@@ -44,7 +43,6 @@ static struct err *read_values(struct query *q, const struct report *r, const st
 		v->snapshot_id = values[i].snapshot_id;
 		v->y_kib = values[i].y_kib;
 	}
-	free(values);
 	return NULL;
 }
 
@@ -98,13 +96,10 @@ static struct err *build(struct store *store, struct report *r, struct value *va
 	struct err *e = NULL;
 	unsigned set = 0;
 
-	for (size_t m = 0; !e && m < r->metrics_n; m++) {
-		struct query_text text = metric_query(&r->metrics[m]);
-
-		e = query_check(&text, &set);
-	}
+	for (size_t m = 0; !e && m < r->metrics_n; m++)
+		e = query_check(&r->metrics[m], &set);
 	if (!e)
-		e = store_views(store, set, &views);
+		e = store_views(store, STORE_JUDGED, set, &views);
 	if (!e)
 		e = query_open(views, &q);
 	for (size_t m = 0; !e && m < r->metrics_n; m++) {

@@ -174,10 +174,9 @@ static struct footprint_values fold(const struct report_probes *p, const struct 
 /* values: of each probe, by its number. */
 static struct err *run_metric(struct report *r, struct query *q, size_t m, struct footprint_values *values)
 {
-	struct query_text text = metric_query(&r->metrics[m]);
-	struct metric_value *found;
+	cleanup_free struct metric_value *found = NULL;
 	size_t n;
-	struct err *e = query_metric(q, &text, &found, &n);
+	struct err *e = query_metric(q, &r->metrics[m], &found, &n);
 
 	if (e)
 		return e;
@@ -186,7 +185,6 @@ static struct err *run_metric(struct report *r, struct query *q, size_t m, struc
 	for (size_t i = 0, number; i < n; i++)
 		if (report_probe_number(r, found[i].probe_id, &number))
 			footprint_add(&values[number], found[i].y_kib);
-	free(found);
 	for (size_t i = 0; i < r->space_times_n; i++) {
 		struct report_space_time *c = &r->space_times[i];
 
@@ -200,7 +198,7 @@ static struct err *add_checkpoints(struct store *store, struct report *r)
 	cleanup(cleanup_views_) struct views *views = NULL;
 	cleanup(cleanup_query_) struct query *q = NULL;
 	cleanup_free struct footprint_values *values = xcalloc(r->probes_n, sizeof(*values));
-	struct err *e = store_views_at(store, STORE_CHECKPOINTS, VIEWS_ALL, &views);
+	struct err *e = store_views(store, STORE_CHECKPOINTS, VIEWS_ALL, &views);
 
 	if (!e && !views_rows(views, VIEW_SNAPSHOT))
 		return NULL;

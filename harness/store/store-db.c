@@ -74,30 +74,20 @@ struct err *store_change_values(struct store *store, const char *sql, const stru
 	return e ? e : store_run(store, stmt);
 }
 
-struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row)
-{
-	int rc = sqlite3_step(stmt);
-
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return store_error(store);
-	*ret_row = rc == SQLITE_ROW;
-	return NULL;
-}
-
 bool store_next(struct store *store, sqlite3_stmt *stmt, struct err **e)
 {
-	bool row = false;
+	int rc = *e ? SQLITE_DONE : sqlite3_step(stmt);
 
-	if (!*e)
-		*e = store_step(store, stmt, &row);
-	return row;
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		*e = store_error(store);
+	return rc == SQLITE_ROW;
 }
 
 struct err *store_run(struct store *store, sqlite3_stmt *stmt)
 {
-	bool row;
-	struct err *e = store_step(store, stmt, &row);
+	struct err *e = NULL;
 
+	store_next(store, stmt, &e);
 	sqlite3_reset(stmt);
 	sqlite3_clear_bindings(stmt);
 	return e;

@@ -82,9 +82,6 @@ struct err *store_change_values(struct store *store, const char *sql, const stru
 				size_t n) must_check;
 #define store_change(store, sql, ...) store_change_values(store, sql, STORE_VALUES(__VA_ARGS__))
 
-/** One step; *ret_row tells whether there is a row to read. */
-struct err *store_step(struct store *store, sqlite3_stmt *stmt, bool *ret_row) must_check;
-
 /** Goes on to the next row, unless *e is an error already. False at the end and after an error, *e. */
 bool store_next(struct store *store, sqlite3_stmt *stmt, struct err **e);
 

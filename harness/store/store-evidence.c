@@ -176,12 +176,7 @@ static struct err *add_pieces(struct fill *f, enum store_moment moment)
 	return e;
 }
 
-struct err *store_views(struct store *store, unsigned set, struct views **ret)
-{
-	return store_views_at(store, STORE_JUDGED, set, ret);
-}
-
-struct err *store_views_at(struct store *store, enum store_moment moment, unsigned set, struct views **ret)
+struct err *store_views(struct store *store, enum store_moment moment, unsigned set, struct views **ret)
 {
 	cleanup(cleanup_views_) struct views *views = views_create(set);
 	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();

@@ -53,19 +53,16 @@ struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_p
 			   char **ret_plan_text, char **ret_status)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	bool row;
 	long pid;
 	struct err *e = store_prepare(
 		store, "SELECT audit, plan_name, plan_text, status FROM run ORDER BY id DESC LIMIT 1", &stmt);
 
-	if (!e)
-		e = store_step(store, stmt, &row);
-	if (e)
+	if (!store_next(store, stmt, &e)) {
+		if (!e) {
+			*ret_audit = NULL;
+			*ret_plan_name = *ret_plan_text = *ret_status = NULL;
+		}
 		return e;
-	if (!row) {
-		*ret_audit = NULL;
-		*ret_plan_name = *ret_plan_text = *ret_status = NULL;
-		return NULL;
 	}
 
 	cleanup_free char *text = store_column_text(stmt, 0);

@@ -324,15 +324,10 @@ static struct err *make_id(struct store *store)
 static struct err *read_id(struct store *store)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	bool row;
 	struct err *e = store_prepare(store, "SELECT value FROM meta WHERE key = 'id'", &stmt);
 
-	if (!e)
-		e = store_step(store, stmt, &row);
-	if (e)
-		return e;
-	if (!row)
-		return make_id(store);
+	if (!store_next(store, stmt, &e))
+		return e ? e : make_id(store);
 
 	cleanup_free char *id = store_column_text(stmt, 0);
 

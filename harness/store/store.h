@@ -110,18 +110,15 @@ struct err *store_samples(struct store *store, int64_t probe_id, struct proto_sa
 struct err *store_last_run(struct store *store, json_t **ret_audit, char **ret_plan_name,
 			   char **ret_plan_text, char **ret_status) must_check;
 
-/**
- * The evidence that metrics judge, as views of the set (VIEW_BIT()s), with the snapshot of each probe that
- * has one: "load" of a displacement or ram probe (the load alone, before a ballast came), "onset" of any
- * other. A population probe has the last "count-N", with all processes at their size, besides.
- * Freed with views_destroy().
- */
-struct err *store_views(struct store *store, unsigned set, struct views **ret) must_check;
-
 /** Which snapshots are asked for. */
 enum store_moment {
-	STORE_JUDGED, /**< those of store_views(): one of each probe, of a population two */
-	STORE_ONSET,  /**< "onset" of probes that are judged before: load, and ballast beside it */
+	/**
+	 * What metrics judge, one of each probe that has it: "load" of a displacement or ram probe (the load
+	 * alone, before a ballast came), "onset" of any other. A population probe has the last "count-N",
+	 * with all processes at their size, besides.
+	 */
+	STORE_JUDGED,
+	STORE_ONSET, /**< "onset" of probes that are judged before: load, and ballast beside it */
 	/**
 	 * "build-N" and "count-N" (a workload at the checkpoints on its way), and the "load" of a probe that
 	 * has such, in the order they were taken
@@ -129,9 +126,9 @@ enum store_moment {
 	STORE_CHECKPOINTS,
 };
 
-/** The same with other snapshots. */
-struct err *store_views_at(struct store *store, enum store_moment moment, unsigned set,
-			   struct views **ret) must_check;
+/** The evidence of these snapshots as views of the set (VIEW_BIT()s). Freed with views_destroy(). */
+struct err *store_views(struct store *store, enum store_moment moment, unsigned set,
+			struct views **ret) must_check;
 
 /** One piece of evidence, without its content. */
 struct store_piece {

@@ -5,6 +5,7 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/query/metric.h"
+#include "harness/query/query.h"
 #include "tests/fuzz/fuzz.h"
 
 static char dir[] = "/tmp/swapcal-fuzz-XXXXXX";
@@ -31,10 +32,10 @@ static void make_metric(const uint8_t *data, size_t size)
 		exit(1);
 }
 
-static void check_query(const struct query_text *text)
+static void check_query(const struct metric *metric)
 {
 	unsigned set = 0;
-	int is_good = is_read(query_check(text, &set));
+	int is_good = is_read(query_check(metric, &set));
 
 	must_hold(is_good ? (set & ~VIEWS_ALL) == 0 : set == 0);
 }
@@ -45,16 +46,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	make_metric(data, size);
 	if (is_read(metric_find("m", &m))) {
-		struct query_text text = metric_query(&m);
-
-		check_query(&text);
+		check_query(&m);
 		metric_deinit(&m);
 	} else {
 		/* The text alone, whatever is wrong with its header. */
 		cleanup_free char *sql = strndup((const char *)data, size);
-		struct query_text text = { .sql = sql, .file = "m.sql", .line = 1 };
+		struct metric bare = { .sql = sql, .path = (char *)"m.sql", .line = 1 };
 
-		check_query(&text);
+		check_query(&bare);
 	}
 	return 0;
 }

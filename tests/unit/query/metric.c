@@ -5,6 +5,7 @@
 #include "guest/proto.h"
 #include "harness/cell/cell.h"
 #include "harness/query/metric.h"
+#include "harness/query/query.h"
 #include "tests/tap.h"
 #include "tests/unit/results.h"
 
@@ -58,7 +59,7 @@ static struct evaluated evaluate(void (*fill)(struct snapshot *s))
 	test_put(store, test_begin_run(store), r);
 	store_close(store);
 	must(store_open(path, STORE_READ, &store));
-	must(store_views(store, VIEWS_ALL, &ev.views));
+	must(store_views(store, STORE_JUDGED, VIEWS_ALL, &ev.views));
 	must(query_open(ev.views, &ev.q));
 	store_close(store);
 	cell_deinit(&cell);
@@ -74,12 +75,12 @@ static void end(struct evaluated ev)
 /* The one value that a query gives, -1 when it gives none. */
 static double value_of(struct evaluated ev, const char *sql, bool *ret_is_incomplete)
 {
-	struct query_text text = { .sql = sql, .file = "test.sql", .line = 1 };
+	struct metric m = { .sql = (char *)sql, .path = (char *)"test.sql", .line = 1 };
 	struct metric_value *v;
 	size_t n;
 	double y = -1;
 
-	must(query_metric(ev.q, &text, &v, &n));
+	must(query_metric(ev.q, &m, &v, &n));
 	if (n == 1) {
 		y = v[0].y_kib;
 		if (ret_is_incomplete)

@@ -5,6 +5,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
 #include "harness/base/strbuf.h"
+#include "harness/query/metric.h"
 #include "harness/query/query.h"
 #include "tests/unit/errors.h"
 
@@ -73,16 +74,16 @@ static void make_views(void)
 #define ENDLESS(select)                                                                                      \
 	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 5 AS snapshot_id, " select
 
-static struct query_text text_of(const char *sql)
+static struct metric metric_of(const char *sql)
 {
-	return (struct query_text){ .sql = sql, .file = "m.sql", .line = 7 };
+	return (struct metric){ .sql = (char *)sql, .path = (char *)"m.sql", .line = 7 };
 }
 
 /* Checks that a query gives these values for snapshots 5, 7, 9; -1: none. Twice, and it must stay so. */
 static void check(const char *sql, double y5, double y7, double y9)
 {
 	const double want[] = { y5, y7, y9 };
-	struct query_text t = text_of(sql);
+	struct metric t = metric_of(sql);
 	bool is_good = true;
 
 	for (int round = 0; round < 2; round++) {
@@ -180,7 +181,7 @@ static void test_sql(void)
 
 static void check_wrong(const char *sql, const char *part)
 {
-	struct query_text t = text_of(sql);
+	struct metric t = metric_of(sql);
 	struct metric_value *v;
 	size_t n;
 	struct err *e = query_metric(query, &t, &v, &n);
@@ -390,7 +391,7 @@ static void test_huge_text(void)
 
 static void check_set(const char *sql, unsigned want)
 {
-	struct query_text t = text_of(sql);
+	struct metric t = metric_of(sql);
 	unsigned got = 0;
 
 	must(query_check(&t, &got));
@@ -399,7 +400,7 @@ static void check_set(const char *sql, unsigned want)
 
 static void test_check(void)
 {
-	struct query_text wrong = text_of("SELECT snapshot_id, y FROM mapping");
+	struct metric wrong = metric_of("SELECT snapshot_id, y FROM mapping");
 	unsigned seen = VIEW_BIT(VIEW_PAGES);
 	struct err *e = query_check(&wrong, &seen);
 
@@ -420,7 +421,7 @@ static void test_no_rows(void)
 {
 	cleanup(cleanup_views_) struct views *none = views_create(VIEWS_ALL);
 	cleanup(cleanup_query_) struct query *q = NULL;
-	struct query_text t = text_of(MAPPINGS("sum(rss_kib)"));
+	struct metric t = metric_of(MAPPINGS("sum(rss_kib)"));
 	struct metric_value *v;
 	size_t n;
 

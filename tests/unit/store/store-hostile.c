@@ -63,7 +63,7 @@ static struct err *read_all(struct store *store)
 	if (!e && probes_n)
 		e = store_samples(store, probes[0].id, &samples, &n);
 	if (!e)
-		e = store_views(store, VIEWS_ALL, &views);
+		e = store_views(store, STORE_JUDGED, VIEWS_ALL, &views);
 	if (!e)
 		e = store_pieces(store, &pieces, &pieces_n);
 	for (size_t i = 0; !e && i < pieces_n; i++)

@@ -69,7 +69,7 @@ static struct views *read_views(unsigned set)
 	struct views *views;
 
 	must(store_open(path, STORE_READ, &store));
-	must(store_views(store, set, &views));
+	must(store_views(store, STORE_JUDGED, set, &views));
 	store_close(store);
 	return views;
 }
@@ -132,17 +132,17 @@ static void test_moments(void)
 	must(store_open(path, STORE_WRITE, &store));
 	must(store_put_cell(store, &c));
 	test_put(store, test_begin_run(store), r);
-	must(store_views_at(store, STORE_CHECKPOINTS, VIEWS_ALL, &v));
+	must(store_views(store, STORE_CHECKPOINTS, VIEWS_ALL, &v));
 	is_int(views_rows(v, VIEW_SNAPSHOT), 3, "checkpoints and load, of a probe that has both");
 	is_str(text(v, VIEW_SNAPSHOT, 0, "name"), "build-1", "in the order they were taken");
 	is_str(text(v, VIEW_SNAPSHOT, 1, "name"), "build-2", "each");
 	is_str(text(v, VIEW_SNAPSHOT, 2, "name"), "load", "and no other");
 	views_destroy(v);
-	must(store_views_at(store, STORE_JUDGED, VIEWS_ALL, &v));
+	must(store_views(store, STORE_JUDGED, VIEWS_ALL, &v));
 	is_int(cell(v, VIEW_MAPPING, views_rows(v, VIEW_MAPPING) - 1, "referenced_kib"), 4,
 	       "a load has used what was found out later");
 	views_destroy(v);
-	must(store_views_at(store, STORE_ONSET, VIEWS_ALL, &v));
+	must(store_views(store, STORE_ONSET, VIEWS_ALL, &v));
 	is_int(views_rows(v, VIEW_SNAPSHOT), 2, "onset of displacement probes");
 	is_int(cell(v, VIEW_PROCESS, views_rows(v, VIEW_PROCESS) - 1, "rss_kib"), 105, "with its numbers");
 	views_destroy(v);

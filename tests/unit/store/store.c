@@ -195,7 +195,7 @@ static void test_reader_beside_writer(void)
 	struct store *reader = open_store(STORE_READ);
 
 	is_int(count_probes(reader), n + 1, "a reader sees what is committed during a run");
-	must(store_views(reader, VIEWS_ALL, &views));
+	must(store_views(reader, STORE_JUDGED, VIEWS_ALL, &views));
 	views_destroy(views);
 	test_put(writer, run, test_probe(&cell, 0, 10, PROBE_RAMP, 0, OUTCOME_ONSET));
 	is_int(count_probes(reader), n + 1, "and stays at that moment, without hindering the writer");
