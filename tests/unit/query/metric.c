@@ -212,10 +212,10 @@ static void fill_forked(struct snapshot *s)
 		"        min      564\n        high     60\n");
 	test_evidence(s, 0, "memory.current", "8192000\n");
 	test_evidence(s, 0, "memory.swap.current", "102400\n");
-	test_evidence(
-		s, 0, "memory.stat",
-		"anon 4096000\nkernel 409600\ninactive_anon 2048000\nactive_anon 1024000\n"
-		"inactive_file 1024000\nactive_file 10240\nunevictable 512000\nslab_reclaimable 102400\n");
+	test_evidence(s, 0, "memory.stat",
+		      "anon 4096000\nkernel 409600\ninactive_anon 2048000\nactive_anon 1024000\n"
+		      "inactive_file 1024000\nactive_file 10240\nunevictable 512000\nshmem 512000\n"
+		      "slab_reclaimable 102400\n");
 	test_evidence(
 		s, 20, "smaps",
 		"10000000-18000000 rw-p 00000000 00:00 0\n"
@@ -289,6 +289,7 @@ static void test_forked(void)
 		{ "memcg_unreclaimable", 3600 + 400 - 100 },
 		{ "working_set", 3900 + 300 },
 		{ "working_set_kept", 3900 + 300 + 4 * (40 + 60) },
+		{ "swap_weight", 3500 + 400 + (1600 + 1500 - 3000) + (2 * 10 + 300) },
 		{ "mem_available_delta", 10000 },
 		{ "guest_kept_delta", 1000 + 2000 + 10 + 1000 + 200 + 64 + 100 },
 	};
