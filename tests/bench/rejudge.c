@@ -151,8 +151,9 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 	struct source in;
 	struct store *out;
 	int64_t run;
-	struct cell cell = { .replicates = snapshots, .identity = json_pack("{s:s}", "method", "growth") };
-	json_t *audit = json_object();
+	cleanup(cell_deinit) struct cell cell = { .replicates = snapshots,
+						  .identity = json_pack("{s:s}", "method", "growth") };
+	cleanup(cleanup_json_) json_t *audit = json_object();
 
 	must(cell_decode(&cell));
 	hash_sha256("rejudge", 7, cell.key);
@@ -173,8 +174,6 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 		must(store_put_probe(out, run, &r));
 	must(store_end_run(out, run, "done"));
 	probe_record_deinit(&r);
-	json_decref(audit);
-	cell_deinit(&cell);
 	store_close(out);
 	store_pieces_free(in.pieces, in.n);
 	store_close(in.store);

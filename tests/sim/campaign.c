@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 
 #include "harness/base/cancel.h"
-#include "harness/cell/cell-search.h"
 #include "harness/plan/load-command.h"
 #include "harness/store/live-file.h"
 #include "tests/sim/campaign.h"
@@ -369,7 +368,7 @@ static void test_restored(void)
 	use_plan(RESTORE_PLAN("restore"));
 	is_int(run("restored", &s, false), -1, "a campaign of restored guests runs to its end");
 	is_int(result.replicates_done, 10, "all is answered");
-	must(store_open("restored", STORE_WRITE, &store));
+	store = test_open("restored", STORE_WRITE);
 	is_str(s.owner, store_id(store), "saved boots are those of the results file");
 	store_close(store);
 
@@ -502,23 +501,6 @@ static void test_identity(void)
 	store_cells_free(b, n);
 }
 
-int main(void)
-{
-	begin();
-	test_whole();
-	test_threshold();
-	test_resume();
-	test_jobs();
-	test_interrupt();
-	test_time_limit();
-	test_lost();
-	test_not_started();
-	test_identity();
-	test_displacement();
-	test_methods();
-	test_ram_edges();
-	test_restored();
-	test_settings();
-	test_wrong_answers();
-	return end();
-}
+TAP_MAIN(begin, test_whole, test_threshold, test_resume, test_jobs, test_interrupt, test_time_limit,
+	 test_lost, test_not_started, test_identity, test_displacement, test_methods, test_ram_edges,
+	 test_restored, test_settings, test_wrong_answers, end)

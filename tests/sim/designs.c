@@ -10,7 +10,6 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "calibrate/stats/search.h"

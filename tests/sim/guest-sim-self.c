@@ -467,14 +467,4 @@ static void test_settings(void)
 	has_str(strbuf_str(&e.lines), " bad=0 zero=4", "and the ballast says how many it holds");
 }
 
-int main(void)
-{
-	test_ramp();
-	test_fixed();
-	test_workload();
-	test_chance();
-	test_faults();
-	test_settings();
-	end();
-	return tap_done();
-}
+TAP_MAIN(test_ramp, test_fixed, test_workload, test_chance, test_faults, test_settings, end)

@@ -281,9 +281,4 @@ static void test_at_random(void)
 		printf("# %s: %u\n", outcome_name((enum outcome)i), by_outcome[i]);
 }
 
-int main(void)
-{
-	test_lies();
-	test_at_random();
-	return tap_done();
-}
+TAP_MAIN(test_lies, test_at_random)

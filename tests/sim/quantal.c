@@ -7,7 +7,6 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <math.h>
 
 #include "calibrate/stats/curve.h"
 #include "calibrate/stats/quantal.h"

@@ -97,5 +97,6 @@ int main(void)
 	is_int(result.probes_run, 0, "and nothing is left to ask");
 
 	test_overlap();
-	return end();
+	end();
+	return tap_done();
 }

@@ -61,6 +61,12 @@ __attribute__((unused)) static const char *test_enter_dir(void)
 	return test_dir_path_;
 }
 
+/** The same as the first function of a TAP_MAIN(). */
+__attribute__((unused)) static void test_in_dir(void)
+{
+	test_enter_dir();
+}
+
 /** The same, of that kind. */
 #define is_err_kind(call, kind, part, what)                                                                  \
 	({                                                                                                   \

@@ -98,15 +98,20 @@ __attribute__((unused)) static struct snapshot *test_snapshot(struct probe_recor
 	return s;
 }
 
-__attribute__((unused)) static void test_evidence(struct snapshot *s, unsigned pid, const char *name,
-						  const char *text)
+/** A piece of evidence of these bytes. */
+__attribute__((unused)) static struct evidence *test_bytes(struct snapshot *s, unsigned pid, const char *name,
+							   const void *data, size_t len)
 {
 	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
 
-	f->pid = pid;
-	f->name = xstrdup(name);
-	f->data = xstrdup(text);
-	f->len = strlen(text);
+	*f = (struct evidence){ .pid = pid, .name = xstrdup(name), .data = xmemdup0(data, len), .len = len };
+	return f;
+}
+
+__attribute__((unused)) static void test_evidence(struct snapshot *s, unsigned pid, const char *name,
+						  const char *text)
+{
+	test_bytes(s, pid, name, text, strlen(text));
 }
 
 /** An smaps with one heap of these sizes in KiB (Rss = Pss = anonymous, all private and dirty). */
@@ -121,6 +126,15 @@ __attribute__((unused)) static void test_heap(struct snapshot *s, unsigned pid, 
 		anonymous_kib, anonymous_kib, anonymous_kib, anonymous_kib, swap_kib);
 
 	test_evidence(s, pid, "smaps", text);
+}
+
+/** A results file that has to open. */
+__attribute__((unused)) static struct store *test_open(const char *path, enum store_mode mode)
+{
+	struct store *store;
+
+	must(store_open(path, mode, &store));
+	return store;
 }
 
 __attribute__((unused)) static int64_t test_begin_run(struct store *store)
@@ -153,9 +167,8 @@ struct test_results {
 __attribute__((unused)) static struct test_results test_results(const char *path)
 {
 	struct test_results r;
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 
-	must(store_open(path, STORE_READ, &store));
 	must(store_cells(store, &r.cells, &r.cells_n));
 	must(store_probes(store, NULL, &r.probes, &r.probes_n));
 	must(store_last_run(store, &r.audit, &r.plan_name, &r.plan_text, &r.status));

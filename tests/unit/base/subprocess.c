@@ -181,12 +181,4 @@ static void test_dead_parent(void)
 	munmap((void *)shared, sizeof(*shared));
 }
 
-int main(void)
-{
-	test_output();
-	test_failure();
-	test_call();
-	test_ends();
-	test_dead_parent();
-	return tap_done();
-}
+TAP_MAIN(test_output, test_failure, test_call, test_ends, test_dead_parent)

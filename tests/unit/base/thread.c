@@ -2,7 +2,6 @@
 #include "harness/base/thread.h"
 
 #include <signal.h>
-#include <stdbool.h>
 
 #include "tests/tap.h"
 

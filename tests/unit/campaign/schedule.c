@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/campaign/schedule.h"
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /* Which question comes next, and how long those that are left take. */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/campaign/campaign.h"
 
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /* Shards of a plan: together they are the plan, none has what another has, and they take about as long. */
@@ -207,13 +204,4 @@ static void test_by_probes(void)
 		cell_deinit(&cells[i]);
 }
 
-int main(void)
-{
-	test_parse();
-	test_known();
-	test_balanced();
-	test_select();
-	test_by_time();
-	test_by_probes();
-	return tap_done();
-}
+TAP_MAIN(test_parse, test_known, test_balanced, test_select, test_by_time, test_by_probes)

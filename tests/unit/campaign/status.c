@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <unistd.h>
 
 #include "harness/campaign/status.h"
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /* How far a made-up campaign is: during its run, after its end, after a kill. */
@@ -14,10 +11,9 @@ static json_t *status_of_file(char **ret_text)
 {
 	cleanup_strbuf struct strbuf json = STRBUF_INIT;
 	struct strbuf text = STRBUF_INIT;
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 	struct status *s;
 
-	must(store_open(path, STORE_READ, &store));
 	must(status_build(store, &s));
 	status_json(s, &json);
 	status_text(s, &text);
@@ -36,9 +32,9 @@ static long long number(const json_t *root, const char *key)
 
 static void put_campaign(struct store *store, int64_t run)
 {
-	struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
-	struct cell lost = test_cell(1, 256, "growth", "strings", "pypy3", NULL);
-	struct cell old = test_cell(2, 256, "growth", "strings", "pypy2", NULL);
+	cleanup(cell_deinit) struct cell g = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup(cell_deinit) struct cell lost = test_cell(1, 256, "growth", "strings", "pypy3", NULL);
+	cleanup(cell_deinit) struct cell old = test_cell(2, 256, "growth", "strings", "pypy2", NULL);
 	struct store_change change;
 
 	must(store_put_cell(store, &old));
@@ -56,9 +52,6 @@ static void put_campaign(struct store *store, int64_t run)
 	test_put(store, run, answer);
 	test_put(store, run, test_probe(&lost, 0, 0, PROBE_GROWTH, 0, OUTCOME_BOOT_FAIL));
 	test_put(store, run, test_probe(&lost, 0, 1, PROBE_GROWTH, 0, OUTCOME_TIMEOUT));
-	cell_deinit(&g);
-	cell_deinit(&lost);
-	cell_deinit(&old);
 }
 
 /** What a run with two guests tells of itself. */
@@ -116,16 +109,15 @@ static void check_hostile_live(const struct store *store)
 	put_live(store, getpid() + 1);
 
 	cleanup_free char *text = NULL;
-	json_t *root = status_of_file(&text);
+	cleanup(cleanup_json_) json_t *root = status_of_file(&text);
 
 	is_int(number(root, "running"), 0, "what another process tells does not count");
-	json_decref(root);
 }
 
 static void check_running(void)
 {
 	cleanup_free char *text = NULL;
-	json_t *root = status_of_file(&text);
+	cleanup(cleanup_json_) json_t *root = status_of_file(&text);
 	const json_t *guests = json_object_get(root, "guests");
 	const json_t *failures = json_object_get(root, "failures"), *probes = json_object_get(root, "probes");
 
@@ -164,18 +156,16 @@ static void check_running(void)
 		"and what runs, without what a terminal could take for a command");
 	has_str(text, "256 MiB: strings on pypy3, 1 process, size -: boot-fail: it did not work\n",
 		"and why a probe failed");
-	json_decref(root);
 }
 
 static void check_status(const char *want)
 {
 	cleanup_free char *text = NULL;
-	json_t *root = status_of_file(&text);
+	cleanup(cleanup_json_) json_t *root = status_of_file(&text);
 
 	is_str(json_string_value(json_object_get(root, "run_status")), want, want);
 	is_int(number(root, "running"), 0, "and nothing runs");
 	is_int(json_array_size(json_object_get(root, "guests")), 0, "whatever a dead run left behind");
-	json_decref(root);
 }
 
 int main(void)
@@ -183,7 +173,7 @@ int main(void)
 	struct store *store;
 
 	test_enter_dir();
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 
 	int64_t run = test_begin_run(store);
 
@@ -195,7 +185,7 @@ int main(void)
 	/* Closed without an end of the run: what kill -9 leaves too. */
 	store_close(store);
 	check_status("died");
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	must(store_end_run(store, test_begin_run(store), "interrupted"));
 	store_close(store);
 	check_status("interrupted");

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-#include <stdlib.h>
 
 #include "harness/base/format.h"
 #include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /* Numbers and texts as reports show them; texts may come from a guest or from someone else's file. */
@@ -24,10 +20,9 @@ static void check_clean(const char *text, const char *want, const char *what)
 	format_clean(&out, text);
 	is_str(strbuf_str(&out), want, what);
 
-	json_t *json = format_json_string(text);
+	cleanup(cleanup_json_) json_t *json = format_json_string(text);
 
 	is_str(json_string_value(json), want, "and in JSON");
-	json_decref(json);
 }
 
 static void test_numbers(void)
@@ -79,7 +74,7 @@ static void test_texts(void)
 
 static void test_flags(void)
 {
-	char *flags = xstrdup("");
+	cleanup_free char *flags = xstrdup("");
 
 	flags_add(&flags, "");
 	is_str(flags, "", "nothing added to nothing");
@@ -88,7 +83,6 @@ static void test_flags(void)
 	is_str(flags, "icount,lost-samples,lost",
 	       "each flag is there once, and a part of a name is another name");
 	ok(flags_have(flags, "lost") && !flags_have(flags, "samples"), "and is looked for as a whole");
-	free(flags);
 }
 
 static const struct cell_trait *trait(const char *name)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A cell from its identity and back, and the table of settings. */
-#include <string.h>
 
 #include "harness/cell/cell.h"
 #include "harness/store/store.h"
@@ -78,20 +77,19 @@ static void test_keys(void)
 
 static void test_absent(void)
 {
-	struct cell cell = { .identity = json_object() };
+	cleanup(cell_deinit) struct cell cell = { .identity = json_object() };
 
 	ok(!cell_decode(&cell), "an identity of another version may lack everything");
 	is_str(cell.workload, "", "then strings are empty");
 	is_int(cell.x_mib, 0, "numbers 0");
 	is_str(cell.settings.swap, "disk", "and settings at their defaults");
 	ok(!cell_is(&cell, METHOD_GROWTH), "of no method");
-	cell_deinit(&cell);
 }
 
 /* The identity with that member is refused, by its name. */
 static void refuses(const char *name, json_t *value, const char *text)
 {
-	struct cell cell = make();
+	cleanup(cell_deinit) struct cell cell = make();
 	struct err *e;
 
 	cell_encode(&cell);
@@ -99,7 +97,6 @@ static void refuses(const char *name, json_t *value, const char *text)
 	e = cell_decode(&cell);
 	ok(e && strstr(err_message(e), name), text);
 	err_free(e);
-	cell_deinit(&cell);
 }
 
 static void test_settings(void)

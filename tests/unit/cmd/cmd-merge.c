@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What `swapcal merge` makes of its command line, and of files that contradict each other. */
 
-#include "harness/cell/cell.h"
 #include "harness/cmd/cmd.h"
 #include "tests/unit/results.h"
 
 /* A file with an answer, at that second, to the one replicate of its cell. */
 static void make_file(const char *path, double started_s)
 {
-	struct cell cell = test_cell(0, 128, "threshold", "ballast", "-", NULL);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct store *store;
 
 	r.started_s = started_s;
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
 	store_close(store);
-	cell_deinit(&cell);
 }
 
 static struct err *run(const char *a, const char *b, const char *c)

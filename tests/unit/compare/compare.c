@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How an agreement is told, as text and as JSON; the figures are made up. */
 #include <jansson.h>
-#include <math.h>
 
 #include "harness/compare/compare.h"
 #include "tests/tap.h"

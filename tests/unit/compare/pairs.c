@@ -254,14 +254,4 @@ static void test_many(void)
 	   "each in its cell");
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_accepted();
-	test_refused();
-	test_limits();
-	test_files();
-	test_standard_input();
-	test_many();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_accepted, test_refused, test_limits, test_files, test_standard_input, test_many)

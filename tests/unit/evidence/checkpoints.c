@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What workloads say at their checkpoints: known answers, and lines of which nothing must be believed. */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "calibrate/evidence/checkpoints.h"
 #include "harness/base/strbuf.h"

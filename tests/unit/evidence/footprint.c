@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A load's footprint over time, of series whose answer is known. */
-#include <math.h>
 
 #include "calibrate/evidence/footprint.h"
 #include "tests/tap.h"

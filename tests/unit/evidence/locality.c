@@ -3,7 +3,6 @@
  * Static memory of a process: known answers of made-up mappings and page runs, a capture of a kernel, and
  * hostile input.
  */
-#include <math.h>
 
 #include "calibrate/evidence/locality.h"
 #include "guest/proto.h"

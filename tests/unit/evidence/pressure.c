@@ -3,7 +3,6 @@
  * What the host says of itself, from texts that Linux 6.18 wrote on a machine of 2 CPUs, and what of it
  * counts as a disturbance.
  */
-#include <math.h>
 
 #include "calibrate/evidence/pressure.h"
 #include "tests/tap.h"

@@ -3,7 +3,6 @@
  * Which way reclaim went, of made-up series and evidence whose answers are known. What the limits of the rule
  * should be is for real guests to say (see calibrate/evidence/reclaim.c).
  */
-#include <math.h>
 
 #include "calibrate/evidence/reclaim.h"
 #include "tests/unit/evidence/views.h"

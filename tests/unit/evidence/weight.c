@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The books of weighings, in guests whose RAM is handed out by hand. */
-#include <math.h>
 
 #include "calibrate/evidence/weight.h"
 #include "tests/tap.h"

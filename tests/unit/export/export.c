@@ -3,11 +3,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "harness/cell/cell.h"
 #include "harness/export/export.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 static const char path[] = "x.swapcal";
@@ -17,17 +14,6 @@ static struct export *x;
 
 /* Bytes of every value, with NULs. */
 static const char bytes[] = "\0\1\2\n\r\xff\xfe\0 end";
-
-static struct evidence *add(struct snapshot *s, unsigned pid, const char *name, const void *data, size_t len)
-{
-	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
-
-	f->pid = pid;
-	f->name = xstrdup(name);
-	f->data = xmemdup0(data, len);
-	f->len = len;
-	return f;
-}
 
 static void add_samples(struct probe_record *r)
 {
@@ -47,39 +33,38 @@ static const struct proto_page_run runs[] = {
 
 static void make_file(void)
 {
-	struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET),
 			    bare = test_probe(&cell, 0, 1, PROBE_GROWTH, 0, OUTCOME_BOOT_FAIL);
 	struct snapshot *baseline = test_snapshot(&r, "baseline");
 	struct evidence *failed;
 
-	add(baseline, 0, "meminfo", "MemTotal: 1 kB\n", 15);
+	test_bytes(baseline, 0, "meminfo", "MemTotal: 1 kB\n", 15);
 
 	struct snapshot *onset = test_snapshot(&r, "onset");
 
-	add(onset, 0, "meminfo", "MemTotal: 2 kB\n", 15);
-	add(onset, 0, "pressure/memory", "some\n", 5);
-	add(onset, 42, "smaps", bytes, sizeof(bytes));
-	add(onset, 42, "empty", "", 0);
-	add(onset, 42, "pagemap", runs, sizeof(runs));
-	failed = add(onset, 43, "smaps", "", 0);
+	test_bytes(onset, 0, "meminfo", "MemTotal: 2 kB\n", 15);
+	test_bytes(onset, 0, "pressure/memory", "some\n", 5);
+	test_bytes(onset, 42, "smaps", bytes, sizeof(bytes));
+	test_bytes(onset, 42, "empty", "", 0);
+	test_bytes(onset, 42, "pagemap", runs, sizeof(runs));
+	failed = test_bytes(onset, 43, "smaps", "", 0);
 	failed->error = xstrdup("No such process");
-	add(test_snapshot(&bare, "post-mortem"), 0, "qemu.log", "qemu: no\33[2J disk\n", 18);
+	test_bytes(test_snapshot(&bare, "post-mortem"), 0, "qemu.log", "qemu: no\33[2J disk\n", 18);
 	add_samples(&r);
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	must(store_put_cell(store, &cell));
 
 	int64_t run = test_begin_run(store);
 
 	test_put(store, run, r);
 	test_put(store, run, bare);
-	cell_deinit(&cell);
 }
 
 /* A file as someone else may have made it: names that lead out of the directory, or meet. */
 static void add_hostile(void)
 {
-	struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct probe_record r = test_probe(&cell, 1, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	static const char *const names[] = { "../../outside",
 					     "/etc/outside",
@@ -109,9 +94,10 @@ static void add_hostile(void)
 		test_evidence(s, 0, longest, "long");
 	}
 	test_snapshot(&r, "no pieces");
+	store_close(store);
+	store = test_open(path, STORE_WRITE);
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
-	cell_deinit(&cell);
 }
 
 /* The file says of itself what it says to a reader. */
@@ -120,7 +106,7 @@ static void reopen(void)
 	if (x)
 		export_close(x);
 	store_close(store);
-	must(store_open(path, STORE_READ, &store));
+	store = test_open(path, STORE_READ);
 	must(export_open(store, &x));
 }
 
@@ -334,23 +320,11 @@ static void test_hostile(void)
 	ok(!strchr(strbuf_str(&text), '\033'), "the list has no escapes of a terminal");
 }
 
-int main(void)
+static void tear_down(void)
 {
-	test_enter_dir();
-	make_file();
-	reopen();
-	test_pieces();
-	test_list();
-	test_series();
-	test_probe_text();
-	test_runs();
-	test_tree();
-	store_close(store);
-	must(store_open(path, STORE_WRITE, &store));
-	add_hostile();
-	reopen();
-	test_hostile();
 	export_close(x);
 	store_close(store);
-	return tap_done();
 }
+
+TAP_MAIN(test_in_dir, make_file, reopen, test_pieces, test_list, test_series, test_probe_text, test_runs,
+	 test_tree, add_hostile, reopen, test_hostile, tear_down)

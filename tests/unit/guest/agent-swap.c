@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The swap header that the agent writes is the one of swap disks. That a kernel takes it only a guest can
  * show (tests/system). */
-#include <unistd.h>
 
 /* Both sides have a function of this name. */
 #define file_read guest_file_read

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How the ballast uses its pages. What that does to a guest only a guest can show. */
-#include <stdbool.h>
 #include <sys/wait.h>
 
 #define main ballast_main

@@ -3,14 +3,11 @@
 /* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared
  * away. */
 
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/base/lock.h"
 #include "harness/image/build-cache.h"
 #include "harness/image/image.h"
@@ -279,17 +276,11 @@ static void test_key(void)
 	ok(strcmp(base, other), "a recipe that looks like recipe and workload has another key");
 }
 
-int main(void)
+static void set_up(void)
 {
 	cache = test_enter_dir();
 	setenv("XDG_CACHE_HOME", cache, 1);
-	test_empty();
-	test_unfinished();
-	test_newest();
-	test_other_names();
-	test_again();
-	test_damaged();
-	test_lock();
-	test_key();
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_empty, test_unfinished, test_newest, test_other_names, test_again, test_damaged,
+	 test_lock, test_key)

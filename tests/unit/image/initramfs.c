@@ -5,12 +5,9 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/image/initramfs.h"
 #include "tests/unit/errors.h"

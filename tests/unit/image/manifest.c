@@ -48,15 +48,16 @@ static void test_packages(void)
 
 static void test_config(void)
 {
-	json_t *c = manifest_kernel_config("# Automatically generated file; DO NOT EDIT.\n"
-					   "CONFIG_PSI=y\n"
-					   "# CONFIG_PSI_DEFAULT_DISABLED is not set\n"
-					   "CONFIG_HZ_250=y\n"
-					   "CONFIG_HZ=250\n"
-					   "# CONFIG_ZSWAP is not set\n"
-					   "CONFIG_ZRAM=m\n"
-					   "CONFIG_LRU_GEN=\"quoted\"\n"
-					   "CONFIG_UNRELATED=y\n");
+	cleanup(cleanup_json_) json_t *c =
+		manifest_kernel_config("# Automatically generated file; DO NOT EDIT.\n"
+				       "CONFIG_PSI=y\n"
+				       "# CONFIG_PSI_DEFAULT_DISABLED is not set\n"
+				       "CONFIG_HZ_250=y\n"
+				       "CONFIG_HZ=250\n"
+				       "# CONFIG_ZSWAP is not set\n"
+				       "CONFIG_ZRAM=m\n"
+				       "CONFIG_LRU_GEN=\"quoted\"\n"
+				       "CONFIG_UNRELATED=y\n");
 
 	is_str(get(c, "CONFIG_PSI"), "y", "built in");
 	is_str(get(c, "CONFIG_ZRAM"), "m", "a module");
@@ -65,7 +66,6 @@ static void test_config(void)
 	is_str(get(c, "CONFIG_LRU_GEN"), "quoted", "a string without its quotes");
 	is_str(get(c, "CONFIG_NO_PAGE_MAPCOUNT"), "(null)", "an option this kernel does not know");
 	is_str(get(c, "CONFIG_UNRELATED"), "(absent)", "what does not matter is left out");
-	json_decref(c);
 }
 
 TAP_MAIN(test_packages, test_config)

@@ -2,12 +2,8 @@
 
 /* Recipes: the good one is read in full, and each kind of mistake is told with its file and line. */
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/image/image.h"
 #include "tests/unit/errors.h"
 
@@ -120,12 +116,4 @@ static void test_missing_file(void)
 	ok(!r, "... and gives nothing");
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_good();
-	test_no_mirror();
-	test_refused();
-	test_missing_file();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_good, test_no_mirror, test_refused, test_missing_file)

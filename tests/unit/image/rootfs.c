@@ -5,13 +5,10 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/image/rootfs.h"
 #include "tests/unit/errors.h"
 
@@ -253,11 +250,4 @@ static void test_bad(void)
 	ok(!r.release, "... and gives nothing");
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_whole();
-	test_large();
-	test_bad();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_whole, test_large, test_bad)

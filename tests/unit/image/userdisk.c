@@ -2,16 +2,13 @@
 #include "harness/image/userdisk.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "tests/unit/errors.h"
 
 /*
@@ -322,18 +319,12 @@ static void test_old(void)
 	ok(!file_exists(old), "one that nobody has asked for in a month is removed");
 }
 
-int main(void)
+static void set_up(void)
 {
 	cleanup_free char *cache = xasprintf("%s/cache", test_enter_dir());
 
 	setenv("XDG_CACHE_HOME", cache, 1);
-	test_content();
-	test_refused();
-	test_key();
-	test_cache();
-	test_failures();
-	test_killed();
-	test_two_at_once();
-	test_old();
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_content, test_refused, test_key, test_cache, test_failures, test_killed,
+	 test_two_at_once, test_old)

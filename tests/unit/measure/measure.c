@@ -163,12 +163,4 @@ static void test_formats(void)
 	has_str(strbuf_str(&sb), "\nrss,180.0,180.0,", "checkpoints come before timed samples");
 }
 
-int main(void)
-{
-	test_series();
-	test_pace();
-	test_cpu();
-	test_status();
-	test_formats();
-	return tap_done();
-}
+TAP_MAIN(test_series, test_pace, test_cpu, test_status, test_formats)

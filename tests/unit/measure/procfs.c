@@ -6,15 +6,12 @@
  */
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
-#include "harness/base/file.h"
 #include "harness/measure/procfs.h"
 #include "tests/unit/errors.h"
 
@@ -83,11 +80,9 @@ static const char *proc;
 
 static void put(const char *path, const char *text)
 {
-	cleanup_free char *full = xasprintf("%s/%s", proc, path), *dir = xstrdup(full);
+	cleanup_free char *full = xasprintf("%s/%s", proc, path);
 
-	*strrchr(dir, '/') = '\0';
-	err_free(file_mkdirs(dir, 0755));
-	err_free(file_write_atomic(full, text, strlen(text), 0644));
+	test_file(full, text, 0644);
 }
 
 /* A process with two threads of which the second is the parent of children. */
@@ -142,7 +137,7 @@ static void put_family(bool with_lists)
 	put("bus/input", "no process");
 }
 
-static void test_tree(bool with_lists)
+static void check_tree(bool with_lists)
 {
 	put_family(with_lists);
 	printf("# %s\n", proc);
@@ -154,6 +149,12 @@ static void test_tree(bool with_lists)
 	is_str(find(30, false, 0), "", "... without it");
 	is_str(find(60, true, 0), "60 70", "another family");
 	is_str(find(99, true, 0), "99", "a process that is gone stands alone");
+}
+
+static void test_tree(void)
+{
+	check_tree(true);
+	check_tree(false);
 }
 
 static void test_hostile_tree(void)
@@ -297,16 +298,5 @@ static void test_hostile_pagemap(void)
 	ok(procfs_pagemap("/proc", 1 << 30, huge, sizeof(huge) - 1, &runs) == ENOENT, "no process, no pages");
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_stat();
-	test_bad_stat();
-	test_tree(true);
-	test_tree(false);
-	test_hostile_tree();
-	test_read();
-	test_pagemap();
-	test_hostile_pagemap();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_stat, test_bad_stat, test_tree, test_hostile_tree, test_read, test_pagemap,
+	 test_hostile_pagemap)

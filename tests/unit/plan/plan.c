@@ -344,15 +344,9 @@ static void test_own(void)
 	plan_destroy(plan);
 }
 
-int main(void)
+static void set_up(void)
 {
 	dir = test_enter_dir();
-	test_settings();
-	test_good();
-	test_one_value();
-	test_known();
-	test_workload();
-	test_refused();
-	test_own();
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_settings, test_good, test_one_value, test_known, test_workload, test_refused, test_own)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "guest/proto.h"
-#include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "harness/query/query.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /*
@@ -42,7 +39,7 @@ static struct evaluated evaluate(void (*fill)(struct snapshot *s))
 {
 	struct evaluated ev;
 	struct store *store;
-	struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	struct snapshot *baseline = test_snapshot(&r, "baseline");
 
@@ -54,15 +51,14 @@ static struct evaluated evaluate(void (*fill)(struct snapshot *s))
 		"Active(anon): 100 kB\nInactive(anon): 200 kB\nUnevictable: 0 kB\nSUnreclaim: 11000 kB\n"
 		"PageTables: 500 kB\nKernelStack: 900 kB\nSwapFree: 524288 kB\n");
 	fill(test_snapshot(&r, "onset"));
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
 	store_close(store);
-	must(store_open(path, STORE_READ, &store));
+	store = test_open(path, STORE_READ);
 	must(store_views(store, STORE_JUDGED, VIEWS_ALL, &ev.views));
 	must(query_open(ev.views, &ev.q));
 	store_close(store);
-	cell_deinit(&cell);
 	return ev;
 }
 
@@ -165,16 +161,6 @@ static void test_known_sums(void)
 #define PRESENT  (1ull << 63)
 #define SWAPPED  (1ull << 62)
 
-static void put_runs(struct snapshot *s, unsigned pid, const struct proto_page_run *runs, size_t bytes)
-{
-	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
-
-	f->pid = pid;
-	f->name = xstrdup("pagemap");
-	f->data = xmemdup0(runs, bytes);
-	f->len = bytes;
-}
-
 /*
  * A process and its forked child: they share 500 anonymous pages, 125 of shared memory, 150 of a file and 25
  * slots of swap; the first has 150 anonymous pages, 100 lazily freed ones and 50 of the file for itself, and
@@ -234,7 +220,7 @@ static void fill_forked(struct snapshot *s)
 		      "10000000-7ffd00000000 ---p 00000000 00:00 0 [rollup]\n"
 		      "Pss_Anon: 2000 kB\nPss_File: 500 kB\nPss_Shmem: 250 kB\n");
 	test_evidence(s, 20, "status", "Name:\tx\nPPid:\t1\nVmPTE:\t     100 kB\nThreads:\t1\n");
-	put_runs(s, 20, first, sizeof(first));
+	test_bytes(s, 20, "pagemap", first, sizeof(first));
 	test_evidence(
 		s, 21, "smaps",
 		"10000000-18000000 rw-p 00000000 00:00 0\n"
@@ -253,7 +239,7 @@ static void fill_forked(struct snapshot *s)
 		      "10000000-7ffd00000000 ---p 00000000 00:00 0 [rollup]\n"
 		      "Pss_Anon: 1500 kB\nPss_File: 400 kB\nPss_Shmem: 250 kB\n");
 	test_evidence(s, 21, "status", "Name:\tx\nPPid:\t20\nVmPTE:\t      60 kB\nThreads:\t3\n");
-	put_runs(s, 21, second, sizeof(second));
+	test_bytes(s, 21, "pagemap", second, sizeof(second));
 }
 
 static void test_forked(void)
@@ -485,21 +471,21 @@ static void test_files(void)
 	metric_deinit(&m);
 }
 
-int main(void)
+static void set_up(void)
 {
 	dir = test_dir();
 	path = xasprintf("%s/f.swapcal", dir);
 	setenv("SWAPCAL_DATADIR", ".", 1);
 	must(metric_load_shipped(&metrics, &metrics_n));
-	test_files();
-	test_known_sums();
-	test_forked();
-	test_tables();
-	test_own_process();
-	test_incomplete();
+}
+
+static void tear_down(void)
+{
 	metrics_free(metrics, metrics_n);
 	must(file_remove_tree(dir));
 	free(path);
 	free(dir);
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_files, test_known_sums, test_forked, test_tables, test_own_process, test_incomplete,
+	 tear_down)

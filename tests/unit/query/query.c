@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
@@ -431,23 +429,12 @@ static void test_no_rows(void)
 	free(v);
 }
 
-int main(void)
+static void tear_down(void)
 {
-	make_views();
-	test_results();
-	test_keys();
-	test_sql();
-	test_wrong_results();
-	test_places();
-	test_confinement();
-	test_other_tables();
-	test_costly_text();
-	test_huge_text();
-	test_check();
-	test_no_rows();
-	test_endless();
-	test_memory();
 	query_close(query);
 	views_destroy(views);
-	return tap_done();
 }
+
+TAP_MAIN(make_views, test_results, test_keys, test_sql, test_wrong_results, test_places, test_confinement,
+	 test_other_tables, test_costly_text, test_huge_text, test_check, test_no_rows, test_endless,
+	 test_memory, tear_down)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "harness/cmd/cmd.h"
 #include "tests/unit/report/report.h"

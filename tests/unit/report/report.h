@@ -37,7 +37,7 @@ unused static void put_probe(struct probe_record r)
 unused static void begin(const struct cell *first)
 {
 	unlink(path);
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	run = test_begin_run(store);
 	if (first)
 		put_cell(first);
@@ -56,7 +56,7 @@ unused static struct report *finish(void)
 
 	must(store_end_run(store, run, "done"));
 	store_close(store);
-	must(store_open(path, STORE_READ, &store));
+	store = test_open(path, STORE_READ);
 	must(report_build(store, metrics, 2, NAN, &r));
 	must(report_add_costs(r, store));
 	store_close(store);

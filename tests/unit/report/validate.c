@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
 
-#include "harness/cell/cell.h"
 #include "harness/report/validate.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /* Verdicts over made-up reports: which cells count, what is within the margin, which metric is best. How sure
@@ -269,7 +266,7 @@ static void test_formats(void)
 	has_str(strbuf_str(&text), " probes) would decide\n", "and what to do about it");
 	validate_json(&report, &v, &json_text);
 
-	json_t *json = json_loads(strbuf_str(&json_text), 0, &error);
+	cleanup(cleanup_json_) json_t *json = json_loads(strbuf_str(&json_text), 0, &error);
 
 	ok(strncmp(strbuf_str(&json_text), "{\n  \"tool_version\"", 18) == 0,
 	   "the JSON begins with the version");
@@ -281,22 +278,16 @@ static void test_formats(void)
 	has_str(json_string_value(json_object_get(json, "reason")), " would decide", "with its reason");
 	ok(json_is_array(json_object_get(json_object_get(json, "agreement"), "loa_pct")),
 	   "and all of the agreement");
-	json_decref(json);
 	strbuf_deinit(&text);
 	strbuf_deinit(&json_text);
 }
 
-int main(void)
+static void tear_down(void)
 {
-	test_verdict();
-	test_no_value();
-	test_known();
-	test_same_name();
-	test_displaced();
-	test_formats();
 	validation_deinit(&v);
 	free(report.agreements);
 	for (size_t i = 0; i < CELLS; i++)
 		cell_deinit(&cells[i]);
-	return tap_done();
 }
+
+TAP_MAIN(test_verdict, test_no_value, test_known, test_same_name, test_displaced, test_formats, tear_down)

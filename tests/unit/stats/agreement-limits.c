@@ -5,8 +5,6 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <math.h>
-#include <stdlib.h>
 
 #include "calibrate/stats/agreement-limits.h"
 #include "tests/tap.h"

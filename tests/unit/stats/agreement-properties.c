@@ -6,9 +6,7 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "tests/tap.h"
 #include "tests/unit/stats/agreement.h"

@@ -4,7 +4,6 @@
  * the formulas are the known ones, not that they are right for data like ours; for coverage see
  * tests/sim/agreement.c.
  */
-#include <math.h>
 
 #include "calibrate/stats/agreement-line.h"
 #include "tests/tap.h"

@@ -3,7 +3,6 @@
  * The line Z*(X) on points for which it can be computed by hand, and on too few of them. What this cannot
  * show is how often its prediction intervals hold: tests/sim/quantal.c.
  */
-#include <math.h>
 
 #include "calibrate/stats/curve.h"
 #include "tests/tap.h"

@@ -5,8 +5,6 @@
  */
 #include "calibrate/stats/posterior.h"
 
-#include <math.h>
-
 #include "tests/tap.h"
 
 static const struct posterior_params usual = { .lo_kib = 0,

@@ -3,10 +3,11 @@
  * Estimates of ED50 against published data, cases that can be computed by hand, and data that have no answer.
  * What this cannot show is how often intervals hold the truth: tests/sim/quantal.c.
  */
-#include <math.h>
 
 #include "calibrate/stats/quantal.h"
 #include "tests/tap.h"
+
+static gsl_rng *rng;
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -218,7 +219,7 @@ static void test_falling(void)
 	ok(f.slope < 0 && isnan(f.ed50), "nor one yes below one no");
 }
 
-static void test_degenerate(gsl_rng *rng)
+static void test_degenerate(void)
 {
 	static const struct {
 		struct quantal_point p[3];
@@ -261,7 +262,7 @@ static void test_degenerate(gsl_rng *rng)
 	ok(i.ci.lo < 2 && i.ci.hi > 2, "with an interval around it");
 }
 
-static double isotonic_ed50(const struct quantal_point *p, size_t n, gsl_rng *rng)
+static double isotonic_ed50(const struct quantal_point *p, size_t n)
 {
 	struct quantal_isotonic i;
 
@@ -269,7 +270,7 @@ static double isotonic_ed50(const struct quantal_point *p, size_t n, gsl_rng *rn
 	return i.ed50;
 }
 
-static void test_isotonic(gsl_rng *rng)
+static void test_isotonic(void)
 {
 	/* 0.4 and 0.3 become 0.35 at 2.5; to 0.6 at 4 it is 1.5, of which a half is at 3/5. */
 	static const struct quantal_point pooled[] = {
@@ -288,16 +289,15 @@ static void test_isotonic(gsl_rng *rng)
 	static const struct quantal_point gap[] = { { 5, 1, 1 }, { 1, 1, 0 }, { 8, 1, 1 }, { 2, 3, 0 } };
 	struct quantal_isotonic i, again;
 
-	is_near(isotonic_ed50(pooled, N(pooled), rng), 2.5 + 1.5 * 3 / 5, 1e-12,
+	is_near(isotonic_ed50(pooled, N(pooled)), 2.5 + 1.5 * 3 / 5, 1e-12,
 		"a violation: pooled and centred");
-	is_near(isotonic_ed50(weighted, N(weighted), rng), 2.75 + 1.25 / 5, 1e-12,
-		"the centre is a weighted one");
-	is_near(isotonic_ed50(level, N(level), rng), 3, 1e-12, "a level piece at a half: its middle");
-	is_near(isotonic_ed50(equal, N(equal), rng), 2.5 + 1.5 / 3, 1e-12,
+	is_near(isotonic_ed50(weighted, N(weighted)), 2.75 + 1.25 / 5, 1e-12, "the centre is a weighted one");
+	is_near(isotonic_ed50(level, N(level)), 3, 1e-12, "a level piece at a half: its middle");
+	is_near(isotonic_ed50(equal, N(equal)), 2.5 + 1.5 / 3, 1e-12,
 		"equal shares are one pool, but not of 0 or 1");
-	ok(isnan(isotonic_ed50(never, N(never), rng)), "a curve that stays below a half has no ED50");
-	ok(isnan(isotonic_ed50(always, N(always), rng)), "nor has one that begins above it");
-	is_near(isotonic_ed50(falling, N(falling), rng), 1.5, 1e-12, "yes below no: one pool, of a half");
+	ok(isnan(isotonic_ed50(never, N(never))), "a curve that stays below a half has no ED50");
+	ok(isnan(isotonic_ed50(always, N(always))), "nor has one that begins above it");
+	is_near(isotonic_ed50(falling, N(falling)), 1.5, 1e-12, "yes below no: one pool, of a half");
 
 	quantal_fit_isotonic(gap, N(gap), rng, &i);
 	is_near(i.ed50, 3.5, 1e-12, "separated: the middle of the gap");
@@ -396,22 +396,16 @@ static void test_ramps(void)
 	   "of one ramp only its step is known");
 }
 
-int main(void)
+static void set_up(void)
 {
-	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
-
-	test_beetles();
-	test_two_doses();
-	test_profile();
-	test_separated();
-	test_crowd();
-	test_invariance();
-	test_falling();
-	test_degenerate(rng);
-	test_isotonic(rng);
-	test_check();
-	test_logistic_contradicts();
-	test_ramps();
-	gsl_rng_free(rng);
-	return tap_done();
+	rng = gsl_rng_alloc(gsl_rng_mt19937);
 }
+
+static void tear_down(void)
+{
+	gsl_rng_free(rng);
+}
+
+TAP_MAIN(set_up, test_beetles, test_two_doses, test_profile, test_separated, test_crowd, test_invariance,
+	 test_falling, test_degenerate, test_isotonic, test_check, test_logistic_contradicts, test_ramps,
+	 tear_down)

@@ -3,7 +3,6 @@
  * The threshold search against a made guest: sharp, noisy, lying, without a threshold. How often its interval
  * holds the truth is in tests/sim/designs.c. What this cannot show is how real guests are noisy.
  */
-#include <math.h>
 #include <stdlib.h>
 
 #include "calibrate/stats/search.h"

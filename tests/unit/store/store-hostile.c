@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "harness/cell/cell.h"
 #include "harness/store/blob.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /*
@@ -17,10 +14,8 @@ static const char good[] = "good.swapcal";
 
 static void make_good_file(void)
 {
-	struct store *store;
-	struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
-	must(store_open(good, STORE_WRITE, &store));
+	struct store *store = test_open(good, STORE_WRITE);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&r, "onset");
@@ -31,7 +26,6 @@ static void make_good_file(void)
 		array_push(r.samples, r.samples_count, r.samples_cap)->t_us = (unsigned)i;
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
-	cell_deinit(&cell);
 	store_close(store);
 }
 
@@ -52,7 +46,7 @@ static struct err *read_all(struct store *store)
 	struct views *views = NULL;
 	size_t probes_n = 0, cells_n = 0, pieces_n = 0, n = 0;
 	cleanup_strbuf struct strbuf content = STRBUF_INIT;
-	json_t *audit = NULL;
+	cleanup(cleanup_json_) json_t *audit = NULL;
 	char *name = NULL, *text = NULL, *status = NULL;
 	struct err *e = store_last_run(store, &audit, &name, &text, &status);
 
@@ -73,7 +67,6 @@ static struct err *read_all(struct store *store)
 	store_probes_free(probes, probes_n);
 	store_cells_free(cells, cells_n);
 	free(samples);
-	json_decref(audit);
 	free(name);
 	free(text);
 	free(status);
@@ -240,10 +233,9 @@ static void test_many_rows(void)
 static void test_lock_is_fifo(void)
 {
 	cleanup_free char *lock = xasprintf("%s-lock", good);
-	struct store *store;
+	struct store *store = test_open(good, STORE_READ);
 	long pid;
 
-	must(store_open(good, STORE_READ, &store));
 	if (mkfifo(lock, 0600))
 		must(err_new("cannot make a FIFO"));
 	alarm(HANGS_S);
@@ -262,15 +254,14 @@ static void test_mapped_columns(void)
 		"UPDATE series SET columns = replace(replace(replace(columns, 't_us', 'X'), 'oom_kill', "
 		"'t_us'), 'X', 'oom_kill')");
 	struct proto_sample *samples;
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 	size_t n;
 
-	must(store_open(path, STORE_READ, &store));
 	must(store_samples(store, 1, &samples, &n));
 	ok(n == 50 && samples[49].t_us == 0, "a column with an unknown name is dropped, a missing one is 0");
 	free(samples);
 	store_close(store);
-	must(store_open(swapped, STORE_READ, &store));
+	store = test_open(swapped, STORE_READ);
 	must(store_samples(store, 1, &samples, &n));
 	ok(n == 50 && samples[49].t_us == 0 && samples[49].oom_kill == 49,
 	   "columns in another order are put right");
@@ -300,19 +291,11 @@ static void test_random_damage(void)
 	ok(refused > 100, "300 randomly damaged files are read without harm, and most damage is noticed");
 }
 
-int main(void)
+static void test_untouched(void)
 {
-	test_enter_dir();
-	make_good_file();
 	no_err(open_and_read(good, STORE_READ), "the file is good before we touch it");
-	test_other_files();
-	test_empty_file();
-	test_versions_and_schema();
-	test_truncated();
-	test_content();
-	test_many_rows();
-	test_lock_is_fifo();
-	test_mapped_columns();
-	test_random_damage();
-	return tap_done();
 }
+
+TAP_MAIN(test_in_dir, make_good_file, test_untouched, test_other_files, test_empty_file,
+	 test_versions_and_schema, test_truncated, test_content, test_many_rows, test_lock_is_fifo,
+	 test_mapped_columns, test_random_damage)

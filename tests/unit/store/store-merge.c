@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "harness/cell/cell.h"
 #include "harness/store/store-merge.h"
 
 #include <dirent.h>
@@ -10,9 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /*
@@ -22,23 +19,14 @@
 
 static struct cell z128, g128, z256, g256;
 
-static struct store *open_file(const char *name, enum store_mode mode)
-{
-	struct store *store;
-
-	must(store_open(name, mode, &store));
-	return store;
-}
-
 static int64_t begin(struct store *store, const char *plan, const char *shard)
 {
-	json_t *audit = json_pack("{s:s}", "host", "test");
+	cleanup(cleanup_json_) json_t *audit = json_pack("{s:s}", "host", "test");
 	int64_t id;
 
 	if (shard)
 		json_object_set_new(audit, "shard", json_string(shard));
 	must(store_begin_run(store, audit, plan, plan, &id));
-	json_decref(audit);
 	return id;
 }
 
@@ -69,7 +57,7 @@ static void add_probe(struct store *store, int64_t run, const struct cell *cell,
 static void make_shard(const char *name, const char *shard, const struct cell *a, const struct cell *b,
 		       double started_s)
 {
-	struct store *store = open_file(name, STORE_WRITE);
+	struct store *store = test_open(name, STORE_WRITE);
 	int64_t run = begin(store, "night", shard);
 
 	add_cells(store, a, b);
@@ -172,7 +160,7 @@ static void check_joined(const char *name)
 {
 	cleanup_results struct test_results all = test_results(name);
 	cleanup_strbuf struct strbuf content = STRBUF_INIT;
-	struct store *store = open_file(name, STORE_READ);
+	struct store *store = test_open(name, STORE_READ);
 	const struct probe_record *probe = NULL;
 	struct store_piece *pieces;
 	struct proto_sample *samples;
@@ -227,7 +215,7 @@ static void test_order_and_repetition(void)
 
 static void test_empty_shard(void)
 {
-	struct store *store = open_file("e", STORE_WRITE);
+	struct store *store = test_open("e", STORE_WRITE);
 
 	must(store_end_run(store, begin(store, "night", "3/3"), "done"));
 	store_close(store);
@@ -235,7 +223,7 @@ static void test_empty_shard(void)
 	struct merge_result r = good("ae", NAMES("e", "a"));
 
 	ok(r.cells == 2 && r.probes == 2 && r.plans == 1, "a shard without cells has its place");
-	store = open_file("none", STORE_WRITE);
+	store = test_open("none", STORE_WRITE);
 	store_close(store);
 	r = good("an", NAMES("none", "a"));
 	ok(r.cells == 2 && r.plans == 1, "as has a file that no run has written to");
@@ -262,7 +250,7 @@ static void test_replicates(void)
 
 	make_shard("r0", NULL, &g128, NULL, 400);
 
-	struct store *store = open_file("r1", STORE_WRITE);
+	struct store *store = test_open("r1", STORE_WRITE);
 	int64_t run = begin(store, "night", NULL);
 
 	more.replicates = 3;
@@ -285,7 +273,7 @@ static void test_copies(void)
 	copy("c0", "c1");
 	copy("c0", "c2");
 
-	struct store *store = open_file("c1", STORE_WRITE);
+	struct store *store = test_open("c1", STORE_WRITE);
 
 	add_probe(store, begin(store, "night", NULL), &g128, 0, 1, OUTCOME_NO_ONSET, 510);
 	store_close(store);
@@ -297,7 +285,7 @@ static void test_copies(void)
 	r = good("c10", NAMES("c1", "c0"));
 	is_same_content("c10", "c1", "in this order too");
 
-	store = open_file("c2", STORE_WRITE);
+	store = test_open("c2", STORE_WRITE);
 	add_probe(store, begin(store, "night", NULL), &g128, 0, 1, OUTCOME_ONSET, 520);
 	store_close(store);
 	must(merge("c", NAMES("c0", "c1", "c2"), &r));
@@ -307,7 +295,7 @@ static void test_copies(void)
 	is_int(count_files("c."), 0, "nothing is left of what was begun");
 	merge_result_deinit(&r);
 
-	store = open_file("f", STORE_WRITE);
+	store = test_open("f", STORE_WRITE);
 	add_cells(store, &g128, NULL);
 	add_probe(store, begin(store, "night", NULL), &g128, 0, 0, OUTCOME_BOOT_FAIL, 530);
 	store_close(store);
@@ -348,7 +336,7 @@ static void test_plans(void)
 
 	make_shard("p1", NULL, &z256, &g256, 700);
 
-	struct store *store = open_file("p2", STORE_WRITE);
+	struct store *store = test_open("p2", STORE_WRITE);
 
 	first.position = 0;
 	add_cells(store, &first, NULL);
@@ -373,7 +361,7 @@ static void test_plans(void)
 
 static void test_former_cells(void)
 {
-	struct store *store = open_file("h1", STORE_WRITE);
+	struct store *store = test_open("h1", STORE_WRITE);
 	struct store_change change;
 
 	begin(store, "night", NULL);
@@ -394,7 +382,7 @@ static void test_former_cells(void)
 
 static void test_beside_writer(void)
 {
-	struct store *writer = open_file("l", STORE_WRITE);
+	struct store *writer = test_open("l", STORE_WRITE);
 	int64_t run = begin(writer, "night", NULL);
 
 	add_cells(writer, &z128, &g128);
@@ -555,29 +543,23 @@ static void test_full_disk(void)
 						   : "nothing is left on a full disk, whenever it gets full");
 }
 
-int main(void)
+static void set_up(void)
 {
 	test_enter_dir();
 	z128 = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	g128 = test_cell(1, 128, "growth", "strings", "python3", &z128);
 	z256 = test_cell(2, 256, "threshold", "ballast", "-", NULL);
 	g256 = test_cell(3, 256, "growth", "strings", "python3", &z256);
-	test_shards();
-	test_order_and_repetition();
-	test_empty_shard();
-	test_missing();
-	test_replicates();
-	test_copies();
-	test_conflicts();
-	test_plans();
-	test_former_cells();
-	test_beside_writer();
-	test_existing();
-	test_damaged();
-	test_full_disk();
+}
+
+static void tear_down(void)
+{
 	cell_deinit(&z128);
 	cell_deinit(&g128);
 	cell_deinit(&z256);
 	cell_deinit(&g256);
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_shards, test_order_and_repetition, test_empty_shard, test_missing, test_replicates,
+	 test_copies, test_conflicts, test_plans, test_former_cells, test_beside_writer, test_existing,
+	 test_damaged, test_full_disk, tear_down)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <unistd.h>
 
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /*
@@ -44,11 +41,11 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 
 static void make_file(void)
 {
-	struct store *store;
-	struct cell growth = test_cell(0, 256, "growth", "strings", "python3", NULL);
-	struct cell displacement = test_cell(1, 256, "displacement", "strings", "python3", NULL);
+	struct store *store = test_open(path, STORE_WRITE);
+	cleanup(cell_deinit) struct cell growth = test_cell(0, 256, "growth", "strings", "python3", NULL);
+	cleanup(cell_deinit) struct cell displacement =
+		test_cell(1, 256, "displacement", "strings", "python3", NULL);
 
-	must(store_open(path, STORE_WRITE, &store));
 	must(store_put_cell(store, &growth));
 	must(store_put_cell(store, &displacement));
 
@@ -59,16 +56,13 @@ static void make_file(void)
 	put(store, run, &growth, PROBE_GROWTH, 3);
 	put(store, run, &growth, PROBE_RAMP, 2);
 	store_close(store);
-	cell_deinit(&growth);
-	cell_deinit(&displacement);
 }
 
 static struct views *read_views(unsigned set)
 {
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 	struct views *views;
 
-	must(store_open(path, STORE_READ, &store));
 	must(store_views(store, STORE_JUDGED, set, &views));
 	store_close(store);
 	return views;
@@ -120,7 +114,7 @@ static void test_moments(void)
 	static const char *const names[] = { "baseline", "build-1", "build-2", "load", "build-x", "onset" };
 	struct store *store;
 	struct views *v;
-	struct cell c = test_cell(2, 256, "displacement", "burst", "python3", NULL);
+	cleanup(cell_deinit) struct cell c = test_cell(2, 256, "displacement", "burst", "python3", NULL);
 	struct probe_record r = test_probe(&c, 0, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -129,7 +123,7 @@ static void test_moments(void)
 		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 40 kB\n");
 	test_evidence(test_snapshot(&r, "used"), 31, "smaps",
 		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 4 kB\n");
-	must(store_open(path, STORE_WRITE, &store));
+	store = test_open(path, STORE_WRITE);
 	must(store_put_cell(store, &c));
 	test_put(store, test_begin_run(store), r);
 	must(store_views(store, STORE_CHECKPOINTS, VIEWS_ALL, &v));
@@ -147,7 +141,6 @@ static void test_moments(void)
 	is_int(cell(v, VIEW_PROCESS, views_rows(v, VIEW_PROCESS) - 1, "rss_kib"), 105, "with its numbers");
 	views_destroy(v);
 	store_close(store);
-	cell_deinit(&c);
 }
 
 static void on_content(void *arg, const struct store_content *c)
@@ -162,9 +155,8 @@ static void test_contents(void)
 {
 	static const char *const names[] = { "vmstat", "console", NULL };
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 
-	must(store_open(path, STORE_READ, &store));
 	must(store_each_content(store, STORE_JUDGED, names, on_content, &out));
 	is_str(strbuf_str(&out), "1/onset/0/vmstat/11 1/onset/0/console/0 ",
 	       "contents by name, of no ballast, and none that could not be read");
@@ -187,11 +179,10 @@ static void test_pieces(void)
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
 	const struct store_piece *piece;
 	struct store_piece *pieces;
-	struct store *store;
+	struct store *store = test_open(path, STORE_READ);
 	bool is_sorted = true;
 	size_t n;
 
-	must(store_open(path, STORE_READ, &store));
 	must(store_pieces(store, &pieces, &n));
 	is_int(n, 8 + 9 + 3 + 9, "all pieces");
 	for (size_t i = 1; i < n; i++)
@@ -215,13 +206,4 @@ static void test_pieces(void)
 	store_close(store);
 }
 
-int main(void)
-{
-	test_enter_dir();
-	make_file();
-	test_snapshots();
-	test_pieces();
-	test_moments();
-	test_contents();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, make_file, test_snapshots, test_pieces, test_moments, test_contents)

@@ -2,10 +2,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "harness/cell/cell.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 /*
@@ -14,14 +11,6 @@
  */
 
 static const char path[] = "f.swapcal";
-
-static struct store *open_store(enum store_mode mode)
-{
-	struct store *store;
-
-	must(store_open(path, mode, &store));
-	return store;
-}
 
 static bool exists(const char *suffix)
 {
@@ -32,8 +21,8 @@ static bool exists(const char *suffix)
 
 static void write_two_cells(struct store *store, int64_t run)
 {
-	struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-	struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
+	cleanup(cell_deinit) struct cell z = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup(cell_deinit) struct cell g = test_cell(1, 256, "growth", "strings", "python3", &z);
 
 	must(store_put_cell(store, &z));
 	must(store_put_cell(store, &g));
@@ -55,8 +44,6 @@ static void write_two_cells(struct store *store, int64_t run)
 	ok(r.id > 0, "a stored probe has an id");
 	probe_record_deinit(&r);
 	test_put(store, run, test_probe(&g, 0, 0, PROBE_GROWTH, 0, OUTCOME_AGENT_LOST));
-	cell_deinit(&z);
-	cell_deinit(&g);
 }
 
 static void check_first_probe(struct store *store, const struct probe_record *r)
@@ -85,7 +72,7 @@ static void check_first_probe(struct store *store, const struct probe_record *r)
 
 static void test_write_and_read(void)
 {
-	struct store *store = open_store(STORE_WRITE);
+	struct store *store = test_open(path, STORE_WRITE);
 	int64_t run = test_begin_run(store);
 	struct stat st;
 
@@ -104,7 +91,7 @@ static void test_write_and_read(void)
 	       "with their identity");
 	is_str(all.cells[1].threshold_key, all.cells[0].key, "and their threshold cell");
 	is_int(all.probes_n, 2, "two probes come back");
-	store = open_store(STORE_READ);
+	store = test_open(path, STORE_READ);
 	check_first_probe(store, &all.probes[0]);
 	must(store_probes(store, all.cells[1].key, &probes, &n));
 	ok(n == 1 && probes[0].outcome == OUTCOME_AGENT_LOST, "probes of one cell");
@@ -119,14 +106,14 @@ static void test_write_and_read(void)
 
 static void test_id(void)
 {
-	struct store *store = open_store(STORE_WRITE), *other;
+	struct store *store = test_open(path, STORE_WRITE), *other;
 	cleanup_free char *id = xstrdup(store_id(store));
 
 	ok(strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32, "a file has an id");
 	store_close(store);
-	store = open_store(STORE_WRITE);
+	store = test_open(path, STORE_WRITE);
 	is_str(store_id(store), id, "which it keeps");
-	must(store_open("other.swapcal", STORE_WRITE, &other));
+	other = test_open("other.swapcal", STORE_WRITE);
 	ok(strcmp(store_id(other), id) != 0, "another file has another");
 	store_close(other);
 	store_close(store);
@@ -134,8 +121,8 @@ static void test_id(void)
 
 static void test_current_cells(void)
 {
-	struct store *store = open_store(STORE_WRITE);
-	struct cell again = test_cell(7, 256, "growth", "strings", "python3", NULL);
+	struct store *store = test_open(path, STORE_WRITE);
+	cleanup(cell_deinit) struct cell again = test_cell(7, 256, "growth", "strings", "python3", NULL);
 	struct store_change change;
 
 	again.replicates = 4;
@@ -152,12 +139,11 @@ static void test_current_cells(void)
 	is_int(all.cells[0].position, 7, "position is updated");
 	is_int(all.cells[0].replicates, 4, "replicates are updated");
 	is_str(all.cells[0].settings.fill, "zero", "the identity is the plan's, not the file's");
-	cell_deinit(&again);
 }
 
 static void test_lock(void)
 {
-	struct store *store = open_store(STORE_WRITE), *second;
+	struct store *store = test_open(path, STORE_WRITE), *second;
 	long pid = 0;
 	cleanup_free char *want = xasprintf("is in use by another run (pid %ld)", (long)getpid());
 
@@ -165,7 +151,7 @@ static void test_lock(void)
 	ok(store_has_writer(store, &pid) && pid == getpid(), "a writer is seen, with its pid");
 	store_close(store);
 
-	store = open_store(STORE_READ);
+	store = test_open(path, STORE_READ);
 	ok(!store_has_writer(store, &pid), "no writer is seen after it left");
 	store_close(store);
 }
@@ -183,16 +169,16 @@ static size_t count_probes(struct store *store)
 static void test_reader_beside_writer(void)
 {
 	char before[65], after[65];
-	struct store *writer = open_store(STORE_WRITE);
+	struct store *writer = test_open(path, STORE_WRITE);
 	int64_t run = test_begin_run(writer);
-	struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
+	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	size_t n = count_probes(writer);
 	struct views *views;
 
 	test_put(writer, run, test_probe(&cell, 0, 9, PROBE_RAMP, 0, OUTCOME_ONSET));
 	must(file_sha256(path, before));
 
-	struct store *reader = open_store(STORE_READ);
+	struct store *reader = test_open(path, STORE_READ);
 
 	is_int(count_probes(reader), n + 1, "a reader sees what is committed during a run");
 	must(store_views(reader, STORE_JUDGED, VIEWS_ALL, &views));
@@ -200,19 +186,18 @@ static void test_reader_beside_writer(void)
 	test_put(writer, run, test_probe(&cell, 0, 10, PROBE_RAMP, 0, OUTCOME_ONSET));
 	is_int(count_probes(reader), n + 1, "and stays at that moment, without hindering the writer");
 	store_close(reader);
-	reader = open_store(STORE_READ);
+	reader = test_open(path, STORE_READ);
 	is_int(count_probes(reader), n + 2, "the next reader sees more");
 	store_close(reader);
 	must(file_sha256(path, after));
 	is_str(after, before, "reading changed no byte of the file");
 	store_close(writer);
-	cell_deinit(&cell);
 }
 
 /* A child that writes a probe, says so, and waits to be killed. */
 static void write_and_hang(int fd)
 {
-	struct store *store = open_store(STORE_WRITE);
+	struct store *store = test_open(path, STORE_WRITE);
 	struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
 	test_put(store, test_begin_run(store), test_probe(&cell, 0, 11, PROBE_RAMP, 0, OUTCOME_ONSET));
@@ -223,7 +208,7 @@ static void write_and_hang(int fd)
 
 static void test_killed_writer(void)
 {
-	struct store *store = open_store(STORE_READ);
+	struct store *store = test_open(path, STORE_READ);
 	size_t before = count_probes(store);
 	int fds[2];
 	char c;
@@ -244,10 +229,10 @@ static void test_killed_writer(void)
 	is_err(store_open(path, STORE_WRITE, &store), want, "and is named");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	store = open_store(STORE_READ);
+	store = test_open(path, STORE_READ);
 	is_int(count_probes(store), before + 1, "after kill -9 its probe can be read");
 	store_close(store);
-	store = open_store(STORE_WRITE);
+	store = test_open(path, STORE_WRITE);
 	is_int(count_probes(store), before + 1, "and the next writer has it");
 	must(store_end_run(store, test_begin_run(store), "done"));
 	store_close(store);
@@ -263,12 +248,12 @@ static void test_killed_writer(void)
 /* A copy made during a run, without its -wal, must be readable where nothing can be made beside it. */
 static void test_lone_wal_file(void)
 {
-	struct store *writer = open_store(STORE_WRITE), *reader;
+	struct store *writer = test_open(path, STORE_WRITE), *reader;
 	static const char copy[] = "odd name %41 #?.swapcal";
 
 	must(file_copy(path, copy, 0400));
 	store_close(writer);
-	must(store_open(copy, STORE_READ, &reader));
+	reader = test_open(copy, STORE_READ);
 	ok(count_probes(reader) > 0, "a copy taken during a run is readable");
 	ok(!file_exists("odd name %41 #?.swapcal-wal"), "and nothing is made beside it");
 	store_close(reader);
@@ -276,8 +261,8 @@ static void test_lone_wal_file(void)
 
 static void test_failed_probe_leaves_nothing(void)
 {
-	struct store *store = open_store(STORE_WRITE);
-	struct cell unknown = test_cell(0, 999, "growth", "strings", "pypy3", NULL);
+	struct store *store = test_open(path, STORE_WRITE);
+	cleanup(cell_deinit) struct cell unknown = test_cell(0, 999, "growth", "strings", "pypy3", NULL);
 	size_t before = count_probes(store);
 	struct probe_record r = test_probe(&unknown, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	struct err *e = store_put_probe(store, test_begin_run(store), &r);
@@ -287,19 +272,7 @@ static void test_failed_probe_leaves_nothing(void)
 	err_free(e);
 	store_close(store);
 	probe_record_deinit(&r);
-	cell_deinit(&unknown);
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_write_and_read();
-	test_id();
-	test_current_cells();
-	test_lock();
-	test_reader_beside_writer();
-	test_killed_writer();
-	test_lone_wal_file();
-	test_failed_probe_leaves_nothing();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_write_and_read, test_id, test_current_cells, test_lock, test_reader_beside_writer,
+	 test_killed_writer, test_lone_wal_file, test_failed_probe_leaves_nothing)

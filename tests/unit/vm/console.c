@@ -59,11 +59,4 @@ static void test_qemu_lines(void)
 	is_str(none, "", "an empty log says nothing");
 }
 
-int main(void)
-{
-	test_enter_dir();
-	test_tail();
-	test_signs();
-	test_qemu_lines();
-	return tap_done();
-}
+TAP_MAIN(test_in_dir, test_tail, test_signs, test_qemu_lines)

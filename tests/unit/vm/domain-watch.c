@@ -142,11 +142,4 @@ static void test_threads(void)
 	is_int(killed, 8, "calls of several threads are watched at once");
 }
 
-int main(void)
-{
-	test_late();
-	test_in_time();
-	test_not_there_yet();
-	test_threads();
-	return tap_done();
-}
+TAP_MAIN(test_late, test_in_time, test_not_there_yet, test_threads)

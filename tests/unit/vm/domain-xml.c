@@ -194,13 +194,4 @@ static void test_conf(void)
 	ok(!strstr(user, "user ="), "and not at all where it cannot be chosen");
 }
 
-int main(void)
-{
-	test_plain();
-	test_variants();
-	test_escaping();
-	test_refusals();
-	test_reading();
-	test_conf();
-	return tap_done();
-}
+TAP_MAIN(test_plain, test_variants, test_escaping, test_refusals, test_reading, test_conf)

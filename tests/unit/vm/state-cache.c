@@ -220,17 +220,11 @@ static void test_threads(void)
 	is_int(sum, 1, "of threads that need the same state one makes it");
 }
 
-int main(void)
+static void set_up(void)
 {
 	setenv("XDG_CACHE_HOME", test_enter_dir(), 1);
 	must(file_mkdirs("swapcal/states", 0700));
 	ok(chdir("swapcal/states") == 0, "there is a directory of states");
-	test_life();
-	test_names();
-	test_unfinished();
-	test_bound();
-	test_age();
-	test_threads();
-	test_forget();
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_life, test_names, test_unfinished, test_bound, test_age, test_threads, test_forget)
