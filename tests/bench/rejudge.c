@@ -165,7 +165,8 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 	must(store_begin_run(out, audit, "rejudge", "", &run));
 
 	const struct store_piece *largest = find_largest(&in);
-	struct probe_record r = { .kind = PROBE_GROWTH, .outcome = OUTCOME_ONSET };
+	cleanup(probe_record_deinit) struct probe_record r = { .kind = PROBE_GROWTH,
+							       .outcome = OUTCOME_ONSET };
 
 	memcpy(r.cell_key, cell.key, sizeof(r.cell_key));
 	add_snapshot(&in, find_baseline(&in, largest->probe_id), "baseline", 0, &r);
@@ -173,7 +174,6 @@ static void make_file(const char *from, const char *to, unsigned snapshots, unsi
 	for (r.replicate = 0; r.replicate < snapshots; r.replicate++)
 		must(store_put_probe(out, run, &r));
 	must(store_end_run(out, run, "done"));
-	probe_record_deinit(&r);
 	store_close(out);
 	store_pieces_free(in.pieces, in.n);
 	store_close(in.store);

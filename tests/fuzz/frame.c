@@ -91,7 +91,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 /* Reads the messages of a line whose bytes come in parts of that size. */
 static void read_line(const uint8_t *data, size_t size, size_t part)
 {
-	struct channel line = CHANNEL_INIT;
+	cleanup(channel_deinit) struct channel line = CHANNEL_INIT;
 	struct err *e = NULL;
 
 	for (size_t at = 0; !e && at < size; at += part) {
@@ -108,7 +108,6 @@ static void read_line(const uint8_t *data, size_t size, size_t part)
 				guest_msg_destroy(m);
 		}
 	}
-	channel_deinit(&line);
 	err_free(e);
 }
 
@@ -139,7 +138,7 @@ static void live(enum probe_kind kind)
 	struct guest_sim_params params = GUEST_SIM_PARAMS_INIT;
 	struct guest_ops ops = guest_sim_ops;
 	struct probe_spec spec = make_spec(kind, kind == PROBE_FIXED ? 100 : kind == PROBE_GROWTH ? 0 : 512);
-	struct probe_record r = { 0 };
+	cleanup(probe_record_deinit) struct probe_record r = { 0 };
 
 	ops.recv = forged_recv;
 
@@ -147,7 +146,6 @@ static void live(enum probe_kind kind)
 
 	must_hold(!e);
 	check_text(r.reason);
-	probe_record_deinit(&r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

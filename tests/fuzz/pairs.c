@@ -29,7 +29,7 @@ static void check_pairs(const struct pairs *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = fuzz_file(data, size);
-	struct pairs pairs = { 0 };
+	cleanup(pairs_deinit) struct pairs pairs = { 0 };
 	struct err *e = pairs_load(path, &pairs);
 
 	/* What is wrong with the content is told with the line. */
@@ -37,6 +37,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			 err_message(e)[strlen(path)] == ':'));
 	if (is_read(e))
 		check_pairs(&pairs);
-	pairs_deinit(&pairs);
 	return 0;
 }

@@ -316,13 +316,12 @@ static void check_ram(const struct test_results *all)
 /** The value of an option in the command of a cell's load, as a number. */
 static int option_of(const struct cell *cell, const char *option)
 {
-	struct load_command command = load_command_create(cell, &image);
+	cleanup(load_command_deinit) struct load_command command = load_command_create(cell, &image);
 	int value = -1;
 
 	for (char **a = command.argv; *a && a[1]; a++)
 		if (strcmp(*a, option) == 0)
 			value = atoi(a[1]);
-	load_command_deinit(&command);
 	return value;
 }
 

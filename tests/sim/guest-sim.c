@@ -115,6 +115,12 @@ static void say(struct guest *g, json_t *json, const void *payload, size_t len)
 	*array_push(g->queue, g->queue_n, g->queue_cap) = m;
 }
 
+/* The same without a payload. */
+static void tell(struct guest *g, json_t *json)
+{
+	say(g, json, NULL, 0);
+}
+
 /* As the agent ships them: so many rows, or fewer when the first is this old. */
 #define BATCH_ROWS 25
 #define BATCH_US   250000
@@ -165,16 +171,14 @@ static void ship(struct guest *g)
 static void say_line(struct guest *g, int pid, const char *line)
 {
 	ship(g);
-	say(g, json_pack("{s:s, s:i, s:s}", "type", "checkpoint", "pid", pid, "line", line), NULL, 0);
+	tell(g, json_pack("{s:s, s:i, s:s}", "type", "checkpoint", "pid", pid, "line", line));
 }
 
 static void say_exit(struct guest *g, int pid, int status, int sig)
 {
 	ship(g);
-	say(g,
-	    json_pack("{s:s, s:i, s:i, s:i, s:I}", "type", "exit", "pid", pid, "status", status, "signal",
-		      sig, "oom_kills", (json_int_t)g->oom_kills),
-	    NULL, 0);
+	tell(g, json_pack("{s:s, s:i, s:i, s:i, s:I}", "type", "exit", "pid", pid, "status", status, "signal",
+			  sig, "oom_kills", (json_int_t)g->oom_kills));
 }
 
 /** The load ends. */
@@ -239,13 +243,11 @@ static void tick(struct guest *g)
 		g->has_onset = true;
 		g->load.is_frozen |= g->must_freeze;
 		ship(g);
-		say(g,
-		    json_pack("{s:s, s:I, s:I, s:i, s:b}", "type", "onset", "t_us", (json_int_t)s->t_us,
-			      "swapped_pages",
-			      (json_int_t)(s->pswpout + s->swpout_zero - g->series[0].pswpout -
-					   g->series[0].swpout_zero),
-			      "freeze_us", g->must_freeze ? SIM_FREEZE_US : 0, "frozen", g->must_freeze),
-		    NULL, 0);
+		tell(g, json_pack("{s:s, s:I, s:I, s:i, s:b}", "type", "onset", "t_us", (json_int_t)s->t_us,
+				  "swapped_pages",
+				  (json_int_t)(s->pswpout + s->swpout_zero - g->series[0].pswpout -
+					       g->series[0].swpout_zero),
+				  "freeze_us", g->must_freeze ? SIM_FREEZE_US : 0, "frozen", g->must_freeze));
 	}
 	if (g->series_n - g->shipped >= BATCH_ROWS ||
 	    (g->shipped < g->series_n && clock_us - g->series[g->shipped].t_us >= BATCH_US))
@@ -345,23 +347,19 @@ static void say_hello(struct guest *g)
 {
 	const struct guest_sim_params *p = g->params;
 
-	say(g,
-	    json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
-		      PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
-		      (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
-		      "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
-		      p->hello_error ? p->hello_error : ""),
-	    NULL, 0);
+	tell(g, json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:i, s:i, s:s}", "type", "hello", "proto",
+			  PROTO_VERSION, "agent", SWAPCAL_VERSION, "kernel", "6.1.0-sim", "mem_total_kib",
+			  (json_int_t)p->mem_total_kib, "mem_available_kib", (json_int_t)p->mem_available_kib,
+			  "page_size", 4096, "cpus", (int)(p->cpus ? p->cpus : g->vcpus), "error",
+			  p->hello_error ? p->hello_error : ""));
 }
 
 static void say_heartbeat(struct guest *g)
 {
-	say(g,
-	    json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
-		      (json_int_t)clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
-		      "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
-		      g->params->forks && g->fixed_n ? 7 : 0),
-	    NULL, 0);
+	tell(g, json_pack("{s:s, s:I, s:i, s:I, s:i, s:i, s:i}", "type", "heartbeat", "t_us",
+			  (json_int_t)clock_us, "rss_kib", 300, "samples", (json_int_t)g->series_n,
+			  "sample_cpu_us_mean", 120, "sample_cpu_us_max", 310, "forks_refused",
+			  g->params->forks && g->fixed_n ? 7 : 0));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -446,7 +444,7 @@ static json_t *new_reply(json_t *request, const char *error)
 
 static void reply(struct guest *g, json_t *request, const char *error)
 {
-	say(g, new_reply(request, error), NULL, 0);
+	tell(g, new_reply(request, error));
 }
 
 /* What the kernel's files say after a write: most repeat it, a few have their own way. */
@@ -464,7 +462,7 @@ static void do_write(struct guest *g, json_t *request)
 	else if (strstr(path, "lru_gen/enabled"))
 		value = strchr("yY1", *value) ? "0x0007" : "0x0000";
 	json_object_set_new(json, "value", json_string(value));
-	say(g, json, NULL, 0);
+	tell(g, json);
 }
 
 static void do_zram(struct guest *g, json_t *request)
@@ -724,10 +722,8 @@ static void start_fixed(struct guest *g, json_t *argv)
 	} else {
 		reclaim(g);
 		if (g->params->garbage)
-			say(g,
-			    json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
-				      "hello?", "bad", 1),
-			    NULL, 0);
+			tell(g, json_pack("{s:s, s:i, s:s, s:b}", "type", "checkpoint", "pid", pid, "line",
+					  "hello?", "bad", 1));
 		else if (g->params->first_checkpoint)
 			say_line(g, pid, g->params->first_checkpoint);
 		else if (!g->params->never_full)
@@ -746,7 +742,7 @@ static void do_start(struct guest *g, json_t *request)
 
 	json_object_set_new(json, "pid",
 			    json_integer(is_fixed ? SIM_FIXED_PID + (int)g->fixed_n : SIM_LOAD_PID));
-	say(g, json, NULL, 0);
+	tell(g, json);
 	if (p->start_error)
 		return;
 	if (is_fixed) {
@@ -817,7 +813,7 @@ static void do_freeze(struct guest *g, json_t *request)
 	bool is_frozen = strcmp(get_str(request, "type"), "freeze") == 0;
 
 	json_object_set_new(json, "freeze_us", json_integer(SIM_FREEZE_US));
-	say(g, json, NULL, 0);
+	tell(g, json);
 	if (strcmp(get_str(request, "group"), "load") == 0)
 		g->params->is_load_frozen = is_frozen;
 	if (!is_for_growing(g, request))

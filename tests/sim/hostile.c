@@ -143,11 +143,10 @@ static void ends(struct evil how, enum probe_kind kind, const char *outcome, con
 	evil = how;
 	has_heard_onset = false;
 
-	struct probe_record r = live(kind);
+	cleanup(probe_record_deinit) struct probe_record r = live(kind);
 
 	is_str(outcome_name(r.outcome), outcome, what);
 	has_str(r.reason, words, words);
-	probe_record_deinit(&r);
 }
 
 /** A lie, by members of struct evil, and what it comes to. */

@@ -38,12 +38,11 @@ struct options {
 static struct err *make_user_disk(const char *dir, char **ret)
 {
 	const struct userdisk_options options = { .force_tcg = true };
-	struct workloads files = { 0 };
+	cleanup(workloads_deinit) struct workloads files = { 0 };
 	struct err *e = workloads_load_tree(dir, &files);
 
 	if (!e)
 		e = userdisk_find_or_build(&files, &options, ret);
-	workloads_deinit(&files);
 	return e;
 }
 

@@ -137,6 +137,12 @@ __attribute__((unused)) static struct store *test_open(const char *path, enum st
 	return store;
 }
 
+__attribute__((unused)) static void test_close_(struct store **store)
+{
+	store_close(*store);
+}
+#define cleanup_store cleanup(test_close_)
+
 __attribute__((unused)) static int64_t test_begin_run(struct store *store)
 {
 	int64_t id;

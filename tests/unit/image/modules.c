@@ -31,7 +31,7 @@ static const char *resolve(size_t n, const char *first, const char *second)
 {
 	static struct strbuf sb;
 	char *wanted[] = { (char *)first, (char *)second };
-	struct modules m = { 0 };
+	cleanup(modules_deinit) struct modules m = { 0 };
 	struct err *e = modules_resolve(dep, builtin, wanted, n, &m);
 
 	strbuf_clear(&sb);
@@ -44,7 +44,6 @@ static const char *resolve(size_t n, const char *first, const char *second)
 		free(name);
 	}
 	err_free(e);
-	modules_deinit(&m);
 	return strbuf_str(&sb);
 }
 
@@ -75,7 +74,7 @@ static void test_bad(void)
 
 static void test_path(void)
 {
-	struct modules m = { 0 };
+	cleanup(modules_deinit) struct modules m = { 0 };
 	char *wanted[] = { (char *)"virtio_blk" };
 	struct err *e = modules_resolve(dep, builtin, wanted, 1, &m);
 
@@ -83,7 +82,6 @@ static void test_path(void)
 	is_str(m.n == 3 ? m.paths[2] : NULL, "kernel/drivers/block/virtio_blk.ko.xz",
 	       "a path is as modules.dep has it");
 	err_free(e);
-	modules_deinit(&m);
 }
 
 TAP_MAIN(test_order, test_bad, test_path)

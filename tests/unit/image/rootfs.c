@@ -161,7 +161,7 @@ static bool file_is(const char *name, const char *text)
 static void test_modules(const struct rootfs *r)
 {
 	char *wanted[] = { (char *)"b" };
-	struct modules m = { 0 };
+	cleanup(modules_deinit) struct modules m = { 0 };
 
 	if (mkdir("modules", 0755))
 		abort();
@@ -174,13 +174,12 @@ static void test_modules(const struct rootfs *r)
 	/* Only modules of the kernel that is used. */
 	is_err(rootfs_extract_modules("all.tar", "6.1.0-other", &m, "modules"), "does not have",
 	       "another kernel's modules are not there");
-	modules_deinit(&m);
 }
 
 static void test_whole(void)
 {
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
-	struct rootfs r = { 0 };
+	cleanup(rootfs_deinit) struct rootfs r = { 0 };
 
 	make_tar(NULL, NULL);
 	if (!no_err(split(&r), "a root is taken apart"))
@@ -210,19 +209,17 @@ static void test_whole(void)
 	is_str(strbuf_str(&r.dpkg_status), "Package: p\n", "the dpkg status");
 	is_str(strbuf_str(&r.programs), "\npython3\npython3.11\ntwin\n", "the programs");
 	test_modules(&r);
-	rootfs_deinit(&r);
 }
 
 static void test_large(void)
 {
-	struct rootfs r = { 0 };
+	cleanup(rootfs_deinit) struct rootfs r = { 0 };
 	struct stat st;
 
 	make_tar(NULL, "large");
 	no_err(split(&r), "a large library is no hindrance");
 	ok(stat("root.tar", &st) == 0 && st.st_size > 65 << 20, "it is in the root");
 	is_int(r.bytes, (65 << 20) + 4 * 4096, "and counted");
-	rootfs_deinit(&r);
 }
 
 static void refused(const char *lacks, const char *extra, const char *part, const char *what)

@@ -35,18 +35,17 @@ static void drop(const char *name)
 /** The key of what the directory holds now. */
 static char *key(void)
 {
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 	char *text = xcalloc(1, 65);
 
 	must(workloads_load_tree(tree, &w));
 	userdisk_key(&w, text);
-	workloads_deinit(&w);
 	return text;
 }
 
 static void test_content(void)
 {
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 
 	put("grow.py", "print()\n", 0644);
 	put("run", "#!/bin/sh\n", 0755);
@@ -67,18 +66,16 @@ static void test_content(void)
 	ok(workloads_find(&w, "run") && workloads_find(&w, "run")->executable, "one is executable");
 	ok(workloads_find(&w, "grow.py") && !workloads_find(&w, "grow.py")->executable, "another is not");
 	ok(!workloads_find(&w, "grow"), "one is not there");
-	workloads_deinit(&w);
 }
 
 static void refuses(const char *words, const char *what)
 {
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 	struct err *e = workloads_load_tree(tree, &w);
 
 	ok(!e || err_get_kind(e) == ERR_USAGE || err_get_kind(e) == ERR_FAILED, "... and says so");
 	is_err(e, words, what);
 	is_int(w.n, 0, "... and gives nothing");
-	workloads_deinit(&w);
 }
 
 static void test_refused(void)
@@ -152,12 +149,11 @@ static const struct userdisk_options options = { .make = make_copy };
 /** Asks for the disk of what the directory holds now. */
 static struct err *get(char **ret)
 {
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 	struct err *e = workloads_load_tree(tree, &w);
 
 	if (!e)
 		e = userdisk_find_or_build(&w, &options, ret);
-	workloads_deinit(&w);
 	return e;
 }
 
@@ -256,14 +252,13 @@ static struct err *die(const struct rootdisk_job *job)
 static void test_killed(void)
 {
 	cleanup_free char *path = NULL;
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 
 	must(workloads_load_tree(tree, &w));
 	waitpid(get_in_child(&w, die), NULL, 0);
 	is_int(entries(), 3, "a killed build leaves its work");
 	no_err(userdisk_find_or_build(&w, &options, &path), "the next one is not held up");
 	is_int(entries(), 3, "and has cleared it away");
-	workloads_deinit(&w);
 }
 
 /** Two ask for the same disk at once: the second when the first has begun to make it. */
@@ -280,7 +275,7 @@ static struct err *make_slowly(const struct rootdisk_job *job)
 static void test_two_at_once(void)
 {
 	cleanup_free char *path = NULL;
-	struct workloads w = { 0 };
+	cleanup(workloads_deinit) struct workloads w = { 0 };
 	int status;
 	pid_t pid;
 	char x;
@@ -296,7 +291,6 @@ static void test_two_at_once(void)
 	is_int(made, 0, "and does not make it again");
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "which the other one did");
-	workloads_deinit(&w);
 }
 
 static void test_old(void)

@@ -77,7 +77,7 @@ static void test_pace(void)
 
 static void test_cpu(void)
 {
-	struct measure_cpu cpu = { 0 };
+	cleanup(measure_cpu_deinit) struct measure_cpu cpu = { 0 };
 	struct procfs_stat st = { .pid = 5, .start_ticks = 1, .utime_ticks = 1000, .stime_ticks = 10 };
 	double user_s, system_s, tick_s = 1.0 / (double)sysconf(_SC_CLK_TCK);
 
@@ -93,7 +93,6 @@ static void test_cpu(void)
 	measure_cpu_sum(&cpu, &user_s, &system_s);
 	is_near(user_s, 10 * tick_s, 1e-9, "what a later process used counts whole");
 	is_near(system_s, 2 * tick_s, 1e-9, "... in both");
-	measure_cpu_deinit(&cpu);
 }
 
 static void test_status(void)

@@ -21,11 +21,12 @@ static struct err *load(const char *text, struct plan **ret)
 	return plan_load(path, ret);
 }
 
-/** The plan that this is, which must be right. */
+/** The plan that this is, which must be right; the last one is gone. */
 static struct plan *read_plan(const char *text, const char *what)
 {
-	struct plan *plan;
+	static struct plan *plan;
 
+	plan_destroy(plan);
 	must(load(text, &plan));
 	ok(plan, what);
 	return plan;
@@ -71,7 +72,6 @@ static void test_settings(void)
 		is_str(strbuf_str(&got) + 1, settings[i].want, settings[i].want);
 		is_int(plan_is_restored(plan), strcmp(settings[i].want, "restore") == 0,
 		       "guests go on from saved boots if the plan says so");
-		plan_destroy(plan);
 	}
 }
 
@@ -85,7 +85,6 @@ static void test_good(void)
 	is_str(plan->loads[0].interpreters.v[1].choice, "pypy3", "strings too");
 	ok(plan->methods[METHOD_THRESHOLD] && plan->methods[METHOD_GROWTH], "every plan finds the threshold");
 	is_str(plan->rule->name, "so32", "the onset rule is found by name");
-	plan_destroy(plan);
 }
 
 static void test_one_value(void)
@@ -94,7 +93,6 @@ static void test_one_value(void)
 		read_plan(RAM("200"), "one value may stand for a list; a threshold alone needs no loads");
 
 	is_int(plan->ram_mib.v[0].number, 200, "and is that value");
-	plan_destroy(plan);
 }
 
 #define WEIGH  "name: n\nimage: bookworm\nguest: {ram_mib: 160}\nmethod: displacement\n"
@@ -115,12 +113,10 @@ static void test_known(void)
 		   !plan->methods[METHOD_GROWTH],
 	   "the ballast is weighed against needs its threshold, and nothing grows");
 	is_int(plan->loads[1].kinds.v[0].number, KNOWN_TMPFS, "one kind may stand for a list of one");
-	plan_destroy(plan);
 	plan = read_plan(METHOD("[growth, displacement]") "loads:\n  - {ballast: shmem, mib: 4}\n"
 							  "  - {workload: strings, interpreter: python3}\n",
 			 "a plan of both methods has both kinds of load");
 	is_int(plan->loads[1].kinds.n, 0, "each known for what it is");
-	plan_destroy(plan);
 }
 
 #define MANY                                                                                                 \
@@ -162,7 +158,6 @@ static void test_workload(void)
 	is_str(mine->extension, "my", "and extension");
 	ok(interpreters_find(&plan->interpreters, "pypy3-tight") != NULL,
 	   "beside those that come with swapcal");
-	plan_destroy(plan);
 }
 
 #define ONE            "loads:\n  - {workload: strings, interpreter: python3"
@@ -328,20 +323,17 @@ static void test_own(void)
 		    "a program that is run by itself must be executable");
 	put("plain", 0755);
 	is_err(plan_check_images(plan, none), "", "what was read counts, not what is there now");
-	plan_destroy(plan);
 
 	plan = load_own(absolute, "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
 	no_err(plan_read_workloads(plan, "elsewhere/plan.yaml"),
 	       "an absolute directory is meant as it stands");
 	ok(strcmp(plan->own_key, key) != 0, "one that is executable now makes another key");
 	no_err(plan_check_images(plan, none), "and all is well");
-	plan_destroy(plan);
 
 	plan = load_own("nonexistent", "  - {workload: far, interpreter: python3}\n");
 	is_err_kind(plan_read_workloads(plan, path), ERR_USAGE,
 		    ":5: workloads in 'at/nonexistent': cannot read",
 		    "a directory that is not there is an error of the plan");
-	plan_destroy(plan);
 }
 
 static void set_up(void)

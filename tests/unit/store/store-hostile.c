@@ -14,7 +14,7 @@ static const char good[] = "good.swapcal";
 
 static void make_good_file(void)
 {
-	struct store *store = test_open(good, STORE_WRITE);
+	cleanup_store struct store *store = test_open(good, STORE_WRITE);
 	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
@@ -26,7 +26,6 @@ static void make_good_file(void)
 		array_push(r.samples, r.samples_count, r.samples_cap)->t_us = (unsigned)i;
 	must(store_put_cell(store, &cell));
 	test_put(store, test_begin_run(store), r);
-	store_close(store);
 }
 
 /* A file with this content. */
@@ -233,7 +232,7 @@ static void test_many_rows(void)
 static void test_lock_is_fifo(void)
 {
 	cleanup_free char *lock = xasprintf("%s-lock", good);
-	struct store *store = test_open(good, STORE_READ);
+	cleanup_store struct store *store = test_open(good, STORE_READ);
 	long pid;
 
 	if (mkfifo(lock, 0600))
@@ -242,7 +241,6 @@ static void test_lock_is_fifo(void)
 	ok(!store_has_writer(store, &pid), "a FIFO in the lock's place is no writer");
 	alarm(0);
 	unlink(lock);
-	store_close(store);
 }
 
 /* Columns are found by name, so that a file with other ones stays readable. */

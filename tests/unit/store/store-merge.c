@@ -57,7 +57,7 @@ static void add_probe(struct store *store, int64_t run, const struct cell *cell,
 static void make_shard(const char *name, const char *shard, const struct cell *a, const struct cell *b,
 		       double started_s)
 {
-	struct store *store = test_open(name, STORE_WRITE);
+	cleanup_store struct store *store = test_open(name, STORE_WRITE);
 	int64_t run = begin(store, "night", shard);
 
 	add_cells(store, a, b);
@@ -65,7 +65,16 @@ static void make_shard(const char *name, const char *shard, const struct cell *a
 	if (b)
 		add_probe(store, run, b, 0, 0, OUTCOME_NO_ONSET, started_s + 1);
 	must(store_end_run(store, run, "done"));
-	store_close(store);
+}
+
+/* Adds a run of a plan to a file, new or not, which ends after one answer. */
+static void add_answer(const char *name, const char *plan, const struct cell *cell, unsigned seq,
+		       enum outcome outcome, double started_s)
+{
+	cleanup_store struct store *store = test_open(name, STORE_WRITE);
+
+	must(store_put_cell(store, cell));
+	add_probe(store, begin(store, plan, NULL), cell, 0, seq, outcome, started_s);
 }
 
 /* Merges files, NULL at the end. */
@@ -160,7 +169,7 @@ static void check_joined(const char *name)
 {
 	cleanup_results struct test_results all = test_results(name);
 	cleanup_strbuf struct strbuf content = STRBUF_INIT;
-	struct store *store = test_open(name, STORE_READ);
+	cleanup_store struct store *store = test_open(name, STORE_READ);
 	const struct probe_record *probe = NULL;
 	struct store_piece *pieces;
 	struct proto_sample *samples;
@@ -183,7 +192,6 @@ static void check_joined(const char *name)
 	is_str(strbuf_str(&content), "MemFree: 201 kB\n", "with its content");
 	store_pieces_free(pieces, pieces_n);
 	free(samples);
-	store_close(store);
 }
 
 static void test_shards(void)
@@ -272,11 +280,7 @@ static void test_copies(void)
 	make_shard("c0", NULL, &g128, NULL, 500);
 	copy("c0", "c1");
 	copy("c0", "c2");
-
-	struct store *store = test_open("c1", STORE_WRITE);
-
-	add_probe(store, begin(store, "night", NULL), &g128, 0, 1, OUTCOME_NO_ONSET, 510);
-	store_close(store);
+	add_answer("c1", "night", &g128, 1, OUTCOME_NO_ONSET, 510);
 
 	struct merge_result r = good("c01", NAMES("c0", "c1"));
 
@@ -285,9 +289,7 @@ static void test_copies(void)
 	r = good("c10", NAMES("c1", "c0"));
 	is_same_content("c10", "c1", "in this order too");
 
-	store = test_open("c2", STORE_WRITE);
-	add_probe(store, begin(store, "night", NULL), &g128, 0, 1, OUTCOME_ONSET, 520);
-	store_close(store);
+	add_answer("c2", "night", &g128, 1, OUTCOME_ONSET, 520);
 	must(merge("c", NAMES("c0", "c1", "c2"), &r));
 	ok(r.conflicts_n == 1, "two copies that went on contradict each other");
 	is_str(r.conflicts_n ? r.conflicts[0].a : NULL, "c1", "both are named");
@@ -295,10 +297,7 @@ static void test_copies(void)
 	is_int(count_files("c."), 0, "nothing is left of what was begun");
 	merge_result_deinit(&r);
 
-	store = test_open("f", STORE_WRITE);
-	add_cells(store, &g128, NULL);
-	add_probe(store, begin(store, "night", NULL), &g128, 0, 0, OUTCOME_BOOT_FAIL, 530);
-	store_close(store);
+	add_answer("f", "night", &g128, 0, OUTCOME_BOOT_FAIL, 530);
 	r = good("cf", NAMES("f", "c1"));
 	is_int(r.probes, 3, "who has failures only contradicts nobody");
 }
@@ -335,13 +334,8 @@ static void test_plans(void)
 	struct cell first = z128;
 
 	make_shard("p1", NULL, &z256, &g256, 700);
-
-	struct store *store = test_open("p2", STORE_WRITE);
-
 	first.position = 0;
-	add_cells(store, &first, NULL);
-	add_probe(store, begin(store, "other", NULL), &z128, 0, 0, OUTCOME_ONSET, 710);
-	store_close(store);
+	add_answer("p2", "other", &first, 0, OUTCOME_ONSET, 710);
 
 	struct merge_result r = good("p", NAMES("p1", "p2"));
 	cleanup_results struct test_results p = test_results("p");

@@ -41,7 +41,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 
 static void make_file(void)
 {
-	struct store *store = test_open(path, STORE_WRITE);
+	cleanup_store struct store *store = test_open(path, STORE_WRITE);
 	cleanup(cell_deinit) struct cell growth = test_cell(0, 256, "growth", "strings", "python3", NULL);
 	cleanup(cell_deinit) struct cell displacement =
 		test_cell(1, 256, "displacement", "strings", "python3", NULL);
@@ -55,16 +55,14 @@ static void make_file(void)
 	put(store, run, &displacement, PROBE_DISPLACEMENT, 2);
 	put(store, run, &growth, PROBE_GROWTH, 3);
 	put(store, run, &growth, PROBE_RAMP, 2);
-	store_close(store);
 }
 
 static struct views *read_views(unsigned set)
 {
-	struct store *store = test_open(path, STORE_READ);
+	cleanup_store struct store *store = test_open(path, STORE_READ);
 	struct views *views;
 
 	must(store_views(store, STORE_JUDGED, set, &views));
-	store_close(store);
 	return views;
 }
 
@@ -155,12 +153,11 @@ static void test_contents(void)
 {
 	static const char *const names[] = { "vmstat", "console", NULL };
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-	struct store *store = test_open(path, STORE_READ);
+	cleanup_store struct store *store = test_open(path, STORE_READ);
 
 	must(store_each_content(store, STORE_JUDGED, names, on_content, &out));
 	is_str(strbuf_str(&out), "1/onset/0/vmstat/11 1/onset/0/console/0 ",
 	       "contents by name, of no ballast, and none that could not be read");
-	store_close(store);
 }
 
 static const struct store_piece *find(const struct store_piece *pieces, size_t n, int64_t probe_id,
@@ -179,7 +176,7 @@ static void test_pieces(void)
 	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
 	const struct store_piece *piece;
 	struct store_piece *pieces;
-	struct store *store = test_open(path, STORE_READ);
+	cleanup_store struct store *store = test_open(path, STORE_READ);
 	bool is_sorted = true;
 	size_t n;
 
@@ -203,7 +200,6 @@ static void test_pieces(void)
 	is_err(store_read_piece(store, piece, &sb), "'meminfo' of process 0 could not be read",
 	       "and has no content");
 	store_pieces_free(pieces, n);
-	store_close(store);
 }
 
 TAP_MAIN(test_in_dir, make_file, test_snapshots, test_pieces, test_moments, test_contents)

@@ -169,7 +169,7 @@ static size_t count_probes(struct store *store)
 static void test_reader_beside_writer(void)
 {
 	char before[65], after[65];
-	struct store *writer = test_open(path, STORE_WRITE);
+	cleanup_store struct store *writer = test_open(path, STORE_WRITE);
 	int64_t run = test_begin_run(writer);
 	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
 	size_t n = count_probes(writer);
@@ -191,7 +191,6 @@ static void test_reader_beside_writer(void)
 	store_close(reader);
 	must(file_sha256(path, after));
 	is_str(after, before, "reading changed no byte of the file");
-	store_close(writer);
 }
 
 /* A child that writes a probe, says so, and waits to be killed. */
@@ -261,17 +260,16 @@ static void test_lone_wal_file(void)
 
 static void test_failed_probe_leaves_nothing(void)
 {
-	struct store *store = test_open(path, STORE_WRITE);
+	cleanup_store struct store *store = test_open(path, STORE_WRITE);
 	cleanup(cell_deinit) struct cell unknown = test_cell(0, 999, "growth", "strings", "pypy3", NULL);
 	size_t before = count_probes(store);
-	struct probe_record r = test_probe(&unknown, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
+	cleanup(probe_record_deinit) struct probe_record r =
+		test_probe(&unknown, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
 	struct err *e = store_put_probe(store, test_begin_run(store), &r);
 
 	ok(e != NULL, "a probe of a cell that there is not is refused");
 	is_int(count_probes(store), before, "and nothing of it stays");
 	err_free(e);
-	store_close(store);
-	probe_record_deinit(&r);
 }
 
 TAP_MAIN(test_in_dir, test_write_and_read, test_id, test_current_cells, test_lock, test_reader_beside_writer,

@@ -33,7 +33,7 @@ static void add_frame(struct strbuf *out, const char *json, const char *payload)
 static const char *outcome(const void *data, size_t len)
 {
 	static char text[200];
-	struct channel ch = CHANNEL_INIT;
+	cleanup(channel_deinit) struct channel ch = CHANNEL_INIT;
 	struct guest_msg *m = NULL;
 
 	channel_feed(&ch, data, len);
@@ -43,14 +43,13 @@ static const char *outcome(const void *data, size_t len)
 	snprintf(text, sizeof(text), "%s", e ? err_message(e) : m ? "message" : "");
 	err_free(e);
 	guest_msg_destroy(m);
-	channel_deinit(&ch);
 	return text;
 }
 
 static void test_stream(void)
 {
 	cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
-	struct channel ch = CHANNEL_INIT;
+	cleanup(channel_deinit) struct channel ch = CHANNEL_INIT;
 	int messages = 0;
 	bool are_right = true;
 
@@ -71,7 +70,6 @@ static void test_stream(void)
 	}
 	is_int(messages, 20, "a stream cut into single bytes gives every message once");
 	ok(are_right, "with its JSON and its payload");
-	channel_deinit(&ch);
 }
 
 static void test_damage(void)
