@@ -129,17 +129,10 @@ static struct err *measure_baseline(const struct options *o, const struct measur
 	return e;
 }
 
-static struct err *show(const struct options *o, const struct measure_report *r)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	writers[o->format](r, &out);
-	return cli_write_output(o->output, &out);
-}
-
 static struct err *measure(const struct options *o, const struct measure_metrics *metrics)
 {
 	cleanup(measure_run_deinit) struct measure_run baseline = { 0 }, run = { 0 };
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	struct err *e = o->baseline ? measure_baseline(o, metrics, &baseline) : NULL;
 
 	if (!e)
@@ -155,7 +148,8 @@ static struct err *measure(const struct options *o, const struct measure_metrics
 		.baseline = o->baseline ? &baseline : NULL,
 	};
 
-	e = show(o, &report);
+	writers[o->format](&report, &out);
+	e = cli_write_output(o->output, &out);
 	return e ? e : run_error("the command", &run);
 }
 

@@ -106,14 +106,6 @@ static struct err *build_report(const struct options *o, struct metric *metrics,
 	return e;
 }
 
-static struct err *write_report(const struct options *o, const struct report *r)
-{
-	cleanup_strbuf struct strbuf out = STRBUF_INIT;
-
-	writers[o->format](r, &out);
-	return cli_write_output(o->output, &out);
-}
-
 struct err *cmd_report(int argc, char **argv)
 {
 	cleanup(options_deinit) struct options o = { .format = CLI_TEXT, .margin_pct = NAN };
@@ -137,12 +129,15 @@ struct err *cmd_report(int argc, char **argv)
 		return e;
 
 	cleanup(cleanup_report_) struct report *r = NULL;
+	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 
 	e = build_report(&o, metrics, n, &r);
 	if (!e && o.predict_n)
 		e = err_wrap(report_predict(r, o.predict_mib, o.predict_n), "--predict");
-	if (!e)
-		e = write_report(&o, r);
+	if (!e) {
+		writers[o.format](r, &out);
+		e = cli_write_output(o.output, &out);
+	}
 	metrics_free(metrics, n);
 	return e;
 }

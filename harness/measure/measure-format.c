@@ -122,8 +122,7 @@ static void text_missing(const struct measure_report *r, struct strbuf *out)
 		}
 		if (is_told)
 			continue;
-		strbuf_adds(out, "No value (");
-		strbuf_addf(out, "%s):", why);
+		strbuf_addf(out, "No value (%s):", why);
 		for (size_t j = i; j < r->metrics->n; j++) {
 			struct row row = row_of(r, j);
 
@@ -237,31 +236,25 @@ static json_t *status_json(const struct measure_run *run)
 
 static json_t *run_json(const struct measure_run *run, bool is_command)
 {
-	json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:o}",
-			      "basis", measure_basis(run) == MEASURE_CHECKPOINT ? "checkpoints" : "timed",
-			      "samples", (json_int_t)run->samples[MEASURE_TIMED], "checkpoints",
-			      (json_int_t)run->samples[MEASURE_CHECKPOINT], "interval_ms",
-			      number(run->interval_ms > 0 ? run->interval_ms : (double)NAN), "sample_ms",
-			      number(run->sample_ms), "wall_s", number(run->wall_s), "user_s",
-			      number(run->user_s), "system_s", number(run->system_s), "peak_rss_kib",
-			      run->peak_rss_kib ? json_integer((json_int_t)run->peak_rss_kib) : json_null(),
-			      "vanished", (json_int_t)run->vanished, "unreadable",
-			      (json_int_t)run->unreadable, "left_behind", (json_int_t)run->left_behind,
-			      "has_end", run->has_end, "is_interrupted", run->is_interrupted, "status",
-			      is_command ? status_json(run) : json_null());
-
-	return o;
+	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:b, s:b, s:o}",
+			 "basis", measure_basis(run) == MEASURE_CHECKPOINT ? "checkpoints" : "timed",
+			 "samples", (json_int_t)run->samples[MEASURE_TIMED], "checkpoints",
+			 (json_int_t)run->samples[MEASURE_CHECKPOINT], "interval_ms",
+			 number(run->interval_ms > 0 ? run->interval_ms : (double)NAN), "sample_ms",
+			 number(run->sample_ms), "wall_s", number(run->wall_s), "user_s", number(run->user_s),
+			 "system_s", number(run->system_s), "peak_rss_kib",
+			 run->peak_rss_kib ? json_integer((json_int_t)run->peak_rss_kib) : json_null(),
+			 "vanished", (json_int_t)run->vanished, "unreadable", (json_int_t)run->unreadable,
+			 "left_behind", (json_int_t)run->left_behind, "has_end", run->has_end,
+			 "is_interrupted", run->is_interrupted, "status",
+			 is_command ? status_json(run) : json_null());
 }
 
 static json_t *command_json(const struct measure_target *target)
 {
-	json_t *array = json_array();
+	json_t *array = target->argv ? json_array() : json_null();
 
-	if (!target->argv) {
-		json_decref(array);
-		return json_null();
-	}
-	for (const char *const *arg = target->argv; *arg; arg++)
+	for (const char *const *arg = target->argv; arg && *arg; arg++)
 		json_array_append_new(array, format_json_string(*arg));
 	return array;
 }
@@ -273,16 +266,12 @@ void measure_json(const struct measure_report *r, struct strbuf *out)
 	for (size_t i = 0; i < r->metrics->n; i++)
 		json_array_append_new(rows, row_json(r, i));
 
-	json_t *root =
-		json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "tool_version", SWAPCAL_VERSION,
-			  "schema_version", SCHEMA_VERSION, "command", command_json(r->target), "pid",
-			  r->target->argv ? json_null() : json_integer(r->target->pid), "baseline_command",
-			  r->baseline_command ? format_json_string(r->baseline_command) : json_null(), "run",
-			  run_json(r->run, r->target->argv), "baseline",
-			  r->baseline ? run_json(r->baseline, true) : json_null(), "metrics", rows);
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-
-	strbuf_adds(out, text ? text : "{}");
-	strbuf_adds(out, "\n");
-	json_decref(root);
+	format_json(out,
+		    json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "tool_version", SWAPCAL_VERSION,
+			      "schema_version", SCHEMA_VERSION, "command", command_json(r->target), "pid",
+			      r->target->argv ? json_null() : json_integer(r->target->pid),
+			      "baseline_command",
+			      r->baseline_command ? format_json_string(r->baseline_command) : json_null(),
+			      "run", run_json(r->run, r->target->argv), "baseline",
+			      r->baseline ? run_json(r->baseline, true) : json_null(), "metrics", rows));
 }

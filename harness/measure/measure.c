@@ -78,7 +78,7 @@ struct session {
 	struct child child;       /* of a command */
 	int pidfd, signalfd;      /* -1: none */
 	bool is_running, is_over; /* between start and end */
-	bool has_end;
+	struct measure_run run;   /* what is told in the end */
 	int64_t end_us;
 	int64_t cancelled_us; /* 0: not (yet) */
 	int cancel_signal;    /* the last one sent because of that */
@@ -152,7 +152,7 @@ static struct err *serve_child(struct session *s)
 			continue;
 		}
 		e = event == CHILD_STARTED ? begin(s) : take(s, MEASURE_TIMED);
-		s->has_end = event == CHILD_EXITING;
+		s->run.has_end = event == CHILD_EXITING;
 		child_continue(&s->child);
 	}
 }
@@ -317,7 +317,7 @@ static double seconds(const struct timeval *t)
 }
 
 /* Counts the processes that a command left behind, and adds their CPU time, which no wait has told us. */
-static void count_left(const struct session *s, struct measure_run *run)
+static void count_left(struct session *s)
 {
 	cleanup_proctree struct proctree tree = { 0 };
 	struct measure_cpu cpu = { 0 };
@@ -330,32 +330,31 @@ static void count_left(const struct session *s, struct measure_run *run)
 		if (!procfs_stat("/proc", tree.pids[i], &st) || !procfs_has_memory(&st))
 			continue;
 		measure_cpu_add(&cpu, &st, false);
-		run->left_behind++;
+		s->run.left_behind++;
 	}
 	measure_cpu_sum(&cpu, &user_s, &system_s);
 	measure_cpu_deinit(&cpu);
-	run->user_s += user_s;
-	run->system_s += system_s;
+	s->run.user_s += user_s;
+	s->run.system_s += system_s;
 }
 
-static struct err *no_sample(const struct session *s, const struct measure_run *run)
+static struct err *no_sample(const struct session *s)
 {
-	if (run->unreadable)
+	if (s->run.unreadable)
 		return err_new("cannot read the memory of process %d: it belongs to another user",
 			       (int)(s->target->argv ? s->child.pid : s->target->pid));
 	return err_new("no sample: the %s ended too soon", s->target->argv ? "command" : "process");
 }
 
-static struct err *finish(struct session *s, struct measure_run *run)
+static struct err *finish(struct session *s)
 {
 	struct err *e = sampler_finish(s->sampler, s->pace.spent_us);
 
-	run->wall_s = (double)(s->end_us - s->pace.start_us) / 1e6;
-	run->has_end = s->has_end;
-	run->wait_status = s->child.wait_status;
-	run->is_interrupted = s->cancelled_us != 0;
-	if (!e && !run->samples[MEASURE_TIMED] && !run->samples[MEASURE_CHECKPOINT])
-		e = no_sample(s, run);
+	s->run.wall_s = (double)(s->end_us - s->pace.start_us) / 1e6;
+	s->run.wait_status = s->child.wait_status;
+	s->run.is_interrupted = s->cancelled_us != 0;
+	if (!e && !s->run.samples[MEASURE_TIMED] && !s->run.samples[MEASURE_CHECKPOINT])
+		e = no_sample(s);
 	return e;
 }
 
@@ -381,7 +380,7 @@ static void abandon(struct session *s)
  */
 #define SAMPLER_NICE -10
 
-static struct err *run_command(struct session *s, const sigset_t *mask, struct measure_run *run)
+static struct err *run_command(struct session *s, const sigset_t *mask)
 {
 	struct rusage before, after;
 	struct err *e = child_start(s->target->argv, mask, &s->child);
@@ -400,15 +399,15 @@ static struct err *run_command(struct session *s, const sigset_t *mask, struct m
 	child_deinit(&s->child);
 	if (e)
 		return e;
-	run->user_s = seconds(&after.ru_utime) - seconds(&before.ru_utime);
-	run->system_s = seconds(&after.ru_stime) - seconds(&before.ru_stime);
-	count_left(s, run);
-	return finish(s, run);
+	s->run.user_s = seconds(&after.ru_utime) - seconds(&before.ru_utime);
+	s->run.system_s = seconds(&after.ru_stime) - seconds(&before.ru_stime);
+	count_left(s);
+	return finish(s);
 }
 
 /* With what a command needs: orphans of it become our children, and the end of any is told by a descriptor.
  */
-static struct err *measure_command(struct session *s, struct measure_run *run)
+static struct err *measure_command(struct session *s)
 {
 	sigset_t chld, mask;
 
@@ -423,12 +422,12 @@ static struct err *measure_command(struct session *s, struct measure_run *run)
 
 	s->signalfd = fd;
 	if (!e)
-		e = run_command(s, &mask, run);
+		e = run_command(s, &mask);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return e;
 }
 
-static struct err *measure_pid(struct session *s, struct measure_run *run)
+static struct err *measure_pid(struct session *s)
 {
 	cleanup_close int fd = (int)syscall(SYS_pidfd_open, s->target->pid, 0);
 
@@ -442,29 +441,30 @@ static struct err *measure_pid(struct session *s, struct measure_run *run)
 		e = watch(s);
 	if (e)
 		return e;
-	sampler_cpu(s->sampler, &run->user_s, &run->system_s);
-	return finish(s, run);
+	sampler_cpu(s->sampler, &s->run.user_s, &s->run.system_s);
+	return finish(s);
 }
 
 struct err *measure_run(const struct measure_target *target, const struct measure_metrics *metrics,
 			struct measure_run *ret)
 {
-	struct measure_run run = { 0 };
-	cleanup(cleanup_sampler_) struct sampler *sampler = sampler_create(metrics, &run);
 	struct session s = {
 		.target = target,
-		.sampler = sampler,
 		.pace = { .interval_us = target->interval_ms * 1000ll },
 		.child = { .checkpoint = -1, .exec = -1 },
 		.pidfd = -1,
 		.signalfd = -1,
 	};
-	struct err *e = target->argv ? measure_command(&s, &run) : measure_pid(&s, &run);
+	cleanup(cleanup_sampler_) struct sampler *sampler = sampler_create(metrics, &s.run);
+
+	s.sampler = sampler;
+
+	struct err *e = target->argv ? measure_command(&s) : measure_pid(&s);
 
 	proctree_deinit(&s.tree);
 	if (e)
-		measure_run_deinit(&run);
+		measure_run_deinit(&s.run);
 	else
-		*ret = run;
+		*ret = s.run;
 	return e;
 }
