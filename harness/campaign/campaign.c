@@ -498,24 +498,19 @@ static void run_cells(struct run *run)
 	}
 }
 
-static void count_replicates(const struct run *run, struct campaign_result *ret)
-{
-	for (size_t i = 0; i < run->n; i++) {
-		const struct cell_state *state = schedule_state(run->schedule, i);
-
-		ret->replicates_done += state->done;
-		ret->replicates_lost += state->lost;
-		ret->replicates_not_applicable += state->not_applicable;
-		ret->replicates_left += state->replicates_left;
-	}
-}
-
 /** The result of the run. */
 static struct err *conclude(struct run *run, struct campaign_result *ret)
 {
 	struct campaign_result result = { .probes_run = run->probes_run };
 
-	count_replicates(run, &result);
+	for (size_t i = 0; i < run->n; i++) {
+		const struct cell_state *state = schedule_state(run->schedule, i);
+
+		result.replicates_done += state->done;
+		result.replicates_lost += state->lost;
+		result.replicates_not_applicable += state->not_applicable;
+		result.replicates_left += state->replicates_left;
+	}
 	/* The limit stopped the probes, not the user. */
 	if (run->is_out_of_time && run->error && err_get_kind(run->error) == ERR_INTERRUPTED) {
 		err_free(run->error);

@@ -56,26 +56,15 @@ static void print_help(FILE *out)
 }
 
 /** The exit code of an error; part of the documented interface. */
-static int exit_code(enum err_kind kind)
-{
-	switch (kind) {
-	case ERR_FAILED:
-		return 1;
-	case ERR_USAGE:
-		return 2;
-	case ERR_HOST:
-		return 3;
-	case ERR_UNSTABLE:
-		return 4;
-	case ERR_LOST:
-		return 5;
-	case ERR_INTERRUPTED:
-		return 130; /* as shells report a program that SIGINT ended */
-	case ERR_HELP:
-		return 0;
-	}
-	return 1;
-}
+static const int exit_codes[] = {
+	[ERR_FAILED] = 1,
+	[ERR_USAGE] = 2,
+	[ERR_HOST] = 3,
+	[ERR_UNSTABLE] = 4,
+	[ERR_LOST] = 5,
+	[ERR_INTERRUPTED] = 130, /* as shells report a program that SIGINT ended */
+	[ERR_HELP] = 0,
+};
 
 static int run_command(int argc, char **argv)
 {
@@ -84,7 +73,7 @@ static int run_command(int argc, char **argv)
 			continue;
 
 		struct err *e = commands[i].run(argc, argv);
-		int code = e ? exit_code(err_get_kind(e)) : 0;
+		int code = e ? exit_codes[err_get_kind(e)] : 0;
 
 		log_progress_end();
 		if (e && code)
