@@ -15,7 +15,6 @@
 #include "harness/vm/guest-vm.h"
 #include "harness/image/image.h"
 #include "harness/image/initramfs.h"
-#include "harness/plan/load-command.h"
 #include "harness/cell/probe-course.h"
 #include "harness/cell/probe-time.h"
 

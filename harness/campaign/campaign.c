@@ -368,7 +368,7 @@ static void finish(struct run *run, struct life *life)
 	struct err *e = NULL;
 
 	life_join(life);
-	schedule_end(run->schedule, life->cell_i, life->spec.replicate);
+	schedule_set_running(run->schedule, life->cell_i, life->spec.replicate, false);
 	if (life->error) {
 		e = take_start_failure(run, life);
 	} else {
@@ -404,7 +404,7 @@ static struct err *begin(struct run *run, struct life *life, size_t i)
 		e = life_begin(life);
 	}
 	if (life->is_busy)
-		schedule_begin(run->schedule, i, life->spec.replicate);
+		schedule_set_running(run->schedule, i, life->spec.replicate, true);
 	else
 		life_deinit(life);
 	return e;

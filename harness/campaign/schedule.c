@@ -249,21 +249,12 @@ const struct cell_state *schedule_state(const struct schedule *s, size_t i)
 	return &s->items[i].state;
 }
 
-void schedule_begin(struct schedule *s, size_t i, unsigned replicate)
+void schedule_set_running(struct schedule *s, size_t i, unsigned replicate, bool is_running)
 {
 	struct item *item = &s->items[i];
 
-	item->is_running[replicate] = true;
-	item->running++;
-	update(s, item);
-}
-
-void schedule_end(struct schedule *s, size_t i, unsigned replicate)
-{
-	struct item *item = &s->items[i];
-
-	item->is_running[replicate] = false;
-	item->running--;
+	item->is_running[replicate] = is_running;
+	item->running = is_running ? item->running + 1 : item->running - 1;
 	update(s, item);
 }
 

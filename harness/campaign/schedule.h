@@ -60,8 +60,7 @@ bool schedule_next(const struct schedule *s, size_t *ret);
 const struct cell_state *schedule_state(const struct schedule *s, size_t i);
 
 /** A probe of that replicate begins, and ends with whatever result. */
-void schedule_begin(struct schedule *s, size_t i, unsigned replicate);
-void schedule_end(struct schedule *s, size_t i, unsigned replicate);
+void schedule_set_running(struct schedule *s, size_t i, unsigned replicate, bool is_running);
 
 /**
  * Seconds that a probe of cell i may take: the mean of those of the cell, else of its method, else what is

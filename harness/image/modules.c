@@ -2,7 +2,6 @@
 #include "harness/image/modules.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/alloc.h"

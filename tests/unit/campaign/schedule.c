@@ -66,14 +66,14 @@ static void test_left(void)
 static void test_order(void)
 {
 	next_is(3, "a cell without a probe is next");
-	schedule_begin(s, 3, 0);
+	schedule_set_running(s, 3, 0, true);
 	next_is(0, "then the first of those with one, recorded or under way");
-	schedule_begin(s, 0, 0);
-	schedule_begin(s, 0, 1);
+	schedule_set_running(s, 0, 0, true);
+	schedule_set_running(s, 0, 1, true);
 	next_is(1, "with all of its replicates under way a cell is not next");
 	is_int(schedule_state(s, 3)->replicate, 1, "nor is a replicate that is");
 	is_int(schedule_state(s, 0)->replicates_left, 2, "but left it is");
-	schedule_end(s, 3, 0);
+	schedule_set_running(s, 3, 0, false);
 	next_is(3, "what has ended without a record is asked again");
 	is_int(schedule_state(s, 3)->replicate, 0, "from the first replicate");
 }
