@@ -124,7 +124,7 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct err *file_list(const char *dir, struct file_names *ret)
+struct err *file_list(const char *dir, struct name_list *ret)
 {
 	cleanup(cleanup_dir_) DIR *d = opendir(dir);
 
@@ -139,7 +139,7 @@ struct err *file_list(const char *dir, struct file_names *ret)
 	return NULL;
 }
 
-void file_names_deinit(struct file_names *names)
+void name_list_deinit(struct name_list *names)
 {
 	for (size_t i = 0; i < names->n; i++)
 		free(names->v[i]);

@@ -45,15 +45,16 @@ struct err *file_sha256(const char *path, char hex[65]) must_check;
 
 bool file_exists(const char *path);
 
-struct file_names {
+/** Names of files, or of what else has some; it owns them. */
+struct name_list {
 	char **v;
 	size_t n, cap;
 };
 
 /** The names in a directory, whatever they are of, in the order of their bytes; without "." and "..". */
-struct err *file_list(const char *dir, struct file_names *ret) must_check;
-void file_names_deinit(struct file_names *names);
-#define cleanup_file_names cleanup(file_names_deinit)
+struct err *file_list(const char *dir, struct name_list *ret) must_check;
+void name_list_deinit(struct name_list *names);
+#define cleanup_name_list cleanup(name_list_deinit)
 
 /** Writes everything or fails; retries after signals and short writes. */
 struct err *file_write_all(int fd, const void *data, size_t len) must_check;

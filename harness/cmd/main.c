@@ -57,12 +57,8 @@ static void print_help(FILE *out)
 
 /** The exit code of an error; part of the documented interface. */
 static const int exit_codes[] = {
-	[ERR_FAILED] = 1,
-	[ERR_USAGE] = 2,
-	[ERR_HOST] = 3,
-	[ERR_UNSTABLE] = 4,
-	[ERR_LOST] = 5,
-	[ERR_INTERRUPTED] = 130, /* as shells report a program that SIGINT ended */
+	[ERR_FAILED] = 1, [ERR_USAGE] = 2,         [ERR_HOST] = 3, [ERR_UNSTABLE] = 4,
+	[ERR_LOST] = 5,   [ERR_INTERRUPTED] = 130, /* as shells report a program that SIGINT ended */
 	[ERR_HELP] = 0,
 };
 

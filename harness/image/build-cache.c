@@ -36,7 +36,7 @@ struct err *build_cache_dir(const char *part, char **ret)
 
 static struct err *remove_leftovers(const char *path)
 {
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct err *e = file_list(path, &names);
 
 	for (size_t i = 0; !e && i < names.n; i++) {

@@ -104,7 +104,7 @@ static int newest_first(const void *a, const void *b)
 }
 
 /** What is in the cache, and where that is. */
-static struct err *list(char **ret_dir, struct file_names *ret)
+static struct err *list(char **ret_dir, struct name_list *ret)
 {
 	struct err *e = build_cache_dir(IMAGE_CACHE_PART, ret_dir);
 
@@ -114,7 +114,7 @@ static struct err *list(char **ret_dir, struct file_names *ret)
 struct err *image_list(struct image ***ret, size_t *ret_n)
 {
 	cleanup_free char *path = NULL;
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct image **images = NULL;
 	size_t n = 0, cap = 0;
 	struct err *e = list(&path, &names);
@@ -203,7 +203,7 @@ struct err *image_cache_touch(const struct image *image)
 struct err *image_remove(const char *name)
 {
 	cleanup_free char *path = NULL;
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct err *e = list(&path, &names);
 	size_t removed = 0;
 
@@ -238,7 +238,7 @@ struct build {
 	char *tar;         /**< what mmdebstrap makes */
 	char *root_tar;    /**< what goes on the root disk */
 	struct rootfs root;
-	struct modules modules;
+	struct name_list modules;
 	int64_t start_ms;
 	const char *step;
 };
@@ -250,7 +250,7 @@ static void build_deinit(struct build *b)
 	free(b->tar);
 	free(b->root_tar);
 	rootfs_deinit(&b->root);
-	modules_deinit(&b->modules);
+	name_list_deinit(&b->modules);
 }
 
 static void show_line(void *arg, const char *line)
@@ -269,8 +269,8 @@ static char *include_option(const struct image_recipe *r)
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf_addf(&sb, "--include=%s", r->kernel);
-	for (size_t i = 0; i < r->packages_count; i++)
-		strbuf_addf(&sb, ",%s", r->packages[i]);
+	for (size_t i = 0; i < r->packages.n; i++)
+		strbuf_addf(&sb, ",%s", r->packages.v[i]);
 	return strbuf_steal(&sb);
 }
 
@@ -325,7 +325,7 @@ static struct err *split_root(struct build *b)
 		e = file_write_atomic(config, strbuf_str(&b->root.config), b->root.config.len, 0644);
 	if (!e)
 		e = modules_resolve(strbuf_str(&b->root.modules_dep), strbuf_str(&b->root.modules_builtin),
-				    r->modules, r->modules_count, &b->modules);
+				    &r->modules, &b->modules);
 	if (!e)
 		e = file_mkdirs(modules, 0755);
 	if (!e)

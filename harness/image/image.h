@@ -7,6 +7,7 @@
 
 #include "harness/base/cleanup.h"
 #include "harness/base/err.h"
+#include "harness/base/file.h"
 #include "harness/image/workloads.h"
 
 /*
@@ -38,10 +39,8 @@ struct image_recipe {
 	char *suite;
 	char *mirror; /**< NULL: mmdebstrap's default for the suite */
 	char *kernel; /**< kernel package */
-	char **packages;
-	size_t packages_count;
-	char **modules; /**< kernel modules the guest needs; their dependencies follow */
-	size_t modules_count;
+	struct name_list packages;
+	struct name_list modules; /**< kernel modules the guest needs; their dependencies follow */
 };
 
 /** A built image. */

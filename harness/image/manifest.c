@@ -131,7 +131,7 @@ static struct err *add_file(json_t *files, const char *dir, const char *relative
 	return e;
 }
 
-static struct err *describe_files(const char *dir, const struct modules *modules, json_t **ret)
+static struct err *describe_files(const char *dir, const struct name_list *modules, json_t **ret)
 {
 	static const char *const fixed[] = { "vmlinuz", "config", "root.qcow2" };
 	cleanup(cleanup_json_) json_t *files = json_object();
@@ -140,7 +140,7 @@ static struct err *describe_files(const char *dir, const struct modules *modules
 	for (size_t i = 0; !e && i < 3; i++)
 		e = add_file(files, dir, fixed[i]);
 	for (size_t i = 0; !e && i < modules->n; i++) {
-		cleanup_free char *name = modules_name(modules->paths[i]);
+		cleanup_free char *name = modules_name(modules->v[i]);
 		cleanup_free char *path = xasprintf("modules/%02zu-%s.ko", i, name);
 
 		e = add_file(files, dir, path);
@@ -150,12 +150,12 @@ static struct err *describe_files(const char *dir, const struct modules *modules
 	return e;
 }
 
-static json_t *module_names(const struct modules *modules)
+static json_t *module_names(const struct name_list *modules)
 {
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < modules->n; i++) {
-		cleanup_free char *name = modules_name(modules->paths[i]);
+		cleanup_free char *name = modules_name(modules->v[i]);
 
 		json_array_append_new(names, json_string(name));
 	}
@@ -177,8 +177,8 @@ static json_t *describe_interpreters(const struct image_recipe *recipe, const ch
 {
 	json_t *ret = json_object();
 
-	for (size_t i = 0; i < recipe->packages_count; i++) {
-		const char *name = recipe->packages[i];
+	for (size_t i = 0; i < recipe->packages.n; i++) {
+		const char *name = recipe->packages.v[i];
 		cleanup_free char *line = xasprintf("\n%s\n", name);
 		cleanup_free char *path = xasprintf("/usr/bin/%s", name);
 		json_t *version = json_object_get(packages, name);
@@ -200,7 +200,7 @@ static void format_now(char buf[32])
 }
 
 struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key,
-			   const struct rootfs *root, const struct modules *modules,
+			   const struct rootfs *root, const struct name_list *modules,
 			   const struct workloads *workloads, const char *mmdebstrap_version,
 			   const char *libguestfs_version)
 {

@@ -10,7 +10,7 @@
 
 /** Writes DIR/manifest.json (its form: see image.h) for the finished files in dir. */
 struct err *manifest_write(const char *dir, const struct image_recipe *recipe, const char *key,
-			   const struct rootfs *root, const struct modules *modules,
+			   const struct rootfs *root, const struct name_list *modules,
 			   const struct workloads *workloads, const char *mmdebstrap_version,
 			   const char *libguestfs_version) must_check;
 

@@ -10,14 +10,6 @@
 /* A chain of dependencies this long is a broken modules.dep; real ones are below 10. */
 #define DEPTH_MAX 32
 
-void modules_deinit(struct modules *m)
-{
-	for (size_t i = 0; i < m->n; i++)
-		free(m->paths[i]);
-	free(m->paths);
-	*m = (struct modules){ 0 };
-}
-
 static char *name_of(const char *path, size_t len)
 {
 	const char *base = memrchr(path, '/', len);
@@ -61,14 +53,13 @@ static const char *find_line(const char *text, const char *name, size_t *ret_pat
 struct resolver {
 	const char *dep;
 	const char *builtin;
-	struct modules found;
-	size_t cap;
+	struct name_list found;
 };
 
-static bool is_found(const struct modules *m, const char *path, size_t len)
+static bool is_found(const struct name_list *m, const char *path, size_t len)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (strlen(m->paths[i]) == len && memcmp(m->paths[i], path, len) == 0)
+		if (strlen(m->v[i]) == len && memcmp(m->v[i], path, len) == 0)
 			return true;
 	return false;
 }
@@ -108,21 +99,21 @@ static struct err *add_module(struct resolver *r, const char *name, unsigned dep
 			return err_wrap(e, "module '%s'", name);
 		p += dep_len;
 	}
-	*array_push(r->found.paths, r->found.n, r->cap) = xmemdup0(line, len);
+	*array_push(r->found.v, r->found.n, r->found.cap) = xmemdup0(line, len);
 	return NULL;
 }
 
-struct err *modules_resolve(const char *dep, const char *builtin, char *const *wanted, size_t wanted_n,
-			    struct modules *ret)
+struct err *modules_resolve(const char *dep, const char *builtin, const struct name_list *wanted,
+			    struct name_list *ret)
 {
 	struct resolver r = { .dep = dep, .builtin = builtin };
 
-	for (size_t i = 0; i < wanted_n; i++) {
-		cleanup_free char *name = modules_name(wanted[i]);
+	for (size_t i = 0; i < wanted->n; i++) {
+		cleanup_free char *name = modules_name(wanted->v[i]);
 		struct err *e = add_module(&r, name, 0);
 
 		if (e) {
-			modules_deinit(&r.found);
+			name_list_deinit(&r.found);
 			return e;
 		}
 	}

@@ -51,11 +51,10 @@ static struct err *need_word(struct yaml_node root, const char *key, const char 
 }
 
 static struct err *need_words(struct yaml_node root, const char *key, const char *what, const char *chars,
-			      char ***ret, size_t *ret_count)
+			      struct name_list *ret)
 {
 	struct yaml_node node;
 	struct err *e = yaml_need(root, key, &node);
-	size_t cap = 0;
 
 	if (e)
 		return e;
@@ -67,7 +66,7 @@ static struct err *need_words(struct yaml_node root, const char *key, const char
 		e = get_word(yaml_at(node, i), what, chars, &word);
 		if (e)
 			return e;
-		*array_push(*ret, *ret_count, cap) = word;
+		*array_push(ret->v, ret->n, ret->cap) = word;
 	}
 	return NULL;
 }
@@ -107,9 +106,9 @@ static struct err *read_recipe(const struct yaml_file *file, struct image_recipe
 	if (!e)
 		e = need_word(root, "kernel", "package", PACKAGE_CHARS, &r->kernel);
 	if (!e)
-		e = need_words(root, "packages", "package", PACKAGE_CHARS, &r->packages, &r->packages_count);
+		e = need_words(root, "packages", "package", PACKAGE_CHARS, &r->packages);
 	if (!e)
-		e = need_words(root, "modules", "module", MODULE_CHARS, &r->modules, &r->modules_count);
+		e = need_words(root, "modules", "module", MODULE_CHARS, &r->modules);
 	return e;
 }
 
@@ -131,13 +130,6 @@ struct err *image_recipe_load(const char *path, struct image_recipe **ret)
 	return NULL;
 }
 
-static void free_words(char **words, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(words[i]);
-	free(words);
-}
-
 void image_recipe_destroy(struct image_recipe *r)
 {
 	if (!r)
@@ -147,7 +139,7 @@ void image_recipe_destroy(struct image_recipe *r)
 	free(r->suite);
 	free(r->mirror);
 	free(r->kernel);
-	free_words(r->packages, r->packages_count);
-	free_words(r->modules, r->modules_count);
+	name_list_deinit(&r->packages);
+	name_list_deinit(&r->modules);
 	free(r);
 }

@@ -387,11 +387,11 @@ static struct err *decompress(const struct strbuf *data, struct strbuf *ret)
 	return read_data(a, ret);
 }
 
-static struct err *write_module(struct archive *in, const struct modules *modules, size_t index,
+static struct err *write_module(struct archive *in, const struct name_list *modules, size_t index,
 				const char *dir)
 {
 	cleanup_strbuf struct strbuf packed = STRBUF_INIT, plain = STRBUF_INIT;
-	cleanup_free char *name = modules_name(modules->paths[index]);
+	cleanup_free char *name = modules_name(modules->v[index]);
 	cleanup_free char *file = xasprintf("%s/%02zu-%s.ko", dir, index, name);
 	struct err *e = read_data(in, &packed);
 
@@ -402,7 +402,7 @@ static struct err *write_module(struct archive *in, const struct modules *module
 	return err_wrap(e, "module '%s'", name);
 }
 
-struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
+struct err *rootfs_extract_modules(const char *tar, const char *release, const struct name_list *modules,
 				   const char *dir)
 {
 	cleanup(cleanup_read_) struct archive *in = NULL;
@@ -422,7 +422,7 @@ struct err *rootfs_extract_modules(const char *tar, const char *release, const s
 		if (!module || strncmp(module, release, release_len) || module[release_len] != '/')
 			continue;
 		for (size_t i = 0; !e && i < modules->n; i++)
-			if (strcmp(module + release_len + 1, modules->paths[i]) == 0) {
+			if (strcmp(module + release_len + 1, modules->v[i]) == 0) {
 				e = write_module(in, modules, i, dir);
 				found++;
 			}

@@ -41,5 +41,5 @@ struct err *rootfs_pack(const struct workloads *files, const char *tar, uint64_t
 			uint64_t *ret_bytes) must_check;
 
 /** Writes the modules of a kernel release to DIR/NN-name.ko, decompressed. DIR must exist. */
-struct err *rootfs_extract_modules(const char *tar, const char *release, const struct modules *modules,
+struct err *rootfs_extract_modules(const char *tar, const char *release, const struct name_list *modules,
 				   const char *dir) must_check;

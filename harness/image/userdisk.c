@@ -71,7 +71,7 @@ static struct err *remove_unused(void)
 {
 	cleanup_free char *dir = NULL;
 	struct err *e = build_cache_dir(PART, &dir);
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	time_t oldest = time(NULL) - (time_t)KEPT_DAYS * 24 * 3600;
 
 	if (!e)

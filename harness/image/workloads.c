@@ -54,7 +54,7 @@ static struct err *load_file(const char *dir, const char *name, struct workloads
 
 struct err *workloads_load(const char *dir, struct workloads *ret)
 {
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct workloads w = { 0 };
 	struct err *e = file_list(dir, &names);
 
@@ -144,7 +144,7 @@ static struct err *add_entry(struct tree *t, const char *relative, const char *e
 static struct err *add_dir(struct tree *t, const char *relative, int depth)
 {
 	cleanup_free char *path = *relative ? xasprintf("%s/%s", t->dir, relative) : xstrdup(t->dir);
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct err *e = file_list(path, &names);
 
 	for (size_t i = 0; !e && i < names.n; i++)

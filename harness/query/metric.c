@@ -179,7 +179,7 @@ static struct err *load(const char *path, bool needs_header, struct metric *ret)
 struct err *metric_load_shipped(struct metric **ret, size_t *ret_n)
 {
 	cleanup_free char *dir = NULL;
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct metric *metrics = NULL;
 	size_t n = 0, cap = 0;
 	struct err *e = datadir_find("calibrate/metrics", &dir);

@@ -195,7 +195,7 @@ static bool is_listed(const struct found_list *list, const char *name)
 
 static struct err *list_states(const char *dir, struct found_list *list)
 {
-	cleanup_file_names struct file_names names = { 0 };
+	cleanup_name_list struct name_list names = { 0 };
 	struct err *e = file_list(dir, &names);
 
 	for (size_t i = 0; !e && i < names.n; i++) {

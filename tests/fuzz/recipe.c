@@ -17,11 +17,11 @@ static void check_recipe(const struct image_recipe *r)
 	check_word(r->suite);
 	check_word(r->kernel);
 	must_hold(!r->mirror || strncmp(r->mirror, "http", 4) == 0);
-	must_hold(r->packages_count > 0 && r->modules_count > 0);
-	for (size_t i = 0; i < r->packages_count; i++)
-		check_word(r->packages[i]);
-	for (size_t i = 0; i < r->modules_count; i++)
-		check_word(r->modules[i]);
+	must_hold(r->packages.n > 0 && r->modules.n > 0);
+	for (size_t i = 0; i < r->packages.n; i++)
+		check_word(r->packages.v[i]);
+	for (size_t i = 0; i < r->modules.n; i++)
+		check_word(r->modules.v[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -30,15 +30,16 @@ static const char builtin[] = "kernel/fs/ext4/ext4.ko\n"
 static const char *resolve(size_t n, const char *first, const char *second)
 {
 	static struct strbuf sb;
-	char *wanted[] = { (char *)first, (char *)second };
-	cleanup(modules_deinit) struct modules m = { 0 };
-	struct err *e = modules_resolve(dep, builtin, wanted, n, &m);
+	char *names[] = { (char *)first, (char *)second };
+	const struct name_list wanted = { .v = names, .n = n };
+	cleanup(name_list_deinit) struct name_list m = { 0 };
+	struct err *e = modules_resolve(dep, builtin, &wanted, &m);
 
 	strbuf_clear(&sb);
 	if (e)
 		strbuf_addf(&sb, "error: %s", err_message(e));
 	for (size_t i = 0; i < m.n; i++) {
-		char *name = modules_name(m.paths[i]);
+		char *name = modules_name(m.v[i]);
 
 		strbuf_addf(&sb, "%s%s", i ? " " : "", name);
 		free(name);
@@ -74,12 +75,13 @@ static void test_bad(void)
 
 static void test_path(void)
 {
-	cleanup(modules_deinit) struct modules m = { 0 };
-	char *wanted[] = { (char *)"virtio_blk" };
-	struct err *e = modules_resolve(dep, builtin, wanted, 1, &m);
+	cleanup(name_list_deinit) struct name_list m = { 0 };
+	char *names[] = { (char *)"virtio_blk" };
+	const struct name_list wanted = { .v = names, .n = 1 };
+	struct err *e = modules_resolve(dep, builtin, &wanted, &m);
 
 	ok(!e && m.n == 3, "three modules");
-	is_str(m.n == 3 ? m.paths[2] : NULL, "kernel/drivers/block/virtio_blk.ko.xz",
+	is_str(m.n == 3 ? m.v[2] : NULL, "kernel/drivers/block/virtio_blk.ko.xz",
 	       "a path is as modules.dep has it");
 	err_free(e);
 }

@@ -39,11 +39,11 @@ static void test_good(void)
 	is_str(r->suite, "trixie", "suite");
 	is_str(r->mirror, "http://deb.debian.org/debian", "mirror");
 	is_str(r->kernel, "linux-image-cloud-amd64", "kernel");
-	is_int(r->packages_count, 2, "packages are counted");
-	is_str(r->packages[1], "libstdc++6", "a plus sign is part of a package's name");
-	is_int(r->modules_count, 2, "modules are counted");
-	is_str(r->modules[0], "virtio_blk", "first module");
-	is_str(r->modules[1], "pvpanic-mmio", "second module");
+	is_int(r->packages.n, 2, "packages are counted");
+	is_str(r->packages.v[1], "libstdc++6", "a plus sign is part of a package's name");
+	is_int(r->modules.n, 2, "modules are counted");
+	is_str(r->modules.v[0], "virtio_blk", "first module");
+	is_str(r->modules.v[1], "pvpanic-mmio", "second module");
 	is_str(r->text, text, "the text is kept as it is");
 	image_recipe_destroy(r);
 }

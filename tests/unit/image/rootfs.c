@@ -160,12 +160,13 @@ static bool file_is(const char *name, const char *text)
 
 static void test_modules(const struct rootfs *r)
 {
-	char *wanted[] = { (char *)"b" };
-	cleanup(modules_deinit) struct modules m = { 0 };
+	char *names[] = { (char *)"b" };
+	const struct name_list wanted = { .v = names, .n = 1 };
+	cleanup(name_list_deinit) struct name_list m = { 0 };
 
 	if (mkdir("modules", 0755))
 		abort();
-	must(modules_resolve(strbuf_str(&r->modules_dep), strbuf_str(&r->modules_builtin), wanted, 1, &m));
+	must(modules_resolve(strbuf_str(&r->modules_dep), strbuf_str(&r->modules_builtin), &wanted, &m));
 
 	no_err(rootfs_extract_modules("all.tar", r->release, &m, "modules"), "modules are taken out");
 	ok(file_is("modules/00-a.ko", "module a"), "... the compressed one is plain now");
@@ -179,7 +180,7 @@ static void test_modules(const struct rootfs *r)
 static void test_whole(void)
 {
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT;
-	cleanup(rootfs_deinit) struct rootfs r = { 0 };
+	struct rootfs r = { 0 };
 
 	make_tar(NULL, NULL);
 	if (!no_err(split(&r), "a root is taken apart"))
@@ -209,17 +210,19 @@ static void test_whole(void)
 	is_str(strbuf_str(&r.dpkg_status), "Package: p\n", "the dpkg status");
 	is_str(strbuf_str(&r.programs), "\npython3\npython3.11\ntwin\n", "the programs");
 	test_modules(&r);
+	rootfs_deinit(&r);
 }
 
 static void test_large(void)
 {
-	cleanup(rootfs_deinit) struct rootfs r = { 0 };
+	struct rootfs r = { 0 };
 	struct stat st;
 
 	make_tar(NULL, "large");
 	no_err(split(&r), "a large library is no hindrance");
 	ok(stat("root.tar", &st) == 0 && st.st_size > 65 << 20, "it is in the root");
 	is_int(r.bytes, (65 << 20) + 4 * 4096, "and counted");
+	rootfs_deinit(&r);
 }
 
 static void refused(const char *lacks, const char *extra, const char *part, const char *what)
