@@ -3,7 +3,7 @@
 # Exit statuses: the code, swapcal(1), README.md and --help agree.
 . tests/docs/lib.sh
 
-sed -n '/^static int exit_code/,/^}/s/.*return \([0-9]*\);.*/\1/p' harness/cmd/main.c > "$dir/code"
+sed -n '/^static const int exit_codes/,/^};/p' harness/cmd/main.c | grep -oE '\] = [0-9]+' | grep -oE '[0-9]+' | sort -n > "$dir/code"
 pod_items swapcal.1.pod 'EXIT STATUS' > "$dir/man"
 sed -n '/^## Exit status/,/^## T/s/^| \([0-9]*\) | .*/\1/p' README.md > "$dir/readme"
 same "$dir/man" "$dir/code" 'swapcal(1) has every exit status'
