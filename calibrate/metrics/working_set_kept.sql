@@ -1,10 +1,11 @@
 -- name: working_set_kept
 -- summary: working_set, and the page cache that is still there when a guest begins to swap
 -- meaning: A kernel does not wait until the last page of page cache is gone before it swaps: some of the load's file pages stay
---   that are not in use. The metric counts as much of them as the zones' high watermarks. The kernel takes that for next to
---   nothing (mm/vmscan.c, file_is_tiny), and about that much was seen to be left.
--- wrong when: How much is left depends on the kernel, on how fast memory is taken, and on chance. When the load has grown
---   until the guest swaps, the kernel has dropped what it could.
+--   that are not in use. The metric counts as much of them as the zones' high watermarks: about that much was seen to be left
+--   in guests of 256 to 800 MiB.
+-- wrong when: No rule of the kernel leaves that much: it holds page cache and free memory together against the high
+--   watermarks (mm/vmscan.c, file_is_tiny). What is left depends on swappiness, on how old pages are, and on chance: 0 to 36 MiB
+--   were seen. When the load has grown until the guest swaps, the kernel has dropped what it could.
 -- source: as working_set; memory.stat (active_file + inactive_file) of cgroup v2, and zoneinfo (high, of all zones)
 WITH hot AS (
 	SELECT snapshot_id, sum(kib) AS kib

@@ -18,7 +18,7 @@ static const char usage[] =
 	"was taken of a load. Each is a file with one SELECT; swapcal-metrics(7) tells how\n"
 	"to write one, and 'swapcal validate' judges it.\n"
 	"\n"
-	"  list      every metric, with a line on what it is\n"
+	"  list      every metric, with a line on what it is, and for what it is best\n"
 	"  show      what a metric means, when it is wrong, its source, and its SQL\n"
 	"  columns   the tables a metric can ask, and their columns\n"
 	"\n"
@@ -36,10 +36,10 @@ static void list_json(const struct metric *metrics, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct metric *m = &metrics[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name, "summary",
-						m->summary, "meaning", m->meaning, "wrong_when",
-						m->wrong_when, "source", m->source, "sql", m->sql));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name,
+						      "summary", m->summary, "meaning", m->meaning,
+						      "wrong_when", m->wrong_when, "source", m->source,
+						      "best_for", m->best_for, "sql", m->sql));
 	}
 	cli_print_json(json_pack("{s:s, s:o}", "tool_version", SWAPCAL_VERSION, "metrics", list));
 }
@@ -51,8 +51,11 @@ static void list_text(const struct metric *metrics, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if ((int)strlen(metrics[i].name) > width)
 			width = (int)strlen(metrics[i].name);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		printf("%-*s  %s\n", width, metrics[i].name, metrics[i].summary);
+		if (*metrics[i].best_for)
+			printf("%-*s    best for: %s\n", width, "", metrics[i].best_for);
+	}
 }
 
 static struct err *list(bool is_json)

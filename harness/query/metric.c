@@ -14,12 +14,14 @@
 static const struct {
 	const char *key;
 	size_t offset;
+	bool is_needed;
 } fields[] = {
-	{ "name", offsetof(struct metric, name) },
-	{ "summary", offsetof(struct metric, summary) },
-	{ "meaning", offsetof(struct metric, meaning) },
-	{ "wrong when", offsetof(struct metric, wrong_when) },
-	{ "source", offsetof(struct metric, source) },
+	{ "name", offsetof(struct metric, name), true },
+	{ "summary", offsetof(struct metric, summary), true },
+	{ "meaning", offsetof(struct metric, meaning), true },
+	{ "wrong when", offsetof(struct metric, wrong_when), true },
+	{ "source", offsetof(struct metric, source), true },
+	{ "best for", offsetof(struct metric, best_for), false },
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -60,8 +62,9 @@ static struct err *parse_header_line(struct metric *m, char *line, char ***curre
 	}
 	*current = find_field(m, text, &value);
 	if (!*current)
-		return err_new_kind(ERR_USAGE,
-				    "'%s' is not one of: name, summary, meaning, wrong when, source", text);
+		return err_new_kind(
+			ERR_USAGE, "'%s' is not one of: name, summary, meaning, wrong when, source, best for",
+			text);
 	if (**current)
 		return err_new_kind(ERR_USAGE, "given a second time: '%s'", text);
 	**current = xstrdup(value);
@@ -86,7 +89,9 @@ static struct err *parse(struct metric *m, const char *path, char *text)
 		line = next;
 	}
 	for (size_t i = 0; i < FIELDS; i++)
-		if (!*field_of(m, i))
+		if (!*field_of(m, i) && !fields[i].is_needed)
+			*field_of(m, i) = xstrdup("");
+		else if (!*field_of(m, i))
 			return err_new_kind(ERR_USAGE, "%s:%u: the header has no line '-- %s: ...'", path,
 					    number, fields[i].key);
 	m->sql = xstrdup(line);
@@ -140,6 +145,7 @@ static void take_query(struct metric *m, const char *text)
 	m->meaning = xstrdup("");
 	m->wrong_when = xstrdup("");
 	m->source = xstrdup("");
+	m->best_for = xstrdup("");
 	m->sql = xstrdup(text);
 	m->line = 1;
 }

@@ -23,6 +23,7 @@ struct metric {
 	char *path;
 	char *name; /**< lower-case letters, digits and underscores; the name of the file without .sql */
 	char *summary, *meaning, *wrong_when, *source;
+	char *best_for; /**< "" when it is not recommended for anything */
 	char *sql;
 	unsigned line; /**< of the file, where sql begins */
 };

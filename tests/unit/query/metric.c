@@ -468,6 +468,10 @@ static void test_files(void)
 	must(load("x", HEADER "SELECT 1\n", &m));
 	is_str(m.meaning, "m goes on", "an indented line goes on with the field");
 	is_str(m.sql, "SELECT 1\n", "the query follows the header");
+	is_str(m.best_for, "", "no header need say what a metric is best for");
+	metric_deinit(&m);
+	must(load("x", HEADER "-- best for: b\nSELECT 1\n", &m));
+	is_str(m.best_for, "b", "but it can");
 	metric_deinit(&m);
 }
 
