@@ -201,22 +201,22 @@ static bool take_baseline(struct probe *p)
 
 	const struct snapshot *s = &p->rec->snapshots[p->rec->snapshots_count - 1];
 
+	bool has_memory = false;
+
 	for (size_t i = 0; i < s->files_count; i++) {
 		const struct evidence *f = &s->files[i];
 
-		if (!f->pid && strcmp(f->name, "zoneinfo") == 0)
-			guest_file_each_number(f->name, f->data, f->len, on_zone_number, p);
-	}
-	for (size_t i = 0; i < s->files_count; i++) {
-		const struct evidence *f = &s->files[i];
-
-		if (f->pid || strcmp(f->name, "meminfo") != 0)
+		if (f->pid)
 			continue;
-		if (text_get_number(f->data, f->len, "MemTotal", &p->rec->mem_total_kib) &&
-		    text_get_number(f->data, f->len, "MemAvailable", &p->rec->mem_available0_kib))
-			return true;
+		if (strcmp(f->name, "zoneinfo") == 0)
+			guest_file_each_number(f->name, f->data, f->len, on_zone_number, p);
+		if (strcmp(f->name, "meminfo") == 0)
+			has_memory =
+				text_get_number(f->data, f->len, "MemTotal", &p->rec->mem_total_kib) &&
+				text_get_number(f->data, f->len, "MemAvailable", &p->rec->mem_available0_kib);
 	}
-	return probe_end(p, OUTCOME_INVALID, "guest did not tell its MemTotal and MemAvailable");
+	return has_memory ||
+	       probe_end(p, OUTCOME_INVALID, "guest did not tell its MemTotal and MemAvailable");
 }
 
 /**
