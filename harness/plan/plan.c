@@ -461,10 +461,7 @@ static struct err *read_onset(struct yaml_node node, void *to)
 }
 
 static const struct key ballast_keys[] = {
-	/*
-	 * 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG; a tick of 20 ms is 1.3
-	 * MiB.
-	 */
+	/* 64 MiB/s: onset came at the same Z from 16 MiB/s to 170 MiB/s under TCG. */
 	{ "rate_mib_s", SETTING_NUMBER, PLAN(ballast_mib_s), .least = 1, .most = BALLAST_MIB_S_MAX,
 	  .fallback.number = 64 },
 	{ .name = NULL },
