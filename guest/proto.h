@@ -143,7 +143,6 @@
 	X(load_stat_inactive_anon_kib)                                                                       \
 	X(load_stat_active_file_kib)                                                                         \
 	X(load_stat_inactive_file_kib)                                                                       \
-	X(load_stat_file_kib)                                                                                \
 	X(load_stat_unevictable_kib)                                                                         \
 	X(load_stat_kernel_kib)                                                                              \
 	X(load_stat_slab_reclaimable_kib)                                                                    \
@@ -158,6 +157,9 @@
 	X(nr_file_pages)                                                                                     \
 	X(nr_anon_pages)                                                                                     \
 	X(nr_shmem)                                                                                          \
+	X(nr_active_file)                                                                                    \
+	X(nr_inactive_file)                                                                                  \
+	X(nr_swapcached)                                                                                     \
 	X(pgmajfault)                                                                                        \
 	X(pgscan_kswapd)                                                                                     \
 	X(pgscan_direct)                                                                                     \

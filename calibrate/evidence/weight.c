@@ -25,17 +25,15 @@ static double held_kib(const struct proto_sample *s)
 }
 
 /*
- * Pages of the load that were freed lazily and are still there: the kernel has them on the lists of files,
- * but does not count them among their pages. 0 where its numbers, which it updates one after the other, do
- * not fit.
+ * What files and lazily freed memory have in RAM: the lists of files, on which a kernel has both. Beside it
+ * the swap cache: pages on their way to swap are still there. A series of another version lacks the lists.
  */
-static double lazy_kib(const struct proto_sample *s, const struct proto_sample *first)
+static double file_kib(const struct proto_sample *s)
 {
-	double shmem_kib = PAGE_KIB * ((double)s->nr_shmem - (double)first->nr_shmem);
-	double kib = (double)s->load_stat_active_file_kib + (double)s->load_stat_inactive_file_kib -
-		     ((double)s->load_stat_file_kib - shmem_kib - (double)s->load_stat_swapcached_kib);
+	uint64_t lists = s->nr_active_file + s->nr_inactive_file;
 
-	return s->load_stat_file_kib && kib > 0 ? kib : 0;
+	return PAGE_KIB * (lists ? (double)lists + (double)s->nr_swapcached
+				 : (double)s->nr_file_pages - (double)s->nr_shmem);
 }
 
 struct weighing weighing_read(const struct proto_sample *s, size_t n, int64_t onset_us)
@@ -51,8 +49,7 @@ struct weighing weighing_read(const struct proto_sample *s, size_t n, int64_t on
 		if (!s[i].load_pages)
 			rest = &s[i];
 	}
-	w.file_kib = PAGE_KIB * ((double)onset->nr_file_pages - (double)onset->nr_shmem) +
-		     (double)onset->load_stat_slab_reclaimable_kib + lazy_kib(onset, &s[0]);
+	w.file_kib = file_kib(onset) + (double)onset->load_stat_slab_reclaimable_kib;
 	/* SwapFree counts the slots that a kernel has set aside, 64 at a time, as used. */
 	w.free_kib = PAGE_KIB * ((double)onset->nr_free_pages - (double)proto_swapped_out(onset) +
 				 (double)onset->pswpin);

@@ -20,8 +20,8 @@
 struct weighing {
 	double held_kib; /**< by the load, that can only stay in RAM or go to swap, before the ballast came */
 	double drift_kib; /**< how much more of it at onset */
-	/** page cache at onset, with what is on its way to swap, and of the load inodes, names, pages freed
-	 * lazily */
+	/** page cache and lazily freed memory at onset, what is on its way to swap, the load's inodes and
+	 * names */
 	double file_kib;
 	double free_kib; /**< free memory at onset, less what is in swap */
 };

@@ -127,7 +127,6 @@ void cgroup_stat(struct proto_sample *s)
 	STAT(inactive_anon);
 	STAT(active_file);
 	STAT(inactive_file);
-	STAT(file);
 	STAT(unevictable);
 	STAT(kernel);
 	STAT(slab_reclaimable);

@@ -14,8 +14,8 @@
 #define BATCH_ROWS   25
 #define BATCH_AGE_US 250000
 
-/* Rows kept while the host does not read: 2.1 s of 20 ms ticks, on top of what the kernel's queue takes. */
-#define RING_ROWS 104
+/* Rows kept while the host does not read: 2.0 s of 20 ms ticks, on top of what the kernel's queue takes. */
+#define RING_ROWS 98
 
 _Static_assert(BATCH_ROWS * sizeof(struct proto_sample) <= PROTO_PAYLOAD_MAX, "a batch is one payload");
 

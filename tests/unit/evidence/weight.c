@@ -28,9 +28,8 @@ static struct proto_sample at(uint64_t t_us, const struct guest *g, bool has_bal
 		/* As a kernel counts: shared memory with files, and with the anonymous lists of a cgroup. */
 		.nr_file_pages = g->file_pages + g->shmem_pages + 16,
 		.nr_shmem = g->shmem_pages + 16, /* of others */
-		.load_stat_active_file_kib = 4 * g->lazy_pages,
-		.load_stat_inactive_file_kib = 4 * g->file_pages,
-		.load_stat_file_kib = 4 * (g->file_pages + g->shmem_pages) + 64,
+		.nr_active_file = g->lazy_pages,
+		.nr_inactive_file = g->file_pages,
 		.nr_free_pages = g->free_pages,
 		.pswpout = g->swapped_pages + 7,
 		.pswpin = 7,
