@@ -5,6 +5,7 @@
 -- wrong when: The page cache charged to the load is of no more use and would be dropped without swapping, pages were freed
 --   lazily, or another cgroup touched pages first that the load uses as well.
 -- source: memory.current of cgroup v2
+-- best for: loads at the moment of the onset
 SELECT snapshot_id, value / 1024.0 AS y_kib
 FROM guest
 WHERE key = 'memory.current'

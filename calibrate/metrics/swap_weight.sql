@@ -10,6 +10,7 @@
 --   reference bits: more page cache stays (lru: aged). More than 1 GiB of page cache (ratio 3 and more), MGLRU, page cache of
 --   others, swappiness near 0.
 -- source: memory.stat and memory.swap.current of cgroup v2; smaps, Referenced, Pss_Anon and LazyFree
+-- best for: loads at rest on a machine that has run for long (lru: aged)
 WITH used AS (
 	SELECT snapshot_id, sum(kib) AS kib
 	FROM (SELECT snapshot_id, max(CASE kind WHEN 'file_data' THEN max(referenced_kib - anonymous_kib, 0)

@@ -239,7 +239,7 @@ struct field {
 	int decimals;
 };
 
-#define FIELDS 28
+#define FIELDS 30
 
 static struct field text_field(const char *name, const char *text)
 {
@@ -290,6 +290,8 @@ static void row_fields(const struct report_row *row, struct field fields[FIELDS]
 		text_field("flags", row->flags),
 		mib_field("drift_mib", row->z.drift_kib),
 		mib_field("closure_mib", report_closure_kib(&row->z)),
+		text_field("lru", c->settings.lru),
+		text_field("weighing", c->weighing),
 	};
 
 	memcpy(fields, all, sizeof(all));

@@ -18,6 +18,17 @@ for what in 'seed-2008 growth' 'seed-2008 displacement' 'forked-workers displace
 	same "$dir/got" "$dir/all" "$what: findings.md has their numbers"
 done
 
+for lru in virgin aged; do
+	awk -F, -v lru=$lru 'NR == 1 || $(NF - 1) == lru' docs/reference/lru.csv > "$dir/lru.csv"
+	docs/reference/summary.sh "$dir/lru.csv" displacement swap_weight memcg_working_set working_set working_set_kept \
+		memcg_unreclaimable pss private_dirty memcg_current > "$dir/want"
+	[ "$(wc -l < "$dir/want")" -eq 9 ]
+	ok $? "lru: $lru: the reference has the metrics"
+	sed 's/^    //' docs/accuracy.md | grep -Fxf "$dir/want" | sort -u > "$dir/got"
+	sort -u "$dir/want" > "$dir/all"
+	same "$dir/got" "$dir/all" "lru: $lru: accuracy.md has their numbers"
+done
+
 # METRIC CELL... : the agreement that compare computes from the CSV is the report's.
 awk -F, 'NR == 1 { print "z,y,cell" } NR > 1 && $16 == m && $10 != "threshold" { print $20 "," $17 "," $1 }' \
 	m=working_set_kept docs/reference/seed-2008.csv | ./swapcal compare - --margin 5% > "$dir/compare" 2>&1

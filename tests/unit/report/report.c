@@ -13,7 +13,7 @@
 #define CSV_HEADER                                                                                           \
 	"cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,mglru,method,workload,"     \
 	"interpreter,processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib," \
-	"diff_pct,n,flags,drift_mib,closure_mib\n"
+	"diff_pct,n,flags,drift_mib,closure_mib,lru,weighing\n"
 
 static double diff(double y_mib, const struct report_threshold *t)
 {
@@ -61,16 +61,16 @@ static void test_complete(void)
 	cleanup_free char *head = xasprintf("256,223596,199724,6.1.0-49-cloud-amd64,tcg,60,never,false");
 	cleanup_free char *want = xasprintf(
 		CSV_HEADER
-		"%1$.12s,%4$s,threshold,ballast,-,1,-,-,anonymous_swap,,,,%5$s,,,0,no-value,,\n"
-		"%1$.12s,%4$s,threshold,ballast,-,1,-,-,rss,,,,%5$s,,,0,no-value,,\n"
+		"%1$.12s,%4$s,threshold,ballast,-,1,-,-,anonymous_swap,,,,%5$s,,,0,no-value,,,virgin,usual\n"
+		"%1$.12s,%4$s,threshold,ballast,-,1,-,-,rss,,,,%5$s,,,0,no-value,,,virgin,usual\n"
 		"%2$.12s,%4$s,growth,strings,python3,1,independent,"
-		"small,anonymous_swap,178.500,178.500,178.500,%5$s,%6$.3f,%7$.2f,1,,,\n"
+		"small,anonymous_swap,178.500,178.500,178.500,%5$s,%6$.3f,%7$.2f,1,,,,virgin,usual\n"
 		"%2$.12s,%4$s,growth,strings,python3,1,independent,"
-		"small,rss,177.000,177.000,177.000,%5$s,%8$.3f,%9$.2f,1,,,\n"
+		"small,rss,177.000,177.000,177.000,%5$s,%8$.3f,%9$.2f,1,,,,virgin,usual\n"
 		"%3$.12s,%4$s,growth,strings,pypy3,1,independent,"
-		"small,anonymous_swap,192.167,190.500,194.500,%5$s,%10$.3f,%11$.2f,3,\"b,a,\"\"c\",,\n"
+		"small,anonymous_swap,192.167,190.500,194.500,%5$s,%10$.3f,%11$.2f,3,\"b,a,\"\"c\",,,virgin,usual\n"
 		"%3$.12s,%4$s,growth,strings,pypy3,1,independent,"
-		"small,rss,191.667,190.000,194.000,%5$s,%12$.3f,%13$.2f,3,\"b,a,\"\"c\",,\n",
+		"small,rss,191.667,190.000,194.000,%5$s,%12$.3f,%13$.2f,3,\"b,a,\"\"c\",,,virgin,usual\n",
 		z.key, g1.key, g3.key, head, zs, diff(178.5, t), diff_pct(178.5, t), diff(177, t),
 		diff_pct(177, t), diff(576.5 / 3, t), diff_pct(576.5 / 3, t), diff(575.0 / 3, t),
 		diff_pct(575.0 / 3, t));
