@@ -23,17 +23,17 @@ as_nobody="setpriv --reuid=$nobody --regid=$nobody --clear-groups --pdeathsig KI
 plan connections 'guest: {ram_mib: [96]}' 'method: [threshold]'
 chmod 644 "$dir/plan.yaml"
 
-# two_probes NAME COMMAND...: into a file of that name
-two_probes() {
+# a_probe NAME COMMAND...: into a file of that name
+a_probe() {
 	name=$1
 	shift
-	some_probes 2 "$dir/home/$name.swapcal" "$@"
-	is $? 130 "$name: interrupted after two probes"
+	some_probes 1 "$dir/home/$name.swapcal" "$@"
+	is $? 130 "$name: interrupted after a probe"
 }
 
-# shows FILE: cells and how their first probes ended
+# shows FILE: the cell, and how its first probe ended
 shows() {
-	sqlite3 "$1" "select cell_key, kind from probe where id <= 2 order by id; select outcome from probe where id = 1"
+	sqlite3 "$1" "select cell_key, kind from probe where id = 1; select outcome from probe where id = 1"
 }
 
 # ballast FILE: how much of it there was when the guest swapped
@@ -42,7 +42,7 @@ ballast() {
 }
 
 run="run $dir/plan.yaml"
-two_probes embedded "$swapcal" $run
+a_probe embedded "$swapcal" $run
 shows "$dir/home/embedded.swapcal" > "$dir/want"
 has "$dir/want" '\|ramp$' 'the embedded driver: a ballast grows until the guest swaps'
 sed 's/^/# /' "$dir/want"
@@ -51,7 +51,7 @@ want=$(ballast "$dir/home/embedded.swapcal")
 # same_answers NAME URI: as the embedded driver gave
 same_answers() {
 	shows "$dir/home/$1.swapcal" > "$dir/got"
-	is "$(cat "$dir/got")" "$(cat "$dir/want")" "$1: the same cells, and the same ends"
+	is "$(cat "$dir/got")" "$(cat "$dir/want")" "$1: the same cell, and the same end"
 	# Repeats in one guest agree to half a percent.
 	within "$(ballast "$dir/home/$1.swapcal")" $((want * 97 / 100)) $((want * 103 / 100)) '... and as large a ballast'
 	is "$(sqlite3 "$dir/home/$1.swapcal" "select audit ->> '\$.connection.uri' from run")" "$2" "... through $2"
@@ -60,11 +60,11 @@ same_answers() {
 	is "$(guests connections-$$)" 0 '... no guest is left'
 }
 
-two_probes system in_libvirtd "$swapcal" $run -c qemu:///system
+a_probe system in_libvirtd "$swapcal" $run -c qemu:///system
 same_answers system qemu:///system
-two_probes loopback in_libvirtd "$swapcal" $run -c "qemu+tcp://127.0.0.1:$port/system"
+a_probe loopback in_libvirtd "$swapcal" $run -c "qemu+tcp://127.0.0.1:$port/system"
 same_answers loopback "qemu+tcp://127.0.0.1:$port/system"
-two_probes user in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
+a_probe user in_libvirtd setpriv --reuid=$nobody --regid=$nobody --clear-groups env HOME="$dir/home" \
 	XDG_CACHE_HOME="$dir/home/cache" "$swapcal" $run -c qemu:///system
 same_answers user qemu:///system
 # The daemon's log keeper, which is root's, writes the console.
@@ -82,7 +82,7 @@ session_virtlogd=$!
 $as_nobody libvirtd > "$dir/session-libvirtd.out" 2>&1 &
 session_libvirtd=$!
 wait_until $hangs_s test -S "$dir/home/run/libvirt/libvirt-sock"
-two_probes session $as_nobody "$swapcal" $run -c qemu:///session
+a_probe session $as_nobody "$swapcal" $run -c qemu:///session
 same_answers session qemu:///session
 for pid in $session_libvirtd $session_virtlogd; do
 	kill $pid
