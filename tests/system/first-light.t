@@ -5,7 +5,8 @@
 build_image
 
 header=cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,mglru,method,workload,interpreter,\
-processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib,diff_pct,n,flags
+processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib,diff_pct,n,flags,drift_mib,closure_mib,\
+lru,weighing
 
 # Under a name of its own, by which its guests are found, and with a second guest that is smaller, since to fill one takes the time.
 sed "s/^name: .*/name: light-$$/; s/\[160, 256\]/[144, 160]/" examples/first-light.yaml > "$dir/plan.yaml"
