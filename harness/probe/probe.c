@@ -545,7 +545,8 @@ static bool live_on(struct probe *p)
 	uint64_t start_us = p->heartbeat_us, settle_us = p->spec->settle_ms * 1000ull, seen, now;
 	bool has_cycles = p->spec->has_rounds && !p->is_stopped && count_collections(p, &seen);
 
-	probe_set_phase(p, PHASE_SETTLE);
+	/* As long as building may take: a cycle has no length of ours. */
+	probe_set_phase(p, PHASE_LOAD);
 	while (!has_load_exit(p)) {
 		uint64_t lived_us = p->heartbeat_us - start_us;
 		bool is_whole = !has_cycles || (count_collections(p, &now) && now >= seen + PROBE_CYCLES_MIN);
