@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "guest/pages.h"
+#include "harness/base/alloc.h"
 
 /* Of x86-64: a page table has 512 entries, so that one of 4 KiB maps 2 MiB. */
 #define TABLE_SPAN_KIB 2048
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Memory of one sort, as it really is: the closed form. */
 struct sort {

@@ -111,7 +111,7 @@ struct pages *pages_create(void)
 
 void pages_destroy(struct pages *p)
 {
-	for (size_t i = 0; i < sizeof(p->spaces) / sizeof(p->spaces[0]); i++) {
+	for (size_t i = 0; i < COUNT(p->spaces); i++) {
 		for (size_t j = 0; p->spaces[i].chunks && j < CHUNKS; j++)
 			free(p->spaces[i].chunks[j]);
 		free(p->spaces[i].chunks);

@@ -12,8 +12,6 @@
 #include "calibrate/evidence/views-pages.h"
 #include "harness/base/alloc.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* More columns than any view has. */
 #define COLUMNS_MAX 64
 

@@ -22,6 +22,9 @@ char *xmemdup0(const void *data, size_t len) __attribute__((returns_nonnull, mal
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull, malloc));
 char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0), returns_nonnull, malloc));
 
+/** How many elements an array has. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /**
  * Makes room for one more element in a growing array and returns a pointer to
  * it, zeroed. array is an lvalue pointer, n and cap lvalue size_t.

@@ -7,9 +7,11 @@
 #include <ftw.h>
 #include <nettle/base16.h>
 #include <nettle/sha2.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -254,6 +256,24 @@ struct err *file_publish(const char *from, const char *to)
 	return NULL;
 }
 
+static void end_hash(struct sha256_ctx *ctx, char hex[65])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	sha256_digest(ctx, sizeof(digest), digest);
+	base16_encode_update(hex, sizeof(digest), digest);
+	hex[64] = '\0';
+}
+
+void hash_sha256(const void *data, size_t len, char hex[65])
+{
+	struct sha256_ctx ctx;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, len, data);
+	end_hash(&ctx, hex);
+}
+
 struct err *file_sha256(const char *path, char hex[65])
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -262,7 +282,7 @@ struct err *file_sha256(const char *path, char hex[65])
 		return err_errno(errno, "cannot open '%s'", path);
 
 	struct sha256_ctx ctx;
-	uint8_t buf[65536], digest[SHA256_DIGEST_SIZE];
+	uint8_t buf[65536];
 	ssize_t n;
 
 	sha256_init(&ctx);
@@ -271,9 +291,7 @@ struct err *file_sha256(const char *path, char hex[65])
 			return err_errno(errno, "cannot read '%s'", path);
 		sha256_update(&ctx, (size_t)n, buf);
 	}
-	sha256_digest(&ctx, sizeof(digest), digest);
-	base16_encode_update(hex, sizeof(digest), digest);
-	hex[64] = '\0';
+	end_hash(&ctx, hex);
 	return NULL;
 }
 
@@ -338,4 +356,42 @@ struct err *file_remove_aside(const char *path, const char *aside, bool *ret)
 	if (!*ret && errno != ENOENT)
 		return err_errno(errno, "cannot remove '%s'", path);
 	return file_remove_tree(aside);
+}
+
+/* --- Locks */
+
+bool lock_is_at(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+struct err *lock_try(const char *path, int *ret)
+{
+	cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(errno, "cannot open '%s'", path);
+	*ret = -1;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		*ret = lock_is_at(fd, path) ? take_fd(fd) : -1;
+	else if (errno != EWOULDBLOCK && errno != EINTR)
+		return err_errno(errno, "cannot lock '%s'", path);
+	return NULL;
+}
+
+struct err *lock_wait(const char *path, int poll_ms, void (*waiting)(void *arg), void *arg, int *ret)
+{
+	for (bool is_first = true;; is_first = false) {
+		struct err *e = lock_try(path, ret);
+
+		if (e || *ret >= 0)
+			return e;
+		if (is_first && waiting)
+			waiting(arg);
+		if (cancel_requested())
+			return cancel_error();
+		poll(NULL, 0, poll_ms);
+	}
 }

@@ -40,8 +40,9 @@ struct err *file_copy(const char *from, const char *to, mode_t mode) must_check;
 /** Gives the complete file from its name to, durably, unless there is something of that name already. */
 struct err *file_publish(const char *from, const char *to) must_check;
 
-/** SHA-256 of the file as 64 lower-case hex digits and a NUL. */
+/** SHA-256 of the file, or of len bytes, as 64 lower-case hex digits and a NUL. */
 struct err *file_sha256(const char *path, char hex[65]) must_check;
+void hash_sha256(const void *data, size_t len, char hex[65]);
 
 bool file_exists(const char *path);
 
@@ -73,3 +74,21 @@ struct err *file_cache_part(const char *part, mode_t mode, char **ret) must_chec
  * whole. *ret: was there one? When this fails, what is left is at path or at aside.
  */
 struct err *file_remove_aside(const char *path, const char *aside, bool *ret) must_check;
+
+/*
+ * Locks that end with their process: flock() on a file, which is made when missing. Its owner may remove the
+ * file together with what it guards; a lock on a file that is gone counts for nothing.
+ */
+
+/** Is the open file fd still the one at path? Its last owner may have removed that. */
+bool lock_is_at(int fd, const char *path);
+
+/** Locks the file at path if nobody has it. *ret: a descriptor that has the lock, or -1. */
+struct err *lock_try(const char *path, int *ret) must_check;
+
+/**
+ * Locks the file at path, trying again each poll_ms while another has it. When it has to wait it calls
+ * waiting(arg) once, which may be NULL. An error of kind ERR_INTERRUPTED when the user asks to stop.
+ */
+struct err *lock_wait(const char *path, int poll_ms, void (*waiting)(void *arg), void *arg,
+		      int *ret) must_check;

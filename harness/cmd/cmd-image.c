@@ -325,7 +325,7 @@ struct err *cmd_image(int argc, char **argv)
 		return err_new_kind(
 			ERR_USAGE,
 			"image: say what to do: build, list, show or rm; see 'swapcal image --help'");
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+	for (size_t i = 0; i < COUNT(verbs); i++)
 		if (strcmp(verbs[i].name, o.verb) == 0)
 			return run_verb(&verbs[i], &o);
 	return err_new_kind(ERR_USAGE, "image: '%s' is not known; use build, list, show or rm", o.verb);

@@ -21,7 +21,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 
 /** A staged file is KEY, and KEY.from is a symlink to its original. */
 #define FROM_SUFFIX ".from"
@@ -36,15 +35,15 @@ void stage_user_init(struct stage_user *user, uid_t uid, gid_t gid)
 		return;
 	snprintf(user->name, sizeof(user->name), "%s", pw->pw_name);
 
-	int n = sizeof(user->groups) / sizeof(user->groups[0]);
+	int n = COUNT(user->groups);
 
 	/*
 	 * Of more groups than fit the first ones count: a file may then be copied without need, never the
 	 * reverse.
 	 */
 	getgrouplist(pw->pw_name, gid, user->groups, &n);
-	if (n > (int)(sizeof(user->groups) / sizeof(user->groups[0])))
-		n = sizeof(user->groups) / sizeof(user->groups[0]);
+	if (n > (int)COUNT(user->groups))
+		n = COUNT(user->groups);
 	user->groups_count = n;
 }
 
@@ -52,7 +51,7 @@ void stage_user_for_qemu(struct stage_user *user)
 {
 	static const char *const names[] = { "libvirt-qemu", "qemu", "nobody" };
 
-	for (size_t i = 0; geteuid() == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; geteuid() == 0 && i < COUNT(names); i++) {
 		const struct passwd *pw = getpwnam(names[i]);
 
 		if (pw && pw->pw_uid != 0) {

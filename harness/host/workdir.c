@@ -11,7 +11,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/lock.h"
 #include "harness/base/log.h"
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
@@ -56,7 +55,7 @@ static struct err *clear_slot(const char *root, unsigned *guests)
 	unsigned n = 0;
 	struct err *e = qemu_end(root, NULL, &n);
 
-	for (size_t i = 0; !e && i < sizeof(state) / sizeof(state[0]); i++) {
+	for (size_t i = 0; !e && i < COUNT(state); i++) {
 		cleanup_free char *path = xasprintf("%s/%s", root, state[i]);
 
 		e = file_remove_tree(path);

@@ -12,7 +12,6 @@
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 #include "harness/base/log.h"
 #include "harness/base/subprocess.h"
 #include "harness/image/build-cache.h"
@@ -392,7 +391,7 @@ static struct err *run_steps(struct build *b)
 		{ "making the root disk", make_disk },
 		{ "checksums and manifest", describe_image },
 	};
-	size_t n = sizeof(steps) / sizeof(steps[0]);
+	size_t n = COUNT(steps);
 	struct err *e = NULL;
 
 	for (size_t i = 0; !e && i < n; i++) {

@@ -80,7 +80,7 @@ static struct err *add_all(struct cpio *cpio, const struct image *image)
 	static const char *const dirs[] = { "dev", "modules", "proc", "sys" };
 	struct err *e = NULL;
 
-	for (size_t i = 0; !e && i < sizeof(dirs) / sizeof(dirs[0]); i++)
+	for (size_t i = 0; !e && i < COUNT(dirs); i++)
 		e = add(cpio, dirs[i], S_IFDIR | 0755, 0, NULL, 0);
 	if (!e)
 		e = add(cpio, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);

@@ -10,7 +10,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 
 #define MANIFEST_FORMAT 1
 
@@ -107,7 +106,7 @@ json_t *manifest_kernel_config(const char *config)
 	};
 	json_t *ret = json_object();
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+	for (size_t i = 0; i < COUNT(options); i++)
 		json_object_set_new(ret, options[i], config_value(config, options[i]));
 	return ret;
 }

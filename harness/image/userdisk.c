@@ -11,7 +11,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
 #include "harness/image/build-cache.h"

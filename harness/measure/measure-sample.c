@@ -254,8 +254,6 @@ static const struct {
 	{ "mountinfo", "self/mountinfo" },
 };
 
-#define MACHINE_FILES (sizeof(machine_files) / sizeof(machine_files[0]))
-
 struct taken {
 	int64_t t_us;
 	enum measure_kind kind;
@@ -264,7 +262,7 @@ struct taken {
 struct sampler {
 	const struct measure_metrics *metrics;
 	struct views *views;
-	struct strbuf baseline[MACHINE_FILES];
+	struct strbuf baseline[COUNT(machine_files)];
 
 	/* The samples in views; their snapshot_id is first_id + their place. */
 	struct taken taken[BATCH_SAMPLES];
@@ -287,7 +285,7 @@ struct sampler *sampler_create(const struct measure_metrics *metrics, struct mea
 	s->series = xcalloc(metrics->n, sizeof(*s->series));
 	s->first_id = 1;
 	s->run->pages_missing = procfs_pages_missing("/proc");
-	for (size_t i = 0; i < MACHINE_FILES; i++)
+	for (size_t i = 0; i < COUNT(machine_files); i++)
 		if (views_want_baseline(s->views, machine_files[i].name) &&
 		    procfs_read("/proc", 0, machine_files[i].file, &s->baseline[i]))
 			strbuf_clear(&s->baseline[i]);
@@ -297,7 +295,7 @@ struct sampler *sampler_create(const struct measure_metrics *metrics, struct mea
 void sampler_destroy(struct sampler *s)
 {
 	views_destroy(s->views);
-	for (size_t i = 0; i < MACHINE_FILES; i++)
+	for (size_t i = 0; i < COUNT(machine_files); i++)
 		strbuf_deinit(&s->baseline[i]);
 	measure_cpu_deinit(&s->cpu);
 	free(s->series);
@@ -307,7 +305,7 @@ void sampler_destroy(struct sampler *s)
 /* A file that this machine lacks, or that we may not read, is no gap in the evidence: it has no value. */
 static void add_machine(struct sampler *s)
 {
-	for (size_t i = 0; i < MACHINE_FILES; i++) {
+	for (size_t i = 0; i < COUNT(machine_files); i++) {
 		const char *name = machine_files[i].name;
 		cleanup_strbuf struct strbuf text = STRBUF_INIT;
 

@@ -328,7 +328,7 @@ static void on_field(void *arg, struct text_span key, uint64_t value, bool has_k
 	(void)has_kib;
 	if (all->is_taken || !value)
 		return;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	for (size_t i = 0; i < COUNT(keys); i++)
 		if (text_span_is(key, keys[i])) {
 			all->is_taken = true;
 			all->bytes += all->end - all->start;

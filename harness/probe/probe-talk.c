@@ -87,7 +87,7 @@ static char *telling_console_line(const char *console)
 {
 	static const char *const signs[] = { "Kernel panic", "Out of memory", "agent: ", "Call Trace" };
 
-	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+	for (size_t i = 0; i < COUNT(signs); i++) {
 		const char *at = strstr(console, signs[i]);
 
 		if (at)
@@ -571,7 +571,7 @@ static void handle(struct probe *p, const struct guest_msg *m)
 	};
 	const char *type = get_str(m, "type");
 
-	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+	for (size_t i = 0; i < COUNT(handlers); i++)
 		if (strcmp(handlers[i].type, type) == 0) {
 			handlers[i].handle(p, m);
 			return;

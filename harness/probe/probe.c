@@ -645,7 +645,7 @@ static bool is_taken(const struct probe *p, const char *name)
 		"load", "onset", "end", PROBE_USED, PROBE_POST_MORTEM, PROBE_HOST
 	};
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+	for (size_t i = 0; i < COUNT(ours); i++)
 		if (strcmp(ours[i], name) == 0)
 			return true;
 	for (size_t i = 0; i < p->rec->snapshots_count; i++)

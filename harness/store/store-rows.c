@@ -250,8 +250,6 @@ static const struct column columns[] = {
 	COLUMN(command_line, COLUMN_TEXT),
 };
 
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-
 _Static_assert(PHASE_COUNT == 7, "a new phase needs its column");
 
 static struct store_value column_value(const struct column *c, const struct probe_record *r)
@@ -320,7 +318,7 @@ static bool read_column(sqlite3_stmt *stmt, int index, const struct column *c, s
 /* "a, b, c" of all columns. */
 static void add_column_names(struct strbuf *sb)
 {
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < COUNT(columns); i++)
 		strbuf_addf(sb, "%s%s", i ? ", " : "", columns[i].name);
 }
 
@@ -328,18 +326,18 @@ struct err *store_insert_probe(struct store *store, int64_t run_id, const struct
 			       int64_t *ret_id)
 {
 	cleanup_strbuf struct strbuf sql = STRBUF_INIT;
-	struct store_value values[COLUMNS + 1] = { STORE_INT(run_id) };
+	struct store_value values[COUNT(columns) + 1] = { STORE_INT(run_id) };
 
 	strbuf_adds(&sql, "INSERT INTO probe (run_id, ");
 	add_column_names(&sql);
 	strbuf_adds(&sql, ") VALUES (?");
-	for (size_t i = 0; i < COLUMNS; i++) {
+	for (size_t i = 0; i < COUNT(columns); i++) {
 		strbuf_adds(&sql, ", ?");
 		values[i + 1] = column_value(&columns[i], r);
 	}
 	strbuf_adds(&sql, ")");
 
-	struct err *e = store_change_values(store, sql.data, values, COLUMNS + 1);
+	struct err *e = store_change_values(store, sql.data, values, COUNT(columns) + 1);
 
 	if (!e)
 		*ret_id = sqlite3_last_insert_rowid(store->db);
@@ -411,7 +409,7 @@ struct err *store_put_probe(struct store *store, int64_t run_id, struct probe_re
 static struct err *read_probe(struct store *store, sqlite3_stmt *stmt, struct probe_record *r)
 {
 	r->id = sqlite3_column_int64(stmt, 0);
-	for (size_t i = 0; i < COLUMNS; i++) {
+	for (size_t i = 0; i < COUNT(columns); i++) {
 		if (read_column(stmt, (int)i + 1, &columns[i], r))
 			continue;
 
@@ -479,9 +477,7 @@ static const char *const sample_names[] = {
 #undef X
 };
 
-#define SAMPLE_COLUMNS (sizeof(sample_names) / sizeof(sample_names[0]))
-
-_Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t),
+_Static_assert(sizeof(struct proto_sample) == COUNT(sample_names) * sizeof(uint64_t),
 	       "a sample is a row of numbers");
 
 /* Columns a series may have: more than any version will, so that rows * columns cannot overflow. */
@@ -491,8 +487,8 @@ _Static_assert(sizeof(struct proto_sample) == SAMPLE_COLUMNS * sizeof(uint64_t),
 #define SERIES_ROWS_MAX (STORE_BLOB_MAX / sizeof(struct proto_sample))
 
 /*
- * Which column of a sample each column of the series is, SAMPLE_COLUMNS for one we do not know. Returns the
- * number of columns, 0 when there are too many.
+ * Which column of a sample each column of the series is, COUNT(sample_names) for one we do not know. Returns
+ * the number of columns, 0 when there are too many.
  */
 static size_t map_columns(const char *names, size_t map[SERIES_COLUMNS_MAX])
 {
@@ -503,7 +499,7 @@ static size_t map_columns(const char *names, size_t map[SERIES_COLUMNS_MAX])
 
 		if (n == SERIES_COLUMNS_MAX)
 			return 0;
-		for (i = 0; i < SAMPLE_COLUMNS; i++)
+		for (i = 0; i < COUNT(sample_names); i++)
 			if (strlen(sample_names[i]) == len && memcmp(sample_names[i], p, len) == 0)
 				break;
 		map[n++] = i;
@@ -520,7 +516,7 @@ static struct proto_sample *map_rows(const char *data, size_t rows, const size_t
 
 	for (size_t row = 0; row < rows; row++)
 		for (size_t i = 0; i < n; i++, data += sizeof(uint64_t))
-			if (map[i] < SAMPLE_COLUMNS)
+			if (map[i] < COUNT(sample_names))
 				memcpy((uint64_t *)&samples[row] + map[i], data, sizeof(uint64_t));
 	return samples;
 }

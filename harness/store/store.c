@@ -13,7 +13,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
-#include "harness/base/lock.h"
 #include "harness/base/trust.h"
 #include "harness/store/store-db.h"
 
@@ -416,7 +415,7 @@ static struct err *check_companions(const struct store *store)
 
 	if (stat(store->path, &st))
 		return err_errno(errno, "cannot open results file '%s'", store->name);
-	for (size_t i = 0; !e && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; !e && i < COUNT(suffixes); i++) {
 		cleanup_free char *path = xasprintf("%s%s", store->path, suffixes[i]);
 
 		e = trust_companion(path, st.st_uid);

@@ -96,7 +96,7 @@ static struct err *check(const struct domain_spec *spec, const struct domain_xml
 
 	if (!e)
 		e = check_numbers(spec->config);
-	for (size_t i = 0; !e && i < sizeof(texts) / sizeof(texts[0]); i++)
+	for (size_t i = 0; !e && i < COUNT(texts); i++)
 		e = check_text(texts[i][0], texts[i][1]);
 	return e;
 }

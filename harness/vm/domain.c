@@ -19,7 +19,6 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
-#include "harness/host/orphans.h"
 #include "harness/host/qemu-process.h"
 #include "harness/host/stage.h"
 #include "harness/host/workdir.h"
@@ -68,8 +67,6 @@
 
 /** Pauses before each attempt to connect again: a restart takes seconds, an upgrade of packages a minute. */
 static const int retry_pause_ms[] = { 500, 1000, 2000, 5000, 10000, 20000, 30000 };
-#define RETRIES ((int)(sizeof(retry_pause_ms) / sizeof(retry_pause_ms[0])))
-
 struct domain_conn {
 	virConnectPtr virt; /* once there are guests: see conn_get() */
 	char *uri;
@@ -140,7 +137,7 @@ static struct err *reconnect(struct domain_conn *conn)
 	struct err *e = NULL;
 
 	log_note("connection '%s' was lost; connecting again", conn->uri);
-	for (int i = 0; !virt && i < RETRIES; i++) {
+	for (int i = 0; !virt && i < (int)COUNT(retry_pause_ms); i++) {
 		err_free(e);
 		e = pause_ms(retry_pause_ms[i]);
 		if (!e)
@@ -150,7 +147,7 @@ static struct err *reconnect(struct domain_conn *conn)
 	}
 	if (!virt)
 		return err_wrap(e, "the connection was lost, and %d attempts to open it again failed",
-				RETRIES);
+				(int)COUNT(retry_pause_ms));
 	log_note("connection '%s' is open again", conn->uri);
 	hold(&conn->lock);
 	/* Guests of the old one that live on keep it until they find the new one. */

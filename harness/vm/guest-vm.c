@@ -8,7 +8,6 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 #include "harness/base/log.h"
 #include "harness/host/host.h"
 #include "harness/image/initramfs.h"

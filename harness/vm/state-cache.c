@@ -12,7 +12,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
-#include "harness/base/lock.h"
 #include "harness/base/log.h"
 
 #define TMP_PREFIX  ".tmp-"

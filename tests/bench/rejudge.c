@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
-#include "harness/base/hash.h"
+#include "harness/base/file.h"
 #include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "harness/query/query.h"

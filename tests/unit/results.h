@@ -7,7 +7,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/file.h"
-#include "harness/base/hash.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"

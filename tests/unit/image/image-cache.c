@@ -8,7 +8,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/lock.h"
+#include "harness/base/file.h"
 #include "harness/image/build-cache.h"
 #include "harness/image/image.h"
 #include "tests/unit/errors.h"
