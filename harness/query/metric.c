@@ -24,8 +24,6 @@ static const struct {
 	{ "best for", offsetof(struct metric, best_for), false },
 };
 
-#define FIELDS (sizeof(fields) / sizeof(fields[0]))
-
 static char **field_of(struct metric *m, size_t i)
 {
 	return (char **)((char *)m + fields[i].offset);
@@ -34,7 +32,7 @@ static char **field_of(struct metric *m, size_t i)
 /* The field that "KEY: value" (len bytes) sets, and its value; NULL when there is no such key. */
 static char **find_field(struct metric *m, char *line, char **ret_value)
 {
-	for (size_t i = 0; i < FIELDS; i++) {
+	for (size_t i = 0; i < COUNT(fields); i++) {
 		size_t len = strlen(fields[i].key);
 
 		if (strncmp(line, fields[i].key, len) != 0 || line[len] != ':')
@@ -88,7 +86,7 @@ static struct err *parse(struct metric *m, const char *path, char *text)
 			return err_wrap(e, "%s:%u", path, number);
 		line = next;
 	}
-	for (size_t i = 0; i < FIELDS; i++)
+	for (size_t i = 0; i < COUNT(fields); i++)
 		if (!*field_of(m, i) && !fields[i].is_needed)
 			*field_of(m, i) = xstrdup("");
 		else if (!*field_of(m, i))
@@ -248,7 +246,7 @@ struct err *metric_load_trial(const char *name_or_path, struct metric **ret, siz
 
 void metric_deinit(struct metric *m)
 {
-	for (size_t i = 0; i < FIELDS; i++)
+	for (size_t i = 0; i < COUNT(fields); i++)
 		free(*field_of(m, i));
 	free(m->sql);
 	free(m->path);
