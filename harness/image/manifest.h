@@ -5,7 +5,6 @@
 
 #include "harness/base/err.h"
 #include "harness/image/image.h"
-#include "harness/image/modules.h"
 #include "harness/image/rootfs.h"
 
 /** Writes DIR/manifest.json (its form: see image.h) for the finished files in dir. */

@@ -3,7 +3,7 @@
 /* Which kernel modules are loaded, and in which order, for texts as depmod writes them. */
 
 #include "harness/base/strbuf.h"
-#include "harness/image/modules.h"
+#include "harness/image/rootfs.h"
 #include "tests/tap.h"
 
 /* As in Linux 6.1 and, with compressed modules, 6.12. A line names all dependencies, not only the direct
