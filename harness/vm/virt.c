@@ -18,9 +18,10 @@
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/thread.h"
-#include "harness/host/orphans.h"
+#include "harness/host/qemu-process.h"
 
-/** How soon the end of a QEMU process is seen by libvirt (see orphans.h); costs 50 wakeups in a second. */
+/** How soon the end of a QEMU process is seen by libvirt (see qemu-process.h); costs 50 wakeups in a second.
+ */
 #define REAP_TICK_MS 20
 
 /** A daemon answers in milliseconds, one that has just been started in seconds. */

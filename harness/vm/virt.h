@@ -9,8 +9,8 @@
 /*
  * libvirt as a library: made ready once in a process, its event loop, and connections opened within bounds.
  * All that it wants changed in the process stands here: virInitialize() is interposed, so that libvirt logs
- * no warnings; the process becomes the reaper of its descendants (orphans.h); an embedded driver has umask
- * 022.
+ * no warnings; the process becomes the reaper of its descendants (qemu-process.h); an embedded driver has
+ * umask 022.
  */
 
 /** Has libvirt ready and its event loop running, in a thread, until virt_release(). Calls nest. */
