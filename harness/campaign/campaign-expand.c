@@ -6,7 +6,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/base/hash.h"
+#include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/campaign/campaign.h"
 #include "harness/campaign/schedule.h"
@@ -16,7 +16,7 @@
 #include "harness/image/image.h"
 #include "harness/image/initramfs.h"
 #include "harness/cell/probe-course.h"
-#include "harness/cell/probe-time.h"
+#include "harness/cell/record.h"
 
 /* 20 ms: five timer ticks of a 250 Hz kernel; the ballast moves by 1.3 MiB in it at its usual rate. */
 #define SAMPLE_TICK_MS 20
@@ -26,8 +26,6 @@
  * fit several times.
  */
 #define SETTLE_MS 3000
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /** sha256 of the programs that run in the guest. */
 static void guest_programs_hash(char hex[65])
@@ -156,7 +154,7 @@ static void add_workload(struct cell_list *list, const struct plan_load *load, c
 	json_t *command = format_json_strings(interpreter->command);
 	json_t *env = format_json_strings((const char *const *)interpreter->env);
 
-	cell.method = method_name(w->method);
+	cell.method = method_names[w->method];
 	cell.workload = w->name;
 	cell.interpreter = w->interpreter;
 	cell.processes = is_population ? 0 : w->processes;
@@ -228,7 +226,7 @@ static void add_known(struct cell_list *list, const struct plan_load *load, cons
 		bool is_forked = kind == KNOWN_FORKED_COW;
 		struct cell cell = *guest;
 
-		cell.method = method_name(METHOD_DISPLACEMENT);
+		cell.method = method_names[METHOD_DISPLACEMENT];
 		cell.workload = known_kind_name(kind);
 		cell.interpreter = CELL_KNOWN_INTERPRETER;
 		cell.children = is_forked ? load->children : 0;
@@ -273,7 +271,7 @@ static void add_sizes(struct cell_list *list, struct cell guest)
 
 		guest.x_mib = x->v[i].number;
 		threshold = guest;
-		threshold.method = method_name(METHOD_THRESHOLD);
+		threshold.method = method_names[METHOD_THRESHOLD];
 		threshold.workload = "ballast";
 		threshold.processes = 1;
 		threshold.interpreter = threshold.launch = threshold.size = "-";

@@ -12,7 +12,7 @@
 #include "harness/base/cancel.h"
 #include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
-#include "harness/base/hash.h"
+#include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
 #include "harness/campaign/schedule.h"

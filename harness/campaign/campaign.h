@@ -13,7 +13,6 @@
 #include "harness/campaign/run-progress.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
-#include "harness/cell/shard-spec.h"
 #include "harness/store/store.h"
 
 /*

@@ -13,7 +13,7 @@
 #include "harness/base/thread.h"
 #include "harness/cell/cell.h"
 #include "harness/store/live-file.h"
-#include "harness/cell/probe-time.h"
+#include "harness/cell/record.h"
 
 struct run_progress {
 	const char *live_path;

@@ -2,10 +2,12 @@
 #include "harness/cell/cell.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
-#include "harness/base/hash.h"
+#include "harness/base/file.h"
 
 const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
 				     [METHOD_GROWTH] = "growth",
@@ -13,11 +15,6 @@ const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",
 				     [METHOD_DISPLACEMENT] = "displacement",
 				     [METHOD_RAM] = "ram",
 				     NULL };
-
-const char *method_name(enum method method)
-{
-	return method_names[method];
-}
 
 /** Which cells have a member. */
 enum owner {
@@ -100,8 +97,6 @@ static const struct member members[] = {
 	MEMBER(STRING, course, OF_ALL),
 	MEMBER(STRING, agent, OF_ALL),
 };
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool is_strings(const json_t *array)
 {
@@ -228,7 +223,7 @@ void cell_deinit(struct cell *cell)
 
 bool cell_is(const struct cell *cell, enum method method)
 {
-	return strcmp(cell->method, method_name(method)) == 0;
+	return strcmp(cell->method, method_names[method]) == 0;
 }
 
 bool cell_is_weighed(const struct cell *cell, const char *weighing)
@@ -289,4 +284,33 @@ static const struct cell_trait traits[] = {
 const struct cell_trait *cell_trait_at(size_t i)
 {
 	return i < COUNT(traits) ? &traits[i] : NULL;
+}
+
+/** A number from 1 to SHARDS_MAX in digits alone, and what follows it; 0 for anything else. */
+static unsigned parse_number(const char *text, const char **ret_end)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	*ret_end = text + digits;
+	if (digits == 0 || digits > 5)
+		return 0;
+
+	unsigned long number = strtoul(text, NULL, 10);
+
+	return number <= SHARDS_MAX ? (unsigned)number : 0;
+}
+
+struct err *shard_parse(const char *text, struct shard *ret)
+{
+	const char *slash, *end = text;
+	unsigned k = parse_number(text, &slash);
+	unsigned n = *slash == '/' ? parse_number(slash + 1, &end) : 0;
+
+	if (k == 0 || n == 0 || k > n || *end)
+		return err_new_kind(
+			ERR_USAGE,
+			"--shard: '%s' is not K/N with K from 1 to N and N at most %d, such as 2/8", text,
+			SHARDS_MAX);
+	*ret = (struct shard){ k, n };
+	return NULL;
 }

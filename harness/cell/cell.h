@@ -21,8 +21,6 @@ enum method {
 /** The names, in the order of the methods; NULL at the end. */
 extern const char *const method_names[];
 
-const char *method_name(enum method method);
-
 /** Largest number of methods, for arrays. */
 #define METHOD_COUNT (METHOD_RAM + 1)
 
@@ -133,3 +131,14 @@ struct cell_trait {
 
 /** The traits in the order they are told; NULL beyond the last. */
 const struct cell_trait *cell_trait_at(size_t i);
+
+/** Far more machines than anybody lets work for one plan. */
+#define SHARDS_MAX 10000
+
+/** Shard k of n, counted from 1; n = 0: the whole plan. */
+struct shard {
+	unsigned k, n;
+};
+
+/** The value of --shard: "K/N" with K from 1 to N. ERR_USAGE for anything else. */
+struct err *shard_parse(const char *text, struct shard *ret) must_check;

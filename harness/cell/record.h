@@ -133,3 +133,17 @@ bool flags_have(const char *flags, const char *name);
 
 /** Puts names, which are flags too, into *flags (owned), each once. */
 void flags_add(char **flags, const char *names);
+
+/** How long a probe took, all its phases; 0 when no guest was needed. */
+int64_t probe_time_ms(const struct probe_record *r);
+
+struct cell;
+
+/**
+ * Seconds that a probe of the cell may take where none has been measured: as on the machine the project was
+ * measured on (2 cores, TCG).
+ */
+double probe_time_typical_s(const struct cell *cell);
+
+/** "2 min 05 s", to be freed. */
+char *probe_time_format(double seconds);

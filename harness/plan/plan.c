@@ -214,10 +214,9 @@ static struct err *parse_load_methods(struct yaml_node node, const char *form, c
 	for (int m = 0; !e && m < METHOD_COUNT; m++) {
 		if (wants[m] && !can[m])
 			e = yaml_error(list, "a load of the form '%s' has no use for method '%s'", form,
-				       method_name((enum method)m));
+				       method_names[m]);
 		else if (wants[m] && !plan->methods[m])
-			e = yaml_error(list, "'%s' is not among the methods of the plan",
-				       method_name((enum method)m));
+			e = yaml_error(list, "'%s' is not among the methods of the plan", method_names[m]);
 		ret->methods[m] = can[m] && plan->methods[m] && (wants[m] || !yaml_is_present(list));
 		any |= ret->methods[m];
 	}
@@ -317,7 +316,7 @@ static struct err *check_forked(struct yaml_node node, const struct plan_load *l
 
 	for (size_t i = 0; i < load->kinds.n; i++)
 		has_forked |= load->kinds.v[i].number == KNOWN_FORKED_COW;
-	for (size_t i = 0; !has_forked && i < sizeof(only) / sizeof(only[0]); i++)
+	for (size_t i = 0; !has_forked && i < COUNT(only); i++)
 		if (yaml_is_present(yaml_get(node, only[i])))
 			return yaml_error(yaml_get(node, only[i]), "only '%s' has '%s'",
 					  known_kind_name(KNOWN_FORKED_COW), only[i]);
@@ -349,8 +348,7 @@ static struct err *check_methods(struct yaml_node root, const struct plan *plan)
 		for (size_t i = 0; i < plan->loads_n; i++)
 			is_used |= plan->loads[i].methods[m];
 		if (plan->methods[m] && !is_used)
-			return yaml_error(root, "method '%s' needs 'loads' that it runs",
-					  method_name((enum method)m));
+			return yaml_error(root, "method '%s' needs 'loads' that it runs", method_names[m]);
 	}
 	return NULL;
 }
@@ -518,7 +516,7 @@ static struct err *check_lru(struct yaml_node root, const struct plan *plan)
 			return yaml_error(
 				yaml_get(root, "lru"),
 				"'aged' does not go with method '%s'; use 'displacement', or a plan of its own",
-				method_name((enum method)m));
+				method_names[m]);
 	return NULL;
 }
 

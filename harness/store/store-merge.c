@@ -13,7 +13,6 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/cell/cell.h"
-#include "harness/cell/shard-spec.h"
 #include "harness/store/store-db.h"
 
 /**
@@ -94,7 +93,7 @@ static struct err *merge_run(struct merge *m, sqlite3_stmt *row)
 	};
 	struct err *e = check_audit(m, row);
 
-	for (size_t i = 0; !e && i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (size_t i = 0; !e && i < COUNT(steps); i++) {
 		cleanup_stmt sqlite3_stmt *stmt = NULL;
 
 		e = store_prepare(m->out, steps[i], &stmt);
@@ -139,7 +138,7 @@ static struct err *put_cell(struct merge *m, const struct cell *cell, const char
 	};
 	struct err *e = NULL;
 
-	for (size_t i = 0; !e && i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (size_t i = 0; !e && i < COUNT(steps); i++)
 		e = store_change(m->out, steps[i], STORE_TEXT(cell->key), STORE_TEXT(cell->threshold_key),
 				 STORE_INT(cell->position), STORE_INT(cell->replicates), STORE_TEXT(identity),
 				 STORE_INT(is_current), STORE_INT(m->file), STORE_INT(m->plan));
@@ -567,7 +566,7 @@ static struct err *check_is_new(const char *out)
 {
 	static const char *const suffixes[] = { "", "-wal", "-journal", "-lock" };
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; i < COUNT(suffixes); i++) {
 		cleanup_free char *path = xasprintf("%s%s", out, suffixes[i]);
 		struct stat st;
 
