@@ -2,20 +2,26 @@
 /*
  * Limits of agreement, their intervals and tolerance bounds.
  *
- * A difference of cell c is bias + cell's own + error of the replicate. The variance of one difference is the
- * sum of that between cells and that within (Bland & Altman 2007, J. Biopharm. Stat. 17:571). With cells'
- * means of variance s^2, which has 1/m_h of the within variance in it (m_h: harmonic mean of the numbers of
- * replicates), this is s^2 + (1 - 1/m_h) MSW, as for unequal numbers in Zou 2013, Stat. Methods Med. Res.
- * 22:630.
+ * A difference of cluster c is bias + cluster's own + error of the replicate. The variance of one difference
+ * is the sum of that between clusters and that within (Bland & Altman 2007, J. Biopharm. Stat. 17:571). With
+ * clusters' means of variance s^2, which has 1/m_h of the within variance in it (m_h: harmonic mean of the
+ * numbers of replicates), this is s^2 + (1 - 1/m_h) MSW, as for unequal numbers in Zou 2013, Stat. Methods
+ * Med. Res. 22:630.
  *
- * What it cannot show: differences are taken for normal. Limits are quantiles far out, and of a skewed or
- * heavy-tailed distribution they are others.
+ * What it cannot show: limits take differences for normal. They are quantiles far out, and of a skewed or
+ * heavy-tailed distribution they are others. So nothing is validated by them, but by a bound for any shape.
  */
 #include "calibrate/stats/agreement-limits.h"
 
 #include <math.h>
 
 #include "calibrate/stats/agreement-line.h"
+
+/*
+ * Of any distribution with one peak 95 % lie within so many standard deviations of the mean: sqrt(4/9 / 0.05)
+ * (Vysochanskij & Petunin 1980).
+ */
+#define ANY_SHAPE_SD 2.9814239699997196
 
 static double square(double x)
 {
@@ -25,10 +31,10 @@ static double square(double x)
 void limits_moments_init(struct limits_moments *m, const double *d, const size_t *start, size_t k,
 			 double uncertainty)
 {
-	double inverse_sizes = 0, squares_within = 0, squares_cells = 0;
+	double inverse_sizes = 0, squares_within = 0, squares_clusters = 0;
 	double first = k ? mean_of(d, start[1]) : 0, sum = 0;
 
-	*m = (struct limits_moments){ .bias = NAN, .variance_cells = NAN, .variance_within = NAN };
+	*m = (struct limits_moments){ .bias = NAN, .variance_clusters = NAN, .variance_within = NAN };
 	m->uncertainty = uncertainty;
 	if (k == 0)
 		return;
@@ -44,10 +50,10 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 	}
 	m->bias = first + sum / m->k;
 	for (size_t c = 0; c < k; c++)
-		squares_cells += square(mean_of(d + start[c], start[c + 1] - start[c]) - m->bias);
+		squares_clusters += square(mean_of(d + start[c], start[c + 1] - start[c]) - m->bias);
 	m->within_share = 1 - inverse_sizes / m->k;
 	if (k > 1)
-		m->variance_cells = squares_cells / (m->k - 1);
+		m->variance_clusters = squares_clusters / (m->k - 1);
 	if (start[k] > k)
 		m->variance_within = squares_within / (m->n - m->k);
 }
@@ -55,42 +61,49 @@ void limits_moments_init(struct limits_moments *m, const double *d, const size_t
 /* Standard error of the bias, with the uncertainty that is shared. */
 static double bias_se(const struct limits_moments *m)
 {
-	return sqrt(m->variance_cells / m->k + square(m->uncertainty));
+	return sqrt(m->variance_clusters / m->k + square(m->uncertainty));
 }
 
-/* What replicates add to the variance of one difference, beyond what is in the cells' means. */
+/* What replicates add to the variance of one difference, beyond what is in the clusters' means. */
 static double added_within(const struct limits_moments *m)
 {
 	return isnan(m->variance_within) ? 0 : m->within_share * m->variance_within;
 }
 
 /*
- * Bland & Altman 1999, Stat. Methods Med. Res. 8:135: Var(limit) is about 3 s^2 / n, where s^2 / n is of the
- * mean and 2 s^2 / n of 1.96 s. The latter is 2 / s^2 times Var(s^2) / 2; with replicates s^2 is a sum of two
- * mean squares, each with a variance of its own.
+ * Of mean + factor * s. Bland & Altman 1999, Stat. Methods Med. Res. 8:135: Var(limit) is about 3 s^2 / n,
+ * where s^2 / n is of the mean and 2 s^2 / n of 1.96 s, for which they take 2 s. The latter is factor^2 / 4
+ * s^2 times Var(s^2); with replicates s^2 is a sum of two mean squares, each with a variance of its own.
  */
-static double limit_se(const struct limits_moments *m, double sd)
+static double limit_se(const struct limits_moments *m, double sd, double factor)
 {
-	double within = added_within(m), spread = square(m->variance_cells) / m->k;
+	double within = added_within(m), spread = square(m->variance_clusters) / m->k;
 
 	if (within > 0)
 		spread += square(within) / (m->n - m->k);
-	return sqrt(square(bias_se(m)) + (sd > 0 ? 2 / square(sd) * spread : 0));
+	return sqrt(square(bias_se(m)) + (sd > 0 ? square(factor / sd) / 2 * spread : 0));
 }
 
 /* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 5 and 6). */
 static struct interval sd_bounds(const struct limits_moments *m, double confidence)
 {
-	double df_cells = m->k - 1, df_within = m->n - m->k, within = added_within(m);
-	double sum = m->variance_cells + within, below, above;
+	double df_clusters = m->k - 1, df_within = m->n - m->k, within = added_within(m);
+	double sum = m->variance_clusters + within, below, above;
 
-	below = square(m->variance_cells * (1 - df_cells / dist_chi2_quantile(confidence, df_cells)));
-	above = square(m->variance_cells * (df_cells / dist_chi2_quantile(1 - confidence, df_cells) - 1));
+	below = square(m->variance_clusters *
+		       (1 - df_clusters / dist_chi2_quantile(confidence, df_clusters)));
+	above = square(m->variance_clusters *
+		       (df_clusters / dist_chi2_quantile(1 - confidence, df_clusters) - 1));
 	if (within > 0) {
 		below += square(within * (1 - df_within / dist_chi2_quantile(confidence, df_within)));
 		above += square(within * (df_within / dist_chi2_quantile(1 - confidence, df_within) - 1));
 	}
 	return (struct interval){ sqrt(fmax(0, sum - sqrt(below))), sqrt(sum + sqrt(above)) };
+}
+
+static struct interval around(double middle, double half)
+{
+	return (struct interval){ middle - half, middle + half };
 }
 
 static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
@@ -104,12 +117,14 @@ static void compute_bounds(const struct limits_moments *m, double confidence, st
 	ret->inner = (struct interval){ ret->loa.lo + inwards, ret->loa.hi - inwards };
 }
 
-static struct interval around(double middle, double half)
+static struct interval any_shape(const struct limits_moments *m, double confidence)
 {
-	return (struct interval){ middle - half, middle + half };
+	return around(m->bias, dist_t_quantile(confidence, m->k - 1) * bias_se(m) +
+				       ANY_SHAPE_SD * sd_bounds(m, confidence).hi);
 }
 
-void limits_compute(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
+void limits_compute(const struct limits_moments *m, double confidence, double confidence_validated,
+		    struct agreement_limits *ret)
 {
 	*ret = (struct agreement_limits){
 		.bias = m->bias,
@@ -122,6 +137,7 @@ void limits_compute(const struct limits_moments *m, double confidence, struct ag
 		.loa_hi_ci = INTERVAL_NONE,
 		.outer = INTERVAL_NONE,
 		.inner = INTERVAL_NONE,
+		.any_shape = INTERVAL_NONE,
 	};
 	if (!(m->k > 1))
 		return;
@@ -129,18 +145,19 @@ void limits_compute(const struct limits_moments *m, double confidence, struct ag
 	double t = dist_t_quantile(0.975, m->k - 1), shared = 0;
 
 	ret->bias_ci = around(m->bias, t * bias_se(m));
-	ret->sd = sqrt(m->variance_cells + added_within(m));
+	ret->sd = sqrt(m->variance_clusters + added_within(m));
 	if (!isnan(m->variance_within))
 		shared = (1 - m->within_share) * m->variance_within;
-	ret->sd_between = sqrt(fmax(0, m->variance_cells - shared));
+	ret->sd_between = sqrt(fmax(0, m->variance_clusters - shared));
 	ret->loa = around(m->bias, LIMITS_SD * ret->sd);
-	ret->loa_lo_ci = around(ret->loa.lo, t * limit_se(m, ret->sd));
-	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd));
+	ret->loa_lo_ci = around(ret->loa.lo, t * limit_se(m, ret->sd, 2));
+	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd, 2));
 	compute_bounds(m, confidence, ret);
+	ret->any_shape = any_shape(m, confidence_validated);
 }
 
-/* More cells than anyone will measure. */
-#define CELLS_MAX 100000
+/* More clusters than anyone will measure. */
+#define CLUSTERS_MAX 100000
 
 const char *agreement_verdict_name(enum agreement_verdict verdict)
 {
@@ -155,7 +172,7 @@ const char *agreement_verdict_name(enum agreement_verdict verdict)
 
 enum agreement_verdict limits_verdict(const struct agreement_limits *pct, double margin_pct)
 {
-	if (-margin_pct < pct->outer.lo && pct->outer.hi < margin_pct)
+	if (-margin_pct < pct->any_shape.lo && pct->any_shape.hi < margin_pct)
 		return AGREEMENT_VALIDATED;
 	if (pct->inner.lo < -margin_pct || pct->inner.hi > margin_pct)
 		return AGREEMENT_REJECTED;
@@ -172,28 +189,69 @@ double limits_tost_p(const struct limits_moments *pct, double margin_pct)
 	return dist_t_upper(distance / se, pct->k - 1);
 }
 
+/* Four of five samples come out no worse than so many standard errors from what is expected. */
+#define POWER    0.8
+#define POWER_SE 0.8416
+
+/* More than anyone will look at one by one. */
+#define COUNTED_MAX 2000
+
+/* How far a bound lies from the middle, when chance moves it by its standard error times `share`. */
+static double moved(const struct limits_moments *m, const struct agreement_limits *l, double bound,
+		    double share)
+{
+	return fabs(bound) + share * limit_se(m, l->sd, l->sd > 0 ? (bound - m->bias) / l->sd : 0);
+}
+
 static bool is_decided_with(const struct limits_moments *pct, double margin_pct, double confidence, size_t k)
 {
 	struct limits_moments more = *pct;
-	struct agreement_limits limits;
+	struct agreement_limits l;
 
 	more.k = (double)k;
 	more.n = pct->n / pct->k * more.k;
-	limits_compute(&more, confidence, &limits);
-	return limits_verdict(&limits, margin_pct) != AGREEMENT_UNDECIDED;
+	limits_compute(&more, confidence, confidence, &l);
+
+	double any_shape = pct->bias < 0 ? l.any_shape.lo : l.any_shape.hi;
+	double inner = pct->bias < 0 ? l.inner.lo : l.inner.hi;
+
+	return moved(&more, &l, any_shape, POWER_SE) < margin_pct ||
+	       (limits_verdict(&l, margin_pct) == AGREEMENT_REJECTED &&
+		moved(&more, &l, inner, -POWER_SE) > margin_pct);
 }
 
 /*
- * The moments stay the same, so bounds only move towards their limit of agreement when cells are added.
- * What is decided stays decided, and bisection works.
+ * How many clusters show, each for itself, that LIMITS_SHARE of such are within the margin, in four of five
+ * samples of normal ones; 0: too many. For each number of those beyond it there is a least number in all.
  */
-size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, double confidence)
+static size_t needed_by_counting(const struct limits_moments *pct, double margin_pct, double confidence)
 {
-	size_t undecided = (size_t)pct->k, decided = CELLS_MAX;
+	double sd = sqrt(pct->variance_clusters + added_within(pct)), margin = margin_pct - pct->uncertainty;
+	double beyond =
+		dist_normal_upper((margin - pct->bias) / sd) + dist_normal_upper((margin + pct->bias) / sd);
+	unsigned k = 1;
+
+	for (unsigned n = 0; k < COUNTED_MAX && beyond < 1 - LIMITS_SHARE; n++) {
+		while (dist_binomial_lower(n, 1 - LIMITS_SHARE, k) > 1 - confidence)
+			k++;
+		if (dist_binomial_lower(n, beyond, k) >= POWER)
+			return k;
+	}
+	return 0;
+}
+
+/*
+ * The moments stay the same, so bounds only move towards what they bound, and vary less, when clusters are
+ * added. What is decided stays decided, and bisection works.
+ */
+size_t limits_clusters_needed(const struct limits_moments *pct, double margin_pct, double confidence)
+{
+	size_t undecided = (size_t)pct->k, decided = CLUSTERS_MAX;
+	size_t counted = needed_by_counting(pct, margin_pct, confidence);
 
 	if (undecided < 2 || undecided >= decided || !is_decided_with(pct, margin_pct, confidence, decided))
-		return 0;
-	/* The number doubles first, since most verdicts need few cells. */
+		return counted;
+	/* The number doubles first, since most verdicts need few clusters. */
 	while (decided - undecided > 1) {
 		size_t middle = undecided + (decided - undecided) / 2;
 		size_t k = middle < 2 * undecided ? middle : 2 * undecided;
@@ -203,5 +261,5 @@ size_t limits_cells_needed(const struct limits_moments *pct, double margin_pct, 
 		else
 			undecided = k;
 	}
-	return decided;
+	return counted && counted < decided ? counted : decided;
 }

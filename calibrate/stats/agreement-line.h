@@ -28,7 +28,7 @@ struct line_moments line_moments_merge(const struct line_moments *a, const struc
 /** The moments of n points; weights NULL: each counts once. */
 struct line_moments line_moments_of(const double *z, const double *y, const double *weights, size_t n);
 
-/** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few cells. */
+/** y = intercept + slope z, with 95 % intervals. All NAN when z is constant or there are too few clusters. */
 struct agreement_line {
 	double slope, intercept;
 	struct interval slope_ci, intercept_ci;

@@ -8,16 +8,19 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cleanup.h"
 
+/* The chance that among normal clusters one is taken for an outlier. */
+#define OUTLIER_LEVEL 0.01
+
 /*
  * Pairs in an order that depends on nothing but their values. Values are divided by a power of two so that
  * none is above 1: this is exact, and neither squares nor their products overflow.
  */
 struct data {
-	size_t n, k;             /* pairs; cells */
-	double *z, *y;           /* of n pairs, by cell */
-	size_t *start;           /* k + 1: cell c has the pairs start[c] to start[c + 1] - 1 */
-	double *cell_z, *cell_y; /* means of k cells */
-	int exponent;            /* of the power of two */
+	size_t n, k;                   /* pairs; clusters */
+	double *z, *y;                 /* of n pairs, by cluster */
+	size_t *start;                 /* k + 1: cluster c has the pairs start[c] to start[c + 1] - 1 */
+	double *cluster_z, *cluster_y; /* means of k clusters */
+	int exponent;                  /* of the power of two */
 };
 
 static int compare_numbers(double a, double b)
@@ -28,7 +31,7 @@ static int compare_numbers(double a, double b)
 static int compare_pairs(const void *a, const void *b)
 {
 	const struct agreement_pair *p = a, *q = b;
-	int order = (p->cell > q->cell) - (p->cell < q->cell);
+	int order = (p->cluster > q->cluster) - (p->cluster < q->cluster);
 
 	if (!order)
 		order = compare_numbers(p->z, q->z);
@@ -47,13 +50,13 @@ static int largest_exponent(const struct agreement_pair *pairs, size_t n)
 	return exponent;
 }
 
-static void average_cells(struct data *d)
+static void average_clusters(struct data *d)
 {
 	for (size_t c = 0; c < d->k; c++) {
 		size_t first = d->start[c], n = d->start[c + 1] - first;
 
-		d->cell_z[c] = mean_of(d->z + first, n);
-		d->cell_y[c] = mean_of(d->y + first, n);
+		d->cluster_z[c] = mean_of(d->z + first, n);
+		d->cluster_y[c] = mean_of(d->y + first, n);
 	}
 }
 
@@ -65,8 +68,8 @@ static void data_init(struct data *d, const struct agreement_pair *pairs, size_t
 	d->z = xcalloc(n + 1, sizeof(*d->z));
 	d->y = xcalloc(n + 1, sizeof(*d->y));
 	d->start = xcalloc(n + 1, sizeof(*d->start));
-	d->cell_z = xcalloc(n + 1, sizeof(*d->cell_z));
-	d->cell_y = xcalloc(n + 1, sizeof(*d->cell_y));
+	d->cluster_z = xcalloc(n + 1, sizeof(*d->cluster_z));
+	d->cluster_y = xcalloc(n + 1, sizeof(*d->cluster_y));
 	d->exponent = largest_exponent(pairs, n);
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = pairs[i];
@@ -75,11 +78,11 @@ static void data_init(struct data *d, const struct agreement_pair *pairs, size_t
 		assert(isfinite(sorted[i].z) && isfinite(sorted[i].y));
 		d->z[i] = ldexp(sorted[i].z, -d->exponent);
 		d->y[i] = ldexp(sorted[i].y, -d->exponent);
-		if (i == 0 || sorted[i].cell != sorted[i - 1].cell)
+		if (i == 0 || sorted[i].cluster != sorted[i - 1].cluster)
 			d->start[d->k++] = i;
 	}
 	d->start[d->k] = n;
-	average_cells(d);
+	average_clusters(d);
 }
 
 static void data_deinit(struct data *d)
@@ -87,8 +90,8 @@ static void data_deinit(struct data *d)
 	free(d->z);
 	free(d->y);
 	free(d->start);
-	free(d->cell_z);
-	free(d->cell_y);
+	free(d->cluster_z);
+	free(d->cluster_y);
 }
 
 /* Back to the unit of the pairs: n numbers. */
@@ -114,7 +117,7 @@ static void compare_absolute(const struct data *d, const struct agreement_params
 	for (size_t i = 0; i < d->n; i++)
 		diff[i] = d->y[i] - d->z[i];
 	limits_moments_init(&m, diff, d->start, d->k, 0);
-	limits_compute(&m, params->confidence, &ret->abs);
+	limits_compute(&m, params->confidence, params->confidence_validated, &ret->abs);
 	/* The struct holds nothing but doubles. */
 	scale((double *)&ret->abs, sizeof(ret->abs) / sizeof(double), d->exponent);
 }
@@ -133,31 +136,103 @@ static const char *percents(const struct data *d, double *pct)
 	return NULL;
 }
 
+/* Of a cluster's mean x beside the k others, t with k - 2 degrees of freedom. */
+static bool is_outlier(double x, const double *means, size_t k)
+{
+	double n = (double)k - 1, sum = -x, squares = 0;
+
+	for (size_t c = 0; c < k; c++)
+		sum += means[c];
+	for (size_t c = 0; c < k; c++)
+		squares += pow(means[c] - sum / n, 2);
+	squares -= pow(x - sum / n, 2);
+
+	double se = sqrt(squares / (n - 1) * (1 + 1 / n));
+
+	return 2 * (double)k * dist_t_upper(fabs(x - sum / n) / se, n - 1) < OUTLIER_LEVEL;
+}
+
+/* Clusters all of whose differences lie within the margin, and those whose mean lies beyond it. */
+struct counts {
+	size_t within, beyond;
+};
+
+static struct counts count_clusters(const struct data *d, const double *pct, const double *means,
+				    const struct agreement_params *params)
+{
+	/* What all z share may move all differences, either way. */
+	double inner = dist_normal_quantile(params->confidence_validated) * params->z_uncertainty_pct;
+	double outer = dist_normal_quantile(params->confidence) * params->z_uncertainty_pct;
+	struct counts n = { 0 };
+
+	for (size_t c = 0; c < d->k; c++) {
+		bool is_within = true;
+
+		for (size_t i = d->start[c]; i < d->start[c + 1]; i++)
+			is_within &= fabs(pct[i]) < params->margin_pct - inner;
+		n.within += is_within;
+		n.beyond += fabs(means[c]) > params->margin_pct + outer;
+	}
+	return n;
+}
+
+static void judge(const struct limits_moments *m, const struct agreement_params *params, size_t beyond,
+		  struct agreement *ret)
+{
+	double beyond_share = dist_share_least(beyond, ret->clusters, params->confidence);
+
+	ret->verdict = limits_verdict(&ret->pct, params->margin_pct);
+	/* What is known without any shape needs no look at it. */
+	if (ret->within_share >= LIMITS_SHARE)
+		ret->verdict = AGREEMENT_VALIDATED;
+	else if (beyond_share > 1 - LIMITS_SHARE)
+		ret->verdict = AGREEMENT_REJECTED;
+	else if (ret->verdict == AGREEMENT_VALIDATED && ret->has_outlier)
+		ret->verdict = AGREEMENT_UNDECIDED;
+	/* Normal errors would go beyond the margin, but none has. */
+	else if (ret->verdict == AGREEMENT_REJECTED && ret->within == ret->clusters)
+		ret->verdict = AGREEMENT_UNDECIDED;
+	if (ret->verdict != AGREEMENT_UNDECIDED)
+		return;
+	if (ret->has_outlier) {
+		ret->verdict_reason = "one is far off";
+		return;
+	}
+	ret->clusters_needed = limits_clusters_needed(m, params->margin_pct, params->confidence_validated);
+	ret->verdict_reason =
+		ret->clusters_needed ? "more clusters would tell" : "no number of clusters would tell";
+}
+
 static void compare_percents(const struct data *d, const struct agreement_params *params,
 			     struct agreement *ret)
 {
-	cleanup_free double *pct = xcalloc(d->n + 1, sizeof(*pct));
+	cleanup_free double *pct = xcalloc(d->n + 1, sizeof(*pct)),
+			    *means = xcalloc(d->k + 1, sizeof(*means));
+	struct counts n;
 	const char *why_none = percents(d, pct);
 	struct limits_moments m;
 
-	ret->tost_p = NAN;
+	ret->tost_p = ret->within_share = NAN;
 	ret->verdict = AGREEMENT_UNDECIDED;
-	ret->verdict_reason = d->k < 2 ? "too few cells" : why_none;
+	ret->verdict_reason = d->k < 2 ? "too few clusters" : why_none;
 	/* Without percents these are the moments of nothing, so that all results are NAN. */
 	limits_moments_init(&m, pct, d->start, why_none ? 0 : d->k, params->z_uncertainty_pct);
-	limits_compute(&m, params->confidence, &ret->pct);
+	limits_compute(&m, params->confidence, params->confidence_validated, &ret->pct);
 	if (why_none || d->k < 2)
 		return;
 	ret->tost_p = limits_tost_p(&m, params->margin_pct);
-	ret->verdict = limits_verdict(&ret->pct, params->margin_pct);
+	for (size_t c = 0; c < d->k; c++)
+		means[c] = mean_of(pct + d->start[c], d->start[c + 1] - d->start[c]);
+	for (size_t c = 0; c < d->k && d->k > 3; c++)
+		ret->has_outlier |= is_outlier(means[c], means, d->k);
+	n = count_clusters(d, pct, means, params);
+	ret->within = n.within;
+	ret->within_share = dist_share_least(n.within, d->k, params->confidence_validated);
 	ret->verdict_reason = "";
-	if (ret->verdict != AGREEMENT_UNDECIDED)
-		return;
-	ret->cells_needed = limits_cells_needed(&m, params->margin_pct, params->confidence);
-	ret->verdict_reason = ret->cells_needed ? "more cells would tell" : "no number of cells would tell";
+	judge(&m, params, n.beyond, ret);
 }
 
-static struct line_moments cell_moments(const struct data *d, size_t c)
+static struct line_moments cluster_moments(const struct data *d, size_t c)
 {
 	size_t first = d->start[c];
 
@@ -170,7 +245,7 @@ static double error_ratio(const struct data *d)
 	double zz = 0, yy = 0;
 
 	for (size_t c = 0; c < d->k; c++) {
-		struct line_moments m = cell_moments(d, c);
+		struct line_moments m = cluster_moments(d, c);
 
 		zz += m.zz;
 		yy += m.yy;
@@ -187,12 +262,12 @@ static void compare_lines(const struct data *d, struct agreement *ret)
 	double ratio = error_ratio(d);
 	struct passing_bablok pb;
 
-	proportional_fit(d->cell_z, d->cell_y, d->k, &ret->proportional_slope, &ret->proportional_ci);
+	proportional_fit(d->cluster_z, d->cluster_y, d->k, &ret->proportional_slope, &ret->proportional_ci);
 	ret->has_error_ratio = !isnan(ratio);
 	ret->error_ratio = ret->has_error_ratio ? ratio : 1;
-	deming_fit(d->cell_z, d->cell_y, d->k, ret->error_ratio, &ret->deming);
-	deming_fit_weighted(d->cell_z, d->cell_y, d->k, ret->error_ratio, &ret->weighted_deming);
-	passing_bablok_fit(d->cell_z, d->cell_y, d->k, PB_ENUMERATE_MAX, &pb);
+	deming_fit(d->cluster_z, d->cluster_y, d->k, ret->error_ratio, &ret->deming);
+	deming_fit_weighted(d->cluster_z, d->cluster_y, d->k, ret->error_ratio, &ret->weighted_deming);
+	passing_bablok_fit(d->cluster_z, d->cluster_y, d->k, PB_ENUMERATE_MAX, &pb);
 	ret->passing_bablok = pb.line;
 	ret->is_pb_enumerated = pb.is_enumerated;
 	ret->linearity_p = pb.linearity_p;
@@ -206,7 +281,7 @@ static void compare_lines(const struct data *d, struct agreement *ret)
 /*
  * Lin 1989, Biometrics 45:255, and the correction of its variance, 2000, Biometrics 56:324. Denominators
  * are n, as in R's epiR. The coefficient depends on how wide the values are spread: two of them can be
- * compared on the same cells only.
+ * compared on the same clusters only.
  */
 
 static double ccc_of(const struct line_moments *m)
@@ -249,10 +324,10 @@ static struct interval transform_interval(const struct line_moments *m, double c
 }
 
 /*
- * The jackknife over cells, on Fisher's scale, where the distribution is nearer to normal. Percentiles of
- * resampled cells, which are more usual, hold the truth far too seldom with few cells (79 to 92 % instead of
- * 95 % for 8 to 20), as they do not know that a few cells show too little of the spread; BCa is not much
- * better, and Student's bootstrap no better than this.
+ * The jackknife over clusters, on Fisher's scale, where the distribution is nearer to normal. Percentiles of
+ * resampled clusters, which are more usual, hold the truth far too seldom with few clusters (79 to 92 %
+ * instead of 95 % for 8 to 20), as they do not know that a few clusters show too little of the spread; BCa is
+ * not much better, and Student's bootstrap no better than this.
  */
 static struct interval jackknife_interval(const struct data *d, double ccc)
 {
@@ -262,15 +337,16 @@ static struct interval jackknife_interval(const struct data *d, double ccc)
 	double k = (double)d->k, squares = 0;
 
 	for (size_t c = 0; c < d->k; c++) {
-		struct line_moments cell = cell_moments(d, c);
+		struct line_moments cluster = cluster_moments(d, c);
 
-		before[c + 1] = line_moments_merge(&before[c], &cell);
+		before[c + 1] = line_moments_merge(&before[c], &cluster);
 	}
 	for (size_t c = d->k; c-- > 0;) {
-		struct line_moments cell = cell_moments(d, c), rest = line_moments_merge(&before[c], &after);
+		struct line_moments cluster = cluster_moments(d, c),
+				    rest = line_moments_merge(&before[c], &after);
 
 		without[c] = atanh(ccc_of(&rest));
-		after = line_moments_merge(&after, &cell);
+		after = line_moments_merge(&after, &cluster);
 	}
 
 	double mean = mean_of(without, d->k);
@@ -283,7 +359,7 @@ static struct interval jackknife_interval(const struct data *d, double ccc)
 
 /*
  * Lin's coefficient of all pairs, and its 95 % interval: by Fisher's z transform, or with replicates by the
- * jackknife over cells. NAN for fewer than 3.
+ * jackknife over clusters. NAN for fewer than 3.
  */
 static void compute_ccc(const struct data *d, double *ccc, struct interval *ci)
 {
@@ -307,9 +383,10 @@ void agreement_compare(const struct agreement_pair *pairs, size_t n, const struc
 	cleanup(data_deinit) struct data d;
 
 	assert(params->margin_pct > 0 && params->z_uncertainty_pct >= 0);
-	assert(params->confidence > 0.5 && params->confidence < 1);
+	assert(params->confidence > 0.5 && params->confidence <= params->confidence_validated);
+	assert(params->confidence_validated < 1);
 	data_init(&d, pairs, n);
-	*ret = (struct agreement){ .n = d.n, .cells = d.k, .replicates_mean = NAN };
+	*ret = (struct agreement){ .n = d.n, .clusters = d.k, .replicates_mean = NAN };
 	if (d.k)
 		ret->replicates_mean = (double)d.n / (double)d.k;
 	compare_absolute(&d, params, ret);

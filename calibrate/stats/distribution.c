@@ -94,3 +94,31 @@ double dist_t_upper(double x, double df)
 {
 	return !isnan(x) && is_df(df) ? gsl_cdf_tdist_Q(x, df) : (double)NAN;
 }
+
+double dist_normal_upper(double x)
+{
+	return gsl_cdf_ugaussian_Q(x);
+}
+
+double dist_binomial_lower(unsigned found, double p, unsigned n)
+{
+	return p >= 0 && p <= 1 ? gsl_cdf_binomial_P(found, p, n) : (double)NAN;
+}
+
+double dist_share_least(size_t found, size_t n, double confidence)
+{
+	double lo = 0, hi = 1;
+
+	if (!n || !is_share(confidence))
+		return NAN;
+	/* A quantile of the beta distribution; GSL's own inverse does not always converge. */
+	for (int i = 0; found && i < 60; i++) {
+		double middle = lo + (hi - lo) / 2;
+
+		if (gsl_cdf_beta_P(middle, (double)found, (double)(n - found + 1)) < 1 - confidence)
+			lo = middle;
+		else
+			hi = middle;
+	}
+	return lo;
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Quantiles and tail probabilities, by GSL (<gsl/gsl_cdf.h>). GSL ends the program on a value outside of its
@@ -27,3 +28,13 @@ double dist_chi2_quantile(double p, double df);
 
 /** The share of the distribution above x. */
 double dist_t_upper(double x, double df);
+double dist_normal_upper(double x);
+
+/** The chance that of n no more than found are of a kind that a share p of all is. */
+double dist_binomial_lower(unsigned found, double p, unsigned n);
+
+/**
+ * When `found` of n were of a kind: at least this share of all is, at that one-sided confidence (Clopper &
+ * Pearson 1934, Biometrika 26:404). NAN for n = 0.
+ */
+double dist_share_least(size_t found, size_t n, double confidence);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What it cannot show: correlations are those of a sample. With few cells some metrics seem alike by
- * chance, and the confidence is a little low; the same is true when cells are not normal, or replicates
- * matter more than cells.
+ * What it cannot show: correlations are those of a sample. With few clusters some metrics seem alike by
+ * chance, and the confidence is a little low; the same is true when clusters are not normal, or replicates
+ * matter more than clusters.
  */
 #include "calibrate/stats/ranking.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "calibrate/stats/agreement-limits.h"
 #include "harness/base/alloc.h"
@@ -49,143 +51,108 @@ static void standardise(double *x, size_t n)
  * The largest |t| of all: estimates are normal with the products of their units as correlations, since all of
  * them have the same multipliers; the common chi makes them a multivariate t.
  */
-static double draw_largest(const double *units, size_t n, size_t cells, double *multipliers, double df,
+static double draw_largest(const double *units, size_t n, size_t clusters, double *multipliers, double df,
 			   gsl_rng *rng)
 {
 	double largest = 0;
 
-	for (size_t c = 0; c < cells; c++)
+	for (size_t c = 0; c < clusters; c++)
 		multipliers[c] = gsl_ran_gaussian_ziggurat(rng, 1);
 	for (size_t m = 0; m < n; m++) {
 		double sum = 0;
 
-		for (size_t c = 0; c < cells; c++)
-			sum += multipliers[c] * units[m * cells + c];
+		for (size_t c = 0; c < clusters; c++)
+			sum += multipliers[c] * units[m * clusters + c];
 		largest = fmax(largest, fabs(sum));
 	}
 	return largest / sqrt(gsl_ran_chisq(rng, df) / df);
 }
 
 /* The share of draws whose largest |t| lies below the quantile is that of all intervals holding together. */
-static double largest_quantile(const double *units, size_t n, size_t cells, double df, double share,
+static double largest_quantile(const double *units, size_t n, size_t clusters, double df, double share,
 			       gsl_rng *rng)
 {
-	double wanted = WORK_MAX / ((double)n * (double)cells);
+	double wanted = WORK_MAX / ((double)n * (double)clusters);
 	size_t draws = (size_t)fmin(DRAWS_MAX, fmax(DRAWS_MIN, wanted));
 	cleanup_free double *largest = xcalloc(draws, sizeof(*largest));
-	cleanup_free double *multipliers = xcalloc(cells, sizeof(*multipliers));
+	cleanup_free double *multipliers = xcalloc(clusters, sizeof(*multipliers));
 
 	for (size_t i = 0; i < draws; i++)
-		largest[i] = draw_largest(units, n, cells, multipliers, df, rng);
+		largest[i] = draw_largest(units, n, clusters, multipliers, df, rng);
 	return gsl_stats_select(largest, 1, draws, (size_t)(share * (double)draws));
 }
 
 /*
- * How far a cell moves an estimated limit: the influence function of mean + q SD: x + q (x^2 - 1) / 2 of
+ * How far a cluster moves an estimated limit: the influence function of mean + q SD: x + q (x^2 - 1) / 2 of
  * the standardised difference x, where q is 1.96 or its opposite.
  */
-static void influence(const double *unit, size_t cells, double q, double *ret)
+static void influence(const double *unit, size_t clusters, double q, double *ret)
 {
-	for (size_t c = 0; c < cells; c++) {
-		double x = unit[c] * sqrt((double)cells);
+	for (size_t c = 0; c < clusters; c++) {
+		double x = unit[c] * sqrt((double)clusters);
 
 		ret[c] = x + q * (x * x - 1) / 2;
 	}
-	standardise(ret, cells);
+	standardise(ret, clusters);
 }
 
 /* For the upper limits of all metrics, or the lower ones. */
-static double limits_confidence(const double *units, size_t n, size_t cells, double q, double confidence,
+static double limits_confidence(const double *units, size_t n, size_t clusters, double q, double confidence,
 				gsl_rng *rng)
 {
-	cleanup_free double *moved = xcalloc(n * cells, sizeof(*moved));
-	double df = (double)cells - 1;
+	cleanup_free double *moved = xcalloc(n * clusters, sizeof(*moved));
+	double df = (double)clusters - 1;
 
 	for (size_t m = 0; m < n; m++)
-		influence(units + m * cells, cells, q, moved + m * cells);
-	return 1 - dist_t_upper(largest_quantile(moved, n, cells, df, 2 * confidence - 1, rng), df);
+		influence(units + m * clusters, clusters, q, moved + m * clusters);
+	return 1 - dist_t_upper(largest_quantile(moved, n, clusters, df, 2 * confidence - 1, rng), df);
 }
 
-double ranking_confidence(const struct ranking_cell *data, size_t metrics, size_t cells, double confidence,
-			  uint64_t seed)
+/* Does an earlier metric say the same of each cluster? */
+static bool is_alias(const double *means, size_t metric, size_t clusters)
 {
-	cleanup_free double *units = xcalloc(metrics * cells + 1, sizeof(*units));
+	for (size_t m = 0; m < metric; m++)
+		if (memcmp(means + m * clusters, means + metric * clusters, clusters * sizeof(*means)) == 0)
+			return true;
+	return false;
+}
+
+/* Standardised differences of the metrics that differ, from cluster to cluster and from other metrics. */
+static size_t collect_units(const double *means, size_t metrics, size_t clusters, double *units)
+{
 	size_t n = 0;
 
-	for (size_t m = 0; m < metrics; m++) {
-		for (size_t c = 0; c < cells; c++)
-			units[n * cells + c] = data[m * cells + c].mean;
-		if (cells < 2 || is_constant(units + n * cells, cells))
+	for (size_t m = 0; clusters > 1 && m < metrics; m++) {
+		const double *metric = means + m * clusters;
+
+		if (is_constant(metric, clusters) || is_alias(means, m, clusters))
 			continue;
-		standardise(units + n++ * cells, cells);
+		memcpy(units + n * clusters, metric, clusters * sizeof(*units));
+		standardise(units + n++ * clusters, clusters);
 	}
-	if (n < 2)
-		return confidence;
+	return n;
+}
 
-	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
-
-	gsl_rng_set(rng, seed);
-
-	double upper = limits_confidence(units, n, cells, LIMITS_SD, confidence, rng);
-	double lower = limits_confidence(units, n, cells, -LIMITS_SD, confidence, rng);
-
-	gsl_rng_free(rng);
-
+double ranking_confidence(const double *means, size_t metrics, size_t clusters, double confidence,
+			  uint64_t seed)
+{
+	cleanup_free double *units = xcalloc(metrics * clusters + 1, sizeof(*units));
+	size_t n = collect_units(means, metrics, clusters, units);
 	double bonferroni = 1 - (1 - confidence) / (double)n;
 
-	/* A result outside of these is an error of sampling. */
-	return fmin(bonferroni, fmax(confidence, fmax(upper, lower)));
-}
+	if (n < 2)
+		return confidence;
+	if (clusters < RANKING_CLUSTERS_MIN)
+		return bonferroni;
 
-/* So many sets give a share of 90 % to 2 %. */
-#define RESAMPLES 1000
-
-/*
- * What ranks a metric: the distance from 0 of that limit of agreement over the chosen cells that is further
- * away.
- */
-static double error_of(const struct ranking_cell *metric, const size_t *chosen, size_t cells)
-{
-	double mean = 0, squares = 0, within = 0, df_within = 0, inverse_sizes = 0;
-
-	for (size_t i = 0; i < cells; i++) {
-		const struct ranking_cell *c = &metric[chosen[i]];
-
-		mean += c->mean / (double)cells;
-		within += c->squares;
-		df_within += (double)c->n - 1;
-		inverse_sizes += 1 / (double)c->n;
-	}
-	for (size_t i = 0; i < cells; i++)
-		squares += pow(metric[chosen[i]].mean - mean, 2);
-
-	double variance = squares / ((double)cells - 1);
-
-	if (df_within > 0)
-		variance += (1 - inverse_sizes / (double)cells) * within / df_within;
-	return fabs(mean) + LIMITS_SD * sqrt(variance);
-}
-
-double ranking_first(const struct ranking_cell *data, size_t metrics, size_t cells, size_t metric,
-		     uint64_t seed)
-{
-	cleanup_free size_t *chosen = xcalloc(cells, sizeof(*chosen));
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
-	unsigned first = 0;
 
 	gsl_rng_set(rng, seed);
-	for (unsigned r = 0; r < RESAMPLES && cells > 1; r++) {
-		size_t better = 0;
 
-		for (size_t i = 0; i < cells; i++)
-			chosen[i] = gsl_rng_uniform_int(rng, cells);
+	double upper = limits_confidence(units, n, clusters, LIMITS_SD, confidence, rng);
+	double lower = limits_confidence(units, n, clusters, -LIMITS_SD, confidence, rng);
 
-		double own = error_of(data + metric * cells, chosen, cells);
-
-		for (size_t m = 0; m < metrics; m++)
-			better += error_of(data + m * cells, chosen, cells) < own;
-		first += better == 0;
-	}
 	gsl_rng_free(rng);
-	return cells > 1 ? (double)first / RESAMPLES : (double)NAN;
+	/* A result outside of these is an error of sampling. */
+	return fmin(bonferroni, fmax(confidence, fmax(upper, lower)));
 }

@@ -231,6 +231,13 @@ bool cell_is_weighed(const struct cell *cell, const char *weighing)
 	return strcmp(cell->weighing, weighing) == 0;
 }
 
+bool cell_has_same_load(const struct cell *a, const struct cell *b)
+{
+	return strcmp(a->workload, b->workload) == 0 && strcmp(a->interpreter, b->interpreter) == 0 &&
+	       strcmp(a->size, b->size) == 0 && strcmp(a->launch, b->launch) == 0 &&
+	       strcmp(a->activity, b->activity) == 0 && a->processes == b->processes && a->kib == b->kib;
+}
+
 bool cell_is_restored(const struct cell *cell)
 {
 	return strcmp(cell->settings.start, "restore") == 0;

@@ -112,6 +112,9 @@ void cell_deinit(struct cell *cell);
 /** Is it a cell of that method? */
 bool cell_is(const struct cell *cell, enum method method);
 
+/** Is it the same load in both, in whatever guest and by whatever method? */
+bool cell_has_same_load(const struct cell *a, const struct cell *b);
+
 /** Do its guests go on from saved boots? */
 bool cell_is_restored(const struct cell *cell);
 

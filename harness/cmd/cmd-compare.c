@@ -9,7 +9,7 @@
 #define CONFIDENCE 0.95
 
 static const char usage[] =
-	"usage: swapcal compare PAIRS.csv [--margin PCT] [--format text|json]\n"
+	"usage: swapcal compare PAIRS.csv [--margin PCT] [--z-error PCT] [--format text|json]\n"
 	"\n"
 	"Do two methods of measurement agree? Compares pairs of measurements, of anything, as\n"
 	"Bland and Altman did: the bias of y against the reference z, and the limits between\n"
@@ -21,19 +21,24 @@ static const char usage[] =
 	"  y     the method on trial, in the same unit\n"
 	"  cell  optional, any text: rows with the same are replicates, measurements of one\n"
 	"        thing, and together count once. Without it each row counts by itself\n"
+	"  cluster  optional, in place of cell: rows with the same share more than one\n"
+	"        measurement, such as one load in several guests, and together count once\n"
 	"Their order is free, other columns are ignored, and so are lines that begin with '#'.\n"
 	"The separator is a comma and the decimal sign a point.\n"
 	"\n"
 	"The last line is the verdict, at 95 % confidence:\n"
-	"  validated  95 % of differences lie within the margin: y may stand for z\n"
+	"  validated  95 % of differences lie within the margin, whatever their distribution,\n"
+	"             as long as it has one peak: y may stand for z\n"
 	"  rejected   one of the limits lies beyond the margin\n"
-	"  undecided  too few pairs to say, and how many more would do\n"
+	"  undecided  too few pairs to say, and how many would do\n"
 	"The exit status is 0 when validated, 4 when rejected or undecided, 2 when the file is\n"
 	"wrong. That y and z correlate says nothing about this.\n"
 	"\n"
 	"Options:\n"
 	"  -m, --margin PCT  the largest difference that does not matter, in percent of z\n"
 	"                    (default 5%)\n"
+	"      --z-error PCT standard uncertainty of z that all rows share, such as that of one\n"
+	"                    calibration, in percent of z: no number of rows shows it\n"
 	"      --format FMT  text for reading (the default), or json with every digit\n"
 	"  -h, --help        show this text\n"
 	"\n"
@@ -44,7 +49,7 @@ static const char usage[] =
 
 struct options {
 	const char *path;
-	double margin_pct;
+	double margin_pct, z_error_pct;
 	enum cli_format format;
 };
 
@@ -53,8 +58,11 @@ static struct err *print_comparison(const struct options *o, const struct pairs 
 	cleanup_strbuf struct strbuf out = STRBUF_INIT;
 	const struct compare_subject subject = {
 		.name = pairs_name(o->path),
-		.has_cells = pairs->has_cells,
-		.params = { .margin_pct = o->margin_pct, .confidence = CONFIDENCE },
+		.unit = pairs->unit,
+		.params = { .margin_pct = o->margin_pct,
+			    .z_uncertainty_pct = o->z_error_pct,
+			    .confidence = CONFIDENCE,
+			    .confidence_validated = CONFIDENCE },
 	};
 	struct agreement a;
 
@@ -74,6 +82,7 @@ struct err *cmd_compare(int argc, char **argv)
 	const struct cli_option options[] = {
 		{ "PAIRS.csv", .argument = &o.path },
 		{ "margin", 'm', .margin_pct = &o.margin_pct },
+		{ "z-error", .margin_pct = &o.z_error_pct },
 		{ "format", .format = &o.format, .choices = "text|json" },
 		{ .name = NULL },
 	};

@@ -61,7 +61,7 @@ static void add_heading(struct strbuf *out, const char *heading)
 
 static bool has_replicates(const struct agreement *a)
 {
-	return a->cells < a->n;
+	return a->clusters < a->n;
 }
 
 static void add_limits(struct strbuf *out, const struct agreement *a, const struct agreement_limits *l)
@@ -69,8 +69,8 @@ static void add_limits(struct strbuf *out, const struct agreement *a, const stru
 	add_row(out, "bias", l->bias, l->bias_ci, "mean difference");
 	add_row(out, "standard deviation", l->sd, INTERVAL_NONE, "of a single difference");
 	if (has_replicates(a)) {
-		add_row(out, "  between cells", l->sd_between, INTERVAL_NONE, "of cells' true differences");
-		add_row(out, "  within cells", l->sd_within, INTERVAL_NONE, "of replicates in a cell");
+		add_row(out, "  between", l->sd_between, INTERVAL_NONE, "of true differences");
+		add_row(out, "  within", l->sd_within, INTERVAL_NONE, "of pairs in a cluster");
 	}
 	add_row(out, "lower limit of agreement", l->loa.lo, l->loa_lo_ci, "95 % of differences lie");
 	add_row(out, "upper limit of agreement", l->loa.hi, l->loa_hi_ci, "between these two limits");
@@ -89,7 +89,8 @@ static void add_differences(struct strbuf *out, const struct agreement *a, const
 	add_heading(out, "Differences in percent of z");
 	add_limits(out, a, &a->pct);
 	snprintf(meaning, sizeof(meaning), "validated when within %g %%", s->params.margin_pct);
-	add_bounds(out, "limits at their widest", a->pct.outer, meaning);
+	add_bounds(out, "surely within, any one-peaked shape", a->pct.any_shape, meaning);
+	add_bounds(out, "limits at their widest", a->pct.outer, "if errors are normal");
 	snprintf(meaning, sizeof(meaning), "rejected when beyond %g %%", s->params.margin_pct);
 	add_bounds(out, "limits at their narrowest", a->pct.inner, meaning);
 	snprintf(meaning, sizeof(meaning), "< 0.05: bias within %g %%", s->params.margin_pct);
@@ -123,20 +124,35 @@ static void add_replicates_note(struct strbuf *out, const struct agreement *a,
 	if (has_replicates(a))
 		strbuf_addf(
 			out,
-			"note: pairs of one cell are replicates, %.3g in each on average; each cell counts once\n",
-			a->replicates_mean);
-	else if (s->has_cells)
-		strbuf_adds(out, "note: no cell has replicates; each pair counts by itself\n");
+			"note: pairs of one %s belong together, %.3g in each on average; each %s counts once\n",
+			s->unit, a->replicates_mean, s->unit);
+	else if (strcmp(s->unit, "pair") != 0)
+		strbuf_addf(out, "note: no %s has more than one pair; each counts by itself\n", s->unit);
 	else
 		strbuf_adds(
 			out,
-			"note: each pair counts by itself; a column 'cell' would say which are replicates\n");
+			"note: each pair counts by itself; a column 'cell' or 'cluster' would group them\n");
+}
+
+static void add_shape_notes(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
+{
+	if (isfinite(a->within_share))
+		strbuf_addf(
+			out,
+			"note: %zu of %zu %ss are within the margin; so are at least %.0f %% of such, of any shape\n",
+			a->within, a->clusters, s->unit, floor(100 * a->within_share));
+	if (a->has_outlier)
+		strbuf_addf(
+			out,
+			"warning: heavy-tails: a %s is farther off the others than normal errors explain\n",
+			s->unit);
 }
 
 static void add_notes(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
 {
 	strbuf_adds(out, "\n");
 	add_replicates_note(out, a, s);
+	add_shape_notes(out, a, s);
 	strbuf_addf(out, "note: Passing-Bablok %s\n",
 		    a->is_pb_enumerated ? "looked at all slopes" : "found slopes by counting their ranks");
 	if (a->linearity_p < ALPHA)
@@ -153,11 +169,9 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 
 static void add_undecided(struct strbuf *out, const struct agreement *a, const struct compare_subject *s)
 {
-	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
-
-	if (more)
-		strbuf_addf(out, "undecided: about %zu more %s%s like %s would decide\n", more,
-			    s->has_cells ? "cell" : "pair", more > 1 ? "s" : "", more > 1 ? "these" : "this");
+	if (a->clusters_needed)
+		strbuf_addf(out, "undecided: %zu %ss like these would decide, in four of five such samples\n",
+			    a->clusters_needed, s->unit);
 	else
 		strbuf_addf(out, "undecided: %s\n", a->verdict_reason);
 }
@@ -179,8 +193,8 @@ void compare_text(const struct agreement *a, const struct compare_subject *s, st
 {
 	format_clean(out, s->name);
 	strbuf_addf(out, ": %zu pairs", a->n);
-	if (s->has_cells)
-		strbuf_addf(out, " in %zu cell%s", a->cells, a->cells == 1 ? "" : "s");
+	if (strcmp(s->unit, "pair") != 0)
+		strbuf_addf(out, " in %zu %s%s", a->clusters, s->unit, a->clusters == 1 ? "" : "s");
 	strbuf_adds(out, ". Does y agree with the reference z?\n");
 	add_differences(out, a, s);
 	add_lines(out, a);
@@ -226,6 +240,10 @@ static void set_differences(json_t *o, const struct agreement *a)
 	set_limits_ci(o, "loa_pct_ci", &a->pct);
 	set_interval(o, "loa_pct_outer", a->pct.outer);
 	set_interval(o, "loa_pct_inner", a->pct.inner);
+	set_interval(o, "any_shape_pct", a->pct.any_shape);
+	json_object_set_new(o, "within", json_integer((json_int_t)a->within));
+	set_number(o, "within_share", a->within_share);
+	json_object_set_new(o, "has_outlier", json_boolean(a->has_outlier));
 	set_number(o, "proportional_slope", a->proportional_slope);
 	set_interval(o, "proportional_ci", a->proportional_ci);
 }
@@ -260,7 +278,7 @@ static void set_lines(json_t *o, const struct agreement *a)
 void compare_json_members(const struct agreement *a, json_t *o)
 {
 	json_object_set_new(o, "n", json_integer((json_int_t)a->n));
-	json_object_set_new(o, "cells", json_integer((json_int_t)a->cells));
+	json_object_set_new(o, "clusters", json_integer((json_int_t)a->clusters));
 	set_differences(o, a);
 	set_lines(o, a);
 	set_number(o, "ccc", a->ccc);
@@ -268,7 +286,7 @@ void compare_json_members(const struct agreement *a, json_t *o)
 	set_number(o, "tost_p", a->tost_p);
 	json_object_set_new(o, "verdict", json_string(agreement_verdict_name(a->verdict)));
 	json_object_set_new(o, "verdict_reason", json_string(a->verdict_reason));
-	json_object_set_new(o, "cells_needed", json_integer((json_int_t)a->cells_needed));
+	json_object_set_new(o, "clusters_needed", json_integer((json_int_t)a->clusters_needed));
 }
 
 void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out)

@@ -14,7 +14,7 @@
 /** What was compared. */
 struct compare_subject {
 	const char *name; /**< of the file */
-	bool has_cells;   /**< it names them; else each pair is a cell of its own */
+	const char *unit; /**< what counts once: "cluster", "cell" or "pair" */
 	struct agreement_params params;
 };
 

@@ -143,7 +143,9 @@ static struct err *missing_error(const char *column, const char *const *names, s
 /* Where the columns are in each row. */
 struct columns {
 	size_t n; /* of the header; a row must have as many fields */
-	size_t z, y, cell;
+	size_t z, y;
+	size_t cluster;   /* NO_COLUMN: each row counts by itself */
+	const char *unit; /* the name of that column */
 };
 
 #define NO_COLUMN ((size_t)-1)
@@ -161,6 +163,20 @@ static struct err *find(const char *column, const char *const *names, size_t n, 
 	return NULL;
 }
 
+/* A cluster is the larger unit: where there are both, cells are parts of it. */
+static struct err *find_unit(const char *const *names, size_t n, struct columns *ret)
+{
+	static const char *const units[] = { "cluster", "cell", "pair" };
+	struct err *e = NULL;
+
+	ret->cluster = NO_COLUMN;
+	for (size_t i = 0; !e && i < 3 && ret->cluster == NO_COLUMN; i++) {
+		ret->unit = units[i];
+		e = i < 2 ? find(units[i], names, n, &ret->cluster) : NULL;
+	}
+	return e;
+}
+
 /* The columns of a header with these names. */
 static struct err *find_columns(const char *const *names, size_t n, struct columns *ret)
 {
@@ -170,7 +186,7 @@ static struct err *find_columns(const char *const *names, size_t n, struct colum
 	if (!e)
 		e = find("y", names, n, &ret->y);
 	if (!e)
-		e = find("cell", names, n, &ret->cell);
+		e = find_unit(names, n, ret);
 	if (!e && ret->z == NO_COLUMN)
 		e = missing_error("z", names, n);
 	if (!e && ret->y == NO_COLUMN)
@@ -194,8 +210,8 @@ struct row {
 	size_t n;
 };
 
-/* A node of the tree of cells. */
-struct cell_node {
+/* A node of the tree of clusters. */
+struct cluster_node {
 	size_t index;
 	char name[];
 };
@@ -209,7 +225,7 @@ struct reader {
 	struct row row;
 	bool has_header;
 	struct columns columns;
-	void *cells; /* tree of struct cell_node */
+	void *clusters; /* tree of struct cluster_node */
 	struct pairs pairs;
 	size_t cap;
 	struct err *e; /* the first; libcsv calls back regardless */
@@ -220,27 +236,27 @@ static struct err *at(const struct reader *r, size_t line, struct err *e)
 	return err_wrap(e, "%s:%zu", r->name, line);
 }
 
-static int compare_cells(const void *a, const void *b)
+static int compare_clusters(const void *a, const void *b)
 {
-	return strcmp(((const struct cell_node *)a)->name, ((const struct cell_node *)b)->name);
+	return strcmp(((const struct cluster_node *)a)->name, ((const struct cluster_node *)b)->name);
 }
 
-/* The number of the cell of that name, which gets one when it is new. */
-static size_t cell_index(struct reader *r, const char *name)
+/* The number of the cluster of that name, which gets one when it is new. */
+static size_t cluster_index(struct reader *r, const char *name)
 {
 	size_t len = strlen(name);
-	cleanup_free struct cell_node *cell = xmalloc(sizeof(*cell) + len + 1);
+	cleanup_free struct cluster_node *cluster = xmalloc(sizeof(*cluster) + len + 1);
 
-	memcpy(cell->name, name, len + 1);
+	memcpy(cluster->name, name, len + 1);
 
-	struct cell_node **found = tsearch(cell, &r->cells, compare_cells);
+	struct cluster_node **found = tsearch(cluster, &r->clusters, compare_clusters);
 
 	if (!found)
 		abort(); /* out of memory */
-	if (*found != cell)
+	if (*found != cluster)
 		return (*found)->index;
-	cell->index = r->pairs.cells++;
-	return take_ptr(cell)->index;
+	cluster->index = r->pairs.clusters++;
+	return take_ptr(cluster)->index;
 }
 
 /* A row of data, with as many fields as there are columns. */
@@ -248,21 +264,24 @@ static struct err *take_pair(struct reader *r)
 {
 	const struct columns *c = &r->columns;
 	const struct row *row = &r->row;
-	struct agreement_pair pair = { .cell = r->pairs.n };
+	bool has_clusters = c->cluster != NO_COLUMN;
+	struct agreement_pair pair = { .cluster = r->pairs.n };
 	struct err *e = at(r, row->fields[c->z].line, parse_number("z", row->list[c->z], &pair.z));
 
 	if (!e)
 		e = at(r, row->fields[c->y].line, parse_number("y", row->list[c->y], &pair.y));
 	if (e)
 		return e;
-	if (r->pairs.has_cells && !*row->list[c->cell])
-		return at(r, row->fields[c->cell].line,
-			  err_new("cell: the value is missing; give it, or leave the row out"));
+	if (has_clusters && !*row->list[c->cluster])
+		return at(r, row->fields[c->cluster].line,
+			  err_new("%s: the value is missing; give it, or leave the row out", c->unit));
 	if (r->pairs.n == PAIRS_ROWS_MAX)
 		return at(r, row->fields[0].line,
 			  err_new("too many rows: more than %d; compare a part of them", PAIRS_ROWS_MAX));
-	if (r->pairs.has_cells)
-		pair.cell = cell_index(r, row->list[c->cell]);
+	if (has_clusters)
+		pair.cluster = cluster_index(r, row->list[c->cluster]);
+	else
+		r->pairs.clusters++;
 	*array_push(r->pairs.pairs, r->pairs.n, r->cap) = pair;
 	return NULL;
 }
@@ -280,7 +299,7 @@ static struct err *take_row(struct reader *r)
 		return take_pair(r);
 	e = at(r, row->fields[0].line, find_columns(row->list, row->n, &r->columns));
 	r->has_header = !e;
-	r->pairs.has_cells = !e && r->columns.cell != NO_COLUMN;
+	r->pairs.unit = r->columns.unit;
 	return e;
 }
 
@@ -414,7 +433,7 @@ static struct err *read_text(struct reader *r, const char *data, size_t len)
 
 	csv_free(&r->csv);
 	strbuf_deinit(&r->row.text);
-	tdestroy(r->cells, free);
+	tdestroy(r->clusters, free);
 	return e ? e : check_rows(r);
 }
 
@@ -440,8 +459,6 @@ struct err *pairs_load(const char *path, struct pairs *ret)
 		/* An interrupt is no mistake of the user; all else is. */
 		return err_get_kind(e) == ERR_INTERRUPTED ? e : err_set_kind(e, ERR_USAGE);
 	}
-	if (!r.pairs.has_cells)
-		r.pairs.cells = r.pairs.n;
 	*ret = r.pairs;
 	return NULL;
 }

@@ -10,8 +10,8 @@
 
 /*
  * Pairs of measurements from a CSV file of anybody's: a row of names with the columns z (the reference) and
- * y, and perhaps cell; all other columns are ignored. Accepted are a byte order mark, any line ends, quoted
- * fields, blanks around fields, blank lines, and lines that begin with '#'.
+ * y, and perhaps cluster or cell; all other columns are ignored. Accepted are a byte order mark, any line
+ * ends, quoted fields, blanks around fields, blank lines, and lines that begin with '#'.
  */
 
 /** A larger file would not fit into memory beside what is computed from it. */
@@ -28,9 +28,13 @@
 
 struct pairs {
 	struct agreement_pair *pairs;
-	size_t n;       /**< from PAIRS_ROWS_MIN to PAIRS_ROWS_MAX */
-	size_t cells;   /**< distinct ones, numbered from 0 as they appear */
-	bool has_cells; /**< named in the file; else each pair is a cell of its own */
+	size_t n; /**< from PAIRS_ROWS_MIN to PAIRS_ROWS_MAX */
+	/**
+	 * What counts once, numbered from 0 as it appears: "cluster" when the file has that column, else
+	 * "cell" when it has that, else each "pair".
+	 */
+	const char *unit;
+	size_t clusters;
 };
 
 /**

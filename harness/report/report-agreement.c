@@ -11,14 +11,11 @@
 #include "harness/report/report-parts.h"
 
 /*
- * How well each metric agrees with swapping over all workloads, best first. A cell counts once, its
- * replicates together; Z of a cell is the same for all of them. The ballast's own cells take no part, since
- * Z* is made of them, nor do known-answer loads, which are made to catch metrics: they are no sample of what
- * people run.
+ * How well each metric agrees with swapping over all workloads, best first. A load counts once, with all the
+ * guests, methods and replicates that it was measured in, for what a metric misses of a load it misses in
+ * each of them. The ballast's own cells take no part, since Z* is made of them, nor do known-answer loads,
+ * which are made to catch metrics: they are no sample of what people run.
  */
-
-/* Of each bound of a verdict; together with the other side 90 %, as in a test for equivalence. */
-#define CONFIDENCE 0.95
 
 /* Is the cell about how loads are weighed, and not about metrics? */
 static bool is_trial(const struct cell *cell)
@@ -75,24 +72,9 @@ static double z_uncertainty_pct(const struct report *r)
 	return sqrt(variance);
 }
 
-/* Compares all values of a metric with their Z, in MiB; a cell goes by the number of its row. */
-static void judge(const struct report *r, size_t metric, const struct agreement_params *params,
-		  struct agreement *ret)
-{
-	cleanup_free struct agreement_pair *pairs = NULL;
-	size_t n = 0, cap = 0;
-
-	for (size_t i = metric; i < r->rows_n; i += r->metrics_n)
-		for (unsigned k = 0; report_is_compared(&r->rows[i]) && k < r->rows[i].n; k++)
-			*array_push(pairs, n, cap) = (struct agreement_pair){
-				.z = r->rows[i].z.kib / 1024, .y = r->rows[i].values_kib[k] / 1024, .cell = i
-			};
-	agreement_compare(pairs, n, params, ret);
-}
-
 static double error_of(const struct agreement *a)
 {
-	if (a->cells < 2)
+	if (a->clusters < 2)
 		return fabs(a->pct.bias);
 	return fmax(fabs(a->pct.loa.lo), fabs(a->pct.loa.hi));
 }
@@ -118,47 +100,82 @@ static int by_error(const void *x, const void *y)
 	return strcmp(a->metric, b->metric);
 }
 
-/* What a row says of its cell, in percent of Z. */
-static struct ranking_cell cell_of(const struct report_row *row)
+struct report_agreement report_judge(const struct report *r, size_t metric, double confidence)
 {
-	struct ranking_cell c = { .mean = row->diff_pct, .n = row->n };
+	struct report_agreement ret = { .metric = r->metrics[metric].name,
+					.index = metric,
+					.no_value = count_no_value(r, metric) };
+	struct agreement_params params = { .margin_pct = r->margin_pct,
+					   .z_uncertainty_pct = z_uncertainty_pct(r),
+					   .confidence = REPORT_CONFIDENCE,
+					   .confidence_validated = confidence };
+	cleanup_free struct agreement_pair *pairs = NULL;
+	size_t n = 0, cap = 0;
 
-	for (unsigned i = 0; i < row->n; i++)
-		c.squares += pow(100 * (row->values_kib[i] - row->y_kib) / row->z.kib, 2);
-	return c;
+	for (size_t i = metric; i < r->rows_n; i += r->metrics_n) {
+		const struct report_row *row = &r->rows[i];
+
+		ret.cells += report_is_compared(row) && row->n;
+		for (unsigned k = 0; report_is_compared(row) && k < row->n; k++)
+			*array_push(pairs, n, cap) =
+				(struct agreement_pair){ .z = row->z.kib / 1024,
+							 .y = row->values_kib[k] / 1024,
+							 .cluster = r->loads[row->cell - r->cells] };
+	}
+	agreement_compare(pairs, n, &params, &ret.agreement);
+	ret.error_pct = error_of(&ret.agreement);
+	return ret;
 }
 
-/* The cells of each metric that has a value in all of them, one metric after another. */
-static struct ranking_cell *collect_cells(const struct report *r, size_t *ret_metrics, size_t *ret_cells)
+/* The mean error of a metric in each load, in percent of Z, as agreement_compare() takes it; their number. */
+static size_t collect_means(const struct report *r, size_t metric, double *means)
 {
-	struct ranking_cell *data = xcalloc(r->rows_n, sizeof(*data));
+	cleanup_free double *sums = xcalloc(r->cells_n, sizeof(*sums));
+	cleanup_free size_t *counts = xcalloc(r->cells_n, sizeof(*counts));
 	size_t n = 0;
 
-	*ret_metrics = *ret_cells = 0;
-	for (size_t m = 0; m < r->metrics_n; m++) {
-		if (count_no_value(r, m))
+	for (size_t i = metric; i < r->rows_n; i += r->metrics_n) {
+		const struct report_row *row = &r->rows[i];
+		size_t load = r->loads[row->cell - r->cells];
+
+		if (!report_is_compared(row))
 			continue;
-		for (size_t i = m; i < r->rows_n; i += r->metrics_n)
-			if (report_is_compared(&r->rows[i]))
-				data[n++] = cell_of(&r->rows[i]);
-		++*ret_metrics;
-		*ret_cells = n / *ret_metrics;
+		sums[load] += row->diff_pct * row->n;
+		counts[load] += row->n;
 	}
-	return data;
+	for (size_t load = 0; load < r->cells_n; load++)
+		if (counts[load])
+			means[n++] = sums[load] / (double)counts[load];
+	return n;
 }
 
-static void judge_picked(struct report *r, struct agreement_params params)
+/*
+ * The confidence of each bound for all metrics to hold together. Those that lack a value somewhere have other
+ * loads, and share the error with the others as if they were unrelated.
+ */
+static double shared_confidence(const struct report *r)
 {
-	size_t metrics, cells, picked = r->agreements[0].index, place = 0;
-	cleanup_free struct ranking_cell *data = collect_cells(r, &metrics, &cells);
+	cleanup_free double *means = xcalloc(r->rows_n, sizeof(*means));
+	size_t metrics = 0, loads = 0, apart = 0;
 
-	for (size_t m = 0; m < picked; m++)
-		place += !count_no_value(r, m);
-	r->picked_confidence = ranking_confidence(data, metrics, cells, CONFIDENCE, REPORT_SEED);
-	/* The first metric lacks a value in some cell only when every metric does. */
-	r->picked_share = metrics ? ranking_first(data, metrics, cells, place, REPORT_SEED) : (double)NAN;
-	params.confidence = r->picked_confidence;
-	judge(r, picked, &params, &r->picked);
+	for (size_t m = 0; m < r->metrics_n; m++) {
+		if (count_no_value(r, m))
+			apart++;
+		else
+			loads = collect_means(r, m, means + loads * metrics++);
+	}
+
+	double confidence = 1 - (1 - REPORT_CONFIDENCE) / (double)(apart + (metrics > 0));
+
+	return ranking_confidence(means, metrics, loads, confidence, REPORT_SEED);
+}
+
+static void number_loads(struct report *r)
+{
+	r->loads = xcalloc(r->cells_n, sizeof(*r->loads));
+	for (size_t i = 0; i < r->cells_n; i++)
+		while (!cell_has_same_load(&r->cells[r->loads[i]], &r->cells[i]))
+			r->loads[i]++;
 }
 
 void report_agree(struct report *r)
@@ -170,28 +187,19 @@ void report_agree(struct report *r)
 	if (!is_any)
 		return;
 
-	struct agreement_params params = {
-		.margin_pct = r->margin_pct,
-		.z_uncertainty_pct = z_uncertainty_pct(r),
-		.confidence = CONFIDENCE,
-	};
-
+	number_loads(r);
+	r->confidence = shared_confidence(r);
 	r->agreements = xcalloc(r->metrics_n, sizeof(*r->agreements));
 	r->agreements_n = r->metrics_n;
-	for (size_t m = 0; m < r->metrics_n; m++) {
-		struct report_agreement *a = &r->agreements[m];
-
-		a->metric = r->metrics[m].name;
-		a->index = m;
-		a->no_value = count_no_value(r, m);
-		judge(r, m, &params, &a->agreement);
-		a->error_pct = error_of(&a->agreement);
-	}
+	for (size_t m = 0; m < r->metrics_n; m++)
+		r->agreements[m] = report_judge(r, m, r->confidence);
 	qsort(r->agreements, r->metrics_n, sizeof(*r->agreements), by_error);
-	judge_picked(r, params);
 }
 
 /* The end of a text report: which metric is best, how good it is, how sure that is, and what would help. */
+
+/* What is wider than anyone would call a bound. */
+#define BOUND_MAX_PCT 999
 
 static void add_row(struct strbuf *out, const struct report_agreement *a)
 {
@@ -199,8 +207,11 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 
 	strbuf_addf(out, "  %-24s%9s%10s  %-16s %-16s %5zu  %s", a->metric,
 		    NUMBER_TEXT(a->error_pct, "", " %"), NUMBER_TEXT(pct->bias, "+", " %"),
-		    RANGE_TEXT(pct->loa.lo, pct->loa.hi, "+"), RANGE_TEXT(pct->outer.lo, pct->outer.hi, "+"),
-		    a->agreement.cells, agreement_verdict_name(a->agreement.verdict));
+		    RANGE_TEXT(pct->loa.lo, pct->loa.hi, "+"),
+		    pct->any_shape.hi - pct->any_shape.lo < 2 * BOUND_MAX_PCT
+			    ? RANGE_TEXT(pct->any_shape.lo, pct->any_shape.hi, "+")
+			    : "anything",
+		    a->agreement.clusters, agreement_verdict_name(a->agreement.verdict));
 	if (a->no_value)
 		strbuf_addf(out, ", no value in %zu", a->no_value);
 	table_end_line(out, "");
@@ -208,31 +219,41 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 
 void report_undecided_text(const struct agreement *a, struct strbuf *out)
 {
-	size_t more = a->cells_needed > a->cells ? a->cells_needed - a->cells : 0;
-
-	if (more)
-		strbuf_addf(out, "about %zu more cells like these (%.0f probes) would decide", more,
-			    ceil((double)more * a->replicates_mean));
+	if (a->clusters_needed)
+		strbuf_addf(out, "%zu loads like these would decide, in four of five such campaigns",
+			    a->clusters_needed);
+	else if (a->has_outlier)
+		strbuf_adds(out,
+			    "heavy-tails: a load is far off the others, for which a larger one may stand");
 	else
 		strbuf_adds(out, a->verdict_reason);
 }
 
-static void add_picked(struct strbuf *out, const struct report *r)
+void report_within_text(const struct agreement *a, struct strbuf *out)
 {
-	const struct agreement *a = &r->picked;
+	if (isfinite(a->within_share))
+		strbuf_addf(
+			out,
+			"  %zu of %zu loads are within the margin: so are at least %.0f %% of such loads, however\n"
+			"  their errors are distributed.\n",
+			a->within, a->clusters, floor(100 * a->within_share));
+}
 
-	strbuf_addf(out, "\n  Smallest likely error: %s. ", r->agreements[0].metric);
-	if (a->cells < 2) {
-		strbuf_adds(out, "One cell tells nothing about others.\n");
+static void add_best(struct strbuf *out, const struct report *r)
+{
+	const struct report_agreement *best = &r->agreements[0];
+
+	strbuf_addf(out, "\n  Smallest likely error: %s. ", best->metric);
+	if (best->agreement.clusters < 2) {
+		strbuf_adds(out, "One load tells nothing about others.\n");
 		return;
 	}
-	strbuf_addf(out,
-		    "When cells are drawn anew it comes first in %.0f %%.\n"
-		    "  Since it was picked of %zu, its bounds at %s %%: %s %%: %s within %s %%.\n",
-		    100 * r->picked_share, r->agreements_n,
-		    format_fixed((char[32]){ 0 }, 100 * r->picked_confidence, 2),
-		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"), agreement_verdict_name(a->verdict),
-		    MARGIN_TEXT(r->margin_pct));
+	strbuf_addf(
+		out,
+		"%zu loads in %zu cells; each bound at %s %%, so that\n  all verdicts `validated` hold together at %.0f %%.\n",
+		best->agreement.clusters, best->cells, format_fixed((char[32]){ 0 }, 100 * r->confidence, 2),
+		100 * REPORT_CONFIDENCE);
+	report_within_text(&best->agreement, out);
 }
 
 static void add_ranking(struct strbuf *out, const struct report *r)
@@ -242,11 +263,11 @@ static void add_ranking(struct strbuf *out, const struct report *r)
 	strbuf_addf(
 		out,
 		"\nAgreement over all workloads, Y - Z in percent of Z; margin %s %%\n\n"
-		"  metric                      error      mean  95 %% of errors   surely within    cells  verdict\n",
+		"  metric                      error      mean  95 %% of errors   surely within    loads  verdict\n",
 		MARGIN_TEXT(r->margin_pct));
 	for (size_t i = 0; i < r->agreements_n; i++)
 		add_row(out, &r->agreements[i]);
-	add_picked(out, r);
+	add_best(out, r);
 	/* A metric that is far behind need not be decided. */
 	for (size_t i = 0; i < r->agreements_n && decided < 3; i++)
 		if (r->agreements[i].agreement.verdict == AGREEMENT_UNDECIDED) {
@@ -297,15 +318,14 @@ void report_agreement_text(const struct report *r, struct strbuf *out)
 
 json_t *report_picked_json(const struct report *r)
 {
-	const struct interval *outer = &r->picked.pct.outer;
+	const struct agreement *a = r->agreements_n ? &r->agreements[0].agreement : NULL;
 
-	if (!r->agreements_n)
+	if (!a)
 		return json_null();
-	return json_pack(
-		"{s:o, s:o, s:o, s:[o, o], s:s}", "metric", format_json_string(r->agreements[0].metric),
-		"confidence", format_json_fixed(r->picked_confidence, 3), "first_pct",
-		format_json_fixed(100 * r->picked_share, 1), "outer_pct", format_json_number(outer->lo),
-		format_json_number(outer->hi), "verdict", agreement_verdict_name(r->picked.verdict));
+	return json_pack("{s:o, s:o, s:[o, o], s:s}", "metric", format_json_string(r->agreements[0].metric),
+			 "confidence", format_json_fixed(r->confidence, 5), "outer_pct",
+			 format_json_number(a->pct.any_shape.lo), format_json_number(a->pct.any_shape.hi),
+			 "verdict", agreement_verdict_name(a->verdict));
 }
 
 json_t *report_agreement_json(const struct report_agreement *a)
@@ -315,6 +335,7 @@ json_t *report_agreement_json(const struct report_agreement *a)
 	json_object_set_new(object, "metric", format_json_string(a->metric));
 	json_object_set_new(object, "error_pct", format_json_fixed(a->error_pct, 3));
 	members_set_count(object, "no_value", a->no_value);
+	members_set_count(object, "cells", a->cells);
 	compare_json_members(&a->agreement, object);
 	return object;
 }

@@ -66,6 +66,9 @@ struct report_place {
 /** Seed of every bootstrap of a report: the same file gives the same report. */
 #define REPORT_SEED 1
 
+/** Of each bound of a verdict; together with the other side 90 %, as in a test for equivalence. */
+#define REPORT_CONFIDENCE 0.95
+
 /** Mean and range of n values. */
 struct report_span {
 	double mean_kib, lo_kib, hi_kib;
@@ -144,9 +147,10 @@ struct report_agreement {
 	struct agreement agreement;
 	/**
 	 * The largest error that is likely, in percent: of its limits of agreement the one further from 0. Of
-	 * a single cell, for which there are no limits, its error. NAN without a value.
+	 * a single load, for which there are no limits, its error. NAN without a value.
 	 */
 	double error_pct;
+	size_t cells;    /**< in which it has a value */
 	size_t no_value; /**< cells in which it has none */
 };
 
@@ -223,14 +227,8 @@ struct report {
 	double margin_pct;                   /**< of the verdicts */
 	struct report_agreement *agreements; /**< of each metric, best first; none when no workload has a Z */
 	size_t agreements_n;
-	/**
-	 * The best one was picked by the data that it is then judged by: the confidence that makes up for it,
-	 * and what is left of its agreement.
-	 */
-	double picked_confidence;
-	double picked_share; /**< of resampled sets of cells in which it comes first; NAN for fewer than 2
-				cells */
-	struct agreement picked;
+	double confidence; /**< of each bound of an agreement, so that all agreements hold together at 95 % */
+	size_t *loads;     /**< of each cell: the number of the first cell with the same load */
 	struct report_reclaim *reclaims; /**< of cells with probes that came to an onset */
 	size_t reclaims_n;
 	struct report_space_time *space_times; /**< of workloads */
@@ -312,11 +310,20 @@ void report_agreement_text(const struct report *r, struct strbuf *out);
 /** Of an undecided one: what would decide it, without a line end. */
 void report_undecided_text(const struct agreement *a, struct strbuf *out);
 
+/** What is known without any shape of errors; nothing unless all are within the margin. */
+void report_within_text(const struct agreement *a, struct strbuf *out);
+
 /** One of them as JSON: a new reference. */
 json_t *report_agreement_json(const struct report_agreement *a);
 json_t *report_agreements_json(const struct report *r);
 
-/** The best metric, judged by the confidence that makes up for having been picked; null without any. */
+/**
+ * How well a metric agrees with Z over all loads, its bounds at that confidence. A load counts once, with all
+ * its cells.
+ */
+struct report_agreement report_judge(const struct report *r, size_t metric, double confidence);
+
+/** The best metric and its verdict; null without any. */
 json_t *report_picked_json(const struct report *r);
 
 /** Sets expected_kib of every row of known-answer cells. */

@@ -82,10 +82,7 @@ void report_weights_text(const struct report *r, struct strbuf *out)
 static bool is_usual_of(const struct cell *b, const struct cell *a)
 {
 	return cell_is_weighed(b, "usual") && strcmp(b->threshold_key, a->threshold_key) == 0 &&
-	       strcmp(b->method, a->method) == 0 && strcmp(b->workload, a->workload) == 0 &&
-	       strcmp(b->interpreter, a->interpreter) == 0 && strcmp(b->size, a->size) == 0 &&
-	       strcmp(b->launch, a->launch) == 0 && b->processes == a->processes &&
-	       strcmp(b->activity, a->activity) == 0;
+	       strcmp(b->method, a->method) == 0 && cell_has_same_load(b, a);
 }
 
 static const struct cell *find_usual(const struct report *r, const struct cell *cell)

@@ -86,6 +86,7 @@ void report_destroy(struct report *r)
 	report_space_time_free(r);
 	report_probes_free(r);
 	free(r->agreements);
+	free(r->loads);
 	free(r->localities);
 	free(r->reclaims);
 	free(r->gaps);
@@ -172,9 +173,10 @@ void report_text(const struct report *r, struct strbuf *out)
 	if (r->agreements_n)
 		strbuf_adds(
 			out,
-			"error: the largest that is likely, the end of \"95 % of errors\" further from 0. surely:\n"
-			"neither end is further out, at 95 % confidence each. validated: that is within the margin;\n"
-			"rejected: one of them is beyond it, at the same confidence. See swapcal-statistics(7).\n");
+			"error: the largest that is likely, the end of \"95 % of errors\" further from 0, if errors are\n"
+			"normal. surely within: 95 % of errors are, whatever their shape, as long as it has one peak.\n"
+			"validated: that is within the margin. rejected: an end of \"95 % of errors\" is surely beyond\n"
+			"it, or so many loads are that no 95 % can be within. See swapcal-statistics(7).\n");
 	if (has_small_n(r))
 		strbuf_adds(out, "n is small: a range is what was seen, not what can be expected.\n");
 }

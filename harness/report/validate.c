@@ -127,8 +127,8 @@ static enum agreement_verdict verdict_of(const struct validation *v)
 {
 	if (v->no_value || v->known_off)
 		return AGREEMENT_REJECTED;
-	if (v->agreement)
-		return v->agreement->agreement.verdict;
+	if (v->has_agreement)
+		return v->agreement.agreement.verdict;
 	return v->known ? AGREEMENT_VALIDATED : AGREEMENT_UNDECIDED;
 }
 
@@ -150,9 +150,10 @@ void validate_judge(const struct report *r, struct validation *ret)
 			judge_cell(&v, &r->rows[i + last], v.best ? &r->rows[i + best] : NULL);
 	if (v.cells_n)
 		qsort(v.cells, v.cells_n, sizeof(*v.cells), by_distance);
-	for (size_t i = 0; i < r->agreements_n; i++)
-		if (r->agreements[i].index == last)
-			v.agreement = &r->agreements[i];
+	/* It was not picked by these data, so it need not hold together with the others. */
+	v.has_agreement = r->agreements_n;
+	if (v.has_agreement)
+		v.agreement = report_judge(r, last, REPORT_CONFIDENCE);
 	v.verdict = verdict_of(&v);
 	*ret = v;
 }
@@ -190,16 +191,17 @@ static void add_cell(struct strbuf *out, const struct report *r, const struct va
 
 static void add_agreement(struct strbuf *out, const struct validation *v)
 {
-	const struct agreement *a = &v->agreement->agreement;
+	const struct agreement *a = &v->agreement.agreement;
 
 	strbuf_addf(out,
-		    "\nOver %zu cells of workloads, %zu values, in percent of Z:\n"
+		    "\nOver %zu loads in %zu cells, %zu values, in percent of Z:\n"
 		    "  mean error %s, 95 %% interval %s\n"
 		    "  95 %% of errors lie in %s, surely within %s\n",
-		    a->cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
+		    a->clusters, v->agreement.cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
 		    RANGE_TEXT(a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+"),
 		    RANGE_TEXT(a->pct.loa.lo, a->pct.loa.hi, "+"),
-		    RANGE_TEXT(a->pct.outer.lo, a->pct.outer.hi, "+"));
+		    RANGE_TEXT(a->pct.any_shape.lo, a->pct.any_shape.hi, "+"));
+	report_within_text(a, out);
 }
 
 /* Why the verdict is what it is. */
@@ -211,7 +213,7 @@ static void add_reason(struct strbuf *out, const struct validation *v)
 		strbuf_addf(out, "it has no value in %zu of %zu cells", v->no_value, v->cells_n);
 	else if (v->known_off)
 		strbuf_addf(out, "it is off in %zu of %zu cells with known answers", v->known_off, v->known);
-	else if (!v->agreement)
+	else if (!v->has_agreement)
 		strbuf_addf(out, "it is right in all %zu cells with known answers; no workload was run",
 			    v->known);
 	else if (v->verdict == AGREEMENT_VALIDATED)
@@ -219,7 +221,7 @@ static void add_reason(struct strbuf *out, const struct validation *v)
 	else if (v->verdict == AGREEMENT_REJECTED)
 		strbuf_adds(out, "a limit of its errors lies beyond the margin, at 95 % confidence");
 	else
-		report_undecided_text(&v->agreement->agreement, out);
+		report_undecided_text(&v->agreement.agreement, out);
 }
 
 static void add_verdict(struct strbuf *out, const struct validation *v)
@@ -230,7 +232,7 @@ static void add_verdict(struct strbuf *out, const struct validation *v)
 		strbuf_addf(out,
 			    "\nBest shipped metric here: %s, within %s %% in %zu of %zu cells; %s in %zu\n",
 			    v->best->name, margin, v->best_within, v->cells_n, v->metric->name, v->within);
-	if (v->agreement)
+	if (v->has_agreement)
 		add_agreement(out, v);
 	strbuf_addf(out, "\n%s: %s at a margin of %s %%: ", agreement_verdict_name(v->verdict),
 		    v->metric->name, margin);
@@ -293,7 +295,7 @@ void validate_json(const struct report *r, const struct validation *v, struct st
 	json_object_set_new(root, "reason", json_string(strbuf_str(&reason)));
 	json_object_set_new(root, "is_validated", json_boolean(v->verdict == AGREEMENT_VALIDATED));
 	json_object_set_new(root, "agreement",
-			    v->agreement ? report_agreement_json(v->agreement) : json_null());
+			    v->has_agreement ? report_agreement_json(&v->agreement) : json_null());
 	json_object_set_new(root, "within", json_integer((json_int_t)v->within));
 	json_object_set_new(root, "off", json_integer((json_int_t)v->off));
 	json_object_set_new(root, "no_value", json_integer((json_int_t)v->no_value));

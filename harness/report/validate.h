@@ -40,8 +40,8 @@ struct validation {
 	size_t within, off, no_value;
 	size_t known, known_off; /**< cells with known answers, and those where it is off */
 	size_t best_within;      /**< cells in which the best shipped metric is */
-	const struct report_agreement
-		*agreement; /**< of the report, over the workloads; NULL when there are none */
+	bool has_agreement;
+	struct report_agreement agreement; /**< over the workloads, when there are some */
 	enum agreement_verdict verdict;
 };
 

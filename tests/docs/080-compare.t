@@ -26,7 +26,7 @@ status() {
 is "$(status examples/pefr.csv --format json)" 4 'examples/pefr.csv is not validated'
 cp "$dir/out" "$dir/json"
 is "$(figures "$dir/json" 'list(o)[:2]')" "['tool_version', 'schema_version']" 'JSON begins with the versions'
-is "$(figures "$dir/json" '(o["n"], o["cells"], o["margin_pct"], o["verdict"])')" "(17, 17, 5.0, 'rejected')" \
+is "$(figures "$dir/json" '(o["n"], o["clusters"], o["margin_pct"], o["verdict"])')" "(17, 17, 5.0, 'rejected')" \
 	'17 pairs, rejected'
 near 'o["bias"]' 2.117647 5e-7
 near 'o["bias_ci"][0]' -17.8135 5e-5
@@ -73,11 +73,14 @@ grep -q '^standard input: 40 pairs' "$dir/out"
 ok $? 'by its name'
 awk '{ print $0 "," (NR > 1 ? NR % 10 : "cell") }' "$dir/good.csv" > "$dir/cells.csv"
 status "$dir/cells.csv" --format json > /dev/null
-is "$(figures "$dir/out" '(o["n"], o["cells"])')" '(40, 10)' 'replicates are one cell'
+is "$(figures "$dir/out" '(o["n"], o["clusters"])')" '(40, 10)' 'replicates are one cell'
+sed '1s/cell/cluster/' "$dir/cells.csv" > "$dir/clusters.csv"
+status "$dir/clusters.csv" --z-error 1 --format json > /dev/null
+is "$(figures "$dir/out" '(o["n"], o["clusters"])')" '(40, 10)' 'or one cluster'
 printf 'z,y\n100,101\n200,190\n300,310\n400,395\n' > "$dir/few.csv"
 is "$(status "$dir/few.csv"):$(tail -n 1 "$dir/out" | cut -d: -f1)" 4:undecided 'four pairs decide nothing'
-tail -n 1 "$dir/out" | grep -q 'about [0-9]* more pairs like these would decide$'
-ok $? 'and how many more would is told'
+tail -n 1 "$dir/out" | grep -q '[0-9]* pairs like these would decide, in four of five such samples$'
+ok $? 'and how many would is told'
 
 printf 'z,y\n1,2\n3,"4,5"\n' > "$dir/comma.csv"
 is "$(status "$dir/comma.csv"):$(cat "$dir/err")" \
@@ -108,7 +111,7 @@ done
 awk 'BEGIN { srand(1); print "z,y,cell"; for (i = 0; i < 50000; i++) {
 	z = 10 + 990 * rand(); print z "," z * (1.01 + 0.01 * (rand() - 0.5)) ",c" i } }' > "$dir/many.csv"
 is "$(timeout $hangs_s ./swapcal compare "$dir/many.csv" --format json > "$dir/json"; echo $?)" 0 '50,000 pairs in 50,000 cells'
-is "$(figures "$dir/json" '(o["cells"], o["pb_method"])')" "(50000, 'ranks by counting')" 'are compared by counting'
+is "$(figures "$dir/json" '(o["clusters"], o["pb_method"])')" "(50000, 'ranks by counting')" 'are compared by counting'
 near 'o["slope_pb"]' 1.01 0.001
 near 'o["bias_pct"]' 1 0.01
 done_testing

@@ -15,15 +15,16 @@ static void check_pairs(const struct pairs *p)
 {
 	size_t seen = 0;
 
-	must_hold(p->n >= PAIRS_ROWS_MIN && p->n <= PAIRS_ROWS_MAX && p->cells >= 1 && p->cells <= p->n);
-	must_hold(p->has_cells || p->cells == p->n);
+	must_hold(p->n >= PAIRS_ROWS_MIN && p->n <= PAIRS_ROWS_MAX && p->clusters >= 1 &&
+		  p->clusters <= p->n);
+	must_hold(*p->unit == 'c' || p->clusters == p->n);
 	for (size_t i = 0; i < p->n; i++) {
 		must_hold(is_number(p->pairs[i].z) && is_number(p->pairs[i].y));
 		/* Numbered as they appear. */
-		must_hold(p->pairs[i].cell <= seen);
-		seen += p->pairs[i].cell == seen;
+		must_hold(p->pairs[i].cluster <= seen);
+		seen += p->pairs[i].cluster == seen;
 	}
-	must_hold(seen == p->cells);
+	must_hold(seen == p->clusters);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

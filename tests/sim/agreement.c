@@ -2,8 +2,8 @@
 /*
  * Do intervals hold what they say they hold? Data with a known truth are made again and again, and it is
  * counted how often an interval has the truth in it. It cannot show how they do with errors of another shape
- * than those made here: normal, independent from cell to cell, and of the same spread in all cells or in
- * proportion to the value.
+ * than those made here: normal, independent from cluster to cluster, and of the same spread in all clusters
+ * or in proportion to the value.
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
@@ -17,18 +17,18 @@
 
 /* How the pairs of one experiment come about. */
 struct truth {
-	size_t cells;
+	size_t clusters;
 	unsigned replicates_min, replicates_max;
 	double z_lo, z_hi;   /* true values */
 	double bias, slope;  /* of y */
 	double sd_z, sd_y;   /* errors of each pair */
-	double sd_cell;      /* what is particular to a cell, in y */
+	double sd_cluster;   /* what is particular to a cluster, in y */
 	double cv;           /* errors of both in proportion to the value */
 	double shared_z_pct; /* error of z common to all pairs */
 	double margin;       /* in upper limits of agreement; 0: 5 % */
 };
 
-/* One pair for each cell, and a slope of 1. */
+/* One pair for each cluster, and a slope of 1. */
 #define SINGLE .replicates_min = 1, .replicates_max = 1, .slope = 1
 
 /* True values of what is estimated. */
@@ -38,7 +38,8 @@ struct targets {
 
 static struct targets targets_of(const struct truth *t)
 {
-	double width = t->z_hi - t->z_lo, spread = width * width / 12, between = t->sd_cell * t->sd_cell;
+	double width = t->z_hi - t->z_lo, spread = width * width / 12,
+	       between = t->sd_cluster * t->sd_cluster;
 	double zz = t->sd_z * t->sd_z, yy = t->sd_y * t->sd_y;
 	double sd = sqrt(between + zz + yy), limit = dist_normal_quantile(0.975) * sd;
 
@@ -55,10 +56,11 @@ static size_t make(const struct truth *t, gsl_rng *rng, struct agreement_pair *p
 	double shared = 1 + gsl_ran_gaussian(rng, t->shared_z_pct / 100);
 	size_t n = 0;
 
-	for (size_t c = 0; c < t->cells; c++) {
+	for (size_t c = 0; c < t->clusters; c++) {
 		unsigned range = t->replicates_max - t->replicates_min + 1;
 		unsigned replicates = t->replicates_min + (unsigned)gsl_rng_uniform_int(rng, range);
-		double value = gsl_ran_flat(rng, t->z_lo, t->z_hi), own = gsl_ran_gaussian(rng, t->sd_cell);
+		double value = gsl_ran_flat(rng, t->z_lo, t->z_hi),
+		       own = gsl_ran_gaussian(rng, t->sd_cluster);
 
 		for (unsigned i = 0; i < replicates; i++) {
 			double z = value * shared + gsl_ran_gaussian(rng, t->sd_z);
@@ -125,7 +127,8 @@ static void experiment(const struct truth *t, unsigned n[COUNTS])
 	struct targets want = targets_of(t);
 	struct agreement_params params = { .margin_pct = t->margin > 0 ? t->margin * want.hi : 5,
 					   .z_uncertainty_pct = t->shared_z_pct,
-					   .confidence = 0.95 };
+					   .confidence = 0.95,
+					   .confidence_validated = 0.95 };
 	struct agreement_pair pairs[PAIRS_MAX];
 
 	gsl_rng_set(rng, 1);
@@ -181,36 +184,36 @@ static const struct {
 	const struct share *common[4];
 	struct share own[3];
 } designs[] = {
-	{ "40 cells of one pair, errors of SD 5 in both",
+	{ "40 clusters of one pair, errors of SD 5 in both",
 	  { 40, SINGLE, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5 },
 	  .common = { limits, bounds, lines, concordance } },
 	/*
 	 * The textbook's intervals of limits are as long inwards as outwards, though an SD may be much larger
-	 * than what few cells show, but not much smaller: of many experiments with 8 cells 92 % hold the
-	 * limit.
+	 * than what few clusters show, but not much smaller: of many experiments with 8 clusters 92 % hold
+	 * the limit.
 	 */
-	{ "10 cells of one pair",
+	{ "10 clusters of one pair",
 	  { 10, SINGLE, .z_lo = 100, .z_hi = 300, .bias = 3, .sd_z = 5, .sd_y = 5 },
 	  .common = { bounds, lines, concordance },
 	  .own = { { LIMIT_LO, 86, 100, "lower limit" }, { LIMIT_HI, 86, 100, "upper limit" } } },
-	{ "20 cells of 1 to 4 pairs, SD between cells 8, of replicates 5.8",
-	  { 20, 1, 4, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cell = 8 },
+	{ "20 clusters of 1 to 4 pairs, SD between clusters 8, of replicates 5.8",
+	  { 20, 1, 4, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cluster = 8 },
 	  .common = { limits, bounds, concordance } },
-	{ "8 cells of 10 pairs, SD between cells 2",
-	  { 8, 10, 10, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cell = 2 },
+	{ "8 clusters of 10 pairs, SD between clusters 2",
+	  { 8, 10, 10, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5, .sd_cluster = 2 },
 	  .common = { limits, bounds, concordance } },
-	{ "30 cells of 3 pairs, nothing particular to a cell",
+	{ "30 clusters of 3 pairs, nothing particular to a cluster",
 	  { 30, 3, 3, 100, 300, .slope = 1, .bias = 3, .sd_z = 3, .sd_y = 5 },
 	  .common = { limits, bounds, concordance },
 	  .own = { { DEMING, NOMINAL, "Deming's slope with an error ratio found from replicates" } } },
-	{ "40 cells, errors of 4 % of the value in both",
+	{ "40 clusters, errors of 4 % of the value in both",
 	  { 40, SINGLE, .z_lo = 50, .z_hi = 500, .cv = 0.04 },
 	  .own = { { WEIGHTED, NOMINAL, "weighted Deming slope" },
 		   { PASSING, NOMINAL, "Passing and Bablok's slope" } } },
 	{ "the same of a y that is 1.3 z",
 	  { 40, 1, 1, 50, 500, .slope = 1.3, .cv = 0.04 },
 	  .own = { { WEIGHTED, NOMINAL, "weighted Deming slope where it is 1.3" } } },
-	{ "30 cells whose z have an error of 1 % in common",
+	{ "30 clusters whose z have an error of 1 % in common",
 	  { 30, SINGLE, .z_lo = 100, .z_hi = 100, .sd_y = 2, .shared_z_pct = 1 },
 	  .own = { { BIAS_PCT, NOMINAL, "bias in percent, with the uncertainty of z given" },
 		   { BIAS, 0, 80, "and seldom without" } } },
@@ -219,17 +222,17 @@ static const struct {
 	  { 20, SINGLE, .z_lo = 100, .z_hi = 100, .bias = 2, .sd_y = 1.5, .margin = 1 },
 	  .common = { neither } },
 	{ "and with 1 to 5 replicates",
-	  { 20, 1, 5, 100, 100, .slope = 1, .bias = 2, .sd_y = 1, .sd_cell = 1, .margin = 1 },
+	  { 20, 1, 5, 100, 100, .slope = 1, .bias = 2, .sd_y = 1, .sd_cluster = 1, .margin = 1 },
 	  .common = { neither } },
 	{ "both limits are at the margin",
-	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 1 },
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cluster = 1, .margin = 1 },
 	  .own = { { VALIDATED, 0, 2, "then hardly ever" },
 		   { REJECTED, 0, 14, "each of them has its own chance to be rejected" } } },
-	{ "both limits are within half of the margin",
-	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 2 },
-	  .own = { { VALIDATED, 95, 100, "a margin twice as wide is validated" } } },
+	{ "both limits are within a third of the margin",
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cluster = 1, .margin = 3 },
+	  .own = { { VALIDATED, 95, 100, "a margin three times as wide is validated" } } },
 	{ "both limits are at twice the margin",
-	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cell = 1, .margin = 0.5 },
+	  { 20, 1, 5, 100, 100, .slope = 1, .sd_y = 1, .sd_cluster = 1, .margin = 0.5 },
 	  .own = { { REJECTED, 95, 100, "one half as wide rejected" } } },
 };
 

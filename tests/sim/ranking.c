@@ -10,11 +10,11 @@
 #include "calibrate/stats/ranking.h"
 #include "tests/tap.h"
 
-#define SEEDS   200
-#define METRICS 8
-#define CELLS   16
-#define BIAS    2.
-#define SD      1.5
+#define SEEDS    200
+#define METRICS  8
+#define CLUSTERS 16
+#define BIAS     2.
+#define SD       1.5
 
 /* Of experiments: in how many the upper limit of the metric that was picked is not beyond its bound. */
 struct held {
@@ -24,16 +24,18 @@ struct held {
 
 static void compare(const double *diffs, double confidence, struct agreement *a)
 {
-	struct agreement_params params = { .margin_pct = 5, .confidence = confidence };
-	struct agreement_pair pairs[CELLS];
+	struct agreement_params params = { .margin_pct = 5,
+					   .confidence = confidence,
+					   .confidence_validated = confidence };
+	struct agreement_pair pairs[CLUSTERS];
 
-	for (size_t c = 0; c < CELLS; c++)
+	for (size_t c = 0; c < CLUSTERS; c++)
 		pairs[c] = (struct agreement_pair){ 100, 100 + diffs[c], c };
-	agreement_compare(pairs, CELLS, &params, a);
+	agreement_compare(pairs, CLUSTERS, &params, a);
 }
 
 /* Whoever wants a metric with narrow limits takes that with the lowest bound. */
-static double lowest_bound(double diffs[METRICS][CELLS], double confidence)
+static double lowest_bound(double diffs[METRICS][CLUSTERS], double confidence)
 {
 	double lowest = INFINITY;
 
@@ -48,14 +50,10 @@ static double lowest_bound(double diffs[METRICS][CELLS], double confidence)
 
 static double confidence_of(const double *diffs, uint64_t seed)
 {
-	struct ranking_cell data[METRICS * CELLS];
-
-	for (size_t i = 0; i < METRICS * CELLS; i++)
-		data[i] = (struct ranking_cell){ .mean = diffs[i], .n = 1 };
-	return ranking_confidence(data, METRICS, CELLS, 0.95, seed);
+	return ranking_confidence(diffs, METRICS, CLUSTERS, 0.95, seed);
 }
 
-/* All metrics are equally good. Their errors in a cell have a common part, whose share of variance is the
+/* All metrics are equally good. Their errors in a cluster have a common part, whose share of variance is the
  * correlation. */
 static struct held experiment(double correlation)
 {
@@ -64,9 +62,9 @@ static struct held experiment(double correlation)
 
 	gsl_rng_set(rng, 1);
 	for (unsigned seed = 0; seed < SEEDS; seed++) {
-		double diffs[METRICS][CELLS], truth = BIAS + 1.96 * SD;
+		double diffs[METRICS][CLUSTERS], truth = BIAS + 1.96 * SD;
 
-		for (size_t c = 0; c < CELLS; c++) {
+		for (size_t c = 0; c < CLUSTERS; c++) {
 			double common = gsl_ran_gaussian(rng, sqrt(correlation));
 
 			for (size_t m = 0; m < METRICS; m++)
@@ -81,9 +79,9 @@ static struct held experiment(double correlation)
 		held.confidence += confidence / SEEDS;
 	}
 	gsl_rng_free(rng);
-	printf("# %d metrics of correlation %.2f, the best of %d cells: its bound holds in %.1f %%, with "
+	printf("# %d metrics of correlation %.2f, the best of %d clusters: its bound holds in %.1f %%, with "
 	       "confidence %.4f in %.1f %%\n",
-	       METRICS, correlation, CELLS, 100. * held.plain / SEEDS, held.confidence,
+	       METRICS, correlation, CLUSTERS, 100. * held.plain / SEEDS, held.confidence,
 	       100. * held.corrected / SEEDS);
 	return held;
 }

@@ -7,7 +7,8 @@
 
 static const struct compare_subject subject = {
 	.name = "p\x1b.csv",
-	.params = { .margin_pct = 5, .confidence = 0.95 },
+	.unit = "pair",
+	.params = { .margin_pct = 5, .confidence = 0.95, .confidence_validated = 0.95 },
 };
 
 static struct agreement_limits make_limits(double bias)
@@ -23,6 +24,7 @@ static struct agreement_limits make_limits(double bias)
 		.loa_hi_ci = { bias + 4, bias + 6 },
 		.outer = { bias - 5.5, bias + 5.5 },
 		.inner = { bias - 4.5, bias + 4.5 },
+		.any_shape = { bias - 8.5, bias + 8.5 },
 	};
 }
 
@@ -31,7 +33,7 @@ static struct agreement make_good(void)
 {
 	return (struct agreement){
 		.n = 20,
-		.cells = 20,
+		.clusters = 20,
 		.replicates_mean = 1,
 		.abs = make_limits(0.1),
 		.pct = make_limits(0.2),
@@ -47,6 +49,7 @@ static struct agreement make_good(void)
 		.ccc_ci = { 0.9, 0.995 },
 		.tost_p = 1e-7,
 		.verdict = AGREEMENT_VALIDATED,
+		.within_share = NAN,
 		.verdict_reason = "",
 	};
 }
@@ -57,7 +60,7 @@ static struct agreement make_nothing(void)
 	struct agreement a;
 
 	agreement_compare(NULL, 0, &subject.params, &a);
-	a.n = a.cells = 3;
+	a.n = a.clusters = 3;
 	a.replicates_mean = 1;
 	a.error_ratio = NAN;
 	a.is_pb_enumerated = false;
@@ -109,7 +112,9 @@ static void test_text(void)
 	    "differences lie",
 	    "\n  upper limit of agreement       5.00000  [4.10000, 6.10000]            between "
 	    "these two limits",
-	    "\n  limits at their widest                  [-5.30000, 5.70000]           validated "
+	    "\n  limits at their widest                  [-5.30000, 5.70000]           if "
+	    "errors are normal",
+	    "\n  surely within, any one-peaked shape     [-8.30000, 8.70000]           validated "
 	    "when within 5 %",
 	    "\n  Deming slope                   1.01000  [0.900000, 1.10000] ",
 	    "\n  weighted Deming intercept    -0.600000  [-2.10000, 1.10000] ",
@@ -120,7 +125,7 @@ static void test_text(void)
 	    "note: each pair counts by itself; a column 'cell'",
 	    "\n\nvalidated: 95 % of differences lie within 5 % of z (at 95 % confidence)\n");
 	lacks(&a, &subject, "warning");
-	lacks(&a, &subject, "within cells");
+	lacks(&a, &subject, "    within ");
 }
 
 static void test_warnings(void)
@@ -131,22 +136,22 @@ static void test_warnings(void)
 	a.linearity_p = 0.049;
 	a.proportional_ci = (struct interval){ 0.001, 0.02 };
 	a.is_pb_enumerated = false;
-	a.cells = 5;
+	a.clusters = 5;
 	a.replicates_mean = 4;
 	a.has_error_ratio = true;
 	a.verdict = AGREEMENT_REJECTED;
-	s.has_cells = true;
+	s.unit = "cell";
 	s.params.margin_pct = 2.5;
-	HAS(&a, &s, ": 20 pairs in 5 cells. ", "\n    between cells                2.00000 ",
-	    "\n    within cells                 1.50000 ", "\n  error ratio (estimated)        1.00000 ",
-	    "note: pairs of one cell are replicates, 4 in each on average; each cell counts once\n",
+	HAS(&a, &s, ": 20 pairs in 5 cells. ", "\n    between                      2.00000 ",
+	    "\n    within                       1.50000 ", "\n  error ratio (estimated)        1.00000 ",
+	    "note: pairs of one cell belong together, 4 in each on average; each cell counts once\n",
 	    "note: Passing-Bablok found slopes by counting their ranks\n",
 	    "warning: y is no straight line over z", "warning: the difference changes with the size",
 	    "\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n");
 	a.proportional_ci = (struct interval){ -0.02, -0.001 };
 	HAS(&a, &s, "warning: the difference changes with the size");
-	a.cells = a.n;
-	HAS(&a, &s, "note: no cell has replicates; each pair counts by itself\n");
+	a.clusters = a.n;
+	HAS(&a, &s, "note: no cell has more than one pair; each counts by itself\n");
 }
 
 static void test_undecided(void)
@@ -155,12 +160,12 @@ static void test_undecided(void)
 	struct compare_subject s = subject;
 
 	a.verdict = AGREEMENT_UNDECIDED;
-	a.cells_needed = 35;
-	HAS(&a, &s, "\nundecided: about 15 more pairs like these would decide\n");
-	s.has_cells = true;
-	HAS(&a, &s, "about 15 more cells like these would decide\n");
-	a.cells_needed = 0;
-	lacks(&a, &s, "more cells");
+	a.clusters_needed = 35;
+	HAS(&a, &s, "\nundecided: 35 pairs like these would decide, in four of five such samples\n");
+	s.unit = "cell";
+	HAS(&a, &s, "35 cells like these would decide, in four");
+	a.clusters_needed = 0;
+	lacks(&a, &s, "like these");
 	HAS(&nothing, &subject,
 	    "\n  bias                                 -                                mean",
 	    "\n  Lin's concordance (CCC)              - ", "\n\nundecided: nothing is known\n");
@@ -179,7 +184,7 @@ static void test_width(void)
 	struct agreement a = make_good();
 	const struct interval wide = { -1.234567e-100, -1.234567e-100 };
 
-	a.cells = 5;
+	a.clusters = 5;
 	a.proportional_slope = a.ccc = a.linearity_p = a.tost_p = wide.lo;
 	a.pct.bias = a.abs.bias = wide.lo;
 	a.abs.outer = a.abs.inner = a.pct.inner = a.pct.outer =
@@ -243,14 +248,14 @@ static bool is_null(const json_t *v)
 
 /** In the order in which they stand. */
 static const char keys[] =
-	"tool_version schema_version file margin_pct confidence n cells bias bias_ci sd loa "
+	"tool_version schema_version file margin_pct confidence n clusters bias bias_ci sd loa "
 	"loa_ci sd_between sd_within bias_pct bias_pct_ci sd_pct loa_pct loa_pct_ci "
-	"loa_pct_outer loa_pct_inner proportional_slope proportional_ci slope_deming "
+	"loa_pct_outer loa_pct_inner any_shape_pct within within_share has_outlier proportional_slope proportional_ci slope_deming "
 	"slope_deming_ci intercept_deming intercept_deming_ci error_ratio "
 	"error_ratio_estimated slope_weighted_deming slope_weighted_deming_ci "
 	"intercept_weighted_deming intercept_weighted_deming_ci slope_pb slope_pb_ci "
 	"intercept_pb intercept_pb_ci pb_method linearity_p ccc ccc_ci tost_p verdict "
-	"verdict_reason cells_needed ";
+	"verdict_reason clusters_needed ";
 
 /** The keys of all members, or of those that are neither null nor an interval of nulls. */
 static void has_keys(const json_t *o, bool has_null, const char *want, const char *what)
@@ -291,8 +296,9 @@ static void test_json(void)
 
 static void test_json_nothing(void)
 {
-	static const char known[] = "tool_version schema_version file margin_pct confidence n cells "
-				    "error_ratio_estimated pb_method verdict verdict_reason cells_needed ";
+	static const char known[] =
+		"tool_version schema_version file margin_pct confidence n clusters "
+		"within has_outlier error_ratio_estimated pb_method verdict verdict_reason clusters_needed ";
 	struct agreement a = make_nothing();
 	cleanup(cleanup_json_) json_t *o = NULL;
 

@@ -46,7 +46,7 @@ static const struct agreement_pair texts[] = {
 static const struct {
 	const char *text;
 	const struct agreement_pair *pairs;
-	size_t n, cells;
+	size_t n, clusters;
 	const char *what;
 } accepted[] = {
 	{ "z,y\n" THREE, three, 3, 3, "a plain file" },
@@ -63,12 +63,19 @@ static const struct {
 	{ "\xef\xbb\xbf# BOM\nz,y\n" THREE, three, 3, 3, "a comment after a byte order mark" },
 	{ "z,y\n-1,.5\n+3E+5,4.\n0.5,1e-5\n0,0e9\n", odd, 4, 4, "every way to write a number" },
 	{ "cell,z,y\nb,1,2\na,3,4\nb,5,6\n10,7,8\n", replicates, 4, 3, "cells are numbered as they appear" },
+	{ "cluster,cell,z,y\nb,1,1,2\na,,3,4\nb,2,5,6\n10,1,7,8\n", replicates, 4, 3,
+	  "clusters are larger than cells" },
 	{ "z,y,cell\n1,2,\"a\nb\"\n1,2,a b\n1,2,\"#1,\"\"2\"\"\"\n1,2,\"a\nb\"\n1,2,A b\n", texts, 5, 4,
 	  "a cell is any text" },
 	{ "#\ncell,z,y\n\"\n# no comment\",1,2\n\"# no comment\",1,2\n\n#\nx,1,2\n\"\n# no "
 	  "comment\",1,2\n\xff,1,2\n",
 	  texts, 5, 4, "what is in quotation marks is no comment" },
 };
+
+static const char *unit_of(const char *text)
+{
+	return strstr(text, "cluster") ? "cluster" : strstr(text, "cell") ? "cell" : "pair";
+}
 
 static void test_accepted(void)
 {
@@ -79,11 +86,11 @@ static void test_accepted(void)
 
 		if (!no_err(load(accepted[t].text, strlen(accepted[t].text), &pairs), accepted[t].what))
 			continue;
-		same = pairs.n == accepted[t].n && pairs.cells == accepted[t].cells &&
-		       pairs.has_cells == !!strstr(accepted[t].text, "cell");
+		same = pairs.n == accepted[t].n && pairs.clusters == accepted[t].clusters &&
+		       strcmp(pairs.unit, unit_of(accepted[t].text)) == 0;
 		for (size_t i = 0; same && i < pairs.n; i++)
 			same = pairs.pairs[i].z == want[i].z && pairs.pairs[i].y == want[i].y &&
-			       pairs.pairs[i].cell == want[i].cell;
+			       pairs.pairs[i].cluster == want[i].cluster;
 		ok(same, "with these pairs and cells");
 	}
 }
@@ -248,9 +255,10 @@ static void test_many(void)
 		strbuf_addf(&text, "\"guest %u, pypy3\",%u,%u.5\n", i % 50000, i, i);
 	start = clock();
 	must(load(text.data, text.len, &pairs));
-	ok(pairs.n == 100000 && pairs.cells == 50000, "50,000 cells of two pairs");
+	ok(pairs.n == 100000 && pairs.clusters == 50000, "50,000 cells of two pairs");
 	ok(clock() - start < 2 * CLOCKS_PER_SEC, "in little time");
-	ok(pairs.pairs[99999].cell == 49999 && pairs.pairs[50000].cell == 0 && pairs.pairs[50001].z == 50001,
+	ok(pairs.pairs[99999].cluster == 49999 && pairs.pairs[50000].cluster == 0 &&
+		   pairs.pairs[50001].z == 50001,
 	   "each in its cell");
 }
 

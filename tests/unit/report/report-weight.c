@@ -77,7 +77,7 @@ static void test_parts(void)
 	has_str(row_of(r, "lua", "rss")->flags, "not-closed", "one whose parts lack something is not closed");
 	has_str(row_of(r, "perl", "rss")->flags, "not-repeatable", "replicates that differ have a flag");
 	is_near(row_of(r, "perl", "rss")->z.kib / 1024, 55, 0.01, "and the weight is their median");
-	is_int((long long)r->agreements[0].agreement.cells, 3,
+	is_int((long long)r->agreements[0].agreement.clusters, 3,
 	       "the drifting one takes no part in the agreement");
 	has_str(text_of(r), "   54.0  0.0 %   50.0   +4.0   -0.1   +0.1     +0.5    +0.0    -4.0",
 		"the text tells the parts");
@@ -108,7 +108,7 @@ static void test_ways(void)
 		"what the way changes, with its interval");
 	ok(!strstr(text_of(r), "3   3  256 MiB: strings on pypy3"),
 	   "nothing of a load that was weighed in no other way");
-	is_int((long long)r->agreements[0].agreement.cells, 1, "such cells say nothing of metrics");
+	is_int((long long)r->agreements[0].agreement.clusters, 1, "such cells say nothing of metrics");
 }
 
 RUN_REPORTS(test_parts, test_ways)

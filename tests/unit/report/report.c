@@ -89,7 +89,8 @@ static void test_complete(void)
 	has_str(text_of(r), "\n    rss                           177.0  ", "and only the best");
 	has_str(text_of(r), "Smallest likely error: anonymous_swap.",
 		"and names the best over all workloads");
-	has_str(text_of(r), "     2  undecided\n", "of which two cells tell little");
+	has_str(text_of(r), "2 loads in 2 cells; each bound at 97.50 %", "by how many loads");
+	has_str(text_of(r), "     2  undecided\n", "of which two loads tell little");
 	ok(!strstr(text_of(r), "Not measured"), "nothing is missing");
 	ok(widest_line(text_of(r)) <= 100, "lines fit in 100 columns");
 	check_json(r);

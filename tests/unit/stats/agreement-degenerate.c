@@ -19,13 +19,13 @@ static void test_few(void)
 
 	is_int(a.n, 0, "no pairs");
 	is_int(a.verdict, AGREEMENT_UNDECIDED, "are undecided");
-	is_str(a.verdict_reason, "too few cells", "because of too few cells");
+	is_str(a.verdict_reason, "too few clusters", "because of too few clusters");
 	ok(isnan(a.abs.bias) && isnan(a.pct.bias) && isnan(a.ccc) && isnan(a.tost_p) && isnan(a.deming.slope),
 	   "and all else is not defined");
 	ok(isnan(a.replicates_mean), "replicates neither");
 
 	a = compare(z, y, 1);
-	is_str(a.verdict_reason, "too few cells", "one pair is too few");
+	is_str(a.verdict_reason, "too few clusters", "one pair is too few");
 	is_near(a.abs.bias, 1, 1e-12, "but has a difference");
 	is_near(a.pct.bias, 10, 1e-12, "in percent too");
 	ok(isnan(a.abs.sd) && isnan(a.abs.outer.lo) && isnan(a.pct.inner.hi) && isnan(a.abs.bias_ci.lo),
@@ -44,10 +44,10 @@ static void test_few(void)
 	ok(isfinite(a.deming.slope_ci.lo) && isfinite(a.proportional_ci.lo) && isfinite(a.ccc_ci.lo),
 	   "three pairs have intervals");
 
-	struct agreement_pair one_cell[] = { { 10, 11, 5 }, { 10, 12, 5 }, { 10, 13, 5 } };
+	struct agreement_pair one_cluster[] = { { 10, 11, 5 }, { 10, 12, 5 }, { 10, 13, 5 } };
 
-	a = of(one_cell, 3);
-	is_str(a.verdict_reason, "too few cells", "three pairs of one cell are one cell");
+	a = of(one_cluster, 3);
+	is_str(a.verdict_reason, "too few clusters", "three pairs of one cluster are one cluster");
 	is_near(a.abs.sd_within, 1, 1e-12, "which tells of replicates");
 	ok(isnan(a.abs.sd) && isnan(a.deming.slope), "but of nothing else");
 }
@@ -94,7 +94,7 @@ static void test_not_positive(void)
 
 	is_str(a.verdict_reason, "percents need z above 0", "z of 0 has no percents");
 	is_int(a.verdict, AGREEMENT_UNDECIDED, "so nothing is decided");
-	ok(isnan(a.pct.bias) && isnan(a.pct.outer.hi) && isnan(a.tost_p) && a.cells_needed == 0,
+	ok(isnan(a.pct.bias) && isnan(a.pct.outer.hi) && isnan(a.tost_p) && a.clusters_needed == 0,
 	   "percents are not defined");
 	ok(isfinite(a.abs.outer.hi) && isfinite(a.deming.slope) && isfinite(a.ccc), "all else is");
 	ok(isnan(a.weighted_deming.slope), "but for weights");
@@ -131,7 +131,7 @@ static bool is_defined(struct interval i)
 /* Whatever else is wrong with it. */
 static bool is_sane(const struct agreement *a, size_t n)
 {
-	return a->n == n && a->cells <= n && (unsigned)a->verdict <= AGREEMENT_UNDECIDED &&
+	return a->n == n && a->clusters <= n && (unsigned)a->verdict <= AGREEMENT_UNDECIDED &&
 	       a->verdict_reason && is_defined(a->passing_bablok.slope_ci) && is_defined(a->ccc_ci) &&
 	       (isnan(a->ccc) || fabs(a->ccc) <= 1) &&
 	       (isnan(a->tost_p) || (a->tost_p >= 0 && a->tost_p <= 1)) &&
@@ -148,19 +148,20 @@ static void test_garbage(void)
 
 	for (unsigned i = 0; i < runs; i++) {
 		size_t n = gsl_rng_uniform_int(rng, i % 20 ? 12 : PAIRS_MAX);
-		size_t cells = 1 + gsl_rng_uniform_int(rng, 2 * n + 1);
+		size_t clusters = 1 + gsl_rng_uniform_int(rng, 2 * n + 1);
 		bool is_one_kind = gsl_rng_uniform_int(rng, 2);
 		double unit = garbage(rng);
 		struct agreement_params params = {
 			.margin_pct = fabs(garbage(rng)) + 1e-300,
 			.z_uncertainty_pct = i % 3 ? 0 : fabs(garbage(rng)),
-			.confidence = gsl_ran_flat(rng, 0.5001, 0.999999),
+			.confidence = gsl_ran_flat(rng, 0.5001, 0.9),
+			.confidence_validated = gsl_ran_flat(rng, 0.9, 0.999999),
 		};
 
 		for (size_t p = 0; p < n; p++) {
 			pairs[p].z = is_one_kind ? unit * gsl_rng_uniform(rng) : garbage(rng);
 			pairs[p].y = is_one_kind ? unit * gsl_rng_uniform(rng) : garbage(rng);
-			pairs[p].cell = gsl_rng_uniform_int(rng, cells);
+			pairs[p].cluster = gsl_rng_uniform_int(rng, clusters);
 		}
 
 		struct agreement a;
@@ -172,28 +173,29 @@ static void test_garbage(void)
 	is_int(sane, runs, "garbage of all magnitudes: what comes out is a result or none");
 }
 
-static void test_many(size_t cells, size_t replicates)
+static void test_many(size_t clusters, size_t replicates)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	size_t n = cells * replicates;
+	size_t n = clusters * replicates;
 	cleanup_free struct agreement_pair *pairs = xcalloc(n, sizeof(*pairs));
 
 	for (size_t i = 0; i < n; i++) {
-		double value = 100 + 200. * (double)(i % cells) / (double)cells;
+		double value = 100 + 200. * (double)(i % clusters) / (double)clusters;
 
 		pairs[i] = (struct agreement_pair){ value + gsl_ran_gaussian(rng, 3),
-						    value + gsl_ran_gaussian(rng, 3), i % cells };
+						    value + gsl_ran_gaussian(rng, 3), i % clusters };
 	}
 
 	clock_t start = clock();
 	struct agreement a = of(pairs, n);
 
-	printf("# %zu pairs of %zu cells: %.2f s\n", n, cells, (double)(clock() - start) / CLOCKS_PER_SEC);
+	printf("# %zu pairs of %zu clusters: %.2f s\n", n, clusters,
+	       (double)(clock() - start) / CLOCKS_PER_SEC);
 	ok(fabs(a.deming.slope - 1) < 0.002 && fabs(a.weighted_deming.slope - 1) < 0.002 &&
 		   fabs(a.passing_bablok.slope - 1) < 0.002 && fabs(a.abs.bias) < 0.1,
 	   "many pairs: what is known is right");
 	ok(a.deming.slope_ci.hi - a.deming.slope_ci.lo < 0.003, "and known well");
-	is_int(a.is_pb_enumerated, cells <= 2000, "how slopes were found depends on their number");
+	is_int(a.is_pb_enumerated, clusters <= 2000, "how slopes were found depends on their number");
 	gsl_rng_free(rng);
 }
 

@@ -13,7 +13,7 @@
 
 #define PAIRS_MAX 200
 
-/* Some hundred pairs of 50 cells with replicates. */
+/* Some hundred pairs of 50 clusters with replicates. */
 static size_t make(struct agreement_pair *pairs, bool has_replicates, uint64_t seed)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
@@ -66,7 +66,8 @@ static bool lines_near(const struct agreement_line *a, const struct agreement_li
 /* All but percents. */
 static bool all_near(const struct agreement *a, const struct agreement *b, double times, double tolerance)
 {
-	return a->n == b->n && a->cells == b->cells && limits_near(&a->abs, &b->abs, times, tolerance) &&
+	return a->n == b->n && a->clusters == b->clusters &&
+	       limits_near(&a->abs, &b->abs, times, tolerance) &&
 	       near(a->proportional_slope, b->proportional_slope, tolerance) &&
 	       intervals_near(a->proportional_ci, b->proportional_ci, tolerance) &&
 	       near(a->error_ratio, b->error_ratio, tolerance) &&
@@ -80,7 +81,7 @@ static bool all_near(const struct agreement *a, const struct agreement *b, doubl
 static bool percents_near(const struct agreement *a, const struct agreement *b, double tolerance)
 {
 	return limits_near(&a->pct, &b->pct, 1, tolerance) && near(a->tost_p, b->tost_p, tolerance) &&
-	       a->verdict == b->verdict && a->cells_needed == b->cells_needed;
+	       a->verdict == b->verdict && a->clusters_needed == b->clusters_needed;
 }
 
 static void test_order(bool has_replicates)
@@ -97,9 +98,10 @@ static void test_order(bool has_replicates)
 
 	ok(all_near(&a, &b, 1, 0) && percents_near(&a, &b, 0), "gives the same to the last digit");
 	for (size_t i = 0; i < n; i++)
-		other[i].cell = 1000 - other[i].cell;
+		other[i].cluster = 1000 - other[i].cluster;
 	b = of(other, n);
-	ok(all_near(&a, &b, 1, 1e-10) && percents_near(&a, &b, 1e-10), "other numbers of cells: nearly so");
+	ok(all_near(&a, &b, 1, 1e-10) && percents_near(&a, &b, 1e-10),
+	   "other numbers of clusters: nearly so");
 }
 
 static void test_scale(bool has_replicates)
@@ -114,7 +116,7 @@ static void test_scale(bool has_replicates)
 
 		for (size_t i = 0; i < n; i++)
 			other[i] = (struct agreement_pair){ pairs[i].z * scales[s], pairs[i].y * scales[s],
-							    pairs[i].cell };
+							    pairs[i].cluster };
 
 		struct agreement b = of(other, n);
 
@@ -131,7 +133,7 @@ static void test_shift(void)
 
 	/* Values of 1e9 have 1e-7 as their last digit. */
 	for (size_t i = 0; i < n; i++)
-		other[i] = (struct agreement_pair){ pairs[i].z + 1e9, pairs[i].y + 1e9, pairs[i].cell };
+		other[i] = (struct agreement_pair){ pairs[i].z + 1e9, pairs[i].y + 1e9, pairs[i].cluster };
 
 	struct agreement b = of(other, n);
 
@@ -144,7 +146,7 @@ static void test_shift(void)
 	ok(near(a.ccc, b.ccc, 1e-6) && intervals_near(a.ccc_ci, b.ccc_ci, 1e-5), "and Lin's concordance");
 
 	for (size_t i = 0; i < n; i++)
-		other[i] = (struct agreement_pair){ pairs[i].z, pairs[i].y + 50, pairs[i].cell };
+		other[i] = (struct agreement_pair){ pairs[i].z, pairs[i].y + 50, pairs[i].cluster };
 	b = of(other, n);
 	ok(near(b.abs.bias, a.abs.bias + 50, 1e-9) && near(b.abs.sd, a.abs.sd, 1e-9) &&
 		   near(b.abs.outer.hi, a.abs.outer.hi + 50, 1e-9),
@@ -161,7 +163,7 @@ static void test_swap(bool has_replicates)
 	size_t n = make(pairs, has_replicates, 4);
 
 	for (size_t i = 0; i < n; i++)
-		other[i] = (struct agreement_pair){ pairs[i].y, pairs[i].z, pairs[i].cell };
+		other[i] = (struct agreement_pair){ pairs[i].y, pairs[i].z, pairs[i].cluster };
 
 	struct agreement a = of(pairs, n), b = of(other, n);
 
@@ -193,7 +195,7 @@ static void test_duplicates(void)
 
 	struct agreement a = of(pairs, n), b = of(twice, 2 * n);
 
-	is_int(b.cells, a.cells, "duplicates are of no new cells");
+	is_int(b.clusters, a.clusters, "duplicates are of no new clusters");
 	is_near(b.abs.sd_within, 0, 0, "and do not differ");
 	ok(near(a.abs.sd, b.abs.sd, 1e-12) && intervals_near(a.abs.bias_ci, b.abs.bias_ci, 1e-12) &&
 		   intervals_near(a.abs.outer, b.abs.outer, 1e-12) &&

@@ -24,7 +24,7 @@ static void test_pefr_limits(void)
 	is_near(a.abs.bias + 2 * a.abs.sd, 75.5, 0.15, "and the upper one");
 	is_figure(a.abs.bias, -2.117647, "the bias");
 	is_figure(a.abs.sd, 38.765130, "the SD");
-	is_figure(a.abs.sd_between, 38.765130, "without replicates all of it counts as between cells");
+	is_figure(a.abs.sd_between, 38.765130, "without replicates all of it counts as between clusters");
 	ok(isnan(a.abs.sd_within), "and nothing is known of replicates");
 	is_figure(a.abs.bias - 1.96 * a.abs.sd, -78.0973, "the lower limit, of 1.96 SD");
 	is_figure(a.abs.bias + 1.96 * a.abs.sd, 73.8620, "the upper limit");
@@ -37,7 +37,7 @@ static void test_pefr_limits(void)
 	is_figure((a.abs.loa_lo_ci.hi - a.abs.loa_lo_ci.lo) / 2 / t, 16.284612, "standard error of a limit");
 	is_figure((a.abs.loa_hi_ci.hi - a.abs.loa.hi) / t, 16.284612, "which is that of the other");
 	is_int(a.n, 17, "17 pairs");
-	is_int(a.cells, 17, "are 17 cells");
+	is_int(a.clusters, 17, "are 17 clusters");
 	is_near(a.replicates_mean, 1, 0, "of one pair each");
 }
 

@@ -22,7 +22,9 @@ static const double mini_1[PEFR_N] = { 512, 430, 520, 428, 500, 600, 364, 380, 6
 static const double mini_2[PEFR_N] = { 525, 415, 508, 444, 500, 625, 460, 390, 642,
 				       432, 420, 605, 227, 467, 268, 370, 443 };
 
-static const struct agreement_params usual = { .margin_pct = 5, .confidence = 0.95 };
+static const struct agreement_params usual = { .margin_pct = 5,
+					       .confidence = 0.95,
+					       .confidence_validated = 0.95 };
 
 __attribute__((unused)) static struct agreement of(const struct agreement_pair *pairs, size_t n)
 {
@@ -32,7 +34,7 @@ __attribute__((unused)) static struct agreement of(const struct agreement_pair *
 	return a;
 }
 
-/* Each pair a cell of its own. */
+/* Each pair a cluster of its own. */
 __attribute__((unused)) static struct agreement compare(const double *z, const double *y, size_t n)
 {
 	cleanup_free struct agreement_pair *pairs = xcalloc(n + 1, sizeof(*pairs));

@@ -6,6 +6,7 @@
 #include <gsl/gsl_randist.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "calibrate/stats/distribution.h"
@@ -14,38 +15,34 @@
 #include "harness/base/cleanup.h"
 #include "tests/tap.h"
 
-/* Metrics whose errors have a common part in each cell; its share of variance is the correlation. */
-static double *make(size_t metrics, size_t cells, double correlation, uint64_t seed)
+/* Metrics whose errors have a common part in each cluster; its share of variance is the correlation. */
+static double *make(size_t metrics, size_t clusters, double correlation, uint64_t seed)
 {
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
-	double *diffs = xcalloc(metrics * cells, sizeof(*diffs));
+	double *diffs = xcalloc(metrics * clusters, sizeof(*diffs));
 
 	gsl_rng_set(rng, seed);
-	for (size_t c = 0; c < cells; c++) {
+	for (size_t c = 0; c < clusters; c++) {
 		double common = gsl_ran_ugaussian(rng);
 
 		for (size_t m = 0; m < metrics; m++)
-			diffs[m * cells + c] =
+			diffs[m * clusters + c] =
 				sqrt(correlation) * common + sqrt(1 - correlation) * gsl_ran_ugaussian(rng);
 	}
 	gsl_rng_free(rng);
 	return diffs;
 }
 
-static double confidence_of(const double *diffs, size_t metrics, size_t cells, double confidence)
+static double confidence_of(const double *diffs, size_t metrics, size_t clusters, double confidence)
 {
-	cleanup_free struct ranking_cell *data = xcalloc(metrics * cells + 1, sizeof(*data));
-
-	for (size_t i = 0; i < metrics * cells; i++)
-		data[i] = (struct ranking_cell){ .mean = diffs[i], .n = 1 };
-	return ranking_confidence(data, metrics, cells, confidence, 1);
+	return ranking_confidence(diffs, metrics, clusters, confidence, 1);
 }
 
-static double confidence_of_made(size_t metrics, size_t cells, double correlation)
+static double confidence_of_made(size_t metrics, size_t clusters, double correlation)
 {
-	cleanup_free double *diffs = make(metrics, cells, correlation, 1);
+	cleanup_free double *diffs = make(metrics, clusters, correlation, 1);
 
-	return confidence_of(diffs, metrics, cells, 0.95);
+	return confidence_of(diffs, metrics, clusters, 0.95);
 }
 
 static void test_extremes(void)
@@ -58,21 +55,22 @@ static void test_extremes(void)
 	ok(few > one && some > few && none > some, "the less they are alike the more it costs");
 	ok(none <= 1 - 0.05 / 30, "but never more than Bonferroni's correction");
 
-	/* Sidak's for two independent normal means: 0.9 = (1 - 2 p)^2; with many cells t is normal. */
+	/* Sidak's for two independent normal means: 0.9 = (1 - 2 p)^2; with many clusters t is normal. */
 	is_near(confidence_of_made(2, 2000, 0), 1 - (1 - sqrt(0.9)) / 2, 0.0015,
 		"two unrelated ones cost what Sidak says");
 }
 
 /*
- * Two treatments beside a control (Dunnett 1964, Biometrics 20:482, two-sided 5 %, 7 degrees of
- * freedom): 2.75. With two values only, as far above as below the mean, limits move as means do.
+ * Two treatments beside a control (Dunnett 1964, Biometrics 20:482, two-sided 5 %, 15 degrees of
+ * freedom): 2.44. With two values only, as far above as below the mean, limits move as means do.
  */
 static void test_joint_t(void)
 {
-	static const double diffs[] = { 3, 3, 3, 3, 1, 1, 1, 1, 3, 3, 3, 1, 3, 1, 1, 1 };
-	double t = dist_t_quantile(confidence_of(diffs, 2, 8, 0.975), 7);
+	static const double diffs[] = { 3, 3, 3, 3, 3, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1,
+					3, 3, 3, 3, 3, 3, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1 };
+	double t = dist_t_quantile(confidence_of(diffs, 2, 16, 0.975), 15);
 
-	is_near(t, 2.75, 0.04, "two means of correlation 0.5 with 7 degrees of freedom");
+	is_near(t, 2.44, 0.04, "two means of correlation 0.5 with 15 degrees of freedom");
 }
 
 static void test_properties(void)
@@ -117,14 +115,14 @@ static void test_degenerate(void)
 	double diffs[] = { 1, 2, 3, 7, 5, 5, 5, 5 };
 
 	is_near(confidence_of(NULL, 0, 0, 0.95), 0.95, 0, "no metrics: the given confidence");
-	is_near(confidence_of(diffs, 0, 4, 0.95), 0.95, 0, "none, of cells");
+	is_near(confidence_of(diffs, 0, 4, 0.95), 0.95, 0, "none, of clusters");
 	is_near(confidence_of(diffs, 1, 8, 0.95), 0.95, 0, "one metric");
-	is_near(confidence_of(diffs, 8, 1, 0.95), 0.95, 0, "one cell");
+	is_near(confidence_of(diffs, 8, 1, 0.95), 0.95, 0, "one cluster");
 	is_near(confidence_of(diffs, 2, 4, 0.95), 0.95, 0, "one metric beside a constant one");
 
 	double two = confidence_of(diffs, 4, 2, 0.95);
 
-	ok(two >= 0.95 && two <= 1 - 0.05 / 2, "two cells: between nothing and Bonferroni's");
+	ok(two >= 0.95 && two <= 1 - 0.05 / 2, "two clusters: between nothing and Bonferroni's");
 }
 
 static void test_time(void)
@@ -133,49 +131,31 @@ static void test_time(void)
 	clock_t start = clock();
 	double confidence = confidence_of(diffs, 30, 50, 0.95);
 
-	printf("# 30 metrics x 50 cells: %.3f, in %.3f s\n", confidence,
+	printf("# 30 metrics x 50 clusters: %.3f, in %.3f s\n", confidence,
 	       (double)(clock() - start) / CLOCKS_PER_SEC);
 	free(diffs);
 	diffs = make(3, 100000, 0.5, 3);
 	start = clock();
 	confidence = confidence_of(diffs, 3, 100000, 0.95);
-	printf("# 3 metrics x 100000 cells: %.3f, in %.3f s\n", confidence,
+	printf("# 3 metrics x 100000 clusters: %.3f, in %.3f s\n", confidence,
 	       (double)(clock() - start) / CLOCKS_PER_SEC);
-	ok(confidence > 0.95 && confidence <= 1 - 0.05 / 3, "very many cells");
+	ok(confidence > 0.95 && confidence <= 1 - 0.05 / 3, "very many clusters");
 	free(diffs);
 }
 
-/* Metrics without a bias whose errors have these sizes, +-, in 6 cells; replicates are `apart`. */
-static double first_of(const double *sizes, size_t metrics, size_t metric, size_t replicates, double apart)
+static void test_few(void)
 {
-	struct ranking_cell data[4 * 6];
+	double few[3 * 11], other[3 * 11];
+	cleanup_free double *diffs = make(3, 11, 0.99, 1);
 
-	for (size_t m = 0; m < metrics; m++)
-		for (size_t c = 0; c < 6; c++)
-			data[m * 6 + c] =
-				(struct ranking_cell){ .mean = c % 2 ? sizes[m] : -sizes[m],
-						       .squares = apart * apart * (double)(replicates - 1),
-						       .n = replicates };
-	return ranking_first(data, metrics, 6, metric, 1);
+	memcpy(few, diffs, sizeof(few));
+	is_near(confidence_of(few, 3, 11, 0.95), 1 - 0.05 / 3, 1e-12,
+		"11 clusters do not tell what is alike");
+	memcpy(few + 11, few, 11 * sizeof(*few));
+	is_near(confidence_of(few, 3, 11, 0.95), 1 - 0.05 / 2, 1e-12, "but for metrics that are equal");
+	for (size_t i = 0; i < 33; i++)
+		other[i] = diffs[i / 11];
+	is_near(confidence_of(other, 3, 11, 0.95), 0.95, 0, "constant ones have no chance to be picked");
 }
 
-static void test_first(void)
-{
-	static const double sizes[] = { 1, 3, 1 };
-	struct ranking_cell close[] = { { 1, 0, 1 }, { 5, 0, 1 }, { 1, 0, 1 }, { 5, 0, 1 },
-					{ 5, 0, 1 }, { 1, 0, 1 }, { 5, 0, 1 }, { 1.1, 0, 1 } };
-
-	is_near(first_of(sizes, 2, 0, 1, 0), 1, 0, "who is better in every cell is always first");
-	is_near(first_of(sizes, 2, 1, 1, 0), 0, 0, "and the other one never");
-	is_near(first_of(sizes, 3, 2, 1, 0), 1, 0, "equals share the first place");
-
-	double share = ranking_first(close, 2, 4, 0, 1);
-
-	/* Means and spreads of the two are the same but for 0.1 in one cell. */
-	ok(share > 0.35 && share < 0.75, "who is better by a hair is first as often as not");
-	ok(isnan(ranking_first(close, 2, 1, 0, 1)), "one cell cannot be drawn anew");
-	is_near(first_of(sizes, 1, 0, 1, 0), 1, 0, "a single metric is first");
-	is_near(first_of(sizes, 2, 0, 3, 2), 1, 0, "replicates add the same to both");
-}
-
-TAP_MAIN(test_extremes, test_joint_t, test_properties, test_degenerate, test_time, test_first)
+TAP_MAIN(test_extremes, test_joint_t, test_properties, test_degenerate, test_time, test_few)
