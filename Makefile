@@ -13,6 +13,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 MUSL_CC ?= musl-gcc
+# Where it is, what was compiled before, in whatever directory, is not compiled again.
+CCACHE := $(shell command -v ccache)
 PKG_CONFIG ?= pkg-config
 PKGS := libvirt libguestfs jansson sqlite3 yaml-0.1 libzstd libarchive nettle gsl libacl
 
@@ -66,7 +68,7 @@ $B/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$Q$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$Q$(CCACHE) $(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP -c -o $@ $<
 	$(if $(filter -fanalyzer,$(ALL_CFLAGS)),@touch $@.analyzed)
 
 # That gcc's analyser has seen what an object is made of. It changes no code, so check-all, which needs both, builds with it.
@@ -238,7 +240,7 @@ check-layers: ## includes go to lower floors only, each library to its rooms (te
 check-cycles: $B/libswapcal.a ## no files need one another in a circle, as the linker sees it
 	@perl tests/structure/cycles.pl $(LIB_OBJ)
 
-# Tests that need no guest, and compilers, beside those with guests: two of which run at a time.
+# Tests that need no guest, and compilers, beside those with guests: three of which run at a time, for a guest often waits.
 .PHONY: check-all check-here check-guests
 check-all: ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory deps
@@ -250,7 +252,7 @@ check-here:
 	$(PROVE) --timer $(MEASURE_TESTS) $(wildcard tests/compile/*.t) $(WORKLOAD_TESTS) $(UNIT_TESTS) $(SIM_TESTS) $(DOCS_TESTS) $(STRUCTURE_TESTS)
 
 check-guests:
-	$(PROVE) --timer --jobs 2 $(SYSTEM_TESTS)
+	$(PROVE) --timer --jobs 3 $(SYSTEM_TESTS)
 
 .PHONY: bench
 bench: swapcal $(addprefix $B/tests/bench/,ramp bare evidence rejudge) ## what a probe costs (boot, restore, bare QEMU), a second job brings, a snapshot and judging again cost

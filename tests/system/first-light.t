@@ -8,8 +8,9 @@ header=cell,x_mib,mem_total_kib,mem_available0_kib,kernel,accel,swappiness,thp,m
 processes,launch,size,metric,y_mib,y_lo_mib,y_hi_mib,z_mib,z_lo_mib,z_hi_mib,diff_mib,diff_pct,n,flags,drift_mib,closure_mib,\
 lru,weighing
 
-# Under a name of its own, by which its guests are found, and with a second guest that is smaller, since to fill one takes the time.
+# Under a name of its own, by which its guests are found, with smaller guests, since to fill one takes the time, and from saved boots.
 sed "s/^name: .*/name: light-$$/; s/\[160, 256\]/[144, 160]/" examples/first-light.yaml > "$dir/plan.yaml"
+echo 'start: restore' >> "$dir/plan.yaml"
 "$swapcal" run "$dir/plan.yaml" -o "$dir/f.swapcal" 2> "$dir/run.err"
 is $? 0 'the campaign runs to its end'
 sed 's/^/# /' "$dir/run.err"

@@ -30,7 +30,7 @@ class Rests(Workload):
 
 run(Rests)
 END
-plan methods 'guest: {ram_mib: [104, 128]}' 'method: [displacement, population, ram]' 'start: restore' 'workloads: mine' 'loads:' \
+plan methods 'guest: {ram_mib: [104, 112]}' 'method: [displacement, population, ram]' 'start: restore' 'workloads: mine' 'loads:' \
 	'  - {workload: rests, interpreter: python3, processes: 2, launch: forked, size: small, method: displacement}' \
 	'  - {workload: rests, interpreter: python3, processes: 2, launch: forked, size: 16M, method: ram}' \
 	'  - {workload: rests, interpreter: python3, launch: [independent, forked], size: 16M, method: population}'
@@ -49,15 +49,15 @@ value() {
 
 # Two processes that have each half of 8 MiB to themselves, and after a few rounds of work the other half as well; each has
 # an interpreter's 6 MiB of memory beside, and page cache stays for both.
-zeq=$(value displacement 128 rss z_mib)
+zeq=$(value displacement 112 rss z_mib)
 within "$zeq" 18 36 'two forked processes weigh what they own'
-within "$(value displacement 128 anonymous n)" 1 1 'and were measured'
-within "$(value displacement 128 rss diff_pct)" 5 100 'RSS counts more than that'
+within "$(value displacement 112 anonymous n)" 1 1 'and were measured'
+within "$(value displacement 112 rss diff_pct)" 5 100 'RSS counts more than that'
 within "$(sqlite3 "$dir/m.swapcal" "select count(distinct e.pid) from evidence e join snapshot s on s.id = e.snapshot_id
 	join probe p on p.id = s.probe_id where p.kind = 'displacement' and s.name = 'load' and e.pid > 0")" 2 4 'both were there'
 
-# Z* is some 64 MiB at X = 128 and 41 at 104; a process of 16 MiB is some 22.
-for x in 104 128; do
+# Z* is some 48 MiB at X = 112 and 41 at 104; a process of 16 MiB is some 22.
+for x in 104 112; do
 	z=$(value population $x rss z_mib independent)
 	within "$(value population $x anonymous n forked)" 1 1 "X=$x: a population is forked"
 	within "$(echo "$(value population $x anonymous_swap y_mib independent) $z" | awk '{ print $1 / $2 }')" 0.8 1.2 \

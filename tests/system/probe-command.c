@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One real guest life with any command as its load: `probe-command [--image NAME] [--root] [--user DIR]
- * [--signal PHASE SIG] RAM_MIB COMMAND...` prints "OUTCOME: REASON". For system tests of what plans cannot
- * ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user: the guest has a
- * disk with what is in DIR. --signal: QEMU gets that signal when the phase begins, in phase start as soon as
- * it is there. Then "took N s", "since the signal N s", "flags: FLAGS", "QEMU: HOW IT ENDED", "qemu.log: N
- * bytes", "samples: N, longest gap M ms" and what the load printed follow.
+ * [--signal PHASE SIG] [--beside MIB] RAM_MIB COMMAND...` prints "OUTCOME: REASON". For system tests of what
+ * plans cannot ask for, such as a guest that panics. --root: COMMAND has all rights in the guest. --user: the
+ * guest has a disk with what is in DIR. --signal: QEMU gets that signal when the phase begins, in phase start
+ * as soon as it is there. --beside: a ballast of MIB is built beside COMMAND, which works in rounds, and
+ * stays for a while. Then "took N s", "since the signal N s", "flags: FLAGS", "QEMU: HOW IT ENDED",
+ * "qemu.log: N bytes", "samples: N, longest gap M ms" and what the load printed follow.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct options {
 	const char *user_dir;
 	const char *signal_phase;
 	int signal;
+	double beside_mib;
 	unsigned ram_mib;
 	const char *const *argv;
 };
@@ -101,6 +103,7 @@ static void print_record(const struct probe_record *r)
 	}
 	printf("%s: %s\n", outcome_name(r->outcome), r->reason);
 	print_post_mortem(r);
+	printf("ballast: %.2f MiB\n", (double)r->load_pages / 256);
 	printf("samples: %zu, longest gap %llu ms\n%s", r->samples_count, (unsigned long long)longest / 1000,
 	       r->output ? r->output : "");
 }
@@ -144,6 +147,15 @@ static struct err *run(const struct options *o)
 		.processes = 1,
 	};
 
+	if (o->beside_mib > 0) {
+		spec.kind = PROBE_DISPLACEMENT;
+		spec.z_kib = (uint64_t)(o->beside_mib * 256) * 4;
+		spec.has_rounds = true;
+		spec.has_seed = true;
+		spec.guest.swap_mib = 512;
+		spec.settle_ms = 3000;
+		spec.ramp_kib_s = 64 * 1024;
+	}
 	const struct probe_events events = { .arg = (void *)o, .phase = on_phase };
 	int64_t start_ms = clock_ms();
 	pthread_t thread;
@@ -185,9 +197,13 @@ int main(int argc, char **argv)
 		o.signal = atoi(argv[2]);
 		argv += 3;
 	}
+	if (*argv && strcmp(*argv, "--beside") == 0 && argv[1]) {
+		o.beside_mib = atof(argv[1]);
+		argv += 2;
+	}
 	if (!*argv || !argv[1]) {
 		fprintf(stderr, "usage: probe-command [--image NAME] [--root] [--user DIR] [--signal PHASE "
-				"SIG] RAM_MIB COMMAND...\n");
+				"SIG] [--beside MIB] RAM_MIB COMMAND...\n");
 		return 2;
 	}
 	o.ram_mib = (unsigned)atoi(*argv);
