@@ -4,7 +4,6 @@
 
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/format.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"

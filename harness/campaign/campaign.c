@@ -10,13 +10,11 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
 #include "harness/campaign/schedule.h"
-#include "harness/cell/cell.h"
 #include "harness/host/host.h"
 #include "harness/plan/load-command.h"
 #include "harness/store/live-file.h"
@@ -51,6 +49,18 @@ struct life {
 	bool has_ended; /**< guarded by the lock of the run */
 	struct err *error;
 	struct probe_record record; /**< valid without an error */
+
+	/* What is told of it, guarded by the lock of the run. */
+	struct live_guest told; /**< without `what` nothing is */
+	int64_t phase_start_ms;
+};
+
+/** How far a campaign is. */
+struct progress {
+	unsigned run;  /**< probes of this run so far */
+	unsigned left; /**< estimate of probes to come, including those under way */
+	double eta_s;  /**< seconds until the end */
+	size_t cells_done;
 };
 
 /** One execution of a campaign. */
@@ -71,7 +81,179 @@ struct run {
 	bool has_told;           /**< the user knows that probes are finished before the run stops */
 	bool is_out_of_time;     /**< a probe was not begun, or was stopped, for lack of time */
 	struct err *error;       /**< the first one; no probe begins after it */
+	struct progress told;    /**< at the last tick; guarded by the lock */
+	bool has_live_error;
 };
+
+/* --- What is told of a campaign: on stderr a line per finished probe, and on a terminal what runs just now;
+ * for other processes the live file (see live-file.h). Guests tell of themselves in threads of their own. */
+
+/** What a probe does, in a few words, to be freed. */
+static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)
+{
+	unsigned x = cell->x_mib;
+	const char *interpreter = cell->interpreter;
+	const char *workload = cell->workload, *size = cell->size;
+	struct known_spec known;
+	cleanup_free char *load = cell_known(cell, &known) ? xasprintf("%s %s", workload, size)
+							   : xasprintf("%u x %s %s %s", cell->processes,
+								       interpreter, workload, size);
+
+	switch (kind) {
+	case PROBE_RAMP:
+		return xasprintf("X=%u ballast ramp", x);
+	case PROBE_FIXED:
+		return xasprintf("X=%u ballast Z=%.1f MiB", x, (double)z_kib / 1024);
+	case PROBE_GROWTH:
+		return xasprintf("X=%u %s %s grows", x, interpreter, workload);
+	case PROBE_POPULATION:
+		return xasprintf("X=%u more and more %s %s", x, interpreter, workload);
+	case PROBE_RAM:
+		return xasprintf("X=%.0f with %s", (double)z_kib / 1024, load);
+	case PROBE_DISPLACEMENT:
+		return xasprintf("X=%u ballast ramp beside %s", x, load);
+	}
+	return xstrdup("?");
+}
+
+/** Redraws the line of what runs just now: "X=256 ballast ramp: load, 87 MiB, 3 s". Called with the lock
+ * held.
+ */
+static void show(const struct run *run)
+{
+	cleanup_strbuf struct strbuf line = STRBUF_INIT;
+	cleanup_free char *left = probe_time_format(run->told.eta_s);
+
+	strbuf_addf(&line, "[%u of about %u, %zu of %zu cells done] ETA %s", run->told.run,
+		    run->told.run + run->told.left, run->told.cells_done, run->n, left);
+	for (unsigned i = 0; i < run->campaign->jobs; i++) {
+		const struct live_guest *g = &run->lives[i].told;
+
+		if (!g->what)
+			continue;
+		strbuf_addf(&line, " | %s: %s", g->what, g->phase);
+		if (g->memory_kib)
+			strbuf_addf(&line, ", %.0f MiB", (double)g->memory_kib / 1024);
+		strbuf_addf(&line, ", %" PRId64 " s", (clock_ms() - run->lives[i].phase_start_ms) / 1000);
+	}
+	log_progress("%s", strbuf_str(&line));
+}
+
+/** What runs just now, for live_file_write(); it borrows the descriptions. Called with the lock held. */
+static struct live_file get_live(const struct run *run)
+{
+	struct live_file live = {
+		.pid = getpid(),
+		.jobs = run->campaign->jobs,
+		.eta_s = run->told.eta_s,
+		.updated_s = clock_unix_s(),
+	};
+
+	for (unsigned i = 0; i < run->campaign->jobs; i++)
+		if (run->lives[i].told.what)
+			live.guests[live.n++] = run->lives[i].told;
+	return live;
+}
+
+static struct progress get_progress(const struct run *run)
+{
+	struct progress progress = {
+		.run = run->probes_run,
+		.left = schedule_left(run->schedule),
+		.eta_s = schedule_eta_s(run->schedule, run->campaign->jobs),
+	};
+
+	for (size_t i = 0; i < run->n; i++)
+		progress.cells_done += schedule_state(run->schedule, i)->replicates_left == 0;
+	return progress;
+}
+
+/** After whatever was told from the thread of the campaign, and every second. */
+static void tick(struct run *run)
+{
+	if (!run->campaign->shows_progress)
+		return;
+	pthread_mutex_lock(&run->lock);
+	run->told = get_progress(run);
+	show(run);
+
+	struct live_file live = get_live(run);
+
+	pthread_mutex_unlock(&run->lock);
+	/* Guests do not wait for the disk; and only we free what live borrows. */
+	struct err *e = live_file_write(store_live_path(run->campaign->store), &live);
+
+	/* Nobody's results depend on it. */
+	if (e && !run->has_live_error)
+		log_note("others cannot see what runs just now: %s", err_message(e));
+	run->has_live_error |= e != NULL;
+	err_free(e);
+}
+
+/** Called with the lock held. */
+static void set_phase(struct life *life, enum probe_phase phase)
+{
+	snprintf(life->told.phase, sizeof(life->told.phase), "%s", probe_phase_name(phase));
+	life->phase_start_ms = clock_ms();
+}
+
+static void tell_start(struct life *life)
+{
+	if (!life->run->campaign->shows_progress)
+		return;
+	hold(&life->run->lock);
+	life->told = (struct live_guest){
+		.slot = life->slot,
+		.what = describe(life->cell, life->spec.kind, life->spec.z_kib),
+		.start_s = clock_unix_s(),
+	};
+	memcpy(life->told.cell, life->cell->key, sizeof(life->told.cell) - 1);
+	set_phase(life, PHASE_START);
+}
+
+static void on_phase(void *arg, enum probe_phase phase)
+{
+	struct life *life = arg;
+
+	hold(&life->run->lock);
+	set_phase(life, phase);
+	show(life->run);
+}
+
+static void on_load(void *arg, uint64_t load_kib)
+{
+	struct life *life = arg;
+
+	hold(&life->run->lock);
+	life->told.memory_kib = load_kib;
+}
+
+static char *take_what(struct life *life)
+{
+	hold(&life->run->lock);
+	return take_ptr(life->told.what);
+}
+
+/** The guest is gone. r is NULL when the probe was stopped, or could not be recorded. */
+static void tell_end(struct life *life, const struct probe_record *r)
+{
+	cleanup_free char *what = take_what(life);
+
+	if (!what || !r)
+		return;
+
+	struct progress progress = get_progress(life->run);
+	bool has_size = (r->kind == PROBE_RAMP || r->kind == PROBE_DISPLACEMENT) && r->onset_t_us >= 0;
+	cleanup_free char *held =
+		has_size ? xasprintf(" at %.1f MiB", (double)r->load_pages * 4 / 1024) : xstrdup("");
+	cleanup_free char *left = probe_time_format(progress.eta_s);
+
+	log_note("[%u of about %u] %s: %s%s%s%s (%.1f s; ETA %s)", progress.run, progress.run + progress.left,
+		 what, outcome_name(r->outcome), held, *r->reason ? ": " : "", r->reason,
+		 (double)probe_time_ms(r) / 1000, left);
+}
+
+/* --- A guest's life */
 
 /**
  * swapcal-<plan>-<process>-<number>, of the letters that every hypervisor takes; two campaigns may run plans
@@ -198,26 +380,14 @@ static struct err *life_prepare(struct life *life, const struct cell *cell, cons
 	return NULL;
 }
 
-static void on_phase(void *arg, enum probe_phase phase)
-{
-	const struct life *life = arg;
-
-	run_progress_phase(life->run->campaign->progress, life->slot, phase);
-}
-
-static void on_load(void *arg, uint64_t load_kib)
-{
-	const struct life *life = arg;
-
-	run_progress_load(life->run->campaign->progress, life->slot, load_kib);
-}
-
 static void *run_life(void *arg)
 {
 	struct life *life = arg;
+	const struct campaign *campaign = life->run->campaign;
 	const struct probe_events events = { life, on_phase, on_load };
 
-	life->error = probe_run(life->run->campaign->ops, life->ops_ctx, &life->spec, &events, &life->record);
+	life->error = probe_run(campaign->ops, life->ops_ctx, &life->spec,
+				campaign->shows_progress ? &events : NULL, &life->record);
 	hold(&life->run->lock);
 	life->has_ended = true;
 	pthread_cond_signal(&life->run->bell);
@@ -255,6 +425,7 @@ static void life_deinit(struct life *life)
 	load_command_deinit(&life->command);
 	free(life->name);
 	free(life->cpus);
+	free(take_what(life));
 	life->command = (struct load_command){ .argv = { NULL } };
 	life->name = life->cpus = NULL;
 }
@@ -273,35 +444,6 @@ static double elapsed_s(const struct run *run)
 	return (double)(clock_ms() - run->start_ms) / 1000;
 }
 
-static struct campaign_progress get_progress(const struct run *run)
-{
-	struct campaign_progress progress = {
-		.run = run->probes_run,
-		.left = schedule_left(run->schedule),
-		.eta_s = schedule_eta_s(run->schedule, run->campaign->jobs),
-		.cells = run->n,
-	};
-
-	for (size_t i = 0; i < run->n; i++)
-		progress.cells_done += schedule_state(run->schedule, i)->replicates_left == 0;
-	return progress;
-}
-
-static void tick(const struct run *run)
-{
-	struct campaign_progress progress = get_progress(run);
-
-	run_progress_tick(run->campaign->progress, &progress);
-}
-
-/** Tells watchers that a slot is free again. r is NULL when there is no record. */
-static void tell_end(const struct run *run, const struct life *life, const struct probe_record *r)
-{
-	struct campaign_progress progress = get_progress(run);
-
-	run_progress_end(run->campaign->progress, life->slot, r, &progress);
-}
-
 /** Tells the schedule what the store has of a cell. */
 static struct err *read_cell(struct run *run, size_t i)
 {
@@ -317,7 +459,7 @@ static struct err *read_cell(struct run *run, size_t i)
 }
 
 /** Records the answer to a question (taken over), and tells watchers. */
-static struct err *record(struct run *run, const struct life *life, struct probe_record *r)
+static struct err *record(struct run *run, struct life *life, struct probe_record *r)
 {
 	const struct campaign *c = run->campaign;
 	struct err *e = store_put_probe(c->store, c->run_id, r);
@@ -326,7 +468,7 @@ static struct err *record(struct run *run, const struct life *life, struct probe
 		run->probes_run++;
 		schedule_add_probes(run->schedule, life->cell_i, r, 1);
 	}
-	tell_end(run, life, e ? NULL : r);
+	tell_end(life, e ? NULL : r);
 	probe_record_deinit(r);
 	return e;
 }
@@ -376,7 +518,7 @@ static void finish(struct run *run, struct life *life)
 		run->start_failures = 0;
 	}
 	if (e)
-		tell_end(run, life, NULL);
+		tell_end(life, NULL);
 	else
 		e = record(run, life, &life->record);
 	life_deinit(life);
@@ -395,8 +537,7 @@ static struct err *begin(struct run *run, struct life *life, size_t i)
 		life_prepare(life, &run->cells[i], schedule_state(run->schedule, i), run->guests++, &missing);
 
 	if (!e)
-		run_progress_start(run->campaign->progress, life->slot, life->cell, life->spec.kind,
-				   life->spec.z_kib);
+		tell_start(life);
 	if (!e && missing) {
 		life->record = probe_not_applicable(&life->spec, missing);
 		e = record(run, life, &life->record);

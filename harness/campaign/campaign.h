@@ -10,9 +10,7 @@
 #include "harness/image/image.h"
 #include "harness/plan/plan.h"
 #include "harness/probe/probe.h"
-#include "harness/campaign/run-progress.h"
 #include "harness/cell/cell.h"
-#include "harness/cell/record.h"
 #include "harness/store/store.h"
 
 /*
@@ -71,7 +69,7 @@ struct campaign {
 	double time_limit_s; /**< for the whole run; INFINITY: none */
 	/** The wait after several guests in a row could not be started, times their number. */
 	int64_t start_pause_ms;
-	struct run_progress *progress; /**< NULL: nobody hears of it */
+	bool shows_progress; /**< on stderr, and in the live file (see live-file.h) */
 };
 
 /**

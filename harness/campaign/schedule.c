@@ -6,8 +6,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/cell/cell-search.h"
-#include "harness/cell/cell.h"
-#include "harness/cell/record.h"
 
 /*
  * A replicate is given up after this many failed probes: one retry tells a passing trouble of the host from a

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
 #include "harness/cell/record.h"
 

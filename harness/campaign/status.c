@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/format.h"
-#include "harness/cell/cell.h"
 #include "harness/cell/cell-format.h"
 #include "harness/campaign/schedule.h"
 

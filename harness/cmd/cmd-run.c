@@ -10,7 +10,6 @@
 #include "harness/store/live-file.h"
 #include "harness/vm/accel.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
@@ -285,6 +284,7 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 		.jobs = o->jobs,
 		.time_limit_s = o->time_limit_s - (double)(clock_ms() - o->start_ms) / 1000,
 		.start_pause_ms = START_PAUSE_MS,
+		.shows_progress = true,
 	};
 	struct campaign_result result;
 
@@ -300,10 +300,8 @@ static struct err *run(const struct options *o, const struct plan *plan, struct 
 	if (e)
 		return e;
 
-	campaign.progress = run_progress_create(store_live_path(store), o->jobs);
 	cancel_let_finish();
 	e = campaign_run(&campaign, &result);
-	run_progress_destroy(campaign.progress);
 	/* A run that goes on with this campaign needs the saved boots. */
 	if (!e && !result.replicates_left)
 		state_cache_forget(store_id(store));
