@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 

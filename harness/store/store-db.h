@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/cell.h"
@@ -69,9 +68,6 @@ struct store_value {
 
 struct err *store_prepare(struct store *store, const char *sql, sqlite3_stmt **ret) must_check;
 
-/** Sets the parameter of that number, from 1. */
-void store_bind(sqlite3_stmt *stmt, int index, const struct store_value *value);
-
 /** A statement with its first parameters set: store_ask(store, &stmt, sql, STORE_INT(1), ...). */
 struct err *store_ask_values(struct store *store, sqlite3_stmt **ret, const char *sql,
 			     const struct store_value *values, size_t n) must_check;
@@ -109,11 +105,7 @@ struct err *store_read_probe(struct store *store, int64_t id, struct probe_recor
 struct err *store_insert_probe(struct store *store, int64_t run_id, const struct probe_record *r,
 			       int64_t *ret_id) must_check;
 
-/** Appends the decompressed content of a blob column to sb; at most STORE_BLOB_MAX bytes. */
-struct err *store_column_blob(struct store *store, sqlite3_stmt *stmt, int column,
-			      struct strbuf *sb) must_check;
-
-/** The same in the reader's memory. */
+/** The decompressed content of a blob column, in the reader's memory; at most STORE_BLOB_MAX bytes. */
 struct err *store_read_blob(struct store *store, sqlite3_stmt *stmt, int column, struct blob_reader *r,
 			    const char **ret, size_t *ret_len) must_check;
 

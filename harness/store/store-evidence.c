@@ -17,7 +17,7 @@ struct fill {
 	struct views *views;
 	struct blob_reader *reader;
 	sqlite3_stmt *baseline; /* the guest's files of a probe's baseline; NULL: no view is made of them */
-	bool has_snapshot;      /* one is under way */
+	bool has_snapshot;      /* one was begun */
 	int64_t snapshot_id;
 };
 
@@ -84,16 +84,8 @@ static struct err *add_baseline(struct fill *f, int64_t probe_id)
 	return e;
 }
 
-static void end_snapshot(struct fill *f)
-{
-	if (f->has_snapshot)
-		views_end(f->views);
-	f->has_snapshot = false;
-}
-
 static struct err *begin_snapshot(struct fill *f, int64_t id, int64_t probe_id, const char *name)
 {
-	end_snapshot(f);
 	views_begin(f->views, id, probe_id, name);
 	f->has_snapshot = true;
 	f->snapshot_id = id;
@@ -172,7 +164,7 @@ static struct err *add_pieces(struct fill *f, enum store_moment moment)
 
 	while (store_next(f->store, rows, &e))
 		e = fill_piece(f, rows);
-	end_snapshot(f);
+	views_end(f->views);
 	return e;
 }
 
@@ -297,8 +289,10 @@ struct err *store_pieces(struct store *store, struct store_piece **ret, size_t *
 
 struct err *store_read_piece(struct store *store, const struct store_piece *piece, struct strbuf *sb)
 {
+	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	cleanup_strbuf struct strbuf content = STRBUF_INIT;
+	const char *data = NULL;
+	size_t len = 0;
 	struct err *e;
 
 	if (piece->error)
@@ -307,10 +301,10 @@ struct err *store_read_piece(struct store *store, const struct store_piece *piec
 	e = store_ask(store, &stmt, "SELECT data FROM evidence WHERE rowid = ?", STORE_INT(piece->id));
 	/* A row that is gone has no content, which is then too short. */
 	if (store_next(store, stmt, &e))
-		e = store_column_blob(store, stmt, 0, &content);
-	if (!e && content.len != piece->len)
+		e = store_read_blob(store, stmt, 0, reader, &data, &len);
+	if (!e && len != piece->len)
 		e = store_damaged(store, "a piece of evidence does not have the length it claims");
 	if (!e)
-		strbuf_add(sb, content.data, content.len);
+		strbuf_add(sb, data, len);
 	return e;
 }

@@ -12,7 +12,6 @@
 #include "harness/base/cancel.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
-#include "harness/cell/cell.h"
 #include "harness/store/store-db.h"
 
 /**

@@ -7,7 +7,6 @@
 
 #include "harness/base/err.h"
 #include "harness/cell/cell.h"
-#include "harness/cell/record.h"
 
 /*
  * Several results files to one.

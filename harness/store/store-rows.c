@@ -524,18 +524,20 @@ static struct proto_sample *map_rows(const char *data, size_t rows, const size_t
 static struct err *read_series(struct store *store, sqlite3_stmt *stmt, struct proto_sample **ret,
 			       size_t *ret_n)
 {
-	cleanup_strbuf struct strbuf data = STRBUF_INIT;
+	cleanup(cleanup_blob_reader_) struct blob_reader *reader = blob_reader_create();
 	cleanup_free char *names = store_column_text(stmt, 0);
+	const char *data;
+	size_t len;
 	int64_t rows = sqlite3_column_int64(stmt, 1);
 	size_t map[SERIES_COLUMNS_MAX], n = map_columns(names, map);
-	struct err *e = store_column_blob(store, stmt, 2, &data);
+	struct err *e = store_read_blob(store, stmt, 2, reader, &data, &len);
 
 	if (e)
 		return e;
 	if (n == 0 || rows < 0 || (uint64_t)rows > SERIES_ROWS_MAX ||
-	    data.len != (size_t)rows * n * sizeof(uint64_t))
+	    len != (size_t)rows * n * sizeof(uint64_t))
 		return store_damaged(store, "a series does not have the rows and columns it claims");
-	*ret = map_rows(data.data, (size_t)rows, map, n);
+	*ret = map_rows(data, (size_t)rows, map, n);
 	*ret_n = (size_t)rows;
 	return NULL;
 }

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "calibrate/evidence/views.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/strbuf.h"
 #include "harness/cell/cell.h"
