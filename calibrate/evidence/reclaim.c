@@ -67,10 +67,15 @@ static double or_zero(double x)
 	return isnan(x) ? 0 : x;
 }
 
+static double given_up_kib(const struct reclaim *r)
+{
+	return r->dropped_kib + or_zero(r->lazyfreed_kib);
+}
+
 static void set_shares(struct reclaim *r)
 {
 	double gone_kib = r->file_peak_kib - r->file_kept_kib;
-	double given_kib = r->dropped_kib + or_zero(r->lazyfreed_kib);
+	double given_kib = given_up_kib(r);
 
 	/* What left a tmpfs for swap was not dropped, and what was read again is not gone. */
 	if (!(gone_kib <= r->dropped_kib))
@@ -188,11 +193,6 @@ struct reclaim reclaim_mean(const struct reclaim *probes, size_t n)
 	means_known((const double *)probes, sizeof(*probes) / sizeof(double), n, sizeof(r) / sizeof(double),
 		    (double *)&r);
 	return r;
-}
-
-static double given_up_kib(const struct reclaim *r)
-{
-	return r->dropped_kib + or_zero(r->lazyfreed_kib);
 }
 
 bool reclaim_is_other_way(const struct reclaim *load, const struct reclaim *ballast)

@@ -90,11 +90,16 @@ static enum take take_digits(struct text_span *s, unsigned base, uint64_t *ret)
 	return result;
 }
 
+bool text_take_number(struct text_span *s, unsigned base, uint64_t *ret)
+{
+	return take_digits(s, base, ret) == TAKE_OK;
+}
+
 bool text_span_number(struct text_span span, uint64_t *ret)
 {
 	uint64_t value;
 
-	if (take_digits(&span, 10, &value) != TAKE_OK || span.len)
+	if (!text_take_number(&span, 10, &value) || span.len)
 		return false;
 	*ret = value;
 	return true;
@@ -180,11 +185,6 @@ bool text_get_string(const char *text, size_t len, const char *key, struct text_
 	return false;
 }
 
-static bool take_number(struct text_span *s, unsigned base, uint64_t *ret)
-{
-	return take_digits(s, base, ret) == TAKE_OK;
-}
-
 static bool are_perms(struct text_span s)
 {
 	return s.len == 4 && (s.ptr[0] == 'r' || s.ptr[0] == '-') && (s.ptr[1] == 'w' || s.ptr[1] == '-') &&
@@ -197,20 +197,21 @@ static bool are_perms(struct text_span s)
  */
 static bool parse_header(struct text_span s, struct text_mapping *m)
 {
-	if (!take_number(&s, 16, &m->start) || !skip_char(&s, '-') || !take_number(&s, 16, &m->end) ||
-	    !skip_char(&s, ' ') || m->start >= m->end)
+	if (!text_take_number(&s, 16, &m->start) || !skip_char(&s, '-') ||
+	    !text_take_number(&s, 16, &m->end) || !skip_char(&s, ' ') || m->start >= m->end)
 		return false;
 	if (!text_take_until(&s, ' ', &m->perms) || !are_perms(m->perms))
 		return false;
-	if (!take_number(&s, 16, &m->offset) || !skip_char(&s, ' '))
+	if (!text_take_number(&s, 16, &m->offset) || !skip_char(&s, ' '))
 		return false;
 	m->dev.ptr = s.ptr;
-	if (!take_number(&s, 16, &m->dev_major) || !skip_char(&s, ':') || !take_number(&s, 16, &m->dev_minor))
+	if (!text_take_number(&s, 16, &m->dev_major) || !skip_char(&s, ':') ||
+	    !text_take_number(&s, 16, &m->dev_minor))
 		return false;
 	m->dev.len = (size_t)(s.ptr - m->dev.ptr);
 	if (!skip_char(&s, ' '))
 		return false;
-	if (!take_number(&s, 10, &m->inode) || (s.len > 0 && *s.ptr != ' '))
+	if (!text_take_number(&s, 10, &m->inode) || (s.len > 0 && *s.ptr != ' '))
 		return false;
 	skip_blanks(&s);
 	m->path = s;

@@ -39,6 +39,9 @@ bool text_take_line(struct text_span *rest, struct text_span *ret);
 /** Takes the next word and the blanks before it; false at the end of the line. */
 bool text_take_word(struct text_span *line, struct text_span *ret);
 
+/** Takes all leading digits of a base up to 16; false when there are none, or more than 2^64 - 1. */
+bool text_take_number(struct text_span *s, unsigned base, uint64_t *ret);
+
 /** The value of a span that is decimal digits and nothing else, at most 2^64 - 1. */
 bool text_span_number(struct text_span span, uint64_t *ret);
 

@@ -91,26 +91,14 @@ void mounts_clear(struct mounts *m)
 /* "MAJOR:MINOR" of exactly this base; both have at most 32 bits in any kernel. */
 static bool parse_device(struct text_span s, unsigned base, uint64_t *ret)
 {
-	uint64_t part[2] = { 0, 0 };
-	unsigned at = 0, digits = 0;
+	struct text_span major;
+	uint64_t part[2];
 
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-		unsigned d = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-			     : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-						    : 16;
-
-		if (c == ':' && at == 0 && digits) {
-			at = 1;
-			digits = 0;
-			continue;
-		}
-		if (d >= base || ++digits > 9)
-			return false;
-		part[at] = part[at] * base + d;
-	}
+	if (!text_take_until(&s, ':', &major) || !text_take_number(&major, base, &part[0]) || major.len ||
+	    !text_take_number(&s, base, &part[1]) || s.len || (part[0] | part[1]) > UINT32_MAX)
+		return false;
 	*ret = part[0] << 32 | part[1];
-	return at == 1 && digits > 0;
+	return true;
 }
 
 /* A first root file system is a tmpfs when it has a size, else a ramfs, which never swaps. */

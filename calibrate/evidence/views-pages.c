@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calibrate/evidence/views.h"
 #include "guest/pages.h"
 #include "harness/base/alloc.h"
 
@@ -401,28 +402,29 @@ void pages_end(struct pages *p)
 	p->has_ksm = tells_ksm(p);
 }
 
-bool pages_row(const struct pages *p, size_t i, struct pages_row *ret)
+size_t pages_rows(const struct pages *p)
+{
+	return p->sums_n;
+}
+
+void pages_fill_row(const struct pages *p, size_t i, int64_t *row, const char **ret_state,
+		    const char **ret_backing)
 {
 	static const char *const backings[BACKING_COUNT] = { "anon", "shmem", "file", "zero" };
-
-	if (i >= p->sums_n)
-		return false;
-
 	uint64_t key = p->sums[i].key;
+	bool is_swapped = key & SORT_SWAPPED;
 
-	*ret = (struct pages_row){
-		.is_swapped = key & SORT_SWAPPED,
-		.backing = backings[key & SORT_BACKING],
-		.is_dirty = key & SORT_DIRTY,
-		.is_lazyfree = key & SORT_LAZYFREE,
-		.has_ksm = p->has_ksm,
-		.is_ksm = key & SORT_KSM,
-		.is_huge = key & SORT_HUGE,
-		.is_mlocked = key & SORT_MLOCKED,
-		.is_shared_outside = key & SORT_OUTSIDE,
-		.mappers = key >> 9,
-		.kib = p->sums[i].pages * PAGE_KIB,
-		.mapped_kib = p->sums[i].mapped * PAGE_KIB,
-	};
-	return true;
+	*ret_state = is_swapped ? "swapped" : "resident";
+	*ret_backing = backings[key & SORT_BACKING];
+	row[PAGES_IS_DIRTY] = (key & SORT_DIRTY) != 0;
+	row[PAGES_IS_LAZYFREE] = (key & SORT_LAZYFREE) != 0;
+	if (p->has_ksm)
+		row[PAGES_IS_KSM] = (key & SORT_KSM) != 0;
+	row[PAGES_IS_HUGE] = (key & SORT_HUGE) != 0;
+	row[PAGES_IS_MLOCKED] = (key & SORT_MLOCKED) != 0;
+	if (!is_swapped)
+		row[PAGES_IS_SHARED_OUTSIDE] = (key & SORT_OUTSIDE) != 0;
+	row[PAGES_MAPPERS] = (int64_t)(key >> 9);
+	row[PAGES_KIB] = (int64_t)(p->sums[i].pages * PAGE_KIB);
+	row[PAGES_MAPPED_KIB] = (int64_t)(p->sums[i].mapped * PAGE_KIB);
 }

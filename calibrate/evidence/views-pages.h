@@ -23,14 +23,9 @@ void pages_set_missing(struct pages *p);
 /** Ends the snapshot and counts its pages. One that is spoilt has no rows. */
 void pages_end(struct pages *p);
 
-/** Pages of one sort, each counted once. */
-struct pages_row {
-	bool is_swapped, is_dirty, is_lazyfree, is_huge, is_mlocked;
-	bool has_ksm, is_ksm; /**< does the kernel tell, and is it so? */
-	bool is_shared_outside;
-	const char *backing;
-	uint64_t mappers, kib, mapped_kib;
-};
+/** How many rows the view pages has of the snapshot that has ended. */
+size_t pages_rows(const struct pages *p);
 
-/** Row i of the snapshot that has ended; false when there is none. */
-bool pages_row(const struct pages *p, size_t i, struct pages_row *ret);
+/** Sets the numbers of row i, and what its texts are: each is of pages of one sort, counted once. */
+void pages_fill_row(const struct pages *p, size_t i, int64_t *row, const char **ret_state,
+		    const char **ret_backing);

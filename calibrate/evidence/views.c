@@ -762,29 +762,9 @@ void views_begin(struct views *v, int64_t snapshot_id, int64_t probe_id, const c
 	row[SNAPSHOT_IS_INCOMPLETE] = 0;
 }
 
-static void add_pages(struct views *v, const struct pages_row *p)
-{
-	const char *state = p->is_swapped ? "swapped" : "resident";
-	int64_t *row = views_add_row(v, VIEW_PAGES);
-
-	row[PAGES_STATE] = views_text(v, state, strlen(state));
-	row[PAGES_BACKING] = views_text(v, p->backing, strlen(p->backing));
-	row[PAGES_IS_DIRTY] = p->is_dirty;
-	row[PAGES_IS_LAZYFREE] = p->is_lazyfree;
-	if (p->has_ksm)
-		row[PAGES_IS_KSM] = p->is_ksm;
-	row[PAGES_IS_HUGE] = p->is_huge;
-	row[PAGES_IS_MLOCKED] = p->is_mlocked;
-	if (!p->is_swapped)
-		row[PAGES_IS_SHARED_OUTSIDE] = p->is_shared_outside;
-	row[PAGES_MAPPERS] = (int64_t)p->mappers;
-	row[PAGES_KIB] = (int64_t)p->kib;
-	row[PAGES_MAPPED_KIB] = (int64_t)p->mapped_kib;
-}
-
 void views_end(struct views *v)
 {
-	struct pages_row row;
+	const char *state, *backing;
 
 	if (!v->is_begun)
 		return;
@@ -792,8 +772,13 @@ void views_end(struct views *v)
 	if (has(v, VIEW_BIT(VIEW_MAPPING)))
 		set_kinds(v);
 	pages_end(v->pages);
-	for (size_t i = 0; pages_row(v->pages, i, &row); i++)
-		add_pages(v, &row);
+	for (size_t i = 0; i < pages_rows(v->pages); i++) {
+		int64_t *row = views_add_row(v, VIEW_PAGES);
+
+		pages_fill_row(v->pages, i, row, &state, &backing);
+		row[PAGES_STATE] = views_text(v, state, strlen(state));
+		row[PAGES_BACKING] = views_text(v, backing, strlen(backing));
+	}
 	v->is_begun = false;
 }
 
