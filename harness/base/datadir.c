@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
 /** The source tree that the running program was built in, or NULL. */

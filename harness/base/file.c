@@ -17,7 +17,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/trust.h"
 
 /** Of command lines, by the kernel's limit on arguments; /proc/cpuinfo of hundreds of CPUs has half of it. */

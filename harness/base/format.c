@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/base/cleanup.h"
-
 static const long long powers[] = { 1, 10, 100, 1000 };
 
 const char *format_fixed(char buf[32], double v, int decimals)

@@ -15,9 +15,9 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
+#include "harness/base/strbuf.h"
 
 /* Time between SIGTERM and SIGKILL: enough for a program to unmount and to remove its temporary files. */
 #define GRACE_S 5
@@ -328,17 +328,24 @@ struct err *subprocess_run(const struct subprocess *job)
 	return describe(job, end, status, &err);
 }
 
-bool subprocess_program_exists(const char *name)
+char *subprocess_find_program(const char *name)
 {
 	const char *path = getenv("PATH");
-	cleanup_free char *dirs = xstrdup(path ? path : "/usr/bin:/bin");
+	cleanup_free char *dirs = xstrdup(path ? path : "/bin:/usr/bin");
 	char *rest = dirs;
 
 	for (char *dir; (dir = strsep(&rest, ":"));) {
 		cleanup_free char *file = xasprintf("%s/%s", *dir ? dir : ".", name);
 
 		if (access(file, X_OK) == 0)
-			return true;
+			return_ptr(file);
 	}
-	return false;
+	return NULL;
+}
+
+bool subprocess_program_exists(const char *name)
+{
+	cleanup_free char *file = subprocess_find_program(name);
+
+	return file;
 }

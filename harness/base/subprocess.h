@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "harness/base/err.h"
-#include "harness/base/strbuf.h"
 
 /*
  * Child processes that cannot outlive us. A job runs in a process group of its own under a small supervisor
@@ -41,5 +40,6 @@ struct subprocess {
  */
 struct err *subprocess_run(const struct subprocess *job) must_check;
 
-/** Is there an executable of that name in PATH? */
+/** The executable of that name in PATH, as execvp() finds it, to be freed; NULL: there is none. */
+char *subprocess_find_program(const char *name);
 bool subprocess_program_exists(const char *name);

@@ -8,7 +8,6 @@
 #include <yaml.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 

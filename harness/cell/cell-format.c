@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "harness/base/format.h"
-#include "harness/cell/cell.h"
 
 void format_trait(struct strbuf *out, const struct cell *cell, const struct cell_trait *trait)
 {

@@ -2,8 +2,6 @@
 #include "harness/cell/cell-search.h"
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/cell/cell.h"
 
 /*
  * Z* is wanted within so much either way: half a MiB, which is what thresholds differ by from boot to boot in

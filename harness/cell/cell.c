@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
 const char *const method_names[] = { [METHOD_THRESHOLD] = "threshold",

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cell/cell.h"
 
 /* Names are part of the results file and of the reports: they never change. */

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/format.h"
 #include "harness/base/trust.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/export/export.h"

@@ -5,7 +5,6 @@
 
 #include "harness/vm/accel.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"

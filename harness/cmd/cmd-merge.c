@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/query/metric.h"

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/campaign/status.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cli.h"
 #include "harness/cmd/cmd.h"
 #include "harness/query/metric.h"

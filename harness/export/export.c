@@ -14,8 +14,6 @@
 #include "harness/base/file.h"
 #include "harness/base/format.h"
 #include "harness/base/trust.h"
-#include "harness/cell/cell-format.h"
-#include "harness/cell/cell.h"
 #include "harness/probe/probe.h"
 
 struct err *export_open(struct store *store, struct export **ret)

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 #include "harness/base/thread.h"

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
 /** A staged file is KEY, and KEY.from is a symlink to its original. */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/host/qemu-process.h"

@@ -10,7 +10,6 @@
 
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/trust.h"

@@ -11,7 +11,6 @@
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"
-#include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/subprocess.h"
 #include "harness/image/build-cache.h"

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/file.h"
 #include "harness/image/workloads.h"

@@ -7,7 +7,6 @@
 #include <sys/sysmacros.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/strbuf.h"
 

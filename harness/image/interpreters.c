@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
 
 /* guest/interpreters.yaml in this program (embed.S). */

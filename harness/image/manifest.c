@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
 #define MANIFEST_FORMAT 1

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/image/image.h"
 #include "harness/base/yaml.h"
 

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 
 /* Blocks of the tar files; the larger, the fewer system calls. */
 #define TAR_BLOCK_BYTES (1 << 20)

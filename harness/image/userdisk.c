@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 
 /* Scripts are a few KiB; something this large is a mistake, such as a core dump. */

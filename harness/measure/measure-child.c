@@ -14,10 +14,10 @@
 #include <sys/xattr.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/format.h"
 #include "harness/base/log.h"
 #include "harness/base/strbuf.h"
+#include "harness/base/subprocess.h"
 
 /*
  * The command. It is traced, but for one or two moments only: when its program has just been loaded, and,
@@ -54,19 +54,9 @@ static bool gives_rights(const char *path)
 /* The same of a command that execvp() looks for. */
 static bool command_gives_rights(const char *name)
 {
-	const char *path = getenv("PATH");
-	cleanup_free char *dirs = xstrdup(path ? path : "/bin:/usr/bin");
-	char *rest = dirs;
+	cleanup_free char *file = strchr(name, '/') ? xstrdup(name) : subprocess_find_program(name);
 
-	if (strchr(name, '/'))
-		return gives_rights(name);
-	for (char *dir; (dir = strsep(&rest, ":"));) {
-		cleanup_free char *file = xasprintf("%s/%s", *dir ? dir : ".", name);
-
-		if (access(file, X_OK) == 0)
-			return gives_rights(file);
-	}
-	return true;
+	return !file || gives_rights(file);
 }
 
 static void trace(struct child *c, const char *name)

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
 
 /*

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/cell/cell.h"
-#include "harness/image/image.h"
 #include "harness/image/interpreters.h"
 #include "harness/cell/probe-course.h"
 #include "harness/image/workloads.h"

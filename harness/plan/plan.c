@@ -8,7 +8,6 @@
 #include "calibrate/stats/agreement.h"
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
 #include "harness/image/userdisk.h"
 

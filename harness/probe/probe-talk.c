@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/log.h"
 #include "harness/vm/console.h"
 

@@ -10,7 +10,6 @@
 #include "calibrate/evidence/guest-file.h"
 #include "calibrate/evidence/text.h"
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/format.h"
 #include "harness/cell/probe-course.h"

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/datadir.h"
 
@@ -139,11 +138,9 @@ static void take_query(struct metric *m, const char *text)
 	const char *file = basename(copy);
 
 	m->name = xmemdup0(file, strlen(file) - (is_sql(file) ? strlen(".sql") : 0));
-	m->summary = xstrdup("");
-	m->meaning = xstrdup("");
-	m->wrong_when = xstrdup("");
-	m->source = xstrdup("");
-	m->best_for = xstrdup("");
+	for (size_t i = 0; i < COUNT(fields); i++)
+		if (!*field_of(m, i))
+			*field_of(m, i) = xstrdup("");
 	m->sql = xstrdup(text);
 	m->line = 1;
 }

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "calibrate/evidence/views.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 
 /*

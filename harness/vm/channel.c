@@ -14,7 +14,6 @@
 #include "guest/proto.h"
 #include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 
 /*

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/strbuf.h"
 
 /** Length of the terminal escape sequence at p, e.g. "\x1b[2J", or 0. */

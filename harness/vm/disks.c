@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/file.h"
 #include "harness/base/subprocess.h"
 

@@ -20,7 +20,6 @@
 #include "harness/base/log.h"
 #include "harness/base/thread.h"
 #include "harness/host/qemu-process.h"
-#include "harness/host/stage.h"
 #include "harness/host/workdir.h"
 #include "harness/vm/channel.h"
 #include "harness/vm/console.h"

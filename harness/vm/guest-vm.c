@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
 #include "harness/base/log.h"
