@@ -7,7 +7,6 @@
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
-#include <stdlib.h>
 
 #include "calibrate/stats/agreement.h"
 #include "tests/tap.h"

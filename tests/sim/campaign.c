@@ -3,7 +3,6 @@
  * Campaigns over simulated guests: the right cells, the true threshold, resumption at any point with the same
  * result, and failures that are retried, given up and told.
  */
-#include <sys/wait.h>
 
 #include "harness/base/cancel.h"
 #include "harness/plan/load-command.h"
@@ -150,16 +149,7 @@ static int run_interrupted(void)
 /** In a process of its own, since a wish to stop is never taken back. */
 static void test_interrupt(void)
 {
-	int status;
-
-	fflush(stdout);
-
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(run_interrupted());
-	waitpid(child, &status, 0);
-	is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	is_int(test_in_child(run_interrupted()), 0,
 	       "an interrupt ends a campaign once the probes under way are recorded");
 }
 

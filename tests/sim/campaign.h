@@ -6,16 +6,10 @@
  * guests that can be limited.
  */
 
-#include <math.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "harness/campaign/campaign.h"
-#include "harness/cell/cell.h"
 #include "tests/sim/guest-sim.h"
-#include "tests/tap.h"
 #include "tests/unit/results.h"
 
 static struct image image, *images[] = { &image };

@@ -4,7 +4,6 @@
  * safe to print. Forged messages are mixed into the simulated guest's own, first some that were thought of,
  * then thousands at random: under sanitizers that is what this test is for.
  */
-#include "harness/base/alloc.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
 #include "tests/unit/errors.h"

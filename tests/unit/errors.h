@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "harness/base/alloc.h"
+#include "harness/base/cleanup.h"
 #include "harness/base/err.h"
 #include "harness/base/file.h"
+#include "harness/base/strbuf.h"
 #include "tests/tap.h"
 
 /** For what prepares a test: a failure of that ends it. */
@@ -38,6 +40,14 @@ __attribute__((unused)) static void must(struct err *e)
 		is_bad_;                                                                                     \
 	})
 
+/** The same, of that kind. */
+#define is_err_kind(call, kind, part, what)                                                                  \
+	({                                                                                                   \
+		struct err *e_ = (call);                                                                     \
+		bool is_kind_ = ok(e_ && err_get_kind(e_) == (kind), "an error of that kind");               \
+		is_err(e_, part, what) && is_kind_;                                                          \
+	})
+
 static char test_dir_path_[] = "/tmp/swapcal-test-XXXXXX";
 static pid_t test_dir_owner_;
 
@@ -67,13 +77,38 @@ __attribute__((unused)) static void test_in_dir(void)
 	test_enter_dir();
 }
 
-/** The same, of that kind. */
-#define is_err_kind(call, kind, part, what)                                                                  \
+/** The exit status of a process of its own that does this, for what cannot be taken back; -1: it was killed.
+ */
+#define test_in_child(does)                                                                                  \
 	({                                                                                                   \
-		struct err *e_ = (call);                                                                     \
-		bool is_kind_ = ok(e_ && err_get_kind(e_) == (kind), "an error of that kind");               \
-		is_err(e_, part, what) && is_kind_;                                                          \
+		int status_ = 0;                                                                             \
+		fflush(stdout);                                                                              \
+		pid_t child_ = fork();                                                                       \
+		if (child_ == 0)                                                                             \
+			_exit(does);                                                                         \
+		waitpid(child_, &status_, 0);                                                                \
+		child_ > 0 && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;                                \
 	})
+
+/** A child that does nothing until it is killed. */
+__attribute__((unused)) static pid_t test_idle_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+/** The permissions of a file; 0 when it is not there. */
+__attribute__((unused)) static unsigned test_mode(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) ? 0 : st.st_mode & 07777;
+}
 
 /** Writes a file of that mode, and makes the directories that it is in. */
 __attribute__((unused)) static void test_file(const char *path, const char *text, mode_t mode)

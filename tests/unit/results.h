@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "harness/base/alloc.h"
-#include "harness/base/file.h"
 #include "harness/campaign/campaign.h"
 #include "harness/cell/cell-search.h"
 #include "harness/cell/cell.h"

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "harness/base/cancel.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* What signals ask for: each case in a process of its own, since a wish is never taken back. */
 
@@ -24,35 +22,31 @@ static int state(void)
 /** The state after these signals (0 at the end), in work that is finished first or not. */
 static int after(bool lets_finish, bool has_nohup, const int *signals)
 {
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		if (has_nohup)
-			signal(SIGHUP, SIG_IGN);
-		cancel_install();
-		if (lets_finish)
-			cancel_let_finish();
-		for (; *signals; signals++)
-			raise(*signals);
-		_exit(state());
-	}
-	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (has_nohup)
+		signal(SIGHUP, SIG_IGN);
+	cancel_install();
+	if (lets_finish)
+		cancel_let_finish();
+	for (; *signals; signals++)
+		raise(*signals);
+	return state();
 }
 
 int main(void)
 {
-	is_int(after(false, false, (int[]){ 0 }), NOTHING, "without a signal nothing is asked for");
-	is_int(after(false, false, (int[]){ SIGINT, 0 }), STOP, "SIGINT stops");
-	is_int(after(false, false, (int[]){ SIGHUP, 0 }), STOP, "so does SIGHUP");
-	is_int(after(false, true, (int[]){ SIGHUP, 0 }), NOTHING, "but under nohup");
-	is_int(after(true, false, (int[]){ SIGINT, 0 }), FINISH,
+	is_int(test_in_child(after(false, false, (int[]){ 0 })), NOTHING,
+	       "without a signal nothing is asked for");
+	is_int(test_in_child(after(false, false, (int[]){ SIGINT, 0 })), STOP, "SIGINT stops");
+	is_int(test_in_child(after(false, false, (int[]){ SIGHUP, 0 })), STOP, "so does SIGHUP");
+	is_int(test_in_child(after(false, true, (int[]){ SIGHUP, 0 })), NOTHING, "but under nohup");
+	is_int(test_in_child(after(true, false, (int[]){ SIGINT, 0 })), FINISH,
 	       "where work is finished first, SIGINT asks for that");
-	is_int(after(true, false, (int[]){ SIGINT, SIGINT, 0 }), STOP, "a second one stops");
-	is_int(after(true, false, (int[]){ SIGHUP, SIGHUP, 0 }), FINISH,
+	is_int(test_in_child(after(true, false, (int[]){ SIGINT, SIGINT, 0 })), STOP, "a second one stops");
+	is_int(test_in_child(after(true, false, (int[]){ SIGHUP, SIGHUP, 0 })), FINISH,
 	       "a terminal that goes may say so twice");
-	is_int(after(true, false, (int[]){ SIGHUP, SIGINT, 0 }), STOP, "whoever is there still may stop all");
-	is_int(after(true, false, (int[]){ SIGTERM, 0 }), STOP, "SIGTERM stops at once");
-	is_int(after(true, true, (int[]){ SIGHUP, 0 }), NOTHING, "nohup counts there too");
+	is_int(test_in_child(after(true, false, (int[]){ SIGHUP, SIGINT, 0 })), STOP,
+	       "whoever is there still may stop all");
+	is_int(test_in_child(after(true, false, (int[]){ SIGTERM, 0 })), STOP, "SIGTERM stops at once");
+	is_int(test_in_child(after(true, true, (int[]){ SIGHUP, 0 })), NOTHING, "nohup counts there too");
 	return tap_done();
 }

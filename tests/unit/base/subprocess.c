@@ -5,7 +5,6 @@
 
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "harness/base/clock.h"
 #include "harness/base/subprocess.h"

@@ -3,9 +3,6 @@
  * links. */
 #include "harness/base/trust.h"
 
-#include <sys/stat.h>
-
-#include "harness/base/alloc.h"
 #include "harness/cmd/cli.h"
 #include "harness/export/export.h"
 #include "harness/store/store.h"
@@ -46,13 +43,6 @@ static struct err *open_results(const char *path)
 	return e;
 }
 
-static unsigned mode_of(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) ? 0 : st.st_mode & 07777;
-}
-
 static struct err *export_to(const char *dir)
 {
 	struct export x = { .probes_n = 0 };
@@ -74,14 +64,14 @@ static void test_own(void)
 	mode_t mask = umask(0);
 
 	no_err(write_report("new"), "a new report");
-	is_int(mode_of("new"), 0600, "is for its owner alone");
+	is_int(test_mode("new"), 0600, "is for its owner alone");
 	umask(mask);
 	put("own", "old", geteuid());
 	ok(symlink("own", "own-link") == 0, "through a link of one's own to one's own file");
 	no_err(write_report("own-link"), "a report");
 	ok(holds("own", "report") && lstat("own-link", &st) == 0 && S_ISLNK(st.st_mode),
 	   "is written to that file; the link stays");
-	is_int(mode_of("own"), 0644, "and the file's mode");
+	is_int(test_mode("own"), 0644, "and the file's mode");
 	ok(symlink("/nonexistent/x", "dangling") == 0, "through a link to nothing");
 	is_err(open_results("dangling"), "no results file", "results do not come");
 }
@@ -92,7 +82,7 @@ static void test_results(void)
 
 	no_err(open_results("r.swapcal"), "a results file");
 	umask(mask);
-	is_int(mode_of("r.swapcal"), 0600, "is for its owner alone");
+	is_int(test_mode("r.swapcal"), 0600, "is for its owner alone");
 	ok(symlink("r.swapcal", "r-link") == 0, "by a link of its owner's");
 	no_err(open_results("r-link"), "it can be opened");
 	ok(link("r.swapcal", "second") == 0, "when it has two names");
@@ -118,10 +108,10 @@ static void test_dirs(const char *top)
 	ok(mkdir("public", 0700) == 0 && chmod("public", 01777) == 0, "a directory like /tmp");
 	is_err(trust_dir("public"), "everyone may write", "is no place for a tree of files itself");
 	no_err(export_to("public/out"), "a new directory in it is");
-	is_int(mode_of("public/out"), 0700, "for its owner alone");
+	is_int(test_mode("public/out"), 0700, "for its owner alone");
 	is_err(export_to("public"), "everyone may write", "nor for an export");
 	no_err(open_cache(public), "nor for a cache, but a new directory in it");
-	is_int(mode_of("public/swapcal"), 0700, "for its owner alone");
+	is_int(test_mode("public/swapcal"), 0700, "for its owner alone");
 	ok(chmod("public/swapcal", 0777) == 0, "which is opened for everyone");
 	is_err(open_cache(public), "everyone may write", "and is a cache no more");
 }

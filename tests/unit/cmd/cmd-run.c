@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What `swapcal run` refuses before any guest, and the kind of its errors, which decides the exit status. */
 
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/cmd/cmd.h"
 #include "tests/unit/errors.h"
 

@@ -4,7 +4,6 @@
  * by hand. That guest/loads/known.c makes such loads is for real guests to show
  * (tests/system/known-answers.t).
  */
-#include <inttypes.h>
 
 #include "calibrate/evidence/known.h"
 #include "tests/unit/evidence/views.h"

@@ -2,7 +2,6 @@
 /* Raw data out of a results file: byte for byte, and nowhere but where it belongs. */
 #include <fcntl.h>
 #include <ftw.h>
-#include <sys/stat.h>
 
 #include "harness/export/export.h"
 #include "tests/unit/results.h"

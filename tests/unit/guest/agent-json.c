@@ -3,7 +3,6 @@
 /* The agent's JSON: what the protocol allows is read, all else refused, and what it writes is well-formed. */
 
 #include <jansson.h>
-#include <stdlib.h>
 
 #include "guest/agent/agent-json.c"
 #include "guest/proto.h"

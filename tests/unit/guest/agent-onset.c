@@ -2,8 +2,6 @@
 
 /* The onset rule as the agent applies it, sample by sample, against the rule applied to the whole series. */
 
-#include <stdlib.h>
-
 #include "guest/agent/agent-onset.c"
 #include "tests/tap.h"
 

@@ -6,7 +6,6 @@
 #define file_read guest_file_read
 #include "guest/agent/agent-swap.c"
 #undef file_read
-#include "harness/base/cleanup.h"
 #include "harness/vm/disks.h"
 #include "tests/unit/errors.h"
 

@@ -2,8 +2,6 @@
 
 /* Runs of pages: expanded again they are exactly the pages that went in, and they are as long as may be. */
 
-#include <stdlib.h>
-
 #include "guest/pages.h"
 #include "tests/tap.h"
 

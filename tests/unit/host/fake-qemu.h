@@ -2,7 +2,6 @@
 #pragma once
 
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "tests/unit/errors.h"
 

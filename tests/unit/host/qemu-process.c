@@ -4,23 +4,11 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "harness/base/alloc.h"
 #include "tests/unit/host/fake-qemu.h"
-
-static pid_t start_child(void)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		pause();
-		_exit(0);
-	}
-	return pid;
-}
 
 static void test_identity(void)
 {
-	pid_t pid = start_child();
+	pid_t pid = test_idle_child();
 	cleanup_free char *me = qemu_owner(getpid()), *child = qemu_owner(pid);
 
 	ok(*me && *child && strcmp(me, child) != 0, "processes have identities");
@@ -98,13 +86,7 @@ static void test_all(void)
 /** Ends the guests of dir in a child that become() makes different; says how many, 99 when it cannot be. */
 static int end_as(bool (*become)(const char *dir), const char *dir)
 {
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(become(dir) ? (int)end(dir, NULL) : 99);
-	waitpid(pid, &status, 0);
-	return WEXITSTATUS(status);
+	return test_in_child(become(dir) ? (int)end(dir, NULL) : 99);
 }
 
 static bool become_nobody(const char *dir)
@@ -138,7 +120,7 @@ static void test_others(void)
 
 static void test_stopped(void)
 {
-	pid_t pid = start_child();
+	pid_t pid = test_idle_child();
 	int status;
 
 	ok(!qemu_is_stopped(pid), "a process that waits is not stopped");

@@ -2,10 +2,7 @@
 #include "harness/host/stage.h"
 
 #include <grp.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "harness/base/alloc.h"
 #include "tests/unit/errors.h"
 
 /* Only root can bring files within reach of another user; the tests of that are left out for others. */
@@ -122,16 +119,10 @@ static void test_access_list(void)
 	static const char given[] = "users/given", shown[] = "users/shown";
 	struct stage_user third, user;
 	struct stat st;
-	int status = 1;
 
 	ok(mkdir("users", 0711) == 0 && chown("users", 65533, 65533) == 0, "a directory of a user");
 
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(give_as_user());
-	ok(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
-	   "who gives a file to another, and shows one, and knows it");
+	is_int(test_in_child(give_as_user()), 0, "who gives a file to another, and shows one, and knows it");
 	stage_user_init(&user, 65533, 65533);
 	stage_user_init(&third, 65532, 65532);
 	ok(stage_can_open(&other, given, true), "that one can write the first");

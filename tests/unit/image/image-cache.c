@@ -3,12 +3,7 @@
 /* The image cache: only whole images are seen, the right one is found, and what dead builds left is cleared
  * away. */
 
-#include <sys/wait.h>
-
-#include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/file.h"
 #include "harness/image/build-cache.h"
 #include "harness/image/image.h"
 #include "tests/unit/errors.h"
@@ -216,28 +211,27 @@ static void test_damaged(void)
 	no_err(image_remove("a"), "it is removed");
 }
 
+/** Builds while it is asked to stop: 0 when that ends it, as it waits and says so. */
+static int build_cancelled(void)
+{
+	struct making m = { .name = "a", .key = KEY_A, .bytes = 5 };
+
+	cancel_now();
+
+	struct err *e = build(&m);
+
+	return (e && err_get_kind(e) == ERR_INTERRUPTED ? 0 : 1) + (m.has_waited && !m.is_made ? 0 : 2);
+}
+
 static void test_lock(void)
 {
 	cleanup_free char *path = xasprintf("%s/swapcal/images/.lock", cache);
 	cleanup_close int fd = -1;
-	struct making m = { .name = "a", .key = KEY_A, .bytes = 5 };
-	int status;
-	pid_t pid;
 
 	must(lock_try(path, &fd));
 	/* In a child: a wish to stop is for good. */
-	pid = fork();
-	if (pid == 0) {
-		cancel_now();
-
-		struct err *e = build(&m);
-
-		_exit((e && err_get_kind(e) == ERR_INTERRUPTED ? 0 : 1) +
-		      (m.has_waited && !m.is_made ? 0 : 2));
-	}
-	waitpid(pid, &status, 0);
-	ok((WEXITSTATUS(status) & 1) == 0, "another build can be interrupted");
-	ok((WEXITSTATUS(status) & 2) == 0, "while it waits, and says so");
+	is_int(test_in_child(build_cancelled()), 0,
+	       "another build can be interrupted while it waits, and says so");
 	close(take_fd(fd));
 	publish("a", KEY_A, 5);
 	must(image_remove("a"));

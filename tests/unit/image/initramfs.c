@@ -5,10 +5,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <sys/stat.h>
 
-#include "harness/base/cleanup.h"
-#include "harness/base/strbuf.h"
 #include "harness/image/initramfs.h"
 #include "tests/unit/errors.h"
 

@@ -2,8 +2,6 @@
 
 /* Recipes: the good one is read in full, and each kind of mistake is told with its file and line. */
 
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/image/image.h"
 #include "tests/unit/errors.h"
 

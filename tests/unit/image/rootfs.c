@@ -5,10 +5,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <sys/stat.h>
 
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/image/rootfs.h"
 #include "tests/unit/errors.h"
 

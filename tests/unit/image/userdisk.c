@@ -2,13 +2,9 @@
 #include "harness/image/userdisk.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#include "harness/base/alloc.h"
 #include "harness/base/cancel.h"
-#include "harness/base/cleanup.h"
 #include "tests/unit/errors.h"
 
 /*
@@ -186,12 +182,11 @@ static void test_tar(const char *path)
 static void test_cache(void)
 {
 	cleanup_free char *first = NULL, *again = NULL, *other = NULL, *k = key();
-	struct stat st;
 
 	no_err(get(&first), "a disk is made");
 	has_str(first, k, "under its key");
-	is_int(stat(first, &st), 0, "it is there");
-	is_int(st.st_mode & 0777, 0600, "it is for its owner alone: QEMU's user is shown a copy");
+	is_int(test_mode(first), 0600,
+	       "it is there, and it is for its owner alone: QEMU's user is shown a copy");
 	test_tar(first);
 	no_err(get(&again), "asked for again,");
 	is_str(again, first, "it is the same");
@@ -202,27 +197,27 @@ static void test_cache(void)
 	is_int(entries(), 2, "both are there and nothing else");
 }
 
+static bool is_interrupted(void)
+{
+	char *path = NULL;
+
+	cancel_now();
+
+	struct err *e = get(&path);
+
+	return !path && e && err_get_kind(e) == ERR_INTERRUPTED;
+}
+
 static void test_failures(void)
 {
 	char *path = NULL;
-	int status;
-	pid_t pid;
 
 	put("grow.py", "print(3)", 0644);
 	must_fail = true;
 	is_err(get(&path), "disk of workloads: no appliance today", "a build that fails says so");
 	must_fail = false;
 	/* In a child: a wish to stop is for good. */
-	pid = fork();
-	if (pid == 0) {
-		cancel_now();
-
-		struct err *e = get(&path);
-
-		_exit(path || !e || err_get_kind(e) != ERR_INTERRUPTED);
-	}
-	waitpid(pid, &status, 0);
-	is_int(status, 0, "one can be interrupted");
+	is_int(test_in_child(!is_interrupted()), 0, "one can be interrupted");
 	ok(!path, "neither gives a disk");
 	is_int(entries(), 2, "or leaves anything");
 }

@@ -3,8 +3,6 @@
 /* Statistics, pace and CPU time of measure: known answers. The formats: a made-up run. */
 
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "harness/base/alloc.h"
 #include "harness/measure/measure-sample.h"

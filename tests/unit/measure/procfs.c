@@ -7,11 +7,8 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "guest/proto.h"
-#include "harness/base/alloc.h"
 #include "harness/measure/procfs.h"
 #include "tests/unit/errors.h"
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Plans: what is right is read, what is wrong is refused with file and line before any guest starts. */
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "harness/base/strbuf.h"
 #include "harness/plan/plan.h"
 #include "tests/unit/errors.h"
 

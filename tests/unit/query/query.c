@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "harness/base/alloc.h"
 #include "harness/base/clock.h"
-#include "harness/base/strbuf.h"
 #include "harness/query/metric.h"
 #include "harness/query/query.h"
 #include "tests/unit/errors.h"

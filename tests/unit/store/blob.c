@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "harness/base/alloc.h"
-#include "harness/base/strbuf.h"
 #include "harness/store/blob.h"
 #include "tests/unit/errors.h"
 

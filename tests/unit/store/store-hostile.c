@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include "harness/store/blob.h"
 #include "tests/unit/results.h"

@@ -7,8 +7,6 @@
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "tests/unit/results.h"
 
@@ -200,12 +198,11 @@ static void test_shards(void)
 	make_shard("b", "2/2", &z256, &g256, 200);
 
 	struct merge_result r = good("ab", NAMES("a", "b"));
-	struct stat st;
 
 	ok(r.cells == 4 && r.probes == 4 && r.plans == 1 && r.repeated == 0, "and counted");
 	ok(!r.missing_shards && !r.without_z, "nothing is missing");
 	check_joined("ab");
-	ok(stat("ab", &st) == 0 && (st.st_mode & 0777) == 0600, "the new file is its owner's alone");
+	is_int(test_mode("ab"), 0600, "the new file is its owner's alone");
 	is_int(count_files("ab"), 1, "and nothing else is left");
 }
 
@@ -512,26 +509,12 @@ static int merge_to_small_disks(void)
 	return !has_failed || !has_file;
 }
 
-static int status_of(int (*f)(void))
-{
-	int status;
-
-	fflush(stdout);
-
-	pid_t child = fork();
-
-	if (child == 0)
-		_exit(f());
-	waitpid(child, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void test_full_disk(void)
 {
-	is_int(status_of(merge_to_small_file), 0, "what cannot be written is an error");
+	is_int(test_in_child(merge_to_small_file()), 0, "what cannot be written is an error");
 	is_int(count_files("small"), 0, "and leaves nothing");
 
-	int status = status_of(merge_to_small_disks);
+	int status = test_in_child(merge_to_small_disks());
 
 	ok(status == 0 || status == 2, status == 2 ? "skipped: no file system can be mounted here"
 						   : "nothing is left on a full disk, whenever it gets full");

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "tests/unit/results.h"
 
@@ -74,9 +72,8 @@ static void test_write_and_read(void)
 {
 	struct store *store = test_open(path, STORE_WRITE);
 	int64_t run = test_begin_run(store);
-	struct stat st;
 
-	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "a new file is its owner's alone");
+	is_int(test_mode(path), 0600, "a new file is its owner's alone");
 	write_two_cells(store, run);
 	must(store_end_run(store, run, "done"));
 	store_close(store);

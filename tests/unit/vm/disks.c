@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/vm/disks.h"
 
-#include <sys/stat.h>
-
 #include "tests/unit/errors.h"
 
 /* That a kernel accepts and mounts them only a guest can show (tests/system). */

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
 
 #include "tests/unit/errors.h"
 
@@ -15,12 +14,8 @@
 
 static pid_t start_child(int *pidfd)
 {
-	pid_t pid = fork();
+	pid_t pid = test_idle_child();
 
-	if (pid == 0) {
-		pause();
-		_exit(0);
-	}
 	*pidfd = pidfd_open(pid, 0);
 	return pid;
 }

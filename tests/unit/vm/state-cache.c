@@ -5,10 +5,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "harness/base/alloc.h"
 #include "tests/unit/errors.h"
 
 #define OWNER "0123456789abcdef0123456789abcdef"
@@ -76,7 +73,6 @@ static bool use(const char *owner, unsigned n)
 static void test_life(void)
 {
 	struct state *s = take(OWNER, 1);
-	struct stat st;
 
 	ok(!state_dir(s), "a state that nobody made is not there");
 	begin(s, 10);
@@ -87,7 +83,7 @@ static void test_life(void)
 	cleanup_free char *file = xasprintf("%s/memory", state_dir(s));
 
 	ok(file_exists(file), "with what was put in");
-	ok(stat(state_dir(s), &st) == 0 && (st.st_mode & 0777) == 0700, "nobody else can look into it");
+	is_int(test_mode(state_dir(s)), 0700, "nobody else can look into it");
 	state_release(s);
 	ok(use(OWNER, 1) && !use(OWNER, 2) && !use(OTHER, 1), "it is found again, under its names only");
 	s = take(OWNER, 1);
@@ -114,13 +110,7 @@ static void test_names(void)
 /** Leaves half of state 3, as who is killed does. */
 static void leave_half(void)
 {
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		begin(take(OWNER, 3), 10);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
+	is_int(test_in_child((begin(take(OWNER, 3), 10), 0)), 0, "a state is begun");
 }
 
 /** What is begun and not finished. */
