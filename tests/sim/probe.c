@@ -3,8 +3,6 @@
  * One guest life against the simulated guest: each way a life can end is the outcome it should be, with a
  * reason that tells a person what happened, and nothing hangs.
  */
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "tests/sim/guest-sim.h"
 #include "tests/sim/spec.h"
 #include "tests/unit/errors.h"
@@ -396,6 +394,7 @@ static void test_faults(void)
 	FAULT(boot_fail = true, PROBE_RAMP, 512, "boot-fail", "phase 'boot' took more than");
 	FAULT(hello_error = "no root disk", PROBE_RAMP, 512, "boot-fail", "guest is unfit: no root disk");
 	FAULT(panic_at_start = true, PROBE_RAMP, 512, "agent-lost", "panic");
+	has_str(r.console, "Kernel panic", "which the console shows");
 	FAULT(silent = true, PROBE_RAMP, 512, "agent-lost", "silent");
 	FAULT(load_state = GUEST_STOPPED, PROBE_RAMP, 512, "agent-lost", "SIGSTOP or a debugger");
 	FAULT(boot_state = GUEST_STOPPED, PROBE_RAMP, 512, "boot-fail", "SIGSTOP or a debugger");
