@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/clock.h"
-#include "harness/base/file.h"
 #include "harness/cell/cell.h"
 #include "harness/query/metric.h"
 #include "harness/query/query.h"
