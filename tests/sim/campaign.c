@@ -91,10 +91,7 @@ static void test_resume(void)
 		differ += run(file, &s, false) != ERR_INTERRUPTED;
 		s.lives_left = -1;
 		differ += run(file, &s, false) != -1;
-
-		cleanup_free char *got = history(file, IN_TIME);
-
-		differ += strcmp(got, want) != 0;
+		differ += strcmp(test_keep(history(file, IN_TIME)), want) != 0;
 	}
 	is_int(differ, 0, "stopped anywhere and resumed, a campaign asks the same probes");
 }
@@ -109,17 +106,13 @@ static void test_jobs(void)
 	is_int(run("jobs", &s, false), -1, "a campaign with 3 guests at a time runs to its end");
 	is_int(s.most, 3, "with 3 at a time, and never more");
 
-	cleanup_free char *got = history("jobs", BY_REPLICATE);
-
-	is_str(got, want, "and asks and hears what one with a single guest does");
+	is_str(test_keep(history("jobs", BY_REPLICATE)), want,
+	       "and asks and hears what one with a single guest does");
 	s.lives_left = 7;
 	is_int(run("jobs-resume", &s, false), ERR_INTERRUPTED, "stopped");
 	s.lives_left = -1;
 	is_int(run("jobs-resume", &s, false), -1, "and resumed");
-
-	cleanup_free char *resumed = history("jobs-resume", BY_REPLICATE);
-
-	is_str(resumed, want, "it does so too");
+	is_str(test_keep(history("jobs-resume", BY_REPLICATE)), want, "it does so too");
 	jobs = LIVE_JOBS_MAX;
 	s.most = 0;
 	s.wait_ms = 5;
@@ -139,11 +132,10 @@ static int run_interrupted(void)
 	cancel_let_finish();
 	jobs = 3;
 	kind = run("interrupted", &s, false);
-
-	cleanup_free char *got = history("interrupted", IN_TIME);
-
 	/* Two more may have begun before the third asked. */
-	return kind != ERR_INTERRUPTED || s.starts > 13 ? 100 : (int)s.starts - count_words(got, "\n");
+	return kind != ERR_INTERRUPTED || s.starts > 13
+		       ? 100
+		       : (int)s.starts - count_words(test_keep(history("interrupted", IN_TIME)), "\n");
 }
 
 /** In a process of its own, since a wish to stop is never taken back. */
@@ -189,10 +181,8 @@ static void test_not_started(void)
 
 	is_int(run("not-started", &s, false), -1, "guests that cannot be started do not end a campaign");
 	is_int(result.replicates_done, 12, "each is asked again, and all is answered");
-
-	cleanup_free char *got = history("not-started", IN_TIME);
-
-	is_int(count_words(got, "boot-fail"), 6, "the failures are recorded");
+	is_int(count_words(test_keep(history("not-started", IN_TIME)), "boot-fail"), 6,
+	       "the failures are recorded");
 
 	s = (struct stopper){ GUEST_SIM_PARAMS_INIT, .lives_left = -1, .fail_from = 3, .fail_to = 1000 };
 	is_int(run("host-gone", &s, false), ERR_HOST, "when many in a row cannot, it is the host later too");
@@ -220,11 +210,11 @@ static void test_displacement(void)
 	is_int(run("weigh", &s, false), -1, "a campaign of displacement runs to its end");
 	is_int(result.replicates_done, 8, "4 cells with 2 replicates are answered");
 
-	cleanup_free char *got = history("weigh", IN_TIME);
 	cleanup_results struct test_results all = test_results("weigh");
 	struct cell *cells = all.cells;
 
-	is_int(count_words(got, "displacement 0 onset"), 6, "each load by one probe a replicate");
+	is_int(count_words(test_keep(history("weigh", IN_TIME)), "displacement 0 onset"), 6,
+	       "each load by one probe a replicate");
 	is_int(all.cells_n, 4, "a threshold and three kinds are 4 cells");
 	ok(!cell_known(&cells[0], &spec), "the threshold is none of them");
 	ok(cell_known(&cells[3], &spec) && spec.kind == KNOWN_FORKED_COW && spec.kib == 48 * 1024 &&
@@ -387,13 +377,12 @@ static void test_restored(void)
 static void search_guest(const char *file, unsigned x_lo, unsigned x_hi, uint64_t fixed_kib,
 			 enum search_step want)
 {
-	cleanup_free char *text = xasprintf(RAM_PLAN, x_lo, x_hi);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
 	unsigned outside = 0;
 
 	s.params.threshold_per_mib = 1000;
 	s.params.fixed_kib = fixed_kib;
-	use_plan(text);
+	use_plan(test_format(RAM_PLAN, x_lo, x_hi));
 	is_int(run(file, &s, false), -1, file);
 	is_int(result.replicates_done, 3, "everything is answered");
 
@@ -437,7 +426,7 @@ static void test_wrong_answers(void)
 
 	use_plan(THRESHOLD_PLAN);
 	for (unsigned i = 0; i < CAMPAIGNS; i++) {
-		cleanup_free char *file = xasprintf("wrong-%u", i);
+		const char *file = test_format("wrong-%u", i);
 		struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1 };
 
 		s.params.threshold_kib = (uint64_t)truth_kib;

@@ -20,34 +20,27 @@ static void run(const char *file, struct shard shard, int lives)
 
 static void merge_shards(const char *out)
 {
-	char *paths[SHARDS];
+	const char *paths[SHARDS];
 	struct merge_result r;
 
 	for (unsigned k = 0; k < SHARDS; k++)
-		paths[k] = xasprintf("shard-%u", k + 1);
-	must(store_merge(out, (const char *const *)paths, SHARDS, &r));
+		paths[k] = test_format("shard-%u", k + 1);
+	must(store_merge(out, paths, SHARDS, &r));
 	is_int(r.conflicts_n, 0, "shards have no conflict");
 	is_int(r.cells, 6, "and all cells");
 	is_int(r.without_z, 0, "with the thresholds they are compared with");
 	merge_result_deinit(&r);
-	for (unsigned k = 0; k < SHARDS; k++)
-		free(paths[k]);
 }
 
 static void run_shards(int lives)
 {
-	for (unsigned k = 1; k <= SHARDS; k++) {
-		cleanup_free char *name = xasprintf("shard-%u", k);
-
-		run(name, (struct shard){ k, SHARDS }, lives);
-	}
+	for (unsigned k = 1; k <= SHARDS; k++)
+		run(test_format("shard-%u", k), (struct shard){ k, SHARDS }, lives);
 }
 
 static void check_same(const char *name, const char *what)
 {
-	cleanup_free char *got = history(name, BY_CELL), *want = history("whole", BY_CELL);
-
-	is_str(got, want, what);
+	is_str(test_keep(history(name, BY_CELL)), test_keep(history("whole", BY_CELL)), what);
 }
 
 #define OVERLAPPING_PLAN                                                                                     \

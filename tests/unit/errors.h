@@ -48,6 +48,27 @@ __attribute__((unused)) static void must(struct err *e)
 		is_err(e_, part, what) && is_kind_;                                                          \
 	})
 
+/** Takes over a text, and frees it when 63 more have been kept. For one thread. */
+__attribute__((unused)) static char *test_keep(char *text)
+{
+	static char *kept[64];
+	static unsigned n;
+	char **slot = &kept[n++ % 64];
+
+	free(*slot);
+	return *slot = text;
+}
+#define test_format(...) test_keep(xasprintf(__VA_ARGS__))
+
+/** The text in a file, kept like that. */
+__attribute__((unused)) static const char *test_text(const char *path)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	must(file_read(path, 1 << 20, &sb));
+	return test_keep(strbuf_steal(&sb));
+}
+
 static char test_dir_path_[] = "/tmp/swapcal-test-XXXXXX";
 static pid_t test_dir_owner_;
 

@@ -7,9 +7,9 @@
 static void is_refused(const char *text)
 {
 	struct shard shard = { 7, 7 };
-	cleanup_free char *what = xasprintf("'%s' is no shard", text);
 
-	is_err_kind(shard_parse(text, &shard), ERR_USAGE, "such as 2/8", what);
+	is_err_kind(shard_parse(text, &shard), ERR_USAGE, "such as 2/8",
+		    test_format("'%s' is no shard", text));
 	is_int(shard.k, 7, "and nothing comes of it");
 }
 

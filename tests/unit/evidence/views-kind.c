@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a mapping is for, by its line in smaps. */
 #include "calibrate/evidence/views-kind.h"
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 static const struct {
 	const char *path, *perms, *dev, *vm_flags, *want;
@@ -61,9 +59,8 @@ int main(void)
 		struct mapping_facts f = { cases[i].path, cases[i].perms, cases[i].dev, cases[i].vm_flags,
 					   cases[i].is_tmpfs };
 
-		cleanup_free char *what = xasprintf("'%s' %s: %s", f.path, f.perms, cases[i].want);
-
-		is_str(mapping_kind(&f), cases[i].want, what);
+		is_str(mapping_kind(&f), cases[i].want,
+		       test_format("'%s' %s: %s", f.path, f.perms, cases[i].want));
 	}
 	return tap_done();
 }

@@ -221,9 +221,8 @@ static void test_runs(void)
 /* Content of a file below the tree. */
 static char *tree_file(const char *tree, const char *name, size_t *ret_len)
 {
-	cleanup_free char *file = xasprintf("%s/%s", tree, name);
 	struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(file, 1 << 20, &sb);
+	struct err *e = file_read(test_format("%s/%s", tree, name), 1 << 20, &sb);
 
 	if (e)
 		printf("# %s\n", err_message(e));
@@ -235,9 +234,8 @@ static char *tree_file(const char *tree, const char *name, size_t *ret_len)
 static void is_file(const char *tree, const char *name, const char *want, const char *what)
 {
 	size_t len;
-	cleanup_free char *content = tree_file(tree, name, &len);
 
-	is_str(content, want, what);
+	is_str(test_keep(tree_file(tree, name, &len)), want, what);
 }
 
 static void test_tree(void)

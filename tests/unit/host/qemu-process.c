@@ -19,8 +19,8 @@ static void test_identity(void)
 	ok(qemu_owner_is_dead(child), "until it ends");
 
 	char *started = strstr(me, "started ") + strlen("started ");
-	cleanup_free char *earlier =
-		xasprintf("%.*s1%s", (int)(started - me), me, started + strspn(started, "0123456789"));
+	const char *earlier =
+		test_format("%.*s1%s", (int)(started - me), me, started + strspn(started, "0123456789"));
 
 	ok(qemu_owner_is_dead(earlier), "an earlier process with the same id is dead");
 
@@ -36,11 +36,8 @@ static void test_identity(void)
 
 static void test_command_line(void)
 {
-	cleanup_free char *me = qemu_command_line(getpid());
-	cleanup_free char *none = qemu_command_line(-1);
-
-	has_str(me, "qemu-process.t", "a command line is read");
-	is_str(none, "", "of no process it is empty");
+	has_str(test_keep(qemu_command_line(getpid())), "qemu-process.t", "a command line is read");
+	is_str(test_keep(qemu_command_line(-1)), "", "of no process it is empty");
 }
 
 /** How many guests qemu_end() ends. */
@@ -109,8 +106,7 @@ static void test_others(void)
 		return;
 
 	const char *dir = test_enter_dir();
-	cleanup_free char *below = xasprintf("%s/x", dir);
-	pid_t guest = start_fake("qemu-system-x86_64", "guest=test", below);
+	pid_t guest = start_fake("qemu-system-x86_64", "guest=test", test_format("%s/x", dir));
 
 	is_int(end_as(become_nobody, dir), 0, "another user's process is passed over");
 	is_int(end_as(become_contained, dir), 0, "so is one for which that directory is another");

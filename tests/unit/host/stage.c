@@ -11,20 +11,12 @@ static char *file; /* in "closed", by its full path */
 
 static struct stage_user other;
 
-static char *stage(const struct stage_user *user, const char *path)
+static const char *stage(const struct stage_user *user, const char *path)
 {
 	char *result;
 
 	must(stage_file("staged", user, path, &result));
-	return result;
-}
-
-static bool holds(const char *path, const char *text)
-{
-	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-
-	must(file_read(path, 100, &sb));
-	return strcmp(strbuf_str(&sb), text) == 0;
+	return test_keep(result);
 }
 
 static void test_own_user(void)
@@ -33,7 +25,7 @@ static void test_own_user(void)
 
 	stage_user_init(&me, geteuid(), getegid());
 
-	cleanup_free char *path = stage(&me, file);
+	const char *path = stage(&me, file);
 
 	is_str(path, file, "what can be read is used as it is");
 	ok(stage_can_open(&me, file, true), "and can be written");
@@ -52,25 +44,23 @@ static void test_link(void)
 
 	ok(!stage_can_open(&other, file, false), "a file in a closed directory is out of reach");
 
-	cleanup_free char *path = stage(&other, file);
+	const char *path = stage(&other, file);
 
 	ok(strcmp(path, file) != 0, "so it is staged");
 	ok(stage_can_open(&other, path, false), "where it can be read");
 	ok(!stat(file, &a) && !stat(path, &b) && a.st_ino == b.st_ino, "as a link to the same file");
 
-	cleanup_free char *again = stage(&other, file);
-
-	is_str(again, path, "the second time it is there already");
+	is_str(stage(&other, file), path, "the second time it is there already");
 }
 
 static void test_copy(void)
 {
 	ok(chmod(file, 0600) == 0, "a file that only its owner may read");
 
-	cleanup_free char *path = stage(&other, file);
+	const char *path = stage(&other, file);
 	struct stat a, b;
 
-	ok(holds(path, "one"), "is staged with its content");
+	is_str(test_text(path), "one", "is staged with its content");
 	ok(!stat(file, &a) && !stat(path, &b) && a.st_ino != b.st_ino, "as a copy");
 	is_int(a.st_mode & 07777, 0600, "and keeps its mode");
 	ok(stage_can_open(&other, path, false), "the copy can be read");
@@ -80,14 +70,14 @@ static void test_copy(void)
 
 static void test_change(void)
 {
-	cleanup_free char *before = stage(&other, file);
+	const char *before = stage(&other, file);
 
 	no_err(file_write_atomic(file, "two!", 4, 0600), "a file changes");
 
-	cleanup_free char *after = stage(&other, file);
+	const char *after = stage(&other, file);
 
 	ok(strcmp(before, after) != 0, "it is staged anew");
-	ok(holds(after, "two!"), "with its new content");
+	is_str(test_text(after), "two!", "with its new content");
 	no_err(stage_clean("staged"), "cleaning");
 	ok(!file_exists(before), "removes what is out of date");
 	ok(file_exists(after), "and keeps what is not");

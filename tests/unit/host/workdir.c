@@ -18,10 +18,10 @@ static struct workdir *open_base(void)
 static void test_slots(void)
 {
 	struct workdir *a = open_base(), *b = open_base();
-	cleanup_free char *first = xasprintf("%s/0", base), *second = xasprintf("%s/1", base);
+	const char *first = test_format("%s/0", base);
 
 	is_str(a->root, first, "the first gets slot 0");
-	is_str(b->root, second, "the second slot 1");
+	is_str(b->root, test_format("%s/1", base), "the second slot 1");
 	is_int(test_mode(a->files), 0711, "there is a scratch directory that others can pass, not list");
 	test_file("0/files/x", "x", 0644);
 	test_file("0/x", "x", 0644);
@@ -37,15 +37,15 @@ static void test_slots(void)
 static void test_leftovers(void)
 {
 	struct workdir *a = open_base();
-	cleanup_free char *mine = xasprintf("%s/monitor", a->root);
-	cleanup_free char *other = xasprintf("%s0/monitor", a->root);
+	const char *mine = test_format("%s/monitor", a->root);
 
 	/* Run state and logs are left. */
 	test_file("0/run/state", "x", 0644);
 	must(file_mkdirs("0/log", 0755));
 
 	pid_t guest = start_fake("/usr/bin/qemu-system-x86_64", "guest=test", mine);
-	pid_t elsewhere = start_fake("/usr/bin/qemu-system-x86_64", "guest=test", other);
+	pid_t elsewhere =
+		start_fake("/usr/bin/qemu-system-x86_64", "guest=test", test_format("%s0/monitor", a->root));
 	pid_t bystander = start_fake("/usr/bin/editor", "guest=test", mine);
 	struct workdir *b = open_base();
 
@@ -71,7 +71,7 @@ static void refuses(const char *dir, const char *part, const char *what)
 
 static void test_refusals(void)
 {
-	cleanup_free char *link = xasprintf("%s/l", base), *foreign = xasprintf("%s/f", base);
+	const char *link = test_format("%s/l", base), *foreign = test_format("%s/f", base);
 
 	ok(symlink(base, link) == 0, "a symlink");
 	refuses(link, "cannot use", "is no work directory, wherever it leads");

@@ -17,9 +17,7 @@ static const char *cache;
 
 static void put(const char *dir, const char *name, const char *text)
 {
-	cleanup_free char *path = xasprintf("%s/%s", dir, name);
-
-	test_file(path, text, 0644);
+	test_file(test_format("%s/%s", dir, name), text, 0644);
 }
 
 /** Fills dir as a finished build would. */
@@ -225,10 +223,9 @@ static int build_cancelled(void)
 
 static void test_lock(void)
 {
-	cleanup_free char *path = xasprintf("%s/swapcal/images/.lock", cache);
 	cleanup_close int fd = -1;
 
-	must(lock_try(path, &fd));
+	must(lock_try(test_format("%s/swapcal/images/.lock", cache), &fd));
 	/* In a child: a wish to stop is for good. */
 	is_int(test_in_child(build_cancelled()), 0,
 	       "another build can be interrupted while it waits, and says so");

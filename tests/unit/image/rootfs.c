@@ -145,16 +145,6 @@ static void list(struct strbuf *lines)
 	archive_read_free(a);
 }
 
-static bool file_is(const char *name, const char *text)
-{
-	cleanup_strbuf struct strbuf sb = STRBUF_INIT;
-	struct err *e = file_read(name, 1000, &sb);
-	bool same = !e && strcmp(strbuf_str(&sb), text) == 0;
-
-	err_free(e);
-	return same;
-}
-
 static void test_modules(const struct rootfs *r)
 {
 	char *names[] = { (char *)"b" };
@@ -166,8 +156,8 @@ static void test_modules(const struct rootfs *r)
 	must(modules_resolve(strbuf_str(&r->modules_dep), strbuf_str(&r->modules_builtin), &wanted, &m));
 
 	no_err(rootfs_extract_modules("all.tar", r->release, &m, "modules"), "modules are taken out");
-	ok(file_is("modules/00-a.ko", "module a"), "... the compressed one is plain now");
-	ok(file_is("modules/01-b.ko", "module b"), "... and a plain one as it was, in load order");
+	is_str(test_text("modules/00-a.ko"), "module a", "... the compressed one is plain now");
+	is_str(test_text("modules/01-b.ko"), "module b", "... and a plain one as it was, in load order");
 
 	/* Only modules of the kernel that is used. */
 	is_err(rootfs_extract_modules("all.tar", "6.1.0-other", &m, "modules"), "does not have",
@@ -200,7 +190,7 @@ static void test_whole(void)
 	       "the root has what a guest needs, and the workloads");
 	is_int(r.entries, 13, "its members are counted");
 	is_int(r.bytes, 4 * 4096, "their data in blocks of 4 KiB");
-	ok(file_is("vmlinuz", "the kernel"), "the kernel is a file of its own");
+	is_str(test_text("vmlinuz"), "the kernel", "the kernel is a file of its own");
 	is_str(r.release, "6.1.0-test", "its release");
 	is_str(strbuf_str(&r.config), "CONFIG_PSI=y\n", "its config");
 	is_str(strbuf_str(&r.modules_builtin), "kernel/ext4.ko\n", "modules.builtin");

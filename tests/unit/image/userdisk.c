@@ -16,23 +16,19 @@ static const char *tree = "tree"; /* the user's directory */
 
 static void put(const char *name, const char *text, mode_t mode)
 {
-	cleanup_free char *path = xasprintf("%s/%s", tree, name);
-
-	test_file(path, text, mode);
+	test_file(test_format("%s/%s", tree, name), text, mode);
 }
 
 static void drop(const char *name)
 {
-	cleanup_free char *path = xasprintf("%s/%s", tree, name);
-
-	must(file_remove_tree(path));
+	must(file_remove_tree(test_format("%s/%s", tree, name)));
 }
 
 /** The key of what the directory holds now. */
-static char *key(void)
+static const char *key(void)
 {
 	cleanup(workloads_deinit) struct workloads w = { 0 };
-	char *text = xcalloc(1, 65);
+	char *text = test_keep(xcalloc(1, 65));
 
 	must(workloads_load_tree(tree, &w));
 	userdisk_key(&w, text);
@@ -105,14 +101,12 @@ static void test_refused(void)
 
 static void is_key(const char *first, bool is_same, const char *what)
 {
-	cleanup_free char *now = key();
-
-	ok((strcmp(now, first) == 0) == is_same, what);
+	ok((strcmp(key(), first) == 0) == is_same, what);
 }
 
 static void test_key(void)
 {
-	cleanup_free char *first = key();
+	const char *first = key();
 
 	put("grow.py", "print()\n", 0600);
 	is_key(first, true, "the key is the same whoever may read the file");
@@ -164,8 +158,8 @@ static int entries(void)
 /** What tar says of the stand-in, which is the tar. */
 static void test_tar(const char *path)
 {
-	cleanup_free char *command =
-		xasprintf("tar tvf %s | awk '{ printf \"%%s %%s %%s;\", $1, $2, $NF }'", path);
+	const char *command =
+		test_format("tar tvf %s | awk '{ printf \"%%s %%s %%s;\", $1, $2, $NF }'", path);
 	FILE *f = popen(command, "r");
 	char text[400] = "";
 
@@ -181,10 +175,10 @@ static void test_tar(const char *path)
 
 static void test_cache(void)
 {
-	cleanup_free char *first = NULL, *again = NULL, *other = NULL, *k = key();
+	cleanup_free char *first = NULL, *again = NULL, *other = NULL;
 
 	no_err(get(&first), "a disk is made");
-	has_str(first, k, "under its key");
+	has_str(first, key(), "under its key");
 	is_int(test_mode(first), 0600,
 	       "it is there, and it is for its owner alone: QEMU's user is shown a copy");
 	test_tar(first);
@@ -310,9 +304,7 @@ static void test_old(void)
 
 static void set_up(void)
 {
-	cleanup_free char *cache = xasprintf("%s/cache", test_enter_dir());
-
-	setenv("XDG_CACHE_HOME", cache, 1);
+	setenv("XDG_CACHE_HOME", test_format("%s/cache", test_enter_dir()), 1);
 }
 
 TAP_MAIN(set_up, test_content, test_refused, test_key, test_cache, test_failures, test_killed,

@@ -77,25 +77,19 @@ static const char *proc;
 
 static void put(const char *path, const char *text)
 {
-	cleanup_free char *full = xasprintf("%s/%s", proc, path);
-
-	test_file(full, text, 0644);
+	test_file(test_format("%s/%s", proc, path), text, 0644);
 }
 
 /* A process with two threads of which the second is the parent of children. */
 static void put_process(int pid, int ppid, const char *children)
 {
-	cleanup_free char *stat = xasprintf("%d (p) S %d" TAIL, pid, ppid);
-	cleanup_free char *path = xasprintf("%d/stat", pid);
+	const char *stat = test_format("%d (p) S %d" TAIL, pid, ppid);
 
-	put(path, stat);
+	put(test_format("%d/stat", pid), stat);
 	for (int tid = pid; tid < pid + 2; tid++) {
-		cleanup_free char *list = xasprintf("%d/task/%d/children", pid, tid);
-		cleanup_free char *task = xasprintf("%d/task/%d/stat", pid, tid);
-
-		put(task, stat);
+		put(test_format("%d/task/%d/stat", pid, tid), stat);
 		if (children)
-			put(list, tid == pid ? "" : children);
+			put(test_format("%d/task/%d/children", pid, tid), tid == pid ? "" : children);
 	}
 }
 
@@ -209,12 +203,11 @@ static size_t pages_in(const struct strbuf *sb, uintptr_t start, size_t len, boo
 /** Does the kernel count the mapping at p in RSS? The page of zeros it does not. */
 static bool has_frames_of_its_own(const void *p)
 {
-	cleanup_free char *begin = xasprintf("%lx-", (unsigned long)p);
 	cleanup_strbuf struct strbuf smaps = STRBUF_INIT;
 
 	err_free(file_read("/proc/self/smaps", 16 << 20, &smaps));
 
-	const char *at = strstr(strbuf_str(&smaps), begin);
+	const char *at = strstr(strbuf_str(&smaps), test_format("%lx-", (unsigned long)p));
 	const char *rss = at ? strstr(at, "Rss:") : NULL;
 
 	return rss && strtoul(rss + 4, NULL, 10) > 0;

@@ -257,11 +257,11 @@ static const struct {
 static void test_refused(void)
 {
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		cleanup_free char *place = xasprintf("%s:%d: ", path, refused[i].line);
 		struct plan *plan = NULL;
 		struct err *e = load(refused[i].text, &plan);
 
-		has_str(e ? err_message(e) : "(accepted)", place, "a wrong plan is refused at its line");
+		has_str(e ? err_message(e) : "(accepted)", test_format("%s:%d: ", path, refused[i].line),
+			"a wrong plan is refused at its line");
 		is_err_kind(e, ERR_USAGE, refused[i].message, refused[i].message);
 		plan_destroy(plan);
 	}
@@ -269,28 +269,23 @@ static void test_refused(void)
 
 static void put(const char *name, mode_t mode)
 {
-	cleanup_free char *file = xasprintf("at/mine/%s", name);
-
-	test_file(file, "x", mode);
+	test_file(test_format("at/mine/%s", name), "x", mode);
 }
 
 /** The program that a workload is on an interpreter. */
 static void is_program(const struct plan *plan, const char *workload, const char *interpreter,
 		       const char *want)
 {
-	cleanup_free char *got =
-		plan_workload_path(plan, workload, interpreters_find(&plan->interpreters, interpreter));
+	const struct interpreter *found = interpreters_find(&plan->interpreters, interpreter);
 
-	is_str(got, want, want);
+	is_str(test_keep(plan_workload_path(plan, workload, found)), want, want);
 }
 
 #define OWN_HEAD "name: n\nimage: i\nguest: {ram_mib: 160}\nmethod: growth\nworkloads: %s\nloads:\n"
 
 static struct plan *load_own(const char *own, const char *loads)
 {
-	cleanup_free char *text = xasprintf(OWN_HEAD "%s", own, loads);
-
-	return read_plan(text, "a plan with workloads of its own");
+	return read_plan(test_format(OWN_HEAD "%s", own, loads), "a plan with workloads of its own");
 }
 
 static void test_own(void)
@@ -302,7 +297,7 @@ static void test_own(void)
 
 	struct plan *plan =
 		load_own("mine", "  - {workload: [both, plain, far], interpreter: [python3, none]}\n");
-	cleanup_free char *absolute = xasprintf("%s/at/mine", dir);
+	const char *absolute = test_format("%s/at/mine", dir);
 	struct image *none[1] = { NULL };
 	char key[65];
 

@@ -431,9 +431,7 @@ static void test_incomplete(void)
 /* A metric as if it came with swapcal. */
 static struct err *load(const char *name, const char *text, struct metric *ret)
 {
-	cleanup_free char *file = xasprintf("%s/calibrate/metrics/%s.sql", dir, name);
-
-	must(file_write_atomic(file, text, strlen(text), 0600));
+	test_file(test_format("%s/calibrate/metrics/%s.sql", dir, name), text, 0600);
 	return metric_find(name, ret);
 }
 
@@ -448,12 +446,10 @@ static void check_wrong_file(const char *name, const char *text, const char *par
 
 static void test_files(void)
 {
-	cleanup_free char *shipped = xasprintf("%s/calibrate/metrics", dir);
 	struct metric m;
 
 	for (size_t i = 0; i < metrics_n; i++)
 		ok(*metrics[i].summary && *metrics[i].meaning && *metrics[i].wrong_when, metrics[i].name);
-	must(file_mkdirs(shipped, 0700));
 	setenv("SWAPCAL_DATADIR", dir, 1);
 
 	check_wrong_file("y", HEADER "SELECT 1", "must be in a file of that name");

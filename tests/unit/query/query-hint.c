@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "harness/base/alloc.h"
-#include "harness/base/cleanup.h"
 #include "harness/query/query-hint.h"
-#include "tests/tap.h"
+#include "tests/unit/errors.h"
 
 /* Names that are a little wrong, quite wrong, and elsewhere. */
 
 static void check_column(const char *sql, const char *name, const char *want)
 {
-	cleanup_free char *hint = query_hint_column(sql, name);
-
-	has_str(hint, want, name);
+	has_str(test_keep(query_hint_column(sql, name)), want, name);
 }
 
 static void check_view(const char *name, const char *want)
 {
-	cleanup_free char *hint = query_hint_view(name);
-
-	is_str(hint, want, name);
+	is_str(test_keep(query_hint_view(name)), want, name);
 }
 
 static unsigned count(const char *text, char c)
@@ -46,19 +40,16 @@ static void test_nearest(void)
 
 static void test_order(void)
 {
-	cleanup_free char *many = query_hint_column("FROM mapping", "xss_kib");
+	ok(count(test_keep(query_hint_column("FROM mapping", "xss_kib")), '(') <= 5, "at most five names");
 	/* swap_kib of both views, then what is further away. */
-	cleanup_free char *sorted = query_hint_column("FROM mapping", "swap_kb");
-
-	ok(count(many, '(') <= 5, "at most five names");
-	has_str(sorted, "did you mean swap_kib (process, mapping)", "the nearest first, with all its views");
+	has_str(test_keep(query_hint_column("FROM mapping", "swap_kb")),
+		"did you mean swap_kib (process, mapping)", "the nearest first, with all its views");
 }
 
 static void test_elsewhere(void)
 {
-	cleanup_free char *hint = query_hint_column("FROM mapping", "vm_size_kib");
-
-	is_str(hint, "; it is a column of process", "a column of a view that was not asked");
+	is_str(test_keep(query_hint_column("FROM mapping", "vm_size_kib")), "; it is a column of process",
+	       "a column of a view that was not asked");
 	check_column("FROM guest", "mapping.VALUE", "; it is a column of unknown, guest, baseline");
 }
 

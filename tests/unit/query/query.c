@@ -259,7 +259,7 @@ static void test_confinement(void)
 	};
 
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		cleanup_free char *sql = xasprintf(Y("%s"), functions[i]);
+		const char *sql = test_format(Y("%s"), functions[i]);
 		bool is_none = strstr(sql, "file(") || strstr(sql, "offset(");
 
 		check_wrong(sql, is_none ? "no such function" : "is not allowed");
@@ -305,12 +305,9 @@ static void test_other_tables(void)
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		cleanup_free char *all = xasprintf("SELECT 5 AS snapshot_id, x.* FROM %s x", tables[i]);
-		cleanup_free char *count =
-			xasprintf("SELECT 5 AS snapshot_id, count(*) AS y_kib FROM %s", tables[i]);
-
-		check_wrong(all, "m.sql:7: ");
-		check_wrong(count, "m.sql:7: ");
+		check_wrong(test_format("SELECT 5 AS snapshot_id, x.* FROM %s x", tables[i]), "m.sql:7: ");
+		check_wrong(test_format("SELECT 5 AS snapshot_id, count(*) AS y_kib FROM %s", tables[i]),
+			    "m.sql:7: ");
 	}
 	check_wrong(Y("(SELECT count(*) FROM sqlite_schema)"), "'sqlite_schema' is not one of the views");
 }

@@ -103,10 +103,11 @@ static void check_refused(const char *path, const char *part, const char *what)
 }
 
 /* A copy of the good file after some SQL. */
-static char *tampered(const char *sql)
+static const char *tampered(const char *sql)
 {
 	static int count;
-	char *path = xasprintf("tampered-%d", count++), *message = NULL;
+	const char *path = test_format("tampered-%d", count++);
+	char *message = NULL;
 	sqlite3 *db;
 
 	must(file_copy(good, path, 0600));
@@ -118,13 +119,11 @@ static char *tampered(const char *sql)
 
 static void check_tampered(const char *sql, const char *part, const char *what)
 {
-	cleanup_free char *path = tampered(sql);
-
 	/*
 	 * What is wrong with content is found on reading, so only a reader is asked; a writer may rewrite the
 	 * header.
 	 */
-	is_err(open_and_read(path, STORE_READ), part, what);
+	is_err(open_and_read(tampered(sql), STORE_READ), part, what);
 }
 
 static void test_other_files(void)
@@ -160,15 +159,12 @@ static void test_empty_file(void)
 
 static void test_versions_and_schema(void)
 {
-	cleanup_free char *version = tampered("PRAGMA user_version = 7");
-	cleanup_free char *trigger =
-		tampered("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM probe; END");
-	cleanup_free char *view =
-		tampered("ALTER TABLE probe RENAME TO p; CREATE VIEW probe AS SELECT * FROM p");
-
-	check_refused(version, "has schema version 7", "another schema version is refused");
-	check_refused(trigger, "is damaged: its tables", "a foreign trigger is refused");
-	check_refused(view, "is damaged: its tables", "a view in a table's place is refused");
+	check_refused(tampered("PRAGMA user_version = 7"), "has schema version 7",
+		      "another schema version is refused");
+	check_refused(tampered("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM probe; END"),
+		      "is damaged: its tables", "a foreign trigger is refused");
+	check_refused(tampered("ALTER TABLE probe RENAME TO p; CREATE VIEW probe AS SELECT * FROM p"),
+		      "is damaged: its tables", "a view in a table's place is refused");
 }
 
 static void test_truncated(void)
@@ -176,12 +172,8 @@ static void test_truncated(void)
 	cleanup_strbuf struct strbuf bytes = STRBUF_INIT;
 
 	must(file_read(good, 1 << 24, &bytes));
-
-	const char *half = put_file("half", bytes.data, bytes.len / 2);
-	const char *page = put_file("page", bytes.data, 4096);
-
-	check_refused(half, "is damaged", "half a file is refused");
-	check_refused(page, "is damaged", "one page of it is refused");
+	check_refused(put_file("half", bytes.data, bytes.len / 2), "is damaged", "half a file is refused");
+	check_refused(put_file("page", bytes.data, 4096), "is damaged", "one page of it is refused");
 }
 
 static void test_content(void)
@@ -230,7 +222,7 @@ static void test_many_rows(void)
 /* A reader asks for a writer; what it finds under the name of the lock must not hold it up. */
 static void test_lock_is_fifo(void)
 {
-	cleanup_free char *lock = xasprintf("%s-lock", good);
+	const char *lock = test_format("%s-lock", good);
 	cleanup_store struct store *store = test_open(good, STORE_READ);
 	long pid;
 
@@ -245,9 +237,8 @@ static void test_lock_is_fifo(void)
 /* Columns are found by name, so that a file with other ones stays readable. */
 static void test_mapped_columns(void)
 {
-	cleanup_free char *path =
-		tampered("UPDATE series SET columns = replace(columns, 't_us', 'unheard_of')");
-	cleanup_free char *swapped = tampered(
+	const char *path = tampered("UPDATE series SET columns = replace(columns, 't_us', 'unheard_of')");
+	const char *swapped = tampered(
 		"UPDATE series SET columns = replace(replace(replace(columns, 't_us', 'X'), 'oom_kill', "
 		"'t_us'), 'X', 'oom_kill')");
 	struct proto_sample *samples;

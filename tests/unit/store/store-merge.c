@@ -144,9 +144,7 @@ static char *dump(const char *name)
 
 static void is_same_content(const char *a, const char *b, const char *what)
 {
-	cleanup_free char *x = dump(a), *y = dump(b);
-
-	is_str(x, y, what);
+	is_str(test_keep(dump(a)), test_keep(dump(b)), what);
 }
 
 static void change(const char *name, const char *sql)
@@ -443,7 +441,7 @@ static void test_damaged(void)
 	};
 
 	for (size_t i = 0; i < sizeof(tampered) / sizeof(tampered[0]); i++) {
-		cleanup_free char *name = xasprintf("tampered-%zu", i);
+		const char *name = test_format("tampered-%zu", i);
 
 		copy("a", name);
 		change(name, tampered[i].sql);
@@ -489,10 +487,9 @@ static int merge_to_small_disks(void)
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return 2;
 	for (int kib = 20; kib <= 640; kib += 20) {
-		cleanup_free char *size = xasprintf("size=%dk", kib);
 		int files = -2; /* "." and ".." are always there */
 
-		if (mount("none", "full", "tmpfs", 0, size))
+		if (mount("none", "full", "tmpfs", 0, test_format("size=%dk", kib)))
 			return 2;
 		has_file = !fails_to("full/out");
 		has_failed |= !has_file;

@@ -12,9 +12,7 @@ static const char path[] = "f.swapcal";
 
 static bool exists(const char *suffix)
 {
-	cleanup_free char *p = xasprintf("%s%s", path, suffix);
-
-	return file_exists(p);
+	return file_exists(test_format("%s%s", path, suffix));
 }
 
 static void write_two_cells(struct store *store, int64_t run)
@@ -142,9 +140,10 @@ static void test_lock(void)
 {
 	struct store *store = test_open(path, STORE_WRITE), *second;
 	long pid = 0;
-	cleanup_free char *want = xasprintf("is in use by another run (pid %ld)", (long)getpid());
 
-	is_err(store_open(path, STORE_WRITE, &second), want, "a second writer is told who is there");
+	is_err(store_open(path, STORE_WRITE, &second),
+	       test_format("is in use by another run (pid %ld)", (long)getpid()),
+	       "a second writer is told who is there");
 	ok(store_has_writer(store, &pid) && pid == getpid(), "a writer is seen, with its pid");
 	store_close(store);
 
@@ -219,10 +218,7 @@ static void test_killed_writer(void)
 	if (child == 0)
 		write_and_hang(fds[1]);
 	ok(read(fds[0], &c, 1) == 1, "another process writes");
-
-	cleanup_free char *want = xasprintf("(pid %ld)", (long)child);
-
-	is_err(store_open(path, STORE_WRITE, &store), want, "and is named");
+	is_err(store_open(path, STORE_WRITE, &store), test_format("(pid %ld)", (long)child), "and is named");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	store = test_open(path, STORE_READ);

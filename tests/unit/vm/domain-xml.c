@@ -172,13 +172,12 @@ static void test_refusals(void)
 static void test_reading(void)
 {
 	static const char xml[] = "<a><baselabel type='kvm'>+1:+2</baselabel><base>x</base><path></path></a>";
-	cleanup_free char *label = domain_xml_element(xml, "baselabel");
-	cleanup_free char *base = domain_xml_element(xml, "base");
-	cleanup_free char *empty = domain_xml_element(xml, "path");
 
-	is_str(label, "+1:+2", "an element with attributes is read");
-	is_str(base, "x", "and not mistaken for one whose name it begins");
-	is_str(empty, "", "an empty one is empty");
+	is_str(test_keep(domain_xml_element(xml, "baselabel")), "+1:+2",
+	       "an element with attributes is read");
+	is_str(test_keep(domain_xml_element(xml, "base")), "x",
+	       "and not mistaken for one whose name it begins");
+	is_str(test_keep(domain_xml_element(xml, "path")), "", "an empty one is empty");
 	ok(!domain_xml_element(xml, "none"), "a missing one is NULL");
 	ok(!domain_xml_element("<path>cut", "path"), "so is one that does not end");
 	ok(!domain_xml_element("<path", "path"), "or hardly begins");
@@ -187,11 +186,10 @@ static void test_reading(void)
 
 static void test_conf(void)
 {
-	cleanup_free char *root = domain_xml_qemu_conf(true, 7, 8);
-	cleanup_free char *user = domain_xml_qemu_conf(false, 7, 8);
-
-	has_str(root, "user = \"+7\"\ngroup = \"+8\"\n", "QEMU's user is set by number");
-	ok(!strstr(user, "user ="), "and not at all where it cannot be chosen");
+	has_str(test_keep(domain_xml_qemu_conf(true, 7, 8)), "user = \"+7\"\ngroup = \"+8\"\n",
+		"QEMU's user is set by number");
+	ok(!strstr(test_keep(domain_xml_qemu_conf(false, 7, 8)), "user ="),
+	   "and not at all where it cannot be chosen");
 }
 
 TAP_MAIN(test_plain, test_variants, test_escaping, test_refusals, test_reading, test_conf)

@@ -24,9 +24,7 @@ static const char *key(unsigned n)
 /** Is there a file or directory of that state, in the directory of states, which the test works in? */
 static bool is_there(const char *prefix, const char *owner, unsigned n, const char *suffix)
 {
-	cleanup_free char *name = xasprintf("%s%s-%s%s", prefix, owner, key(n), suffix);
-
-	return file_exists(name);
+	return file_exists(test_format("%s%s-%s%s", prefix, owner, key(n), suffix));
 }
 
 static struct state *take(const char *owner, unsigned n)
@@ -80,9 +78,7 @@ static void test_life(void)
 	must(state_finish(s));
 	ok(state_dir(s) && is_there("", OWNER, 1, ""), "it is when it is complete");
 
-	cleanup_free char *file = xasprintf("%s/memory", state_dir(s));
-
-	ok(file_exists(file), "with what was put in");
+	ok(file_exists(test_format("%s/memory", state_dir(s))), "with what was put in");
 	is_int(test_mode(state_dir(s)), 0700, "nobody else can look into it");
 	state_release(s);
 	ok(use(OWNER, 1) && !use(OWNER, 2) && !use(OTHER, 1), "it is found again, under its names only");
@@ -155,12 +151,12 @@ static void test_bound(void)
 
 static void test_age(void)
 {
-	cleanup_free char *name = xasprintf(OWNER "-%s", key(5));
 	struct timespec times[2] = { { .tv_sec = 1000000 }, { .tv_sec = 1000000 } };
 
 	make(OWNER, 5, 10);
 	make(OWNER, 6, 10);
-	ok(utimensat(AT_FDCWD, name, times, 0) == 0, "a state that was not used for years");
+	ok(utimensat(AT_FDCWD, test_format(OWNER "-%s", key(5)), times, 0) == 0,
+	   "a state that was not used for years");
 	must(state_cache_trim(UINT64_MAX, 1000));
 	ok(!is_there("", OWNER, 5, "") && is_there("", OWNER, 6, ""), "is removed, and no other");
 }
