@@ -7,6 +7,7 @@
  * clusters' means of variance s^2, which has 1/m_h of the within variance in it (m_h: harmonic mean of the
  * numbers of replicates), this is s^2 + (1 - 1/m_h) MSW, as for unequal numbers in Zou 2013, Stat. Methods
  * Med. Res. 22:630.
+ * Tolerance bounds are exact where every cluster has one difference. With replicates no exact ones are known.
  *
  * What it cannot show: limits take differences for normal. They are quantiles far out, and of a skewed or
  * heavy-tailed distribution they are others. So nothing is validated by them, but by a bound for any shape.
@@ -71,9 +72,9 @@ static double added_within(const struct limits_moments *m)
 }
 
 /*
- * Of mean + factor * s. Bland & Altman 1999, Stat. Methods Med. Res. 8:135: Var(limit) is about 3 s^2 / n,
- * where s^2 / n is of the mean and 2 s^2 / n of 1.96 s, for which they take 2 s. The latter is factor^2 / 4
- * s^2 times Var(s^2); with replicates s^2 is a sum of two mean squares, each with a variance of its own.
+ * Of mean + factor * s. Bland & Altman 1986, Lancet 1:307: Var(limit) is about 3 s^2 / n, where s^2 / n is of
+ * the mean and 2 s^2 / n of 1.96 s, for which they take 2 s. The latter is factor^2 / 4 s^2 times Var(s^2);
+ * with replicates s^2 is a sum of two mean squares, each with a variance of its own.
  */
 static double limit_se(const struct limits_moments *m, double sd, double factor)
 {
@@ -84,43 +85,57 @@ static double limit_se(const struct limits_moments *m, double sd, double factor)
 	return sqrt(square(bias_se(m)) + (sd > 0 ? square(factor / sd) / 2 * spread : 0));
 }
 
-/* One-sided bounds of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 5 and 6). */
-static struct interval sd_bounds(const struct limits_moments *m, double confidence)
+/* One-sided bound of sd, by MOVER from those of the two mean squares (Zou 2013, eq. 6). */
+static double sd_bound(const struct limits_moments *m, double confidence)
 {
 	double df_clusters = m->k - 1, df_within = m->n - m->k, within = added_within(m);
-	double sum = m->variance_clusters + within, below, above;
+	double above = square(m->variance_clusters *
+			      (df_clusters / dist_chi2_quantile(1 - confidence, df_clusters) - 1));
 
-	below = square(m->variance_clusters *
-		       (1 - df_clusters / dist_chi2_quantile(confidence, df_clusters)));
-	above = square(m->variance_clusters *
-		       (df_clusters / dist_chi2_quantile(1 - confidence, df_clusters) - 1));
-	if (within > 0) {
-		below += square(within * (1 - df_within / dist_chi2_quantile(confidence, df_within)));
+	if (within > 0)
 		above += square(within * (df_within / dist_chi2_quantile(1 - confidence, df_within) - 1));
+	return sqrt(m->variance_clusters + within + sqrt(above));
+}
+
+/* How much further out a limit may be. */
+static double outwards(const struct limits_moments *m, double confidence, double sd)
+{
+	double t = dist_t_quantile(confidence, m->k - 1);
+
+	if (added_within(m) > 0)
+		return hypot(t * bias_se(m), LIMITS_SD * (sd_bound(m, confidence) - sd));
+	return hypot(t * m->uncertainty,
+		     (dist_tolerance_outer(LIMITS_SD, m->k, m->k - 1, confidence) - LIMITS_SD) * sd);
+}
+
+/*
+ * How much further in both limits may be. With replicates the degrees of freedom are Satterthwaite's, and the
+ * number of clusters is that of so many single differences as tell as much of the bias (Mee & Owen 1983, J.
+ * Am. Stat. Assoc. 78:901). The same for the other direction would be too short for few clusters.
+ */
+static double inwards(const struct limits_moments *m, double confidence, double sd)
+{
+	double t = dist_t_quantile((1 + confidence) / 2, m->k - 1), n = m->k, df = m->k - 1;
+	double within = added_within(m) / square(sd), clusters = m->variance_clusters / square(sd);
+
+	if (within > 0) {
+		df = 1 / (square(clusters) / df + square(within) / (m->n - m->k));
+		/* Clusters' means differ by what replicates do at least, whatever few of them show. */
+		n /= fmax(clusters, within / m->within_share - within);
 	}
-	return (struct interval){ sqrt(fmax(0, sum - sqrt(below))), sqrt(sum + sqrt(above)) };
+	return hypot(t * m->uncertainty,
+		     (LIMITS_SD - dist_tolerance_inner(LIMITS_SD, n, df, confidence)) * sd);
+}
+
+/* How far from the bias. */
+static double any_shape(const struct limits_moments *m, double confidence)
+{
+	return dist_t_quantile(confidence, m->k - 1) * bias_se(m) + ANY_SHAPE_SD * sd_bound(m, confidence);
 }
 
 static struct interval around(double middle, double half)
 {
 	return (struct interval){ middle - half, middle + half };
-}
-
-static void compute_bounds(const struct limits_moments *m, double confidence, struct agreement_limits *ret)
-{
-	double bias = dist_t_quantile(confidence, m->k - 1) * bias_se(m);
-	struct interval sd = sd_bounds(m, confidence);
-	double outwards = hypot(bias, LIMITS_SD * (sd.hi - ret->sd));
-	double inwards = hypot(bias, LIMITS_SD * (ret->sd - sd.lo));
-
-	ret->outer = (struct interval){ ret->loa.lo - outwards, ret->loa.hi + outwards };
-	ret->inner = (struct interval){ ret->loa.lo + inwards, ret->loa.hi - inwards };
-}
-
-static struct interval any_shape(const struct limits_moments *m, double confidence)
-{
-	return around(m->bias, dist_t_quantile(confidence, m->k - 1) * bias_se(m) +
-				       ANY_SHAPE_SD * sd_bounds(m, confidence).hi);
 }
 
 void limits_compute(const struct limits_moments *m, double confidence, double confidence_validated,
@@ -152,8 +167,9 @@ void limits_compute(const struct limits_moments *m, double confidence, double co
 	ret->loa = around(m->bias, LIMITS_SD * ret->sd);
 	ret->loa_lo_ci = around(ret->loa.lo, t * limit_se(m, ret->sd, 2));
 	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd, 2));
-	compute_bounds(m, confidence, ret);
-	ret->any_shape = any_shape(m, confidence_validated);
+	ret->outer = around(m->bias, LIMITS_SD * ret->sd + outwards(m, confidence, ret->sd));
+	ret->inner = around(m->bias, LIMITS_SD * ret->sd - inwards(m, confidence, ret->sd));
+	ret->any_shape = around(m->bias, any_shape(m, confidence_validated));
 }
 
 /* More clusters than anyone will measure. */
@@ -196,28 +212,21 @@ double limits_tost_p(const struct limits_moments *pct, double margin_pct)
 /* More than anyone will look at one by one. */
 #define COUNTED_MAX 2000
 
-/* How far a bound lies from the middle, when chance moves it by its standard error times `share`. */
-static double moved(const struct limits_moments *m, const struct agreement_limits *l, double bound,
-		    double share)
-{
-	return fabs(bound) + share * limit_se(m, l->sd, l->sd > 0 ? (bound - m->bias) / l->sd : 0);
-}
-
 static bool is_decided_with(const struct limits_moments *pct, double margin_pct, double confidence, size_t k)
 {
 	struct limits_moments more = *pct;
-	struct agreement_limits l;
+	double sd = sqrt(pct->variance_clusters + added_within(pct)), bias = fabs(pct->bias);
+	double limit = bias + LIMITS_SD * sd, bound;
+	bool is_beyond = limit > margin_pct;
 
 	more.k = (double)k;
 	more.n = pct->n / pct->k * more.k;
-	limits_compute(&more, confidence, confidence, &l);
+	bound = is_beyond ? limit - inwards(&more, confidence, sd) : bias + any_shape(&more, confidence);
 
-	double any_shape = pct->bias < 0 ? l.any_shape.lo : l.any_shape.hi;
-	double inner = pct->bias < 0 ? l.inner.lo : l.inner.hi;
+	/* By so much chance moves it. */
+	double moved = POWER_SE * limit_se(&more, sd, sd > 0 ? (bound - bias) / sd : 0);
 
-	return moved(&more, &l, any_shape, POWER_SE) < margin_pct ||
-	       (limits_verdict(&l, margin_pct) == AGREEMENT_REJECTED &&
-		moved(&more, &l, inner, -POWER_SE) > margin_pct);
+	return is_beyond ? bound - moved > margin_pct : bound + moved < margin_pct;
 }
 
 /*

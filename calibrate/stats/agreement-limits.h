@@ -24,13 +24,16 @@ struct agreement_limits {
 	double sd_within;    /**< of replicates; NAN without any */
 	struct interval loa; /**< bias -+ 1.96 sd: 95 % of differences lie here */
 	/**
-	 * Of each limit, as in Bland & Altman 1999. A little too short for few clusters (92 % with 8), unlike
+	 * Of each limit, as in Bland & Altman 1986. A little too short for few clusters (92 % with 8), unlike
 	 * the bounds below.
 	 */
 	struct interval loa_lo_ci, loa_hi_ci;
 	/**
-	 * Tolerance bounds for the verdict, each one-sided at the confidence asked for: the limits are not
-	 * further out than `outer`, and not further in than `inner` (MOVER, Zou 2013).
+	 * Tolerance bounds at the confidence asked for. Either limit is not further out than `outer`, and
+	 * both of them are not further in than `inner`, so that limits which are both at a margin are not
+	 * rejected twice as often. Exact without replicates, by dist_tolerance_outer() and _inner(); with
+	 * them outer is by MOVER (Zou 2013), and inner has degrees of freedom by Satterthwaite (Mee & Owen
+	 * 1983). What all clusters share is added to both as MOVER does.
 	 */
 	struct interval outer, inner;
 	/**

@@ -38,3 +38,18 @@ double dist_binomial_lower(unsigned found, double p, unsigned n);
  * Pearson 1934, Biometrika 26:404). NAN for n = 0.
  */
 double dist_share_least(size_t found, size_t n, double confidence);
+
+/**
+ * Tolerance factors of a normal distribution by the mean of n values (any n > 0) and a standard deviation
+ * with df degrees of freedom, at confidence 0.5 to 1. Exact: the noncentral t distribution (Owen 1968,
+ * Technometrics 10:445; tables: Odeh & Owen 1980).
+ *
+ * outer, one-sided: mean + factor SD is not below the true limit, z true SDs above the true mean.
+ */
+double dist_tolerance_outer(double z, double n, double df, double confidence);
+
+/**
+ * inner, for both sides at once: mean -+ factor SD are not outside of the true limits, z true SDs below and
+ * above the true mean (the control of both tails, Owen 1964, Technometrics 6:377, from within).
+ */
+double dist_tolerance_inner(double z, double n, double df, double confidence);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "harness/base/format.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,22 +112,12 @@ json_t *format_json_strings(const char *const *strings)
 	return array;
 }
 
-static void add_json(struct strbuf *out, json_t *root, size_t digits)
+void format_json(struct strbuf *out, json_t *root)
 {
-	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
+	/* Every double that came from so many decimals prints as those. */
+	cleanup_free char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(DBL_DIG));
 
 	strbuf_adds(out, text ? text : "{}");
 	strbuf_adds(out, "\n");
 	json_decref(root);
-}
-
-void format_json(struct strbuf *out, json_t *root)
-{
-	/* Every double that came from three decimals prints as those. */
-	add_json(out, root, 15);
-}
-
-void format_json_exact(struct strbuf *out, json_t *root)
-{
-	add_json(out, root, 17);
 }

@@ -34,8 +34,5 @@ json_t *format_json_number(double v);
 /** A JSON array of the strings up to NULL, none when strings is NULL: a new reference. */
 json_t *format_json_strings(const char *const *strings);
 
-/** Appends the document (taken over), indented and with a line end, to out. */
+/** Appends the document (taken over), indented, with 15 digits of numbers and a line end, to out. */
 void format_json(struct strbuf *out, json_t *root);
-
-/** The same with every digit of its numbers, so that a reader gets the very doubles. */
-void format_json_exact(struct strbuf *out, json_t *root);

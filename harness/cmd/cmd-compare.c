@@ -39,7 +39,7 @@ static const char usage[] =
 	"                    (default 5%)\n"
 	"      --z-error PCT standard uncertainty of z that all rows share, such as that of one\n"
 	"                    calibration, in percent of z: no number of rows shows it\n"
-	"      --format FMT  text for reading (the default), or json with every digit\n"
+	"      --format FMT  text for reading (the default), or json with 15 digits\n"
 	"  -h, --help        show this text\n"
 	"\n"
 	"Examples:\n"

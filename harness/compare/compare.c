@@ -299,5 +299,5 @@ void compare_json(const struct agreement *a, const struct compare_subject *s, st
 	set_number(o, "margin_pct", s->params.margin_pct);
 	set_number(o, "confidence", s->params.confidence);
 	compare_json_members(a, o);
-	format_json_exact(out, o);
+	format_json(out, o);
 }

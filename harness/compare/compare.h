@@ -24,7 +24,7 @@ struct compare_subject {
  */
 void compare_text(const struct agreement *a, const struct compare_subject *s, struct strbuf *out);
 
-/** Appends a JSON object. Numbers have all their digits; what is not defined or not finite is null. */
+/** Appends a JSON object. What is not defined or not finite is null. */
 void compare_json(const struct agreement *a, const struct compare_subject *s, struct strbuf *out);
 
 /** Puts all of an agreement into a JSON object: what compare_json() has but for the subject. */

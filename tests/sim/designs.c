@@ -5,8 +5,8 @@
  * swapcal-statistics(7).
  *
  * What it cannot show: guests here answer independently, by a logistic curve and a share of wrong answers,
- * which is also what the search assumes. Real guests may do otherwise: real spreads are measured by `make
- * steepness`.
+ * which is also what the search assumes. Real guests may do otherwise: swapcal-statistics(7) has what some
+ * did.
  */
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>

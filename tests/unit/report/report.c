@@ -36,7 +36,7 @@ static void check_json(const struct report *r)
 		"the same difference in JSON");
 	is_int(json_array_size(json_of(r, "agreement")), 2, "JSON has the agreement of each metric");
 	is_str(string_of(r, "agreement/0/metric"), "anonymous_swap", "the best first");
-	is_str(string_of(r, "picked/verdict"), "undecided", "and a verdict on it");
+	is_str(string_of(r, "picked/verdict"), "rejected", "and a verdict on it");
 }
 
 /* n = 3 and n = 1 in a guest that swaps from 180 MiB on: all that is computed, in CSV, to the digit. */
@@ -90,7 +90,7 @@ static void test_complete(void)
 	has_str(text_of(r), "Smallest likely error: anonymous_swap.",
 		"and names the best over all workloads");
 	has_str(text_of(r), "2 loads in 2 cells; each bound at 97.50 %", "by how many loads");
-	has_str(text_of(r), "     2  undecided\n", "of which two loads tell little");
+	has_str(text_of(r), "     2  rejected\n", "of which two loads tell that 5 % are too little");
 	ok(!strstr(text_of(r), "Not measured"), "nothing is missing");
 	ok(widest_line(text_of(r)) <= 100, "lines fit in 100 columns");
 	check_json(r);

@@ -38,7 +38,7 @@ static void test_few(void)
 	ok(isnan(a.deming.slope_ci.lo) && isnan(a.weighted_deming.slope_ci.hi) &&
 		   isnan(a.proportional_ci.lo) && isnan(a.ccc_ci.lo),
 	   "without any interval");
-	is_int(a.verdict, AGREEMENT_UNDECIDED, "undecided");
+	is_int(a.verdict, AGREEMENT_REJECTED, "but 15 % apart, so that few are within 5 %");
 
 	a = compare(z, y, 3);
 	ok(isfinite(a.deming.slope_ci.lo) && isfinite(a.proportional_ci.lo) && isfinite(a.ccc_ci.lo),

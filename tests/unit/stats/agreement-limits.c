@@ -27,8 +27,7 @@ static struct agreement compare_diffs(const double *diffs, const size_t *cluster
 
 /*
  * Means 2, 5, 8: s^2 = 9. MSW = (2 + 2 + 8) / 3 = 4. sd^2 = 9 + 4 / 2. Var(limit) = 9 / 3 + 2 / 11 (81 / 3 +
- * 2^2 / 3). MOVER at 95 %: chi-squared with 2 degrees of freedom 0.1025866 and 5.991465, with 3 0.3518463
- * and 7.814728; t 2.919986.
+ * 2^2 / 3). MOVER at 95 %: chi-squared with 2 degrees of freedom 0.1025866, with 3 0.3518463; t 2.919986.
  */
 static void test_balanced(void)
 {
@@ -50,11 +49,12 @@ static void test_balanced(void)
 
 	double bias = 2.919986 * sqrt(3);
 	double high = sqrt(11 + hypot(9 * (2 / 0.1025866 - 1), 2 * (3 / 0.3518463 - 1)));
-	double low = sqrt(11 - hypot(9 * (1 - 2 / 5.991465), 2 * (1 - 3 / 7.814728)));
+	/* Satterthwaite's degrees of freedom of 11, and 11 / (9 / 3) differences that are known. */
+	double low = sd * dist_tolerance_inner(1.96, 11. / 3, 121 / (81. / 2 + 4. / 3), 0.95);
 
 	is_near(a.abs.outer.hi, 5 + 1.96 * sd + hypot(bias, 1.96 * (high - sd)), 1e-4, "outer bound");
 	is_near(a.abs.outer.lo, 10 - a.abs.outer.hi, 1e-9, "as far on the other side");
-	is_near(a.abs.inner.hi, 5 + 1.96 * sd - hypot(bias, 1.96 * (sd - low)), 1e-4, "inner bound");
+	is_near(a.abs.inner.hi, 5 + low, 1e-9, "inner bound");
 	is_near(a.abs.inner.lo, 10 - a.abs.inner.hi, 1e-9, "and its opposite");
 	is_near(a.abs.any_shape.hi, 5 + bias + sqrt(4 / 0.45) * high, 1e-4, "bound for any shape");
 	is_near(a.abs.any_shape.lo, 10 - a.abs.any_shape.hi, 1e-9, "on both sides");
@@ -109,13 +109,24 @@ static void test_same_differences(void)
 	params.z_uncertainty_pct = 1;
 	a = compare_diffs(d, NULL, 4, &params);
 
-	double bound = dist_t_quantile(0.95, 3);
-
-	is_near(a.pct.outer.hi, 2 + bound, 1e-9, "what all z share remains: the outer bound");
-	is_near(a.pct.inner.hi, 2 - bound, 1e-9, "and the inner one");
+	is_near(a.pct.outer.hi, 2 + dist_t_quantile(0.95, 3), 1e-9,
+		"what all z share remains: the outer bound");
+	is_near(a.pct.inner.hi, 2 - dist_t_quantile(0.975, 3), 1e-9, "and the inner one, of both sides");
 	is_near(a.pct.bias_ci.hi, 2 + dist_t_quantile(0.975, 3), 1e-9, "and the interval of the bias");
 	is_near(a.tost_p, dist_t_upper(3, 3), 1e-12, "and the test");
 	is_near(a.abs.outer.hi, 2, 1e-9, "but of percents only");
+}
+
+/* Four differences have the factors 6.0151, and 0.8356 of both sides; 0.9825 would be that of one. */
+static void test_single(void)
+{
+	static const double d[] = { 1, 2, 4, 7 };
+	struct agreement a = compare_diffs(d, NULL, 4, &usual);
+
+	is_near(a.pct.outer.hi, 3.5 + 6.0150659 * sqrt(7), 1e-5, "four clusters of one: outer bound");
+	is_near(a.pct.outer.lo, 3.5 - 6.0150659 * sqrt(7), 1e-5, "and below");
+	is_near(a.pct.inner.hi, 3.5 + 0.8355579 * sqrt(7), 1e-5, "inner bound");
+	is_near(a.pct.inner.lo, 3.5 - 0.8355579 * sqrt(7), 1e-5, "and below");
 }
 
 /* Schuirmann's two tests by hand: mean 1, s 2, n 16, margin 2: t = 1 / 0.5 and 3 / 0.5. */
@@ -308,5 +319,5 @@ static void test_names(void)
 	is_str(agreement_verdict_name(AGREEMENT_UNDECIDED), "undecided", "of them");
 }
 
-TAP_MAIN(test_balanced, test_unbalanced, test_same_differences, test_tost, test_verdict, test_confidence,
-	 test_never, test_monotone, test_within, test_outlier, test_names)
+TAP_MAIN(test_balanced, test_unbalanced, test_same_differences, test_single, test_tost, test_verdict,
+	 test_confidence, test_never, test_monotone, test_within, test_outlier, test_names)

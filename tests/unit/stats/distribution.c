@@ -72,4 +72,55 @@ static void test_domain(void)
 	is_near(chi2_upper(dist_chi2_quantile(0.95, 1e7), 1e7), 0.05, 1e-7, "and a quantile of them");
 }
 
-TAP_MAIN(test_known, test_inverse, test_domain)
+/* One-sided factors as printed, and what they take. */
+static void test_tolerance_outer(void)
+{
+	static const struct {
+		double share, confidence, n, want, digits;
+		const char *what;
+	} known[] = {
+		{ 0.95, 0.95, 4, 5.144, 5e-4, "Odeh & Owen 1980: 95 % of the values, 4 of them" },
+		{ 0.95, 0.95, 10, 2.911, 5e-4, "10 of them" },
+		{ 0.99, 0.95, 10, 3.981, 5e-4, "99 % of the values" },
+		{ 0.90, 0.99, 43, 1.8740, 5e-5, "NIST/SEMATECH e-Handbook 7.2.6.3: 43 values at 99 %" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		is_near(dist_tolerance_outer(dist_normal_quantile(known[i].share), known[i].n, known[i].n - 1,
+					     known[i].confidence),
+			known[i].want, known[i].digits, known[i].what);
+	is_near(dist_tolerance_outer(0, 5, 4, 0.95), dist_t_quantile(0.95, 4) / sqrt(5), 1e-9,
+		"the limit of a mean is Student's");
+	ok(isnan(dist_tolerance_outer(2, 0, 3, 0.95)) && isnan(dist_tolerance_inner(2, 3, NAN, 0.95)),
+	   "of nothing there is none");
+}
+
+/* The other order: over the mean, with the distribution of the standard deviation within. Simpson's rule. */
+static double probability_inner(double z, double n, double df, double factor)
+{
+	unsigned steps = 20000;
+	double delta = z * sqrt(n), sum = 0;
+
+	for (unsigned i = 0; i <= steps; i++) {
+		double x = delta * i / steps, u = (delta - x) / (factor * sqrt(n));
+
+		sum += (i % steps ? 2 + 2 * (i % 2) : 1) * exp(-x * x / 2) * gsl_cdf_chisq_P(df * u * u, df);
+	}
+	return sum * delta / steps / 3 * 2 / sqrt(2 * M_PI);
+}
+
+static void test_tolerance_inner(void)
+{
+	static const double n[] = { 2, 4, 10, 50, 1000 };
+
+	for (size_t i = 0; i < 5; i++)
+		is_near(probability_inner(1.96, n[i], n[i] + 0.5,
+					  dist_tolerance_inner(1.96, n[i], n[i] + 0.5, 0.95)),
+			0.95, 1e-7, "both limits are not within, with the confidence asked for");
+	is_near(dist_tolerance_inner(1.96, 1e8, 1e5, 0.95), 1.96 - 1.644854 * 1.96 / sqrt(2e5), 1e-4,
+		"with the mean known it is a matter of the standard deviation");
+	is_near(dist_tolerance_inner(1e-9, 5, 4, 0.95), -dist_t_quantile(0.975, 4) / sqrt(5), 1e-6,
+		"and without one of the mean, on two sides");
+}
+
+TAP_MAIN(test_known, test_inverse, test_domain, test_tolerance_outer, test_tolerance_inner)
