@@ -265,9 +265,8 @@ static void test_settings(void)
 
 #define METHODS_PLAN                                                                                         \
 	"name: Methods\nimage: bookworm\nguest: {ram_mib: [100, 256]}\nmethod: [population, ram]\n"          \
-	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], launch: "        \
-	"[forked, "                                                                                          \
-	"independent]}\n"
+	"loads:\n  - {workload: strings, interpreter: [python3, lua5.4], processes: [1, 2], "                \
+	"launch: [forked, independent]}\n"
 
 /** The answer of the search for the guest: about the RAM at which 48 MiB are the threshold. */
 static void check_ram(const struct test_results *all)
@@ -481,4 +480,4 @@ static void test_identity(void)
 
 TAP_MAIN(begin, test_whole, test_threshold, test_resume, test_jobs, test_interrupt, test_time_limit,
 	 test_lost, test_not_started, test_identity, test_displacement, test_methods, test_ram_edges,
-	 test_restored, test_settings, test_wrong_answers, end)
+	 test_restored, test_settings, test_wrong_answers)

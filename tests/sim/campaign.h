@@ -43,13 +43,6 @@ static void begin(void)
 	use_plan(GROWTH_PLAN);
 }
 
-static void end(void)
-{
-	plan_destroy(plan);
-	json_decref(image.manifest);
-	free(image.key);
-}
-
 /** A guest kind of its own: stops the campaign after some probes, as a user or a kill would. */
 struct stopper {
 	struct guest_sim_params params;

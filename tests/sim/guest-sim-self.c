@@ -367,12 +367,6 @@ static void test_chance(void)
 		wrong += e.has_onset != (i % 2 == 1);
 	}
 	is_near(wrong, n / 4.0, 30, "a quarter of the answers is wrong, when so ordered");
-
-	reset();
-	p.drift_kib_per_life = 100;
-	p.lives = 1000;
-	live(p.threshold_kib + 99000);
-	ok(!e.has_onset, "drift: life 1000 has a threshold 100000 KiB higher");
 }
 
 static void test_zeros(void)
@@ -393,4 +387,4 @@ static void test_zeros(void)
 	has_str(strbuf_str(&e.lines), " bad=0 zero=4", "and the ballast says how many it holds");
 }
 
-TAP_MAIN(test_ramp, test_fixed, test_workload, test_chance, test_zeros, end)
+TAP_MAIN(test_ramp, test_fixed, test_workload, test_chance, test_zeros)

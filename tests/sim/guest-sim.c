@@ -87,14 +87,14 @@ static double draw_uniform(uint64_t *state)
 	return ((double)(draw(state) >> 12) + 0.5) / 0x1p52;
 }
 
-static void draw_threshold(struct guest *g, unsigned life, unsigned ram_mib)
+static void draw_threshold(struct guest *g, unsigned ram_mib)
 {
 	const struct guest_sim_params *p = g->params;
 	double u = draw_uniform(&g->random);
 	/* The standard deviation of the standard logistic distribution is pi / sqrt(3). */
 	double noise = (double)p->noise_sd_kib * log(u / (1 - u)) * sqrt(3) / M_PI;
 	double by_ram = ((double)ram_mib - 256) * (double)p->threshold_per_mib;
-	double threshold = (double)p->threshold_kib + by_ram + (double)(p->drift_kib_per_life * life) + noise;
+	double threshold = (double)p->threshold_kib + by_ram + noise;
 
 	g->threshold_kib = threshold > 0 ? (uint64_t)threshold : 0;
 }
@@ -890,7 +890,7 @@ static struct err *sim_start(void *ctx, const struct guest_config *config, struc
 	g->heartbeat_us = clock_us + BOOT_US;
 	g->is_silent = g->params->boot_fail || g->params->boot_state;
 	g->state = g->params->boot_state;
-	draw_threshold(g, life, config->ram_mib);
+	draw_threshold(g, config->ram_mib);
 	*ret = g;
 	return NULL;
 }

@@ -17,7 +17,6 @@ struct guest_sim_params {
 	uint64_t
 		threshold_per_mib; /**< and so many KiB more for each MiB of RAM above 256; 0: whatever RAM */
 	uint64_t noise_sd_kib;     /**< of the threshold, from life to life (logistic) */
-	int64_t drift_kib_per_life; /**< each life's threshold is this much higher than the last one's */
 	uint64_t seed; /**< of all chance, together with guest_config.seed and the number of the life */
 	uint64_t mem_total_kib;
 	uint64_t mem_available_kib; /**< before a load */

@@ -183,22 +183,12 @@ static void test_lies(void)
 
 /* Random messages. */
 
-static uint64_t random_state;
-
-static uint64_t draw(uint64_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
-}
-
 static json_t *random_value(void)
 {
 	static const json_int_t numbers[] = { 0,  1,    -1,        2,         5,         9,
 					      42, 4096, INT32_MAX, INT64_MAX, INT64_MIN, 1ll << 32 };
 
-	switch (draw(10)) {
+	switch (test_random_below(10)) {
 	case 0:
 		return json_string("");
 	case 1:
@@ -207,11 +197,11 @@ static json_t *random_value(void)
 		return json_string(
 			"verified pages=-1 bad=-1 zero=99999999999999999999999 swapped=x touched=-1");
 	case 3:
-		return json_boolean(draw(2));
+		return json_boolean(test_random_below(2));
 	case 4:
 		return json_pack("[s, s]", "\xc3\xa9\x1b[2J", "b");
 	default:
-		return json_integer(numbers[draw(sizeof(numbers) / sizeof(numbers[0]))]);
+		return json_integer(numbers[test_random_below(sizeof(numbers) / sizeof(numbers[0]))]);
 	}
 }
 
@@ -223,28 +213,31 @@ static struct guest_msg *random_msg(void)
 					    "seq",    "count",  "t_us",  "value", "status",
 					    "signal", "frozen", "name",  "line",  "more" };
 	static char payload[20 * sizeof(struct proto_sample)];
-	json_t *json = json_pack("{s:s}", "type", types[draw(sizeof(types) / sizeof(types[0]))]);
-	size_t len = draw(4) ? 0 : draw(2) ? sizeof(struct proto_sample) * draw(20) : draw(sizeof(payload));
+	json_t *json = json_pack("{s:s}", "type", types[test_random_below(sizeof(types) / sizeof(types[0]))]);
+	size_t len = test_random_below(4)   ? 0
+		     : test_random_below(2) ? sizeof(struct proto_sample) * test_random_below(20)
+					    : test_random_below(sizeof(payload));
 
-	for (unsigned n = (unsigned)draw(8); n > 0; n--)
-		json_object_set_new(json, keys[draw(sizeof(keys) / sizeof(keys[0]))], random_value());
+	for (unsigned n = (unsigned)test_random_below(8); n > 0; n--)
+		json_object_set_new(json, keys[test_random_below(sizeof(keys) / sizeof(keys[0]))],
+				    random_value());
 	for (size_t i = 0; i < len; i++)
-		payload[i] = (char)draw(256);
+		payload[i] = (char)test_random_below(256);
 	return new_msg(json, payload, len);
 }
 
 static struct guest_msg *forge_at_random(void)
 {
-	return draw(60) ? NULL : random_msg();
+	return test_random_below(60) ? NULL : random_msg();
 }
 
 static void alter_at_random(struct guest_msg *m)
 {
-	if (draw(200) == 0)
-		json_object_del(m->json, draw(2) ? "id" : "pid");
-	if (m->payload_len && draw(200) == 0)
-		m->payload[draw(m->payload_len)] ^= (char)(1 << draw(8));
-	if (draw(1000) == 0)
+	if (test_random_below(200) == 0)
+		json_object_del(m->json, test_random_below(2) ? "id" : "pid");
+	if (m->payload_len && test_random_below(200) == 0)
+		m->payload[test_random_below(m->payload_len)] ^= (char)(1 << test_random_below(8));
+	if (test_random_below(1000) == 0)
 		json_object_set_new(m->json, "seq", random_value());
 }
 
@@ -264,7 +257,7 @@ static void test_at_random(void)
 
 	evil = (struct evil){ NULL, forge_at_random, alter_at_random };
 	for (unsigned i = 0; i < 600; i++) {
-		random_state = i + 1;
+		test_random_state = i + 1;
 
 		struct probe_record r = live(kinds[i % 6]);
 

@@ -517,12 +517,7 @@ static void test_settings(void)
 	run("onset", "as many as asked");
 }
 
-static void tear_down(void)
-{
-	probe_record_deinit(&r);
-}
-
 TAP_MAIN(test_ramp, test_fixed, test_growth, test_displacement, test_processes, test_talkative,
 	 test_slow_rounds, test_cycles, test_checkpoint_names, test_used, test_ways, test_aged,
 	 test_population, test_ram, test_faults, test_host, test_post_mortem, test_slow_ramp, test_doubts,
-	 test_zram, test_settings, test_debugged, test_negative_control, tear_down)
+	 test_zram, test_settings, test_debugged, test_negative_control)

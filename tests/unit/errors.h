@@ -69,6 +69,17 @@ __attribute__((unused)) static const char *test_text(const char *path)
 	return test_keep(strbuf_steal(&sb));
 }
 
+/** A random number below n (xorshift64); the state may be set to any but 0. */
+static uint64_t test_random_state = 88172645463325252;
+
+__attribute__((unused)) static uint64_t test_random_below(uint64_t n)
+{
+	test_random_state ^= test_random_state << 13;
+	test_random_state ^= test_random_state >> 7;
+	test_random_state ^= test_random_state << 17;
+	return test_random_state % n;
+}
+
 static char test_dir_path_[] = "/tmp/swapcal-test-XXXXXX";
 static pid_t test_dir_owner_;
 

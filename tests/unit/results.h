@@ -107,6 +107,12 @@ __attribute__((unused)) static void test_evidence(struct snapshot *s, unsigned p
 	test_bytes(s, pid, name, text, strlen(text));
 }
 
+/** A piece of evidence that was not there. */
+__attribute__((unused)) static void test_missing_evidence(struct snapshot *s, unsigned pid, const char *name)
+{
+	test_bytes(s, pid, name, "", 0)->error = xstrdup("No such process");
+}
+
 /** An smaps with one heap of these sizes in KiB (Rss = Pss = anonymous, all private and dirty). */
 __attribute__((unused)) static void test_heap(struct snapshot *s, unsigned pid, unsigned long anonymous_kib,
 					      unsigned long swap_kib)
@@ -151,6 +157,16 @@ __attribute__((unused)) static void test_put(struct store *store, int64_t run_id
 {
 	must(store_put_probe(store, run_id, &r));
 	probe_record_deinit(&r);
+}
+
+/** Adds a cell, and a probe of it in a run of its own, to a results file. */
+__attribute__((unused)) static void test_put_alone(const char *path, const struct cell *cell,
+						   struct probe_record r)
+{
+	cleanup_store struct store *store = test_open(path, STORE_WRITE);
+
+	must(store_put_cell(store, cell));
+	test_put(store, test_begin_run(store), r);
 }
 
 /** The current cells of a results file, all probes, and the last run. */

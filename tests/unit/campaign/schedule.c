@@ -92,7 +92,5 @@ int main(void)
 	test_left();
 	test_order();
 	schedule_destroy(s);
-	for (unsigned i = 0; i < CELLS; i++)
-		cell_deinit(&cells[i]);
 	return tap_done();
 }

@@ -9,13 +9,9 @@ static void make_file(const char *path, double started_s)
 {
 	cleanup(cell_deinit) struct cell cell = test_cell(0, 128, "threshold", "ballast", "-", NULL);
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
-	struct store *store;
 
 	r.started_s = started_s;
-	store = test_open(path, STORE_WRITE);
-	must(store_put_cell(store, &cell));
-	test_put(store, test_begin_run(store), r);
-	store_close(store);
+	test_put_alone(path, &cell, r);
 }
 
 static struct err *run(const char *a, const char *b, const char *c)

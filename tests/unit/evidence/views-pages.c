@@ -173,16 +173,6 @@ static void test_large(void)
 #define FRAMES    300
 #define PROCESSES 6
 
-static unsigned random_below(unsigned n)
-{
-	static uint64_t state = 88172645463325252;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state % n);
-}
-
 /* Each page of the model has flags and a mapcount that depend on its number alone. */
 static uint64_t model_flags(unsigned pfn)
 {
@@ -224,14 +214,14 @@ static void test_model(void)
 		int64_t kib[PROCESSES + 1][2] = { { 0 } }, mapped = 0, all = 0;
 
 		for (unsigned pid = 1; pid <= PROCESSES; pid++) {
-			size_t n = random_below(400);
+			size_t n = test_random_below(400);
 
 			for (size_t i = 0; i < n; i++) {
-				unsigned near = i ? pfns[i - 1] + random_below(3) - 1 : 1;
+				unsigned near = i ? pfns[i - 1] + (unsigned)test_random_below(3) - 1 : 1;
 
-				pfns[i] = random_below(8) && near > 0 && near < FRAMES
+				pfns[i] = test_random_below(8) && near > 0 && near < FRAMES
 						  ? near
-						  : 1 + random_below(FRAMES - 1);
+						  : 1 + (unsigned)test_random_below(FRAMES - 1);
 				times[pfns[i]]++;
 				mappers[pfns[i]] += last[pfns[i]] != pid;
 				last[pfns[i]] = pid;

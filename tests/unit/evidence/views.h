@@ -6,10 +6,8 @@
 
 /* For the tests of views: a snapshot under way, cells by name, and pieces of evidence. */
 
-#define unused __attribute__((unused))
-
 /* New views of that set, in which a snapshot is begun. Those begun before are gone. */
-unused static struct views *begin(unsigned set)
+__attribute__((unused)) static struct views *begin(unsigned set)
 {
 	static struct views *last;
 
@@ -19,7 +17,7 @@ unused static struct views *begin(unsigned set)
 	return last;
 }
 
-unused static int column(enum view view, const char *name)
+__attribute__((unused)) static int column(enum view view, const char *name)
 {
 	int i = view_column_find(view, name);
 
@@ -30,19 +28,21 @@ unused static int column(enum view view, const char *name)
 	return i;
 }
 
-unused static int64_t cell(const struct views *v, enum view view, size_t row, const char *name)
+__attribute__((unused)) static int64_t cell(const struct views *v, enum view view, size_t row,
+					    const char *name)
 {
 	return row < views_rows(v, view) ? views_row(v, view, row)[column(view, name)] : -77;
 }
 
 /* Of the first snapshot. */
-unused static bool is_incomplete(const struct views *v)
+__attribute__((unused)) static bool is_incomplete(const struct views *v)
 {
 	return cell(v, VIEW_SNAPSHOT, 0, "is_incomplete") == 1;
 }
 
 /* A text cell; "(none)" when it is NULL. */
-unused static const char *text_cell(const struct views *v, enum view view, size_t row, const char *name)
+__attribute__((unused)) static const char *text_cell(const struct views *v, enum view view, size_t row,
+						     const char *name)
 {
 	int64_t value = row < views_rows(v, view) ? cell(v, view, row, name) : VIEW_NULL;
 
@@ -50,7 +50,7 @@ unused static const char *text_cell(const struct views *v, enum view view, size_
 }
 
 /* The sum of a column, NULLs left out. */
-unused static int64_t sum(const struct views *v, enum view view, const char *name)
+__attribute__((unused)) static int64_t sum(const struct views *v, enum view view, const char *name)
 {
 	int64_t s = 0;
 
@@ -61,7 +61,7 @@ unused static int64_t sum(const struct views *v, enum view view, const char *nam
 }
 
 /* The value of a key of guest or baseline in the whole, -1 when there is none. */
-unused static int64_t guest_value(const struct views *v, enum view view, const char *key)
+__attribute__((unused)) static int64_t guest_value(const struct views *v, enum view view, const char *key)
 {
 	for (size_t i = 0; i < views_rows(v, view); i++)
 		if (strcmp(text_cell(v, view, i, "key"), key) == 0)
@@ -69,13 +69,15 @@ unused static int64_t guest_value(const struct views *v, enum view view, const c
 	return -1;
 }
 
-unused static void add_text(struct views *v, unsigned pid, const char *name, const char *text)
+__attribute__((unused)) static void add_text(struct views *v, unsigned pid, const char *name,
+					     const char *text)
 {
 	views_add(v, pid, name, text, strlen(text));
 }
 
 /* A file of tests/data as a piece of evidence. */
-unused static void add_data(struct views *v, unsigned pid, const char *kernel, const char *file)
+__attribute__((unused)) static void add_data(struct views *v, unsigned pid, const char *kernel,
+					     const char *file)
 {
 	cleanup_strbuf struct strbuf sb = load(kernel, file);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Raw data out of a results file: byte for byte, and nowhere but where it belongs. */
-#include <fcntl.h>
 #include <ftw.h>
 
 #include "harness/export/export.h"
@@ -36,7 +35,6 @@ static void make_file(void)
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET),
 			    bare = test_probe(&cell, 0, 1, PROBE_GROWTH, 0, OUTCOME_BOOT_FAIL);
 	struct snapshot *baseline = test_snapshot(&r, "baseline");
-	struct evidence *failed;
 
 	test_bytes(baseline, 0, "meminfo", "MemTotal: 1 kB\n", 15);
 
@@ -47,8 +45,7 @@ static void make_file(void)
 	test_bytes(onset, 42, "smaps", bytes, sizeof(bytes));
 	test_bytes(onset, 42, "empty", "", 0);
 	test_bytes(onset, 42, "pagemap", runs, sizeof(runs));
-	failed = test_bytes(onset, 43, "smaps", "", 0);
-	failed->error = xstrdup("No such process");
+	test_missing_evidence(onset, 43, "smaps");
 	test_bytes(test_snapshot(&bare, "post-mortem"), 0, "qemu.log", "qemu: no\33[2J disk\n", 18);
 	add_samples(&r);
 	store = test_open(path, STORE_WRITE);
@@ -93,10 +90,7 @@ static void add_hostile(void)
 		test_evidence(s, 0, longest, "long");
 	}
 	test_snapshot(&r, "no pieces");
-	store_close(store);
-	store = test_open(path, STORE_WRITE);
-	must(store_put_cell(store, &cell));
-	test_put(store, test_begin_run(store), r);
+	test_put_alone(path, &cell, r);
 }
 
 /* The file says of itself what it says to a reader. */
@@ -317,11 +311,5 @@ static void test_hostile(void)
 	ok(!strchr(strbuf_str(&text), '\033'), "the list has no escapes of a terminal");
 }
 
-static void tear_down(void)
-{
-	export_close(x);
-	store_close(store);
-}
-
 TAP_MAIN(test_in_dir, make_file, reopen, test_pieces, test_list, test_series, test_probe_text, test_runs,
-	 test_tree, add_hostile, reopen, test_hostile, tear_down)
+	 test_tree, add_hostile, reopen, test_hostile)

@@ -140,6 +140,5 @@ int main(void)
 		test_change();
 		test_access_list();
 	}
-	free(file);
 	return tap_done();
 }

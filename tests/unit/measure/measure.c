@@ -4,7 +4,6 @@
 
 #include <signal.h>
 
-#include "harness/base/alloc.h"
 #include "harness/measure/measure-sample.h"
 #include "tests/tap.h"
 

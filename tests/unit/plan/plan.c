@@ -117,8 +117,8 @@ static void test_known(void)
 }
 
 #define MANY                                                                                                 \
-	"name: n\nimage: [a, b]\nguest: {ram_mib: [160, 256]}\nmethod: [growth, displacement, population, "  \
-	"ram]\n"
+	"name: n\nimage: [a, b]\nguest: {ram_mib: [160, 256]}\n"                                             \
+	"method: [growth, displacement, population, ram]\n"
 
 static void test_workload(void)
 {

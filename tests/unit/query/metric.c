@@ -8,10 +8,10 @@
 
 /*
  * The shipped metrics over evidence whose sums are known, and over this process's own smaps; and files of
- * metrics that are wrong. Runs in the root of the source tree.
+ * metrics that are wrong.
  */
 
-static char *dir, *path;
+static const char path[] = "f.swapcal";
 static struct metric *metrics;
 static size_t metrics_n;
 
@@ -51,10 +51,7 @@ static struct evaluated evaluate(void (*fill)(struct snapshot *s))
 		"Active(anon): 100 kB\nInactive(anon): 200 kB\nUnevictable: 0 kB\nSUnreclaim: 11000 kB\n"
 		"PageTables: 500 kB\nKernelStack: 900 kB\nSwapFree: 524288 kB\n");
 	fill(test_snapshot(&r, "onset"));
-	store = test_open(path, STORE_WRITE);
-	must(store_put_cell(store, &cell));
-	test_put(store, test_begin_run(store), r);
-	store_close(store);
+	test_put_alone(path, &cell, r);
 	store = test_open(path, STORE_READ);
 	must(store_views(store, STORE_JUDGED, VIEWS_ALL, &ev.views));
 	must(query_open(ev.views, &ev.q));
@@ -106,9 +103,8 @@ static void fill_known(struct snapshot *s)
 		"Referenced:         2500 kB\nAnonymous:          3000 kB\nLazyFree:            40 kB\n"
 		"Swap:                500 kB\nSwapPss:             500 kB\nTHPeligible:           0\n"
 		"VmFlags: rd wr mr mw me ac\n"
-		"7f0000000000-7f0000100000 r-xp 00001000 fe:00 1234                       /usr/lib/Swap: "
-		"9999 "
-		"kB.so\n"
+		"7f0000000000-7f0000100000 r-xp 00001000 fe:00 1234                       /usr/lib/"
+		"Swap: 9999 kB.so\n"
 		"Size:               1024 kB\nRss:                 800 kB\nPss:                 400 kB\n"
 		"Shared_Clean:        700 kB\nShared_Dirty:          0 kB\nPrivate_Clean:       100 kB\n"
 		"Private_Dirty:         0 kB\nAnonymous:             0 kB\nSwap:                  0 kB\n"
@@ -392,12 +388,7 @@ static void test_own_process(void)
 static void fill_vanished(struct snapshot *s)
 {
 	test_heap(s, 10, 5000, 0);
-
-	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
-
-	f->pid = 11;
-	f->name = xstrdup("smaps");
-	f->error = xstrdup("No such process");
+	test_missing_evidence(s, 11, "smaps");
 }
 
 static void fill_cut(struct snapshot *s)
@@ -431,7 +422,7 @@ static void test_incomplete(void)
 /* A metric as if it came with swapcal. */
 static struct err *load(const char *name, const char *text, struct metric *ret)
 {
-	test_file(test_format("%s/calibrate/metrics/%s.sql", dir, name), text, 0600);
+	test_file(test_format("calibrate/metrics/%s.sql", name), text, 0600);
 	return metric_find(name, ret);
 }
 
@@ -450,7 +441,6 @@ static void test_files(void)
 
 	for (size_t i = 0; i < metrics_n; i++)
 		ok(*metrics[i].summary && *metrics[i].meaning && *metrics[i].wrong_when, metrics[i].name);
-	setenv("SWAPCAL_DATADIR", dir, 1);
 
 	check_wrong_file("y", HEADER "SELECT 1", "must be in a file of that name");
 	check_wrong_file("x", "SELECT 1", "x.sql:1: the header has no line '-- name: ...'");
@@ -473,19 +463,9 @@ static void test_files(void)
 
 static void set_up(void)
 {
-	dir = test_dir();
-	path = xasprintf("%s/f.swapcal", dir);
 	setenv("SWAPCAL_DATADIR", ".", 1);
 	must(metric_load_shipped(&metrics, &metrics_n));
+	test_enter_dir();
 }
 
-static void tear_down(void)
-{
-	metrics_free(metrics, metrics_n);
-	must(file_remove_tree(dir));
-	free(path);
-	free(dir);
-}
-
-TAP_MAIN(set_up, test_files, test_known_sums, test_forked, test_tables, test_own_process, test_incomplete,
-	 tear_down)
+TAP_MAIN(set_up, test_files, test_known_sums, test_forked, test_tables, test_own_process, test_incomplete)

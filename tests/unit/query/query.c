@@ -424,12 +424,6 @@ static void test_no_rows(void)
 	free(v);
 }
 
-static void tear_down(void)
-{
-	query_close(query);
-	views_destroy(views);
-}
-
 TAP_MAIN(make_views, test_results, test_keys, test_sql, test_wrong_results, test_places, test_confinement,
 	 test_other_tables, test_costly_text, test_huge_text, test_check, test_no_rows, test_endless,
-	 test_memory, tear_down)
+	 test_memory)

@@ -13,9 +13,7 @@ static const char good[] = "good.swapcal";
 
 static void make_good_file(void)
 {
-	cleanup_store struct store *store = test_open(good, STORE_WRITE);
 	cleanup(cell_deinit) struct cell cell = test_cell(0, 256, "threshold", "ballast", "-", NULL);
-
 	struct probe_record r = test_probe(&cell, 0, 0, PROBE_RAMP, 0, OUTCOME_ONSET);
 	struct snapshot *s = test_snapshot(&r, "onset");
 
@@ -23,8 +21,7 @@ static void make_good_file(void)
 	test_evidence(s, 0, "meminfo", "MemFree:   1 kB\n");
 	for (int i = 0; i < 50; i++)
 		array_push(r.samples, r.samples_count, r.samples_cap)->t_us = (unsigned)i;
-	must(store_put_cell(store, &cell));
-	test_put(store, test_begin_run(store), r);
+	test_put_alone(good, &cell, r);
 }
 
 /* A file with this content. */

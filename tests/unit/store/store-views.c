@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include "tests/unit/evidence/views.h"
 #include "tests/unit/results.h"
 
 /*
@@ -7,15 +8,6 @@
  */
 
 static const char path[] = "f.swapcal";
-
-static void fail_evidence(struct snapshot *s, unsigned pid, const char *name)
-{
-	struct evidence *f = array_push(s->files, s->files_count, s->files_cap);
-
-	f->pid = pid;
-	f->name = xstrdup(name);
-	f->error = xstrdup("No such process");
-}
 
 /* Its heaps tell the snapshots apart: rss is the probe's number, then 1 for load and 2 for onset. */
 static void put(struct store *store, int64_t run, const struct cell *cell, enum probe_kind kind, unsigned n)
@@ -25,7 +17,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 
 	test_heap(s, 5, 4, 0);
 	test_evidence(s, 0, "vmstat", n == 1 ? "pswpout 11\n" : "pswpout 12\n");
-	fail_evidence(s, 0, "meminfo");
+	test_missing_evidence(s, 0, "meminfo");
 	if (n != 3) {
 		test_heap(test_snapshot(&r, "load"), 20, 10 * n + 1, 0);
 		s = test_snapshot(&r, "onset");
@@ -34,7 +26,7 @@ static void put(struct store *store, int64_t run, const struct cell *cell, enum 
 		test_evidence(s, 0, "vmstat", "pswpout 21\n");
 		test_evidence(s, 0, "console", "\x01 raw\n");
 		if (n == 2)
-			fail_evidence(s, 22, "smaps");
+			test_missing_evidence(s, 22, "smaps");
 	}
 	test_put(store, run, r);
 }
@@ -66,26 +58,14 @@ static struct views *read_views(unsigned set)
 	return views;
 }
 
-static int64_t cell(const struct views *v, enum view view, size_t row, const char *column)
-{
-	int i = view_column_find(view, column);
-
-	return i >= 0 && row < views_rows(v, view) ? views_row(v, view, row)[i] : -1;
-}
-
-static const char *text(const struct views *v, enum view view, size_t row, const char *column)
-{
-	return (const char *)(intptr_t)cell(v, view, row, column);
-}
-
 static void test_snapshots(void)
 {
 	struct views *v = read_views(VIEWS_ALL);
 
 	is_int(views_rows(v, VIEW_SNAPSHOT), 3, "a snapshot of each probe that has one");
 	is_int(cell(v, VIEW_SNAPSHOT, 0, "probe_id"), 1, "that of the first probe");
-	is_str(text(v, VIEW_SNAPSHOT, 0, "name"), "onset", "a growth probe is judged at onset");
-	is_str(text(v, VIEW_SNAPSHOT, 1, "name"), "load", "a displacement probe with the load alone");
+	is_str(text_cell(v, VIEW_SNAPSHOT, 0, "name"), "onset", "a growth probe is judged at onset");
+	is_str(text_cell(v, VIEW_SNAPSHOT, 1, "name"), "load", "a displacement probe with the load alone");
 	is_int(cell(v, VIEW_SNAPSHOT, 2, "probe_id"), 4, "a probe without evidence gives none");
 	is_int(cell(v, VIEW_SNAPSHOT, 0, "is_incomplete"), 0, "all of it was read");
 	is_int(cell(v, VIEW_SNAPSHOT, 2, "is_incomplete"), 1, "a process that failed is noted");
@@ -110,7 +90,6 @@ static void test_snapshots(void)
 static void test_moments(void)
 {
 	static const char *const names[] = { "baseline", "build-1", "build-2", "load", "build-x", "onset" };
-	struct store *store;
 	struct views *v;
 	cleanup(cell_deinit) struct cell c = test_cell(2, 256, "displacement", "burst", "python3", NULL);
 	struct probe_record r = test_probe(&c, 0, 0, PROBE_DISPLACEMENT, 0, OUTCOME_ONSET);
@@ -121,14 +100,15 @@ static void test_moments(void)
 		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 40 kB\n");
 	test_evidence(test_snapshot(&r, "used"), 31, "smaps",
 		      "1000-2000 r-xp 00000000 fe:00 12 /a\nReferenced: 4 kB\n");
-	store = test_open(path, STORE_WRITE);
-	must(store_put_cell(store, &c));
-	test_put(store, test_begin_run(store), r);
+	test_put_alone(path, &c, r);
+
+	cleanup_store struct store *store = test_open(path, STORE_READ);
+
 	must(store_views(store, STORE_CHECKPOINTS, VIEWS_ALL, &v));
 	is_int(views_rows(v, VIEW_SNAPSHOT), 3, "checkpoints and load, of a probe that has both");
-	is_str(text(v, VIEW_SNAPSHOT, 0, "name"), "build-1", "in the order they were taken");
-	is_str(text(v, VIEW_SNAPSHOT, 1, "name"), "build-2", "each");
-	is_str(text(v, VIEW_SNAPSHOT, 2, "name"), "load", "and no other");
+	is_str(text_cell(v, VIEW_SNAPSHOT, 0, "name"), "build-1", "in the order they were taken");
+	is_str(text_cell(v, VIEW_SNAPSHOT, 1, "name"), "build-2", "each");
+	is_str(text_cell(v, VIEW_SNAPSHOT, 2, "name"), "load", "and no other");
 	views_destroy(v);
 	must(store_views(store, STORE_JUDGED, VIEWS_ALL, &v));
 	is_int(cell(v, VIEW_MAPPING, views_rows(v, VIEW_MAPPING) - 1, "referenced_kib"), 4,
@@ -138,7 +118,6 @@ static void test_moments(void)
 	is_int(views_rows(v, VIEW_SNAPSHOT), 2, "onset of displacement probes");
 	is_int(cell(v, VIEW_PROCESS, views_rows(v, VIEW_PROCESS) - 1, "rss_kib"), 105, "with its numbers");
 	views_destroy(v);
-	store_close(store);
 }
 
 static void on_content(void *arg, const struct store_content *c)

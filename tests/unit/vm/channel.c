@@ -340,26 +340,16 @@ static void test_long_path(void)
 	       "a path too long for a socket is refused");
 }
 
-int main(void)
+static void set_up(void)
 {
 	ok(chmod(test_enter_dir(), 0711) == 0, "a directory that others can pass");
 	stage_user_init(&me, geteuid(), getegid());
-	test_living_peer();
-	test_dead_peer();
-	test_others();
-	test_knocking();
-	test_long_path();
 	/* As for a program started by nohup. */
 	signal(SIGHUP, SIG_IGN);
 	cancel_install();
 	raise(SIGHUP);
 	ok(!cancel_requested(), "a hang-up that was ignored from the start stays ignored");
-	test_stream();
-	test_damage();
-	test_lengths();
-	test_json();
-	test_talk();
-	test_gone();
-	test_stop();
-	return tap_done();
 }
+
+TAP_MAIN(set_up, test_living_peer, test_dead_peer, test_others, test_knocking, test_long_path, test_stream,
+	 test_damage, test_lengths, test_json, test_talk, test_gone, test_stop)
