@@ -42,11 +42,10 @@ static void test_content(void)
 {
 	struct image image = make_image("{\"modules\": [\"virtio\", \"virtio_blk\"]}");
 	cleanup_strbuf struct strbuf lines = STRBUF_INIT, data = STRBUF_INIT, agent = STRBUF_INIT;
-	struct stat st;
 
 	if (!no_err(initramfs_write(&image, "out"), "an initramfs is written"))
 		return;
-	ok(stat("out", &st) == 0 && (st.st_mode & 07777) == 0600, "it has mode 0600");
+	is_int(test_mode("out"), 0600, "it has mode 0600");
 	list("out", &lines, "modules/01-virtio_blk.ko", &data);
 	/* 0x501: the kernel's name for the console. */
 	is_str(strbuf_str(&lines),

@@ -395,10 +395,9 @@ static void test_check(void)
 {
 	struct metric wrong = metric_of("SELECT snapshot_id, y FROM mapping");
 	unsigned seen = VIEW_BIT(VIEW_PAGES);
-	struct err *e = query_check(&wrong, &seen);
 
-	ok(e && err_get_kind(e) == ERR_USAGE && seen == VIEW_BIT(VIEW_PAGES), "a wrong query adds no view");
-	err_free(e);
+	is_err_kind(query_check(&wrong, &seen), ERR_USAGE, "", "a wrong query");
+	is_int(seen, VIEW_BIT(VIEW_PAGES), "adds no view");
 	check_set(Y("1"), 0);
 	check_set(MAPPINGS("sum(rss_kib)"), VIEW_BIT(VIEW_MAPPING));
 	check_set(Y("(SELECT count(*) FROM process)"), VIEW_BIT(VIEW_PROCESS));

@@ -258,11 +258,10 @@ static void test_failed_probe_leaves_nothing(void)
 	size_t before = count_probes(store);
 	cleanup(probe_record_deinit) struct probe_record r =
 		test_probe(&unknown, 0, 0, PROBE_GROWTH, 0, OUTCOME_ONSET);
-	struct err *e = store_put_probe(store, test_begin_run(store), &r);
 
-	ok(e != NULL, "a probe of a cell that there is not is refused");
+	is_err(store_put_probe(store, test_begin_run(store), &r), "",
+	       "a probe of a cell that there is not is refused");
 	is_int(count_probes(store), before, "and nothing of it stays");
-	err_free(e);
 }
 
 TAP_MAIN(test_in_dir, test_write_and_read, test_id, test_current_cells, test_lock, test_reader_beside_writer,
