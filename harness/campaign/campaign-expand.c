@@ -13,7 +13,7 @@
 #include "harness/vm/domain.h"
 #include "harness/vm/guest-vm.h"
 #include "harness/image/image.h"
-#include "harness/image/initramfs.h"
+#include "harness/image/rootfs.h"
 #include "harness/cell/probe-course.h"
 #include "harness/cell/record.h"
 

@@ -105,6 +105,17 @@ bool image_has_workload_file(const struct image *image, const char *file);
 /** The files of its workloads, comma separated, to be freed. */
 char *image_workload_names(const struct image *image);
 
+/* What is in it of texts of the root. */
+
+/** {NAME: version} of the packages that a dpkg status file calls installed. A new reference. */
+json_t *manifest_packages(const char *dpkg_status);
+
+/**
+ * The options of a kernel's config that decide how it reclaims, swaps and counts memory: {OPTION: "y", "m",
+ * "n" or a value without its quotes; null when the kernel does not know the option}. A new reference.
+ */
+json_t *manifest_kernel_config(const char *config);
+
 /* How images are kept. */
 
 /** Where images are kept: entries of this part of the cache. */

@@ -4,13 +4,12 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
-#include "harness/base/file.h"
 #include "harness/base/strbuf.h"
-#include "harness/image/workloads.h"
+#include "harness/image/image.h"
 
 /*
  * The tar that mmdebstrap makes, taken apart with libarchive: what the guest's root disk gets, and the
- * kernel, which stays outside.
+ * kernel, which stays outside; and the initramfs that it boots from.
  */
 
 struct rootfs {
@@ -55,3 +54,14 @@ struct err *modules_resolve(const char *dep, const char *builtin, const struct n
 
 /** The name of the module in a file: "kernel/a/virtio-x.ko.xz" is "virtio_x". Freed by the caller. */
 char *modules_name(const char *path);
+
+/**
+ * Writes the initramfs of a guest (newc cpio, not compressed) to path, with mode 0600: /init (the agent),
+ * /ballast, /known, /modules/NN-name.ko in load order, and the directories and /dev/console the kernel needs.
+ * The programs are those embedded in this binary. Same input, same bytes.
+ */
+struct err *initramfs_write(const struct image *image, const char *path) must_check;
+
+/** The guest programs in this binary (embed.S). */
+extern const unsigned char swapcal_agent[], swapcal_ballast[], swapcal_known[];
+extern const uint64_t swapcal_agent_len, swapcal_ballast_len, swapcal_known_len;

@@ -9,7 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/host/host.h"
-#include "harness/image/initramfs.h"
+#include "harness/image/rootfs.h"
 #include "harness/vm/state-cache.h"
 
 /*

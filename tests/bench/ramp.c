@@ -12,7 +12,7 @@
 #include "harness/base/alloc.h"
 #include "harness/base/clock.h"
 #include "harness/base/file.h"
-#include "harness/image/initramfs.h"
+#include "harness/image/rootfs.h"
 #include "harness/vm/state-cache.h"
 #include "harness/vm/disks.h"
 #include "tests/vm.h"

@@ -6,7 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "harness/image/initramfs.h"
+#include "harness/image/rootfs.h"
 #include "tests/unit/errors.h"
 
 /** The archive as lines "MODE UID:GID MTIME RDEV PATH", and the data of the member called want. */

@@ -3,7 +3,7 @@
 /* What an image's manifest says of packages and kernel options, from texts as dpkg and the kernel's build
  * write them. */
 
-#include "harness/image/manifest.h"
+#include "harness/image/image.h"
 #include "tests/tap.h"
 
 static const char *get(json_t *object, const char *key)
