@@ -17,7 +17,7 @@
 #include "harness/campaign/schedule.h"
 #include "harness/host/host.h"
 #include "harness/plan/load-command.h"
-#include "harness/store/live-file.h"
+#include "harness/campaign/status.h"
 
 /*
  * The host is at fault when the first guests of a run, so many in a row, cannot be started. Later the fault
@@ -86,7 +86,7 @@ struct run {
 };
 
 /* --- What is told of a campaign: on stderr a line per finished probe, and on a terminal what runs just now;
- * for other processes the live file (see live-file.h). Guests tell of themselves in threads of their own. */
+ * for other processes the live file (see status.h). Guests tell of themselves in threads of their own. */
 
 /** What a probe does, in a few words, to be freed. */
 static char *describe(const struct cell *cell, enum probe_kind kind, uint64_t z_kib)

@@ -69,7 +69,7 @@ struct campaign {
 	double time_limit_s; /**< for the whole run; INFINITY: none */
 	/** The wait after several guests in a row could not be started, times their number. */
 	int64_t start_pause_ms;
-	bool shows_progress; /**< on stderr, and in the live file (see live-file.h) */
+	bool shows_progress; /**< on stderr, and in the live file (see status.h) */
 };
 
 /**

@@ -68,8 +68,6 @@ struct doctor {
 	unsigned failed;
 };
 
-DEFINE_CLEANUP(cleanup_vm_host, struct guest_vm_host *, guest_vm_host_destroy)
-
 /**
  * Reports a check. id is a word for programs, hint says what to do, or what it means, and detail, a format,
  * what was found.
@@ -172,7 +170,7 @@ static void check_sandbox(struct doctor *d, struct guest *g)
 /** Boots an image as a probe does. */
 static struct err *boot_image(struct doctor *d, const struct image *image)
 {
-	cleanup(cleanup_vm_host_) struct guest_vm_host *host = NULL;
+	cleanup(cleanup_host_) struct guest_vm_host *host = NULL;
 	cleanup_free char *name = xasprintf(DOMAIN_NAME_PREFIX "doctor-%d", (int)getpid());
 	struct guest_config config = {
 		.name = name,

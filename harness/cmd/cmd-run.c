@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "harness/cell/cell.h"
-#include "harness/store/live-file.h"
+#include "harness/campaign/status.h"
 #include "harness/vm/accel.h"
 #include "harness/base/cancel.h"
 #include "harness/base/clock.h"

@@ -105,8 +105,7 @@ int main(int argc, char **argv)
 	struct err *e = enable_debug(is_verbose);
 
 	if (e) {
-		log_note("%s", err_message(e));
-		err_free(e);
+		log_error(e);
 		return 2;
 	}
 	argc -= is_verbose;

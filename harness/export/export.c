@@ -94,32 +94,6 @@ void export_list_text(const struct export *x, int64_t probe_id, struct strbuf *o
 	}
 }
 
-void export_list_csv(const struct export *x, struct strbuf *out)
-{
-	strbuf_adds(out,
-		    "piece,probe,cell,method,workload,outcome,snapshot_id,snapshot,pid,name,bytes,error\n");
-	for (size_t i = 0; i < x->pieces_n; i++) {
-		const struct store_piece *p = &x->pieces[i];
-		const struct probe_record *probe = export_find_probe(x, p->probe_id);
-		cleanup_strbuf struct strbuf piece = STRBUF_INIT;
-
-		add_name(&piece, p);
-		format_csv(out, strbuf_str(&piece));
-		strbuf_addf(out, ",%" PRId64 ",%.12s,", p->probe_id, probe ? probe->cell_key : "");
-		format_csv(out, cell_of(x, probe)->method);
-		strbuf_adds(out, ",");
-		format_csv(out, cell_of(x, probe)->workload);
-		strbuf_addf(out, ",%s,%" PRId64 ",", probe ? outcome_name(probe->outcome) : "",
-			    p->snapshot_id);
-		format_csv(out, p->snapshot);
-		strbuf_addf(out, ",%u,", p->pid);
-		format_csv(out, p->name);
-		strbuf_addf(out, ",%" PRIu64 ",", p->len);
-		format_csv(out, p->error ? p->error : "");
-		strbuf_adds(out, "\n");
-	}
-}
-
 static json_t *piece_json(const struct export *x, const struct store_piece *p)
 {
 	const struct probe_record *probe = export_find_probe(x, p->probe_id);
@@ -137,6 +111,29 @@ static json_t *piece_json(const struct export *x, const struct store_piece *p)
 			 "snapshot", format_json_string(p->snapshot), "pid", (json_int_t)p->pid, "name",
 			 format_json_string(p->name), "bytes", (json_int_t)p->len, "error",
 			 p->error ? format_json_string(p->error) : json_null());
+}
+
+/* The members of a row as piece_json() has them, in its order. */
+void export_list_csv(const struct export *x, struct strbuf *out)
+{
+	strbuf_adds(out,
+		    "piece,probe,cell,method,workload,outcome,snapshot_id,snapshot,pid,name,bytes,error\n");
+	for (size_t i = 0; i < x->pieces_n; i++) {
+		cleanup(cleanup_json_) json_t *row = piece_json(x, &x->pieces[i]);
+		json_t *value;
+		const char *name, *separator = "";
+
+		json_object_foreach(row, name, value)
+		{
+			strbuf_adds(out, separator);
+			if (json_is_integer(value))
+				strbuf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+			else if (json_is_string(value))
+				format_csv(out, json_string_value(value));
+			separator = ",";
+		}
+		strbuf_adds(out, "\n");
+	}
 }
 
 void export_list_json(const struct export *x, struct strbuf *out)

@@ -27,7 +27,7 @@ struct key {
 	const char *const *choices;    /**< of a flag its words; of a choice NULL: any line of text */
 	unsigned least, most;          /**< of a number */
 	struct setting_value fallback; /**< of choices the first, if this says nothing */
-	/** Reads it in another way; node is absent when the key is. */
+	/** Reads it in another way, to what is at offset; node is absent when the key is. */
 	struct err *(*read)(struct yaml_node node, void *to);
 	bool is_later; /**< it may be there, and is read when the others are */
 };
@@ -96,7 +96,7 @@ static struct err *read_key(struct yaml_node mapping, const struct key *k, void 
 	struct err *e = k->is_needed ? yaml_need(mapping, k->name, &node) : NULL;
 
 	if (!e && k->read)
-		return k->read(node, to);
+		return k->read(node, member);
 	if (k->type == SETTING_CHOICE && k->choices && !k->fallback.choice)
 		values.v[0].choice = k->choices[0];
 	if (!e && yaml_is_present(node))
@@ -432,22 +432,21 @@ static struct err *read_plan_methods(struct yaml_node node, void *to)
 
 static struct err *read_interpreters(struct yaml_node node, void *to)
 {
-	struct plan *plan = to;
-	struct err *e = interpreters_load(&plan->interpreters);
+	struct err *e = interpreters_load(to);
 
-	return e || !yaml_is_present(node) ? e : interpreters_add(&plan->interpreters, node);
+	return e || !yaml_is_present(node) ? e : interpreters_add(to, node);
 }
 
 static struct err *read_onset(struct yaml_node node, void *to)
 {
-	struct plan *plan = to;
+	const struct onset_rule **rule = to;
 	const char *name = "so32";
 	struct err *e = yaml_is_present(node) ? yaml_str(node, &name) : NULL;
 
 	if (e)
 		return e;
-	plan->rule = onset_rule_find(name);
-	if (!plan->rule) {
+	*rule = onset_rule_find(name);
+	if (!*rule) {
 		cleanup_strbuf struct strbuf known = STRBUF_INIT;
 
 		for (size_t i = 0; onset_rule_at(i); i++)
@@ -469,20 +468,15 @@ static struct err *read_ballast(struct yaml_node node, void *plan)
 	return read_section(node, SETTING_BALLAST, ballast_keys, plan);
 }
 
-static struct err *read_margin(struct yaml_node node, double *ret)
+static struct err *read_margin(struct yaml_node node, void *to)
 {
-	*ret = AGREEMENT_MARGIN_PCT;
-	return yaml_is_present(node) ? yaml_double(node, 0.01, 100, ret) : NULL;
+	*(double *)to = AGREEMENT_MARGIN_PCT;
+	return yaml_is_present(node) ? yaml_double(node, 0.01, 100, to) : NULL;
 }
 
-static struct err *read_plan_margin(struct yaml_node node, void *plan)
+static struct err *read_workloads_dir(struct yaml_node node, void *to)
 {
-	return read_margin(node, &((struct plan *)plan)->margin_pct);
-}
-
-static struct err *read_workloads_dir(struct yaml_node node, void *plan)
-{
-	return yaml_is_present(node) ? yaml_str(node, &((struct plan *)plan)->workloads_dir) : NULL;
+	return yaml_is_present(node) ? yaml_str(node, to) : NULL;
 }
 
 static const struct key plan_keys[] = {
@@ -490,15 +484,15 @@ static const struct key plan_keys[] = {
 	{ "image", SETTING_CHOICE, PLAN(images), .is_list = true, .is_needed = true },
 	{ "guest", .read = read_guest, .is_needed = true },
 	{ "method", .read = read_plan_methods, .is_needed = true },
-	{ "onset", .read = read_onset },
+	{ "onset", .offset = PLAN(rule), .read = read_onset },
 	{ "replicates", SETTING_NUMBER, PLAN(replicates), .least = 1, .most = 1000, .fallback.number = 1 },
-	{ "margin_pct", .read = read_plan_margin },
+	{ "margin_pct", .offset = PLAN(margin_pct), .read = read_margin },
 	{ "seed", SETTING_NUMBER, PLAN(seed), .least = 0, .most = 4294967295, .fallback.number = 1 },
 	{ "loads", .is_later = true },
 	{ "ballast", .read = read_ballast },
 	{ "determinism", SETTING_FLAG, PLAN(icount), .choices = determinism_names },
-	{ "interpreters", .read = read_interpreters },
-	{ "workloads", .read = read_workloads_dir },
+	{ "interpreters", .offset = PLAN(interpreters), .read = read_interpreters },
+	{ "workloads", .offset = PLAN(workloads_dir), .read = read_workloads_dir },
 	{ .name = NULL },
 };
 

@@ -52,7 +52,7 @@ const char *store_id(const struct store *store);
 /** Does a writer have this file open just now? Sets *ret_pid to its process id, 0 when that is unknown. */
 bool store_has_writer(const struct store *store, long *ret_pid);
 
-/** Where a writer tells what runs just now (see live-file.h); removed when it closes. Borrowed. */
+/** Where a writer tells what runs just now (see status.h); removed when it closes. Borrowed. */
 const char *store_live_path(const struct store *store);
 
 /**

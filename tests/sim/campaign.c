@@ -6,7 +6,7 @@
 
 #include "harness/base/cancel.h"
 #include "harness/plan/load-command.h"
-#include "harness/store/live-file.h"
+#include "harness/campaign/status.h"
 #include "tests/sim/campaign.h"
 
 static int run(const char *file, struct stopper *s, bool retry_failed)
