@@ -7,18 +7,24 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
+#include <stdlib.h>
 
 #include "calibrate/stats/agreement.h"
 #include "calibrate/stats/ranking.h"
 #include "tests/tap.h"
 
-#define RUNS       1000
-#define FALSE_MAX  60 /* of RUNS */
+#define RUNS       200
+#define FALSE_MAX  0.06
+#define SKEWED_MAX 0.16
 #define LOADS_MAX  200
 #define CONFIDENCE 0.95
 
-/* A mean error of a lognormal one is no error of a metric that is right on average. */
-#define LOGNORMAL_MEAN exp(0.5)
+/* Of each kind; another number is taken from the command line. */
+static unsigned runs = RUNS;
+
+/* A metric that is right on average, or as often too high as too low. */
+#define LOGNORMAL_MEAN   exp(0.5)
+#define LOGNORMAL_MEDIAN 1.
 
 /* Of such errors one in 25 is 10 times as large, or one in 2 is 3 times as large. */
 static double mixed(gsl_rng *rng, double share, double factor)
@@ -31,13 +37,17 @@ static double normal_within(double m)
 	return gsl_cdf_ugaussian_P(m) - gsl_cdf_ugaussian_P(-m);
 }
 
+static double lognormal_within(double middle, double m)
+{
+	return gsl_cdf_lognormal_P(middle + m, 0, 1) - gsl_cdf_lognormal_P(fmax(0, middle - m), 0, 1);
+}
+
 #define SHAPES(X)                                                                                            \
 	X(normal, gsl_ran_gaussian(rng, 1), normal_within(m))                                                \
 	X(t3, gsl_ran_tdist(rng, 3), 1 - 2 * gsl_cdf_tdist_Q(m, 3))                                          \
 	X(laplace, gsl_ran_laplace(rng, 1), 1 - exp(-m))                                                     \
-	X(lognormal, gsl_ran_lognormal(rng, 0, 1) - LOGNORMAL_MEAN,                                          \
-	  gsl_cdf_lognormal_P(LOGNORMAL_MEAN + m, 0, 1) -                                                    \
-		  gsl_cdf_lognormal_P(fmax(0, LOGNORMAL_MEAN - m), 0, 1))                                    \
+	X(lognormal, gsl_ran_lognormal(rng, 0, 1) - LOGNORMAL_MEAN, lognormal_within(LOGNORMAL_MEAN, m))     \
+	X(skewed, gsl_ran_lognormal(rng, 0, 1) - LOGNORMAL_MEDIAN, lognormal_within(LOGNORMAL_MEDIAN, m))    \
 	X(outliers, mixed(rng, 0.04, 10), 0.96 * normal_within(m) + 0.04 * normal_within(m / 10))            \
 	X(unequal, mixed(rng, 0.5, 3), 0.5 * normal_within(m) + 0.5 * normal_within(m / 3))
 
@@ -107,7 +117,7 @@ static void test_shapes(gsl_rng *rng)
 			double margin = margin_of(&shapes[s]), errors[LOADS_MAX];
 			unsigned n = 0, by_limits = 0;
 
-			for (unsigned run = 0; run < RUNS; run++) {
+			for (unsigned run = 0; run < runs; run++) {
 				for (size_t i = 0; i < loads[l]; i++)
 					errors[i] = shapes[s].draw(rng);
 				struct agreement a = judge(errors, loads[l], 1, margin, CONFIDENCE);
@@ -115,9 +125,12 @@ static void test_shapes(gsl_rng *rng)
 				n += a.verdict == AGREEMENT_VALIDATED;
 				by_limits += are_limits_within(&a, margin);
 			}
-			ok(n <= FALSE_MAX, shapes[s].name);
+			/* Few of so skewed errors show too little of their spread. */
+			bool is_skewed = strcmp(shapes[s].name, "skewed") == 0;
+
+			ok(n <= (is_skewed ? SKEWED_MAX : FALSE_MAX) * runs, shapes[s].name);
 			printf("#   %zu loads: %.1f %% falsely validated; by limits of agreement %.1f %%\n",
-			       loads[l], 100. * n / RUNS, 100. * by_limits / RUNS);
+			       loads[l], 100. * n / runs, 100. * by_limits / runs);
 		}
 }
 
@@ -127,7 +140,7 @@ static void test_guests_of_a_load(gsl_rng *rng)
 	for (double alike = 0.3; alike < 1; alike += 0.3) {
 		unsigned n = 0, apart = 0;
 
-		for (unsigned run = 0; run < RUNS; run++) {
+		for (unsigned run = 0; run < runs; run++) {
 			double errors[5 * 4];
 
 			for (size_t load = 0; load < 5; load++) {
@@ -140,9 +153,9 @@ static void test_guests_of_a_load(gsl_rng *rng)
 			n += is_validated(errors, 20, 4, 1.96, CONFIDENCE);
 			apart += is_validated(errors, 20, 1, 1.96, CONFIDENCE);
 		}
-		ok(n <= FALSE_MAX, "5 loads in 4 guests each");
+		ok(n <= FALSE_MAX * runs, "5 loads in 4 guests each");
 		printf("#   correlation %.1f: %.1f %% falsely validated (%.1f %% if each cell counted)\n",
-		       alike, 100. * n / RUNS, 100. * apart / RUNS);
+		       alike, 100. * n / runs, 100. * apart / runs);
 	}
 }
 
@@ -157,7 +170,7 @@ static void test_many_metrics(gsl_rng *rng)
 		for (double alike = 0; alike < 1; alike += 0.6) {
 			unsigned any = 0, plain = 0;
 
-			for (unsigned run = 0; run < RUNS / 4; run++) {
+			for (unsigned run = 0; run < runs / 4; run++) {
 				double errors[METRICS * 20];
 				bool is_any = false, is_plain = false;
 
@@ -181,9 +194,9 @@ static void test_many_metrics(gsl_rng *rng)
 				any += is_any;
 				plain += is_plain;
 			}
-			ok(any <= FALSE_MAX / 4, "a table of 27 metrics that are equally bad");
+			ok(any <= FALSE_MAX * runs / 4, "a table of 27 metrics that are equally bad");
 			printf("#   %zu loads, correlation %.1f: %.1f %% have one falsely validated (%.1f %% at 95 %%)\n",
-			       loads[l], alike, 400. * any / RUNS, 400. * plain / RUNS);
+			       loads[l], alike, 400. * any / runs, 400. * plain / runs);
 		}
 }
 
@@ -211,19 +224,22 @@ static void test_needed(gsl_rng *rng)
 
 		if (!ok(needed > 2 && needed <= LOADS_MAX, cases[i].what))
 			continue;
-		for (unsigned run = 0; run < RUNS; run++) {
+		for (unsigned run = 0; run < runs; run++) {
 			for (size_t k = 0; k < needed; k++)
 				errors[k] = cases[i].bias + gsl_ran_gaussian(rng, 1);
 			n += judge(errors, needed, 1, cases[i].margin, CONFIDENCE).verdict ==
 			     cases[i].verdict;
 		}
-		ok(n >= RUNS * 70 / 100 && n <= RUNS * 92 / 100, "four of five are decided");
-		printf("#   %zu loads: %.1f %%\n", needed, 100. * n / RUNS);
+		ok(n >= 0.65 * runs && n <= 0.95 * runs, "four of five are decided");
+		printf("#   %zu loads: %.1f %%\n", needed, 100. * n / runs);
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1)
+		runs = (unsigned)atoi(argv[1]);
+
 	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
 
 	gsl_rng_set(rng, 1);
