@@ -77,13 +77,20 @@ static void test_2_6(void)
 
 	add_data(v, 10, "2.6", "smaps");
 	views_end(v);
-	is_int(views_rows(v, VIEW_MAPPING), 7, "2.6: all mappings");
+	ok(!is_incomplete(v), "2.6: no bad line");
+	is_int(views_rows(v, VIEW_MAPPING), 7, "all mappings");
 	is_int(cell(v, VIEW_PROCESS, 0, "rss_kib"), 30504, "the sum stands in for smaps_rollup");
 	is_int(cell(v, VIEW_PROCESS, 0, "size_kib"), 36332, "Size");
 	is_int(cell(v, VIEW_PROCESS, 0, "private_dirty_kib"), 12120, "Private_Dirty");
 	is_int(cell(v, VIEW_PROCESS, 0, "referenced_kib"), 5128, "of mappings that have the field");
 	is_int(cell(v, VIEW_PROCESS, 0, "pss_kib"), VIEW_NULL, "what no mapping has is not known");
 	is_int(cell(v, VIEW_MAPPING, 0, "swap_kib"), VIEW_NULL, "also of a mapping");
+	is_int(cell(v, VIEW_MAPPING, 0, "start"), 0x08048000, "start");
+	is_int(cell(v, VIEW_MAPPING, 0, "end"), 0x08140000, "end");
+	is_int(cell(v, VIEW_MAPPING, 0, "shared_clean_kib"), 764, "Shared_Clean of python2.5");
+	is_str(text_cell(v, VIEW_MAPPING, 2, "path"), "", "an anonymous mapping without a blank at its end");
+	is_int(cell(v, VIEW_MAPPING, 2, "rss_kib"), 3908, "Rss of the list of strings");
+	is_int(cell(v, VIEW_MAPPING, 6, "shared_clean_kib"), 14308, "pages of zeros of the PyPy heap");
 	is_str(text_cell(v, VIEW_MAPPING, 0, "path"), "/usr/bin/python2.5", "path");
 	is_str(text_cell(v, VIEW_MAPPING, 0, "perms"), "r-xp", "perms");
 	is_str(text_cell(v, VIEW_MAPPING, 0, "dev"), "08:01", "dev");
