@@ -269,8 +269,21 @@ void proportional_fit(const double *z, const double *y, size_t k, double *slope,
  * as the variance that they use is Kendall's without ties.
  */
 
+/*
+ * Values that differ by less than this share of them are the same: differences of decimals such as 0.3 - 0.2
+ * and 0.2 - 0.1 are rounded differently. As in R's mcr (Manuilova, Schuetzenmeister & Model).
+ */
+#define SAME 1e-12
+
+/* Is b, which is not below a, the same? */
+static bool is_same(double a, double b, double size)
+{
+	return b - a <= SAME * size;
+}
+
+/* Two points have a slope of -1 when their sums are the same. */
 struct point {
-	double z, y;
+	double z, y, sum;
 };
 
 /*
@@ -311,7 +324,7 @@ struct slopes {
 	const struct point *points;
 	size_t k;
 	struct exact *e, *scratch;
-	uint64_t count_identical; /* pairs of points that have no slope */
+	uint64_t count_identical; /* pairs of points, which have no slope */
 	uint64_t count_excluded;  /* of slope -1 */
 	uint64_t count_finite;    /* not upright */
 	struct counted counted[COUNTED_MAX];
@@ -364,19 +377,31 @@ static uint64_t count_same(const struct point *p, size_t k, bool is_identical)
 	uint64_t count = 0, run = 0;
 
 	for (size_t i = 1; i < k; i++) {
-		run = p[i].z == p[i - 1].z && (!is_identical || p[i].y == p[i - 1].y) ? run + 1 : 0;
+		run = p[i].z == p[i - 1].z && (!is_identical || p[i].sum == p[i - 1].sum) ? run + 1 : 0;
 		count += run;
 	}
 	return count;
 }
 
-/* How many slopes are less than this one, or not above it when has_equal; those of -1 count too. */
-static uint64_t count_slopes(struct slopes *s, double slope, bool has_equal)
+/* How many slopes are not above this one, which is above -1. */
+static uint64_t count_slopes(struct slopes *s, double slope)
 {
 	for (size_t i = 0; i < s->k; i++)
 		s->e[i] = residual(s->points[i], slope);
-	/* Identical points have the same residual and no slope. */
-	return sort_inversions(s->e, s->scratch, s->k, has_equal) - (has_equal ? s->count_identical : 0);
+
+	uint64_t count = sort_inversions(s->e, s->scratch, s->k, true);
+	/* Identical points have the same residual. What counts as -1 may be more by a rounding error. */
+	uint64_t none = s->count_identical + s->count_excluded;
+
+	return count > none ? count - none : 0;
+}
+
+/* Pairs of points whose right one has the smaller sum, or the same when has_equal. */
+static uint64_t count_sums(struct slopes *s, bool has_equal)
+{
+	for (size_t i = 0; i < s->k; i++)
+		s->e[i] = (struct exact){ .hi = s->points[i].sum };
+	return sort_inversions(s->e, s->scratch, s->k, has_equal);
 }
 
 /* The keys of numbers have the same order as the numbers. */
@@ -424,8 +449,8 @@ static void start_counting(struct slopes *s, uint64_t pairs)
 	s->e = xcalloc(s->k, sizeof(*s->e));
 	s->scratch = xcalloc(s->k, sizeof(*s->scratch));
 	s->count_identical = count_same(s->points, s->k, true);
-	s->count_below = count_slopes(s, -1, false);
-	s->count_excluded = count_slopes(s, -1, true) - s->count_below;
+	s->count_below = count_sums(s, false);
+	s->count_excluded = count_sums(s, true) - s->count_below - s->count_identical;
 	s->count = pairs - s->count_identical - s->count_excluded;
 	s->count_finite = pairs - upright - s->count_excluded;
 	add_counted(s, key_of(-1), s->count_below);
@@ -437,14 +462,13 @@ static void enumerate(struct slopes *s, uint64_t pairs)
 	s->all = xcalloc(pairs, sizeof(*s->all));
 	for (size_t i = 0; i < s->k; i++) {
 		for (size_t j = i + 1; j < s->k; j++) {
-			double dz = s->points[j].z - s->points[i].z;
-			double dy = s->points[j].y - s->points[i].y;
-			double slope = dz > 0 ? dy / dz : INFINITY;
+			const struct point *p = &s->points[i], *q = &s->points[j];
 
-			if ((dz == 0 && dy == 0) || slope == -1)
+			/* Of slope -1, or identical. */
+			if (q->sum == p->sum)
 				continue;
-			s->all[s->count++] = slope;
-			s->count_below += slope < -1;
+			s->all[s->count++] = q->z > p->z ? (q->y - p->y) / (q->z - p->z) : INFINITY;
+			s->count_below += q->sum < p->sum;
 		}
 	}
 }
@@ -483,7 +507,7 @@ static double bisect(struct slopes *s, uint64_t rank)
 	/* From -1 to the largest is farther than signed numbers reach. */
 	while ((uint64_t)found - (uint64_t)below > 1) {
 		int64_t key = below + (int64_t)(((uint64_t)found - (uint64_t)below) / 2);
-		uint64_t count = count_slopes(s, of_key(key), true) - s->count_excluded;
+		uint64_t count = count_slopes(s, of_key(key));
 
 		if (count >= rank)
 			found = key;
@@ -516,13 +540,32 @@ static int compare_points(const void *a, const void *b)
 	return order ? order : compare_numbers(p->y, q->y);
 }
 
+static int compare_sums(const void *a, const void *b)
+{
+	const struct point *p = a, *q = b;
+
+	return compare_numbers(p->sum, q->sum);
+}
+
+/* By z, then y. Values that are the same become equal. */
 static struct point *sort_points(const double *z, const double *y, size_t k)
 {
 	cleanup_free struct point *points = xcalloc(k, sizeof(*points));
 
 	for (size_t i = 0; i < k; i++)
-		points[i] = (struct point){ z[i], y[i] };
+		points[i] = (struct point){ z[i], y[i], z[i] + y[i] };
+	qsort(points, k, sizeof(*points), compare_sums);
+	for (size_t i = 1; i < k; i++)
+		if (is_same(points[i - 1].sum, points[i].sum, fabs(points[i].z) + fabs(points[i].y)))
+			points[i].sum = points[i - 1].sum;
 	qsort(points, k, sizeof(*points), compare_points);
+	for (size_t i = 1; i < k; i++)
+		if (is_same(points[i - 1].z, points[i].z, fabs(points[i].z)))
+			points[i].z = points[i - 1].z;
+	qsort(points, k, sizeof(*points), compare_points);
+	for (size_t i = 1; i < k; i++)
+		if (points[i].z == points[i - 1].z && points[i].sum == points[i - 1].sum)
+			points[i].y = points[i - 1].y;
 	return_ptr(points);
 }
 
@@ -592,6 +635,7 @@ static double kolmogorov_upper(double h)
 
 struct along {
 	double distance; /* along the line */
+	double size;     /* of what it is made of */
 	double side;     /* above: > 0 */
 	size_t rank;     /* decides between equal distances */
 };
@@ -626,14 +670,24 @@ static double test_linearity(const struct agreement_line *line, const struct poi
 	double above = 0, below = 0;
 
 	for (size_t i = 0; i < k; i++) {
-		double off = points[i].y - line->slope * points[i].z;
+		double z = points[i].z, y = points[i].y, off = y - line->slope * z - line->intercept;
+		double size = fabs(y) + fabs(line->slope * z) + fabs(line->intercept);
 
-		a[i] = (struct along){ points[i].z + line->slope * points[i].y, off - line->intercept, i };
+		a[i] = (struct along){
+			.distance = z + line->slope * y,
+			.size = fabs(z) + fabs(line->slope * y),
+			.side = is_same(0, fabs(off), size) ? 0 : off,
+			.rank = i,
+		};
 		above += a[i].side > 0;
 		below += a[i].side < 0;
 	}
 	if (above == 0 || below == 0)
 		return NAN;
+	qsort(a, k, sizeof(*a), compare_along);
+	for (size_t i = 1; i < k; i++)
+		if (is_same(a[i - 1].distance, a[i].distance, a[i].size))
+			a[i].distance = a[i - 1].distance;
 	qsort(a, k, sizeof(*a), compare_along);
 	return kolmogorov_upper(farthest_sum(a, k, above, below) / sqrt(below + 1));
 }

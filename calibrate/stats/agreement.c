@@ -208,6 +208,7 @@ static void compare_percents(const struct data *d, const struct agreement_params
 {
 	cleanup_free double *pct = xcalloc(d->n + 1, sizeof(*pct)),
 			    *means = xcalloc(d->k + 1, sizeof(*means));
+	size_t farthest = 0;
 	struct counts n;
 	const char *why_none = percents(d, pct);
 	struct limits_moments m;
@@ -223,8 +224,10 @@ static void compare_percents(const struct data *d, const struct agreement_params
 	ret->tost_p = limits_tost_p(&m, params->margin_pct);
 	for (size_t c = 0; c < d->k; c++)
 		means[c] = mean_of(pct + d->start[c], d->start[c + 1] - d->start[c]);
-	for (size_t c = 0; c < d->k && d->k > 3; c++)
-		ret->has_outlier |= is_outlier(means[c], means, d->k);
+	for (size_t c = 1; c < d->k; c++)
+		if (fabs(means[c] - ret->pct.bias) > fabs(means[farthest] - ret->pct.bias))
+			farthest = c;
+	ret->has_outlier = d->k > 3 && is_outlier(means[farthest], means, d->k);
 	n = count_clusters(d, pct, means, params);
 	ret->within = n.within;
 	ret->within_share = dist_share_least(n.within, d->k, params->confidence_validated);

@@ -157,6 +157,10 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 		    a->is_pb_enumerated ? "looked at all slopes" : "found slopes by counting their ranks");
 	if (a->linearity_p < ALPHA)
 		strbuf_adds(out, "warning: y is no straight line over z; slopes and intercepts say little\n");
+	/* Deming's slope has the sign of the correlation. */
+	if (a->deming.slope < 0)
+		strbuf_adds(out,
+			    "warning: y falls where z grows; Passing-Bablok is for what grows together\n");
 	if (a->proportional_ci.lo > 0 || a->proportional_ci.hi < 0)
 		strbuf_adds(
 			out,

@@ -148,6 +148,8 @@ static void test_warnings(void)
 	    "note: Passing-Bablok found slopes by counting their ranks\n",
 	    "warning: y is no straight line over z", "warning: the difference changes with the size",
 	    "\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n");
+	a.deming.slope = -0.5;
+	HAS(&a, &s, "warning: y falls where z grows; Passing-Bablok is for what grows together\n");
 	a.proportional_ci = (struct interval){ -0.02, -0.001 };
 	HAS(&a, &s, "warning: the difference changes with the size");
 	a.clusters = a.n;

@@ -151,6 +151,42 @@ static void test_by_hand(void)
 	is_near(pb.line.slope, 1, 1e-15, "counted neither");
 }
 
+/* Tenths, which no computer knows exactly, have the line of the whole numbers; the first ones by hand. */
+static void test_decimals(void)
+{
+	static const double z[] = { 1, 2, 7, 9 }, y[] = { 3, 2, 4, 5 };
+	gsl_rng *rng = gsl_rng_alloc(gsl_rng_taus2);
+	double whole[2][N_MAX], tenths[2][N_MAX];
+	unsigned same[2] = { 0, 0 }, runs = 300;
+
+	for (unsigned seed = 0; seed < runs; seed++) {
+		size_t n = seed ? 5 + seed % 60 : 4;
+
+		for (size_t i = 0; i < n; i++) {
+			whole[0][i] = seed ? round(gsl_ran_flat(rng, 0, 30)) : z[i];
+			whole[1][i] = seed ? round(whole[0][i] + gsl_ran_gaussian(rng, 6)) : y[i];
+			tenths[0][i] = whole[0][i] / 10;
+			tenths[1][i] = whole[1][i] / 10;
+		}
+		for (int i = 0; i < 2; i++) {
+			struct passing_bablok a, b;
+
+			passing_bablok_fit(whole[0], whole[1], n, i ? N_MAX : 0, &a);
+			passing_bablok_fit(tenths[0], tenths[1], n, i ? N_MAX : 0, &b);
+			if (!seed)
+				is_near(b.line.slope, 0.4, 1e-15, "0.1,0.3 0.2,0.2 0.7,0.4 0.9,0.5: 0.4");
+			same[i] += fabs(a.line.slope - b.line.slope) < 1e-13 &&
+				   (fabs(a.line.slope_ci.lo - b.line.slope_ci.lo) < 1e-13 ||
+				    isinf(a.line.slope_ci.lo)) &&
+				   fabs(a.line.intercept - 10 * b.line.intercept) < 1e-12 &&
+				   (fabs(a.linearity_p - b.linearity_p) < 1e-13 || isnan(a.linearity_p));
+		}
+	}
+	is_int(same[0], runs, "tenths have the line and the test of whole numbers, counted");
+	is_int(same[1], runs, "and looked at");
+	gsl_rng_free(rng);
+}
+
 static void test_degenerate(void)
 {
 	static const double same[] = { 3, 3, 3 }, some[] = { 1, 2, 4 }, falling[] = { 4, 2, 1 };
@@ -251,6 +287,7 @@ int main(void)
 	for (enum shape shape = 0; shape < SHAPES; shape++)
 		test_both_ways(shape);
 	test_by_hand();
+	test_decimals();
 	test_degenerate();
 	test_linearity();
 	test_outliers();
