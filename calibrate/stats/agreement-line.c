@@ -192,7 +192,8 @@ static struct fit improve(const struct weighted *w, struct fit line, size_t grou
 	return fit_moments(&m, w->ratio);
 }
 
-static struct fit iterate(const struct weighted *w, struct fit line, size_t group)
+/* Clears *settled when there is no end to it. */
+static struct fit iterate(const struct weighted *w, struct fit line, size_t group, bool *settled)
 {
 	for (unsigned i = 0; i < ITERATIONS_MAX; i++) {
 		struct fit next = improve(w, line, group);
@@ -201,6 +202,7 @@ static struct fit iterate(const struct weighted *w, struct fit line, size_t grou
 			return next;
 		line = next;
 	}
+	*settled = false;
 	return fit_none;
 }
 
@@ -212,7 +214,7 @@ static bool are_positive(const double *z, const double *y, size_t k)
 	return true;
 }
 
-void deming_fit_weighted(const double *z, const double *y, size_t k, double ratio, struct agreement_line *ret)
+bool deming_fit_weighted(const double *z, const double *y, size_t k, double ratio, struct agreement_line *ret)
 {
 	size_t groups = k < GROUPS_MAX ? k : GROUPS_MAX;
 	cleanup_free double *weights = xcalloc(k + 1, sizeof(*weights));
@@ -220,14 +222,16 @@ void deming_fit_weighted(const double *z, const double *y, size_t k, double rati
 	struct weighted w = { z, y, weights, k, groups, ratio };
 	struct line_moments m = line_moments_of(z, y, NULL, k);
 	struct fit line = fit_moments(&m, ratio);
+	bool settled = true;
 
 	*ret = line_none;
 	if (isnan(line.slope) || !are_positive(z, y, k))
-		return;
-	line = iterate(&w, line, groups);
+		return true;
+	line = iterate(&w, line, groups, &settled);
 	for (size_t g = 0; g < groups; g++)
-		without[g] = isnan(line.slope) ? fit_none : iterate(&w, line, g);
+		without[g] = isnan(line.slope) ? fit_none : iterate(&w, line, g, &settled);
 	set_line(ret, line, without, groups);
+	return settled;
 }
 
 void proportional_fit(const double *z, const double *y, size_t k, double *slope, struct interval *ci)

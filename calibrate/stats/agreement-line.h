@@ -40,8 +40,12 @@ struct agreement_line {
  */
 void deming_fit(const double *z, const double *y, size_t k, double ratio, struct agreement_line *ret);
 
-/** As deming_fit() with errors that grow with the value (Linnet 1993). NAN when some value is not above 0. */
-void deming_fit_weighted(const double *z, const double *y, size_t k, double ratio,
+/**
+ * As deming_fit() with errors that grow with the value (Linnet 1993). NAN when some value is not above 0.
+ * Returns false when lines and weights swing and do not settle: then the slope is NAN, or its interval when
+ * that is so without some of the points.
+ */
+bool deming_fit_weighted(const double *z, const double *y, size_t k, double ratio,
 			 struct agreement_line *ret);
 
 /** Least squares of y - z on (y + z) / 2. */

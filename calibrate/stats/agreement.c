@@ -38,6 +38,26 @@ static int compare_pairs(const void *a, const void *b)
 	return order ? order : compare_numbers(p->y, q->y);
 }
 
+/* The pairs of a cluster, by value. */
+struct span {
+	const struct agreement_pair *pairs;
+	size_t n;
+};
+
+/* By the values of their pairs, so that numbers of clusters, which tell of an order, decide nothing. */
+static int compare_spans(const void *a, const void *b)
+{
+	const struct span *p = a, *q = b;
+	int order = 0;
+
+	for (size_t i = 0; !order && i < p->n && i < q->n; i++) {
+		order = compare_numbers(p->pairs[i].z, q->pairs[i].z);
+		if (!order)
+			order = compare_numbers(p->pairs[i].y, q->pairs[i].y);
+	}
+	return order ? order : compare_numbers((double)p->n, (double)q->n);
+}
+
 /* The exponent of the largest value: divided by 2^exponent, all values are below 1. */
 static int largest_exponent(const struct agreement_pair *pairs, size_t n)
 {
@@ -63,6 +83,7 @@ static void average_clusters(struct data *d)
 static void data_init(struct data *d, const struct agreement_pair *pairs, size_t n)
 {
 	cleanup_free struct agreement_pair *sorted = xcalloc(n + 1, sizeof(*sorted));
+	cleanup_free struct span *spans = xcalloc(n + 1, sizeof(*spans));
 
 	*d = (struct data){ .n = n };
 	d->z = xcalloc(n + 1, sizeof(*d->z));
@@ -71,17 +92,27 @@ static void data_init(struct data *d, const struct agreement_pair *pairs, size_t
 	d->cluster_z = xcalloc(n + 1, sizeof(*d->cluster_z));
 	d->cluster_y = xcalloc(n + 1, sizeof(*d->cluster_y));
 	d->exponent = largest_exponent(pairs, n);
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = pairs[i];
+	for (size_t i = 0; i < n; i++) {
+		assert(isfinite(pairs[i].z) && isfinite(pairs[i].y));
+		/* Zeros have a sign, which 0 takes away. */
+		sorted[i].z = ldexp(pairs[i].z, -d->exponent) + 0;
+		sorted[i].y = ldexp(pairs[i].y, -d->exponent) + 0;
+		sorted[i].cluster = pairs[i].cluster;
+	}
 	qsort(sorted, n, sizeof(*sorted), compare_pairs);
 	for (size_t i = 0; i < n; i++) {
-		assert(isfinite(sorted[i].z) && isfinite(sorted[i].y));
-		d->z[i] = ldexp(sorted[i].z, -d->exponent);
-		d->y[i] = ldexp(sorted[i].y, -d->exponent);
 		if (i == 0 || sorted[i].cluster != sorted[i - 1].cluster)
-			d->start[d->k++] = i;
+			spans[d->k++].pairs = &sorted[i];
+		spans[d->k - 1].n++;
 	}
-	d->start[d->k] = n;
+	qsort(spans, d->k, sizeof(*spans), compare_spans);
+	for (size_t c = 0; c < d->k; c++) {
+		d->start[c + 1] = d->start[c] + spans[c].n;
+		for (size_t i = 0; i < spans[c].n; i++) {
+			d->z[d->start[c] + i] = spans[c].pairs[i].z;
+			d->y[d->start[c] + i] = spans[c].pairs[i].y;
+		}
+	}
 	average_clusters(d);
 }
 
@@ -269,7 +300,8 @@ static void compare_lines(const struct data *d, struct agreement *ret)
 	ret->has_error_ratio = !isnan(ratio);
 	ret->error_ratio = ret->has_error_ratio ? ratio : 1;
 	deming_fit(d->cluster_z, d->cluster_y, d->k, ret->error_ratio, &ret->deming);
-	deming_fit_weighted(d->cluster_z, d->cluster_y, d->k, ret->error_ratio, &ret->weighted_deming);
+	ret->is_weighted_unstable = !deming_fit_weighted(d->cluster_z, d->cluster_y, d->k, ret->error_ratio,
+							 &ret->weighted_deming);
 	passing_bablok_fit(d->cluster_z, d->cluster_y, d->k, PB_ENUMERATE_MAX, &pb);
 	ret->passing_bablok = pb.line;
 	ret->is_pb_enumerated = pb.is_enumerated;

@@ -57,7 +57,9 @@ struct agreement {
 	 * Passing and Bablok's interval has infinite ends when there are too few slopes.
 	 */
 	struct agreement_line deming, weighted_deming, passing_bablok;
-	bool is_pb_enumerated; /**< Passing-Bablok looked at every slope; else it counted to find ranks */
+	bool is_weighted_unstable; /**< weighted Deming swings between lines; the slope or intervals are NAN
+				    */
+	bool is_pb_enumerated;     /**< Passing-Bablok looked at every slope; else it counted to find ranks */
 	/**
 	 * CUSUM test of Passing-Bablok's line: small when the relation is no line. NAN when no cluster is
 	 * above the line or none below.
@@ -85,6 +87,7 @@ struct agreement {
 
 /**
  * Compares n pairs. Degenerate input (n small, all equal) gives NANs and AGREEMENT_UNDECIDED, never a crash.
+ * The order of pairs, and which numbers clusters have, does not matter to the last bit.
  * Takes O(n log n) time and O(n) memory.
  */
 void agreement_compare(const struct agreement_pair *pairs, size_t n, const struct agreement_params *params,

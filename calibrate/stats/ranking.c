@@ -10,6 +10,7 @@
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calibrate/stats/agreement-limits.h"
@@ -108,6 +109,38 @@ static double limits_confidence(const double *units, size_t n, size_t clusters, 
 	return 1 - dist_t_upper(largest_quantile(moved, n, clusters, df, 2 * confidence - 1, rng), df);
 }
 
+struct metrics {
+	const double *means;
+	size_t n, clusters;
+};
+
+/* Orders clusters by what the metrics say of them, the first one first. */
+static int compare_clusters(const void *a, const void *b, void *arg)
+{
+	const struct metrics *metrics = arg;
+	const double *p = metrics->means + *(const size_t *)a, *q = metrics->means + *(const size_t *)b;
+	int order = 0;
+
+	for (size_t i = 0; !order && i < metrics->n; i++, p += metrics->clusters, q += metrics->clusters)
+		order = (*p > *q) - (*p < *q);
+	return order;
+}
+
+/* The means with clusters in an order that depends on nothing else. */
+static double *sort_clusters(const double *means, size_t metrics, size_t clusters)
+{
+	struct metrics m = { means, metrics, clusters };
+	cleanup_free size_t *order = xcalloc(clusters + 1, sizeof(*order));
+	double *sorted = xcalloc(metrics * clusters + 1, sizeof(*sorted));
+
+	for (size_t c = 0; c < clusters; c++)
+		order[c] = c;
+	qsort_r(order, clusters, sizeof(*order), compare_clusters, &m);
+	for (size_t i = 0; i < metrics * clusters; i++)
+		sorted[i] = means[i / clusters * clusters + order[i % clusters]];
+	return sorted;
+}
+
 /* Does an earlier metric say the same of each cluster? */
 static bool is_alias(const double *means, size_t metric, size_t clusters)
 {
@@ -137,7 +170,8 @@ double ranking_confidence(const double *means, size_t metrics, size_t clusters, 
 			  uint64_t seed)
 {
 	cleanup_free double *units = xcalloc(metrics * clusters + 1, sizeof(*units));
-	size_t n = collect_units(means, metrics, clusters, units);
+	cleanup_free double *sorted = sort_clusters(means, metrics, clusters);
+	size_t n = collect_units(sorted, metrics, clusters, units);
 	double bonferroni = 1 - (1 - confidence) / (double)n;
 
 	if (n < 2)

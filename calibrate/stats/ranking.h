@@ -15,7 +15,7 @@
  * not tell which metrics are alike, and take Bonferroni's correction for all that are not equal.
  *
  * means[m * clusters + c] is the mean difference of metric m in cluster c, any unit, finite. With fewer than
- * 2 clusters or 2 metrics it is the given confidence.
+ * 2 clusters or 2 metrics it is the given confidence. The order of clusters does not matter.
  */
 double ranking_confidence(const double *means, size_t metrics, size_t clusters, double confidence,
 			  uint64_t seed);

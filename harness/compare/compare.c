@@ -157,6 +157,10 @@ static void add_notes(struct strbuf *out, const struct agreement *a, const struc
 		    a->is_pb_enumerated ? "looked at all slopes" : "found slopes by counting their ranks");
 	if (a->linearity_p < ALPHA)
 		strbuf_adds(out, "warning: y is no straight line over z; slopes and intercepts say little\n");
+	if (a->is_weighted_unstable)
+		strbuf_adds(
+			out,
+			"warning: weighted Deming does not converge; what is not known of it is a dash\n");
 	/* Deming's slope has the sign of the correlation. */
 	if (a->deming.slope < 0)
 		strbuf_adds(out,
@@ -273,6 +277,7 @@ static void set_lines(json_t *o, const struct agreement *a)
 	set_number(o, "error_ratio", a->error_ratio);
 	json_object_set_new(o, "error_ratio_estimated", json_boolean(a->has_error_ratio));
 	set_line(o, "weighted_deming", &a->weighted_deming);
+	json_object_set_new(o, "weighted_deming_converges", json_boolean(!a->is_weighted_unstable));
 	set_line(o, "pb", &a->passing_bablok);
 	json_object_set_new(o, "pb_method",
 			    json_string(a->is_pb_enumerated ? "all slopes" : "ranks by counting"));

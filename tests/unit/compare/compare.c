@@ -148,6 +148,8 @@ static void test_warnings(void)
 	    "note: Passing-Bablok found slopes by counting their ranks\n",
 	    "warning: y is no straight line over z", "warning: the difference changes with the size",
 	    "\n\nrejected: a limit of agreement lies beyond 2.5 % of z (at 95 % confidence)\n");
+	a.is_weighted_unstable = true;
+	HAS(&a, &s, "warning: weighted Deming does not converge");
 	a.deming.slope = -0.5;
 	HAS(&a, &s, "warning: y falls where z grows; Passing-Bablok is for what grows together\n");
 	a.proportional_ci = (struct interval){ -0.02, -0.001 };
@@ -255,7 +257,7 @@ static const char keys[] =
 	"loa_pct_outer loa_pct_inner any_shape_pct within within_share has_outlier proportional_slope proportional_ci slope_deming "
 	"slope_deming_ci intercept_deming intercept_deming_ci error_ratio "
 	"error_ratio_estimated slope_weighted_deming slope_weighted_deming_ci "
-	"intercept_weighted_deming intercept_weighted_deming_ci slope_pb slope_pb_ci "
+	"intercept_weighted_deming intercept_weighted_deming_ci weighted_deming_converges slope_pb slope_pb_ci "
 	"intercept_pb intercept_pb_ci pb_method linearity_p ccc ccc_ci tost_p verdict "
 	"verdict_reason clusters_needed ";
 
@@ -299,7 +301,7 @@ static void test_json_nothing(void)
 {
 	static const char known[] =
 		"tool_version schema_version file margin_pct confidence n clusters "
-		"within has_outlier error_ratio_estimated pb_method verdict verdict_reason clusters_needed ";
+		"within has_outlier error_ratio_estimated weighted_deming_converges pb_method verdict verdict_reason clusters_needed ";
 	struct agreement a = make_nothing();
 	cleanup(cleanup_json_) json_t *o = NULL;
 

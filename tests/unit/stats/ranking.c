@@ -35,7 +35,7 @@ static double *make(size_t metrics, size_t clusters, double correlation, uint64_
 
 static double confidence_of(const double *diffs, size_t metrics, size_t clusters, double confidence)
 {
-	return ranking_confidence(diffs, metrics, clusters, confidence, 1);
+	return ranking_confidence(diffs, metrics, clusters, confidence, 2);
 }
 
 static double confidence_of_made(size_t metrics, size_t clusters, double correlation)
@@ -89,6 +89,9 @@ static void test_properties(void)
 		other[i] = diffs[i] * 1e200;
 	is_near(confidence_of(other, 5, 20, 0.95), confidence, 1e-12, "nor does a large unit");
 	is_near(confidence_of(diffs, 5, 20, 0.95), confidence, 0, "the same seed, the same answer");
+	for (size_t i = 0; i < 100; i++)
+		other[i] = diffs[i / 20 * 20 + (i % 20 * 7 + 3) % 20];
+	is_near(confidence_of(other, 5, 20, 0.95), confidence, 0, "in whatever order clusters are");
 	ok(confidence_of(diffs, 5, 20, 0.99) > confidence, "more confidence asked for takes more");
 
 	for (size_t c = 0; c < 20; c++)
