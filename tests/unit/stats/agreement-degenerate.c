@@ -86,6 +86,19 @@ static void test_all_equal(void)
 	is_near(a.deming.slope, 0, 1e-15, "y constant: a slope of 0");
 }
 
+/* Weights of one line lead to another line, and back. */
+static void test_unsettled(void)
+{
+	static const double z[] = { 12, 6, 2 }, y[] = { 12, 23, 12 }, turned_z[] = { 2, 12, 6 },
+			    turned_y[] = { 12, 12, 23 };
+	struct agreement a = compare(z, y, 3), b = compare(turned_z, turned_y, 3);
+
+	ok(isfinite(a.deming.slope) && isnan(a.weighted_deming.slope) && a.is_weighted_unstable,
+	   "weighted Deming that does not converge has no line, and that is known");
+	ok(isnan(b.weighted_deming.slope) && b.is_weighted_unstable, "in any order");
+	ok(!compare(z, z, 3).is_weighted_unstable, "unlike one that converges");
+}
+
 static void test_not_positive(void)
 {
 	static const double z[] = { 0, 1, 2, 3 }, y[] = { 0.5, 1, 2, 3 };
@@ -203,6 +216,7 @@ int main(void)
 {
 	test_few();
 	test_all_equal();
+	test_unsettled();
 	test_not_positive();
 	test_garbage();
 	test_many(50000, 1);
