@@ -159,7 +159,7 @@ static double density_below(double log_u, void *arg)
 	return t->scale * exp(log_density(log_u, t->df)) * (t->is_both ? 2 * p - 1 : p);
 }
 
-/* The probability of the factor less that wanted: a larger factor has a smaller one. */
+/* The probability less that wanted: a larger factor has a smaller one. */
 static double excess(double factor, void *arg)
 {
 	struct tolerance *t = arg;
@@ -202,7 +202,8 @@ static double tolerance_factor(double z, double n, double df, double probability
 		.root_n = sqrt(n),
 		.df = df,
 		.is_both = is_both,
-		.wanted = probability,
+		/* The integral knows no more. */
+		.wanted = fmin(fmax(probability, 1e-8), 1 - 1e-8),
 		.nodes = gsl_integration_glfixed_table_alloc(df < DF_FEW ? NODES_FEW : NODES),
 	};
 

@@ -91,6 +91,8 @@ static void test_tolerance_outer(void)
 			known[i].want, known[i].digits, known[i].what);
 	is_near(dist_tolerance_outer(0, 5, 4, 0.95), dist_t_quantile(0.95, 4) / sqrt(5), 1e-9,
 		"the limit of a mean is Student's");
+	ok(dist_tolerance_outer(2, 2, 1, 1 - 1e-15) > 1e6 && dist_tolerance_inner(2, 2, 1, 1 - 1e-15) < -1e4,
+	   "too much confidence has an answer too");
 	ok(isnan(dist_tolerance_outer(2, 0, 3, 0.95)) && isnan(dist_tolerance_inner(2, 3, NAN, 0.95)),
 	   "of nothing there is none");
 }
