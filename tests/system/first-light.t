@@ -36,7 +36,7 @@ for x in 144 160; do
 	within "$(echo "$(value growth $x python3 rss z_hi_mib) $(value growth $x python3 rss z_lo_mib)" | awk '{ print $1 - $2 }')" 0 1 \
 		"X=$x: the interval of Z* is at most 1 MiB wide"
 	within "$(sqlite3 "$dir/f.swapcal" "select count(*) from probe where kind = 'fixed' and cell_key =
-		(select key from cell where identity ->> 'method' = 'threshold' and identity ->> 'x_mib' = $x)")" 5 20 \
+		(select key from cell where identity ->> 'method' = 'threshold' and identity ->> 'x_mib' = $x)")" 3 20 \
 		"X=$x: found with some fixed probes"
 	for i in python3 pypy3; do
 		for m in $("$swapcal" metrics list | cut -d' ' -f1); do
