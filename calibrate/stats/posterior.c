@@ -18,9 +18,9 @@
 #define WRONGS  6
 
 static const double spread_precisions[SPREADS] = { 0.125, 0.25, 0.5, 1, 2, 4, 8 };
-static const double spread_prior[SPREADS] = { 2, 4, 6, 3, 3, 1.5, 0.5 };
+static const double spread_prior[SPREADS] = { 1.5, 5, 6, 2.5, 1.5, 0.8, 0.3 };
 static const double wrongs[WRONGS] = { 0.003, 0.02, 0.06, 0.12, 0.2, 0.3 };
-static const double wrong_prior[WRONGS] = { 8, 2, 1, 1, 1, 0.5 };
+static const double wrong_prior[WRONGS] = { 10, 2, 0.7, 0.5, 0.4, 0.2 };
 
 /* Parts of the threshold's prior: one is spread evenly over the range, one lies below it. */
 #define PRIOR_EVEN  0.02
@@ -40,6 +40,7 @@ struct posterior {
 	double *joint;  /* n * SPREADS: of threshold and spread */
 	double *wrong;  /* n * SPREADS: expected share of wrong answers given both */
 	double scales[SPREADS];
+	double evidence; /* see posterior_evidence() */
 };
 
 /* Adds edges in (from, to]: steps that grow from both ends to the middle. */
@@ -180,6 +181,15 @@ static struct tiny *make_joint(const struct posterior *p, const struct posterior
 	return joint;
 }
 
+static double sum_of(const double *v, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += v[i];
+	return sum;
+}
+
 static double largest_part(const struct tiny *joint, size_t n)
 {
 	double largest = -INFINITY;
@@ -208,6 +218,7 @@ static void normalise(struct posterior *p, const struct tiny *joint)
 		p->wrong[i] = p->joint[i] > 0 ? wrong / p->joint[i] : 0;
 		sum += p->joint[i];
 	}
+	p->evidence = log(sum / sum_of(spread_prior, SPREADS) / sum_of(wrong_prior, WRONGS)) + largest;
 	for (size_t i = 0; i < p->n * SPREADS; i++) {
 		p->joint[i] /= sum;
 		p->weight[i / SPREADS] += p->joint[i];
@@ -231,6 +242,8 @@ struct posterior *posterior_create(const struct posterior_params *params,
 	cleanup_free struct tiny *joint = make_joint(p, params, answers, n);
 
 	normalise(p, joint);
+	for (size_t i = 0; i < n; i++)
+		p->evidence += (answers[i].yes + answers[i].no) * M_LN2;
 	return p;
 }
 
@@ -287,9 +300,37 @@ double posterior_wrong(const struct posterior *p)
 	return sum;
 }
 
+double posterior_evidence(const struct posterior *p)
+{
+	return p->evidence;
+}
+
 static double entropy(double yes)
 {
 	return yes > 0 && yes < 1 ? -yes * log(yes) - (1 - yes) * log1p(-yes) : 0;
+}
+
+/* The probability that the threshold is in that cell and a guest swaps at z; 0 of cells that hardly count. */
+static double yes_in(const struct posterior *p, size_t cell, double z_kib)
+{
+	double yes = 0;
+
+	for (int s = 0; s < SPREADS && p->weight[cell] >= 1e-9; s++) {
+		size_t at = cell * SPREADS + (size_t)s;
+		double right = swaps(z_kib, middle_of(p, cell), p->scales[s]);
+
+		yes += p->joint[at] * (p->wrong[at] + (1 - 2 * p->wrong[at]) * right);
+	}
+	return yes;
+}
+
+double posterior_yes(const struct posterior *p, double z_kib)
+{
+	double yes = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		yes += yes_in(p, i, z_kib);
+	return yes;
 }
 
 double posterior_information(const struct posterior *p, double z_kib)
@@ -297,18 +338,10 @@ double posterior_information(const struct posterior *p, double z_kib)
 	double yes = 0, given = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
-		double here = 0;
+		double here = yes_in(p, i, z_kib);
 
-		if (p->weight[i] < 1e-9)
-			continue;
-		for (int s = 0; s < SPREADS; s++) {
-			size_t at = i * SPREADS + (size_t)s;
-			double right = swaps(z_kib, middle_of(p, i), p->scales[s]);
-
-			here += p->joint[at] * (p->wrong[at] + (1 - 2 * p->wrong[at]) * right);
-		}
 		yes += here;
-		given += p->weight[i] * entropy(here / p->weight[i]);
+		given += here > 0 ? p->weight[i] * entropy(here / p->weight[i]) : 0;
 	}
 	return entropy(yes) - given;
 }

@@ -64,5 +64,15 @@ double posterior_above(const struct posterior *p);
 double posterior_spread_quantile(const struct posterior *p, double q);
 double posterior_wrong(const struct posterior *p);
 
+/**
+ * How many times as likely the answers are as if each were by the toss of a coin; its logarithm. Of answers
+ * that are by the toss of a coin it exceeds log k, at any time and whatever is asked, with a probability of
+ * 1 / k at most: it is a martingale (Ville 1939).
+ */
+double posterior_evidence(const struct posterior *p);
+
+/** How likely a guest is to swap at z. */
+double posterior_yes(const struct posterior *p, double z_kib);
+
 /** What an answer at z is expected to tell about the threshold, in nats: the mutual information. */
 double posterior_information(const struct posterior *p, double z_kib);

@@ -10,11 +10,24 @@
 #include "harness/base/cleanup.h"
 
 /*
- * Half of the prior lies this near to the ramp's onset: real ramps were 0.4 to 0.6 % above Z* (X = 160 and
- * 256 MiB), and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more
- * probes and nothing else.
+ * Half of the prior lies this near to the guess: real ramps were 0.4 to 0.6 % above Z* (X = 160 and 256 MiB),
+ * and 1.9 % with huge pages. The prior has long tails, so a ramp that was far off costs some more probes and
+ * nothing else. What questions can tell apart is no less than half a precision.
  */
-#define GUESS_SCALE_PCT 0.6
+#define GUESS_SCALE_PCT 0.3
+
+/* The usual ratio of ramps counts as much as that of so many searches. */
+#define RATIO_SEARCHES 2
+
+/*
+ * A search that ends has answers so many times as likely as if they were by the toss of a coin. So a guest
+ * that answers by one ends as if it had a threshold in a third of searches at most, and in a fifth in
+ * simulation; with 4 it would take half a probe more.
+ */
+#define EVIDENCE_MIN 3
+
+/* So many answers may be under way when one more is asked for. */
+#define PENDING_MAX 3
 
 /*
  * How likely it is before any fixed probe that nothing up to hi swaps: unlikely when a ramp saw an onset.
@@ -37,7 +50,7 @@ struct search {
 	const struct search_params *p;
 	uint64_t lowest, highest; /* Z on the grid that may be asked */
 	const struct search_probe *ramp;
-	struct posterior_answer *answers; /* by Z, each Z once */
+	struct posterior_answer *answers; /* by Z, each Z once; then room for those under way */
 	size_t n;
 };
 
@@ -54,7 +67,7 @@ static void collect_answers(struct search *s, const struct search_probe *probes,
 {
 	size_t all = 0;
 
-	s->answers = xcalloc(n, sizeof(*s->answers));
+	s->answers = xcalloc(n + s->p->pending_n, sizeof(*s->answers));
 	for (size_t i = 0; i < n; i++)
 		if (!probes[i].is_ramp && probes[i].z_kib >= s->lowest && probes[i].z_kib <= s->highest)
 			s->answers[all++] = (struct posterior_answer){ .z_kib = (double)probes[i].z_kib,
@@ -98,19 +111,22 @@ static void find_bracket(const struct search *s, struct search_estimate *e)
 	e->bracket_hi_kib = cut < s->n ? (uint64_t)s->answers[cut].z_kib : UINT64_MAX;
 }
 
-static struct posterior_params prior_of(const struct search *s)
+static struct posterior *create_posterior(const struct search *s, double ramp_ratio)
 {
-	uint64_t z = s->ramp->swapped ? s->ramp->z_kib : s->highest;
-	double guess = (double)(z < s->lowest ? s->lowest : z > s->highest ? s->highest : z);
+	double z = s->ramp->swapped ? (double)s->ramp->z_kib / ramp_ratio : (double)s->highest;
+	double guess = fmin(fmax(z, (double)s->lowest), (double)s->highest);
+	double precision = (double)s->p->precision_kib;
 
-	return (struct posterior_params){
+	struct posterior_params prior = {
 		.lo_kib = (double)s->p->lo_kib,
 		.hi_kib = (double)s->highest,
 		.guess_kib = guess,
-		.guess_scale_kib = fmax(guess * GUESS_SCALE_PCT / 100, (double)s->p->precision_kib),
+		.guess_scale_kib = fmax(guess * GUESS_SCALE_PCT / 100, precision / 2),
 		.above = s->ramp->swapped ? ABOVE_AFTER_ONSET : ABOVE_WITHOUT_ONSET,
-		.precision_kib = (double)s->p->precision_kib,
+		.precision_kib = precision,
 	};
+
+	return posterior_create(&prior, s->answers, s->n);
 }
 
 static void estimate(const struct posterior *posterior, struct search_estimate *e)
@@ -152,26 +168,66 @@ static uint64_t best_question(const struct search *s, const struct posterior *po
 	return best;
 }
 
-static enum search_step decide_step(const struct search *s, const struct posterior *posterior,
-				    const struct search_estimate *e)
+static bool is_precise(const struct search *s, const struct search_estimate *e)
 {
+	return e->ci_kib.hi - e->ci_kib.lo <= 2 * (double)s->p->precision_kib;
+}
+
+/* What follows from the answers. It does not depend on what other searches found. */
+static enum search_step conclude(const struct search *s, struct search_estimate *e)
+{
+	cleanup(cleanup_posterior_) struct posterior *posterior = create_posterior(s, SEARCH_RAMP_RATIO);
+
+	estimate(posterior, e);
 	if (posterior_above(posterior) >= 0.975)
 		return SEARCH_NO_THRESHOLD;
-	if (e->ci_kib.hi - e->ci_kib.lo <= 2 * (double)s->p->precision_kib)
+	if (is_precise(s, e) && posterior_evidence(posterior) >= log(EVIDENCE_MIN))
 		return SEARCH_DONE;
 	return e->answers < s->p->max_probes ? SEARCH_PROBE : SEARCH_UNSTABLE;
 }
 
-/* What follows from a ramp and the answers. */
-static void decide(const struct search *s, struct search_next *next)
+/* Where the threshold is known, its two sides by turns, where the answers should be clear. */
+static uint64_t question(const struct search *s, const struct search_estimate *e)
 {
-	struct posterior_params prior = prior_of(s);
-	cleanup(cleanup_posterior_) struct posterior *posterior = posterior_create(&prior, s->answers, s->n);
+	cleanup(cleanup_posterior_) struct posterior *posterior = create_posterior(s, s->p->ramp_ratio);
+	double step = (double)s->p->precision_kib;
 
-	estimate(posterior, &next->estimate);
-	next->step = decide_step(s, posterior, &next->estimate);
-	if (next->step == SEARCH_PROBE)
-		next->z_kib = best_question(s, posterior);
+	if (is_precise(s, e))
+		return on_grid(s, e->answers % 2 ? e->ci_kib.lo - step : e->ci_kib.hi + step);
+	return best_question(s, posterior);
+}
+
+/* Adds the likeliest answer of each probe under way. */
+static void assume_pending(struct search *s)
+{
+	for (size_t i = 0; i < s->p->pending_n; i++) {
+		cleanup(cleanup_posterior_) struct posterior *posterior =
+			create_posterior(s, s->p->ramp_ratio);
+		double z = (double)s->p->pending_kib[i];
+		bool yes = posterior_yes(posterior, z) > 0.5;
+
+		s->answers[s->n++] = (struct posterior_answer){ z, yes, !yes };
+	}
+}
+
+/* What follows from a ramp, the answers, and those under way. */
+static void decide(struct search *s, struct search_next *next)
+{
+	next->step = conclude(s, &next->estimate);
+	if (next->step != SEARCH_PROBE || s->p->pending_n > PENDING_MAX)
+		return;
+
+	struct search_estimate expected = next->estimate;
+
+	assume_pending(s);
+	expected.answers += (unsigned)s->p->pending_n;
+	if (!s->p->pending_n || conclude(s, &expected) == SEARCH_PROBE)
+		next->z_kib = question(s, &expected);
+}
+
+double search_ramp_ratio(double sum, unsigned n)
+{
+	return (RATIO_SEARCHES * SEARCH_RAMP_RATIO + sum) / (RATIO_SEARCHES + n);
 }
 
 struct search_next search_decide(const struct search_params *p, const struct search_probe *probes, size_t n)

@@ -15,7 +15,8 @@
  * 1. A ramp gives the first guess: the Z it held at onset, or hi when it saw none.
  * 2. From all answers follows the posterior of the threshold (calibrate/stats/posterior.h). The next Z asked
  * is the one whose answer is expected to tell most about it, of the multiples of the precision.
- * 3. The search ends when the middle 95 % of the posterior are within the precision of their middle.
+ * 3. The search ends when the middle 95 % of the posterior are within the precision of their middle, and the
+ * answers are not as if by the toss of a coin.
  *
  * Near its end a search so asks both sides of the threshold again, until the answers outweigh the chance that
  * one of them was wrong: memory responds late, so any answer may be from the wrong side. Where answers
@@ -42,11 +43,21 @@ struct search_params {
 	uint64_t precision_kib; /**< half of the interval that ends the search, not 0; each Z asked is a
 				   multiple of it */
 	unsigned max_probes;    /**< fixed-Z answers before giving up */
+	double ramp_ratio;      /**< of a ramp's onset to the threshold, as far as known; for the questions
+				   only */
+	const uint64_t *pending_kib; /**< Z of the fixed probes under way */
+	size_t pending_n;
 };
+
+/** That ratio in guests of which nothing else is known. */
+#define SEARCH_RAMP_RATIO 1.005
+
+/** That ratio after n finished searches, of whose ratios the sum is given. */
+double search_ramp_ratio(double sum, unsigned n);
 
 enum search_step {
 	SEARCH_RAMP,         /**< run the coarse ramp */
-	SEARCH_PROBE,        /**< run a fixed-Z probe at z_kib */
+	SEARCH_PROBE,        /**< run a fixed-Z probe at z_kib; 0: those under way are probably enough */
 	SEARCH_DONE,         /**< the threshold is known as precisely as asked */
 	SEARCH_NO_THRESHOLD, /**< there is none up to hi with 97.5 % probability, or nothing can be asked */
 	SEARCH_UNSTABLE,     /**< max_probes answers were not enough */

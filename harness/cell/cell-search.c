@@ -39,6 +39,7 @@ static struct search_params ram_params(const struct cell *cell)
 		.hi_kib = max_kib - (uint64_t)cell->x_lo_mib * 1024,
 		.precision_kib = ram_precision_kib(cell),
 		.max_probes = PROBES_MAX,
+		.ramp_ratio = SEARCH_RAMP_RATIO,
 	};
 }
 
@@ -59,6 +60,7 @@ struct search_params cell_search_params(const struct cell *cell)
 		.hi_kib = (ram_kib + swap_kib / 2) / precision_kib * precision_kib,
 		.precision_kib = precision_kib,
 		.max_probes = PROBES_MAX,
+		.ramp_ratio = SEARCH_RAMP_RATIO,
 	};
 }
 
@@ -91,8 +93,9 @@ static bool ram_answer(const struct cell *cell, const struct probe_record *r, st
 static struct search_probe ram_guess(const struct cell *cell, const struct probe_record *largest)
 {
 	uint64_t load_kib = largest->load_pages * 4, room_kib = largest->mem_available0_kib;
-	uint64_t z_kib =
-		room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET ? room_kib - load_kib : 0;
+	bool has_room = room_kib > load_kib && largest->outcome == OUTCOME_NO_ONSET;
+	/* The search takes it for a ramp's onset, which is higher than the threshold. */
+	uint64_t z_kib = has_room ? (uint64_t)((double)(room_kib - load_kib) * SEARCH_RAMP_RATIO) : 0;
 
 	return (struct search_probe){
 		.is_ramp = true,

@@ -118,7 +118,8 @@ static size_t ask_adaptively(const struct guest *g, gsl_rng *rng, size_t n, stru
 {
 	static const struct search_params params = { .hi_kib = 700 * MIB,
 						     .precision_kib = MIB / 4,
-						     .max_probes = 60 };
+						     .max_probes = 60,
+						     .ramp_ratio = SEARCH_RAMP_RATIO };
 	struct search_probe probes[64] = {
 		{ true, (uint64_t)(g->threshold_kib * (0.98 + 0.04 * gsl_rng_uniform(rng))), true }
 	};
