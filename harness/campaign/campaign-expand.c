@@ -380,7 +380,7 @@ void shard_assign(const uint64_t *ms, size_t n_cells, unsigned n_shards, unsigne
 /** In whole milliseconds: their sum is the same on every machine and in any order. */
 static uint64_t expected_ms(const struct cell *cell)
 {
-	unsigned probes = schedule_cell_state(cell, NULL, 0, 0, NULL).probes_left;
+	unsigned probes = schedule_cell_state(cell, NULL, 0, 0, NULL, 0, 1).probes_left;
 
 	return (uint64_t)(probes * probe_time_typical_s(cell) * 1000);
 }

@@ -510,7 +510,7 @@ static void finish(struct run *run, struct life *life)
 	struct err *e = NULL;
 
 	life_join(life);
-	schedule_set_running(run->schedule, life->cell_i, life->spec.replicate, false);
+	schedule_end(run->schedule, life->cell_i, life->spec.replicate, life->spec.seq);
 	if (life->error) {
 		e = take_start_failure(run, life);
 	} else {
@@ -545,7 +545,7 @@ static struct err *begin(struct run *run, struct life *life, size_t i)
 		e = life_begin(life);
 	}
 	if (life->is_busy)
-		schedule_set_running(run->schedule, i, life->spec.replicate, true);
+		schedule_begin(run->schedule, i);
 	else
 		life_deinit(life);
 	return e;

@@ -17,22 +17,55 @@
 /* Probes that one search usually takes (see the tests of the search). Only the ETA uses it. */
 #define PROBES_TYPICAL 9
 
+/* A search with four guests at a time took 0.34 of the time of one with one (tests/sim/designs.c). */
+#define SEARCH_SPEEDUP 2.5
+
 /** What one replicate still needs. */
 struct replicate_state {
 	enum { NEEDS_PROBE, IS_DONE, IS_LOST, IS_NOT_APPLICABLE } status;
+	bool is_running; /**< a probe of it is under way */
+	bool has_next;   /**< it has a question, maybe ahead of answers under way */
 	unsigned seq;
 	unsigned left;
 	enum probe_kind kind;
 	uint64_t z_kib;
+	double ramp_ratio; /**< of a finished search; 0 when there is none */
 };
 
-static struct replicate_state search_state(const struct cell *cell, unsigned replicate, unsigned answers,
-					   const struct probe_record *probes, size_t n)
+/** All that is known of a cell. */
+struct known {
+	const struct cell *cell;
+	const struct probe_record *probes, *running;
+	size_t n, running_n;
+	int64_t forgiven_id;
+	double ramp_ratio;
+};
+
+static struct replicate_state search_state(const struct known *k, unsigned replicate, unsigned answers)
 {
-	struct search_next next = cell_search(cell, replicate, probes, n);
+	const struct cell *cell = k->cell;
 	bool is_ram = cell_is(cell, METHOD_RAM);
+	struct search_params params = cell_search_params(cell);
+	cleanup_free uint64_t *pending = xcalloc(k->running_n + 1, sizeof(*pending));
+	size_t probes_n;
+	cleanup_free struct search_probe *probes =
+		cell_search_probes(cell, replicate, k->probes, k->n, &probes_n);
+
+	params.ramp_ratio = k->ramp_ratio;
+	params.pending_kib = pending;
+	for (size_t i = 0; i < k->running_n; i++) {
+		uint64_t z_kib = k->running[i].z_kib;
+
+		if (k->running[i].replicate == replicate)
+			pending[params.pending_n++] = is_ram ? cell_ram_max_kib(cell) - z_kib : z_kib;
+	}
+
+	struct search_next next = search_decide(&params, probes, probes_n);
 	struct replicate_state state = {
 		.status = NEEDS_PROBE,
+		.is_running = params.pending_n > 0,
+		/* Guests of a replicate that go on from one saved boot take turns. */
+		.has_next = !params.pending_n || (next.z_kib && !cell_is_restored(cell)),
 		.left = answers < PROBES_TYPICAL ? PROBES_TYPICAL - answers : 1,
 		.kind = is_ram ? PROBE_RAM : PROBE_FIXED,
 		.z_kib = is_ram ? cell_ram_max_kib(cell) - next.z_kib : next.z_kib,
@@ -44,13 +77,22 @@ static struct replicate_state search_state(const struct cell *cell, unsigned rep
 	} else if (next.step != SEARCH_PROBE) {
 		state.status = IS_DONE;
 	}
+	if (next.step == SEARCH_DONE && !is_ram)
+		for (size_t i = 0; i < probes_n; i++)
+			if (probes[i].is_ramp && probes[i].swapped && next.estimate.z_kib > 0)
+				state.ramp_ratio = (double)probes[i].z_kib / next.estimate.z_kib;
 	return state;
 }
 
 /** The state of a replicate that one probe answers. */
-static struct replicate_state single_state(const struct cell *cell, unsigned answers)
+static struct replicate_state single_state(const struct known *k, unsigned replicate, unsigned answers)
 {
+	const struct cell *cell = k->cell;
 	struct replicate_state state = { .status = answers ? IS_DONE : NEEDS_PROBE, .left = 1 };
+
+	for (size_t i = 0; i < k->running_n; i++)
+		state.is_running |= k->running[i].replicate == replicate;
+	state.has_next = !state.is_running;
 
 	if (cell_is(cell, METHOD_DISPLACEMENT)) {
 		state.kind = PROBE_DISPLACEMENT;
@@ -62,30 +104,31 @@ static struct replicate_state single_state(const struct cell *cell, unsigned ans
 	return state;
 }
 
-static struct replicate_state replicate_state(const struct cell *cell, unsigned replicate,
-					      const struct probe_record *probes, size_t n,
-					      int64_t forgiven_id)
+static struct replicate_state replicate_state(const struct known *k, unsigned replicate)
 {
 	unsigned answers = 0, failures = 0, seq = 0;
 	bool is_applicable = true;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct probe_record *r = &probes[i];
+	for (size_t i = 0; i < k->n; i++) {
+		const struct probe_record *r = &k->probes[i];
 
 		if (r->replicate != replicate)
 			continue;
-		seq++;
+		seq = r->seq >= seq ? r->seq + 1 : seq;
 		if (outcome_is_answer(r->outcome))
 			answers++;
-		else if (r->id > forgiven_id)
+		else if (r->id > k->forgiven_id)
 			failures++;
-		if (r->outcome == OUTCOME_NOT_APPLICABLE && r->id > forgiven_id)
+		if (r->outcome == OUTCOME_NOT_APPLICABLE && r->id > k->forgiven_id)
 			is_applicable = false;
 	}
+	for (size_t i = 0; i < k->running_n; i++)
+		if (k->running[i].replicate == replicate && k->running[i].seq >= seq)
+			seq = k->running[i].seq + 1;
 
-	bool is_search = cell_is(cell, METHOD_THRESHOLD) || cell_is(cell, METHOD_RAM);
+	bool is_search = cell_is(k->cell, METHOD_THRESHOLD) || cell_is(k->cell, METHOD_RAM);
 	struct replicate_state state =
-		is_search ? search_state(cell, replicate, answers, probes, n) : single_state(cell, answers);
+		is_search ? search_state(k, replicate, answers) : single_state(k, replicate, answers);
 
 	state.seq = seq;
 	if (state.status == NEEDS_PROBE && !is_applicable)
@@ -96,13 +139,17 @@ static struct replicate_state replicate_state(const struct cell *cell, unsigned 
 }
 
 struct cell_state schedule_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
-				      int64_t forgiven_id, const bool *is_running)
+				      int64_t forgiven_id, const struct probe_record *running,
+				      size_t running_n, double ramp_ratio)
 {
+	const struct known known = { cell, probes, running, n, running_n, forgiven_id, ramp_ratio };
 	struct cell_state ret = { 0 };
 
 	for (unsigned i = 0; i < cell->replicates; i++) {
-		struct replicate_state state = replicate_state(cell, i, probes, n, forgiven_id);
+		struct replicate_state state = replicate_state(&known, i);
 
+		ret.ramp_ratios += state.ramp_ratio;
+		ret.ramp_ratios_n += state.ramp_ratio > 0;
 		ret.done += state.status == IS_DONE;
 		ret.lost += state.status == IS_LOST;
 		ret.not_applicable += state.status == IS_NOT_APPLICABLE;
@@ -110,9 +157,10 @@ struct cell_state schedule_cell_state(const struct cell *cell, const struct prob
 			continue;
 		ret.replicates_left++;
 		ret.probes_left += state.left;
-		if (ret.has_next || (is_running && is_running[i]))
+		if (!state.has_next || (ret.has_next && (state.is_running || !ret.is_ahead)))
 			continue;
 		ret.has_next = true;
+		ret.is_ahead = state.is_running;
 		ret.replicate = i;
 		ret.seq = state.seq;
 		ret.kind = state.kind;
@@ -134,8 +182,8 @@ struct item {
 	struct probe_record *probes; /* numbers only */
 	size_t probes_n, probes_cap;
 	struct times times;
-	bool *is_running; /* by replicate */
-	unsigned running;
+	struct probe_record *running; /* what was asked only */
+	size_t running_n, running_cap;
 	struct cell_state state;
 };
 
@@ -155,10 +203,23 @@ static struct times *find_times(struct schedule *s, const struct cell *cell)
 	return &s->by_method[m];
 }
 
+/** Of a ramp's onset to Z* in the searches of the campaign that have come to their end. */
+static double ramp_ratio(const struct schedule *s)
+{
+	double sum = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		sum += s->items[i].state.ramp_ratios;
+		n += s->items[i].state.ramp_ratios_n;
+	}
+	return search_ramp_ratio(sum, n);
+}
+
 static void update(const struct schedule *s, struct item *item)
 {
 	item->state = schedule_cell_state(item->cell, item->probes, item->probes_n, s->forgiven_id,
-					  item->is_running);
+					  item->running, item->running_n, ramp_ratio(s));
 }
 
 struct schedule *schedule_create(const struct cell *cells, size_t n)
@@ -170,7 +231,6 @@ struct schedule *schedule_create(const struct cell *cells, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		s->items[i].cell = &cells[i];
 		s->items[i].method_times = find_times(s, &cells[i]);
-		s->items[i].is_running = xcalloc(cells[i].replicates + 1, sizeof(bool));
 		update(s, &s->items[i]);
 	}
 	return s;
@@ -182,7 +242,7 @@ void schedule_destroy(struct schedule *s)
 		return;
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->items[i].probes);
-		free(s->items[i].is_running);
+		free(s->items[i].running);
 	}
 	free(s->items);
 	free(s);
@@ -227,19 +287,28 @@ void schedule_forgive(struct schedule *s)
 		update(s, &s->items[i]);
 }
 
-bool schedule_next(const struct schedule *s, size_t *ret)
+bool schedule_next(struct schedule *s, size_t *ret)
 {
-	size_t fewest = SIZE_MAX;
+	const struct item *best = NULL;
+	size_t fewest = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct item *item = &s->items[i];
+		size_t probes = item->probes_n + item->running_n;
 
-		if (item->state.has_next && item->probes_n + item->running < fewest) {
-			fewest = item->probes_n + item->running;
+		if (!item->state.has_next)
+			continue;
+		if (!best || item->state.is_ahead < best->state.is_ahead ||
+		    (item->state.is_ahead == best->state.is_ahead && probes < fewest)) {
+			best = item;
+			fewest = probes;
 			*ret = i;
 		}
 	}
-	return fewest != SIZE_MAX;
+	/* What is asked depends on what searches of other cells have found meanwhile. */
+	if (best)
+		update(s, &s->items[*ret]);
+	return best;
 }
 
 const struct cell_state *schedule_state(const struct schedule *s, size_t i)
@@ -247,12 +316,27 @@ const struct cell_state *schedule_state(const struct schedule *s, size_t i)
 	return &s->items[i].state;
 }
 
-void schedule_set_running(struct schedule *s, size_t i, unsigned replicate, bool is_running)
+void schedule_begin(struct schedule *s, size_t i)
 {
 	struct item *item = &s->items[i];
+	const struct cell_state *next = &item->state;
 
-	item->is_running[replicate] = is_running;
-	item->running = is_running ? item->running + 1 : item->running - 1;
+	*array_push(item->running, item->running_n, item->running_cap) = (struct probe_record){
+		.replicate = next->replicate, .seq = next->seq, .kind = next->kind, .z_kib = next->z_kib
+	};
+	update(s, item);
+}
+
+void schedule_end(struct schedule *s, size_t i, unsigned replicate, unsigned seq)
+{
+	struct item *item = &s->items[i];
+	size_t k = 0;
+
+	while (item->running[k].replicate != replicate || item->running[k].seq != seq)
+		k++;
+	/* The others stay in the order they were asked in. */
+	for (item->running_n--; k < item->running_n; k++)
+		item->running[k] = item->running[k + 1];
 	update(s, item);
 }
 
@@ -281,9 +365,10 @@ double schedule_eta_s(const struct schedule *s, unsigned jobs)
 		const struct cell_state *state = &s->items[i].state;
 		double cell_s = state->probes_left * schedule_probe_s(s, i);
 
-		/* Each question of a search follows from the answers before it. */
+		/* Few questions of a search can be asked ahead of the answers before them. */
 		if (state->replicates_left)
-			longest_s = fmax(longest_s, cell_s / state->replicates_left);
+			longest_s = fmax(longest_s, fmax(cell_s / state->replicates_left / SEARCH_SPEEDUP,
+							 schedule_probe_s(s, i)));
 		sum_s += cell_s;
 	}
 	return fmax(sum_s / jobs, longest_s);

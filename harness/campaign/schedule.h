@@ -21,18 +21,23 @@ struct cell_state {
 	unsigned replicates_left;
 	unsigned probes_left; /**< estimate of probes still to run, for an ETA */
 	bool has_next;
+	bool is_ahead;           /**< the next probe is of a replicate with others under way */
 	unsigned replicate, seq; /**< of the next probe, with kind and z_kib; valid when has_next */
 	enum probe_kind kind;
 	uint64_t z_kib;
+	double ramp_ratios; /**< sum over finished searches for Z*: the ramp's onset to Z* */
+	unsigned ramp_ratios_n;
 };
 
 /**
  * The state of a cell from its n probes in the order they were made. Failed probes with an id up to
- * forgiven_id do not count against the cell (--retry-failed). is_running, unless NULL, says of each
- * replicate whether a probe of it is under way: such a replicate is left, but not next.
+ * forgiven_id do not count against the cell (--retry-failed). Of the probes under way only
+ * replicate, seq, kind and z_kib count: their replicates are left, and next only when no other one is, and
+ * when their search has more to ask. ramp_ratio: see struct search_params.
  */
 struct cell_state schedule_cell_state(const struct cell *cell, const struct probe_record *probes, size_t n,
-				      int64_t forgiven_id, const bool *is_running);
+				      int64_t forgiven_id, const struct probe_record *running,
+				      size_t running_n, double ramp_ratio);
 
 struct schedule;
 
@@ -49,17 +54,19 @@ void schedule_forgive(struct schedule *s);
 
 /**
  * The cell to ask next: of those with a question that is not under way, the cell with the fewest probes,
- * recorded or under way. So a run that is cut short has asked every cell once before any cell twice. Nothing
- * else has a part in the choice: a resumed run with one guest at a time asks in the same order. False when no
- * cell has a question just now. schedule_state() says what to ask.
+ * recorded or under way; before all questions that are asked ahead of answers under way. So a run that is cut
+ * short has asked every cell once before any cell twice. Nothing else has a part in the choice: a resumed run
+ * with one guest at a time asks in the same order. False when no cell has a question just now.
+ * schedule_state() says what to ask.
  */
-bool schedule_next(const struct schedule *s, size_t *ret);
+bool schedule_next(struct schedule *s, size_t *ret);
 
-/** The state of cell i; its next question is never one of a replicate that is under way. */
+/** The state of cell i. */
 const struct cell_state *schedule_state(const struct schedule *s, size_t i);
 
-/** A probe of that replicate begins, and ends with whatever result. */
-void schedule_set_running(struct schedule *s, size_t i, unsigned replicate, bool is_running);
+/** The next probe of cell i begins; a probe of it ends with whatever result. */
+void schedule_begin(struct schedule *s, size_t i);
+void schedule_end(struct schedule *s, size_t i, unsigned replicate, unsigned seq);
 
 /**
  * Seconds that a probe of cell i may take: the mean of those of the cell, else of its method, else what is

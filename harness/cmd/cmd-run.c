@@ -152,7 +152,8 @@ static struct err *dry_run(const struct options *o, const struct plan *plan, con
 		cleanup_free char *missing = image ? load_command_missing(&cells[i], image) : NULL;
 
 		print_cell(&cells[i], cells, n, missing);
-		unsigned left = missing ? 0 : schedule_cell_state(&cells[i], NULL, 0, 0, NULL).probes_left;
+		unsigned left =
+			missing ? 0 : schedule_cell_state(&cells[i], NULL, 0, 0, NULL, 0, 1).probes_left;
 
 		probes += left;
 		seconds += left * probe_time_typical_s(&cells[i]);

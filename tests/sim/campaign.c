@@ -96,29 +96,51 @@ static void test_resume(void)
 	is_int(differ, 0, "stopped anywhere and resumed, a campaign asks the same probes");
 }
 
-/** Guests side by side: the same questions and answers, whatever the order; stopped and resumed too. */
+/**
+ * What a campaign of several guests finds is what one with a single guest found, though searches that ask
+ * ahead ask something else.
+ */
+static void check_same(const char *file)
+{
+	cleanup_results struct test_results want = test_results("whole"), got = test_results(file);
+	unsigned ends = 0, near = 0, searches = 0;
+
+	for (size_t i = 0; i < got.cells_n; i++) {
+		if (!cell_is(&got.cells[i], METHOD_THRESHOLD))
+			continue;
+		for (unsigned k = 0; k < got.cells[i].replicates; k++) {
+			struct search_next a = search_of(&want, i, k), b = search_of(&got, i, k);
+
+			searches++;
+			ends += a.step == SEARCH_DONE && b.step == SEARCH_DONE;
+			near += fabs(a.estimate.z_kib - b.estimate.z_kib) <= 512;
+		}
+	}
+	ok(searches > 0 && ends == searches, "each search comes to its end");
+	is_int(near, searches, "where one with a single guest does");
+	is_int(result.replicates_lost, 0, "and nothing is lost");
+}
+
+/** Guests side by side; stopped and resumed too. */
 static void test_jobs(void)
 {
-	cleanup_free char *want = history("whole", BY_REPLICATE);
 	struct stopper s = { GUEST_SIM_PARAMS_INIT, .lives_left = -1, .wait_ms = 30000 };
 
 	jobs = 3;
 	is_int(run("jobs", &s, false), -1, "a campaign with 3 guests at a time runs to its end");
 	is_int(s.most, 3, "with 3 at a time, and never more");
 
-	is_str(test_keep(history("jobs", BY_REPLICATE)), want,
-	       "and asks and hears what one with a single guest does");
+	check_same("jobs");
 	s.lives_left = 7;
 	is_int(run("jobs-resume", &s, false), ERR_INTERRUPTED, "stopped");
 	s.lives_left = -1;
 	is_int(run("jobs-resume", &s, false), -1, "and resumed");
-	is_str(test_keep(history("jobs-resume", BY_REPLICATE)), want, "it does so too");
+	check_same("jobs-resume");
 	jobs = LIVE_JOBS_MAX;
 	s.most = 0;
 	s.wait_ms = 5;
 	is_int(run("jobs-many", &s, false), -1, "more guests than questions");
-	ok(s.most <= 12,
-	   "are never more than there are replicates to ask: one question follows from another");
+	ok(s.most <= 12, "are never more than there are questions");
 	jobs = 1;
 }
 
