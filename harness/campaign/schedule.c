@@ -203,23 +203,11 @@ static struct times *find_times(struct schedule *s, const struct cell *cell)
 	return &s->by_method[m];
 }
 
-/** Of a ramp's onset to Z* in the searches of the campaign that have come to their end. */
-static double ramp_ratio(const struct schedule *s)
-{
-	double sum = 0;
-	unsigned n = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		sum += s->items[i].state.ramp_ratios;
-		n += s->items[i].state.ramp_ratios_n;
-	}
-	return search_ramp_ratio(sum, n);
-}
-
 static void update(const struct schedule *s, struct item *item)
 {
-	item->state = schedule_cell_state(item->cell, item->probes, item->probes_n, s->forgiven_id,
-					  item->running, item->running_n, ramp_ratio(s));
+	item->state = schedule_cell_state(
+		item->cell, item->probes, item->probes_n, s->forgiven_id, item->running, item->running_n,
+		search_ramp_ratio(item->state.ramp_ratios, item->state.ramp_ratios_n));
 }
 
 struct schedule *schedule_create(const struct cell *cells, size_t n)
@@ -305,7 +293,7 @@ bool schedule_next(struct schedule *s, size_t *ret)
 			*ret = i;
 		}
 	}
-	/* What is asked depends on what searches of other cells have found meanwhile. */
+	/* What is asked depends on what other replicates of the cell have found, as on any shard. */
 	if (best)
 		update(s, &s->items[*ret]);
 	return best;
