@@ -16,7 +16,7 @@ fi
 
 small_plan full
 mkdir "$dir/small"
-mount -t tmpfs -o size=600k none "$dir/small"
+mount -t tmpfs -o size=300k none "$dir/small"
 trap 'umount "$dir/small"; rm -rf "$dir"' EXIT
 file=$dir/small/f.swapcal
 ids='SELECT id, cell_key, outcome, started_s, length(console) FROM probe ORDER BY id'
