@@ -22,8 +22,8 @@ static int state(void)
 /** The state after these signals (0 at the end), in work that is finished first or not. */
 static int after(bool lets_finish, bool has_nohup, const int *signals)
 {
-	if (has_nohup)
-		signal(SIGHUP, SIG_IGN);
+	/* Whoever runs the tests may do so under nohup. */
+	signal(SIGHUP, has_nohup ? SIG_IGN : SIG_DFL);
 	cancel_install();
 	if (lets_finish)
 		cancel_let_finish();

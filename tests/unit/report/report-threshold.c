@@ -72,8 +72,8 @@ static void test_estimators(void)
 
 	begin(&z);
 	put_ramp(&z, 0, 180);
-	put_fixed(&seq, 179.5, 8, OUTCOME_NO_ONSET);
-	put_fixed(&seq, 180.5, 8, OUTCOME_ONSET);
+	put_fixed(&seq, 179.5, 12, OUTCOME_NO_ONSET);
+	put_fixed(&seq, 180.5, 12, OUTCOME_ONSET);
 	put_fixed(&seq, 300, 5, OUTCOME_NO_ONSET);
 
 	cleanup_report struct report *r = finish();

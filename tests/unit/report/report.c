@@ -84,7 +84,7 @@ static void test_complete(void)
 	has_str(text_of(r), "swappiness 60", "the text names what all cells share");
 	has_str(text_of(r), "bracket [179.5, 180.0], 0 of ", "the text has the bracket of Z*");
 	has_str(text_of(r), "(separated: maybe 0)", "and that the answers do not overlap");
-	has_str(text_of(r), "-7.8 %", "the text has Z* against MemAvailable");
+	has_str(text_of(r), "-7.9 %", "the text has Z* against MemAvailable");
 	has_str(text_of(r), "\n  * anonymous_swap                178.5  ", "the text marks the best");
 	has_str(text_of(r), "\n    rss                           177.0  ", "and only the best");
 	has_str(text_of(r), "Smallest likely error: anonymous_swap.",
