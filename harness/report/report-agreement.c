@@ -323,7 +323,7 @@ json_t *report_picked_json(const struct report *r)
 	if (!a)
 		return json_null();
 	return json_pack("{s:o, s:o, s:[o, o], s:s}", "metric", format_json_string(r->agreements[0].metric),
-			 "confidence", format_json_fixed(r->confidence, 5), "outer_pct",
+			 "confidence", format_json_number(r->confidence), "outer_pct",
 			 format_json_number(a->pct.any_shape.lo), format_json_number(a->pct.any_shape.hi),
 			 "verdict", agreement_verdict_name(a->verdict));
 }

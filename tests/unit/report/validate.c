@@ -87,7 +87,9 @@ static void judge(double margin_pct)
 {
 	validation_deinit(&v);
 	free(report.agreements);
+	free(report.loads);
 	report.agreements = NULL;
+	report.loads = NULL;
 	report.agreements_n = 0;
 	report.margin_pct = margin_pct;
 	report_agree(&report);
@@ -286,6 +288,7 @@ static void tear_down(void)
 {
 	validation_deinit(&v);
 	free(report.agreements);
+	free(report.loads);
 	for (size_t i = 0; i < CELLS; i++)
 		cell_deinit(&cells[i]);
 }
