@@ -10,7 +10,8 @@
  * Tolerance bounds are exact where every cluster has one difference. With replicates no exact ones are known.
  *
  * What it cannot show: limits take differences for normal. They are quantiles far out, and of a skewed or
- * heavy-tailed distribution they are others. So nothing is validated by them, but by a bound for any shape.
+ * heavy-tailed distribution they are others. So nothing is validated by them, but by a wider bound. That
+ * one still takes its standard deviation from the sample, as if normal: see tests/sim/verdicts.c.
  */
 #include "calibrate/stats/agreement-limits.h"
 
@@ -22,7 +23,7 @@
  * Of any distribution with one peak 95 % lie within so many standard deviations of the mean: sqrt(4/9 / 0.05)
  * (Vysochanskij & Petunin 1980).
  */
-#define ANY_SHAPE_SD 2.9814239699997196
+#define ONE_PEAK_SD 2.9814239699997196
 
 static double square(double x)
 {
@@ -128,9 +129,9 @@ static double inwards(const struct limits_moments *m, double confidence, double 
 }
 
 /* How far from the bias. */
-static double any_shape(const struct limits_moments *m, double confidence)
+static double surely_within(const struct limits_moments *m, double confidence)
 {
-	return dist_t_quantile(confidence, m->k - 1) * bias_se(m) + ANY_SHAPE_SD * sd_bound(m, confidence);
+	return dist_t_quantile(confidence, m->k - 1) * bias_se(m) + ONE_PEAK_SD * sd_bound(m, confidence);
 }
 
 static struct interval around(double middle, double half)
@@ -152,7 +153,7 @@ void limits_compute(const struct limits_moments *m, double confidence, double co
 		.loa_hi_ci = INTERVAL_NONE,
 		.outer = INTERVAL_NONE,
 		.inner = INTERVAL_NONE,
-		.any_shape = INTERVAL_NONE,
+		.surely_within = INTERVAL_NONE,
 	};
 	if (!(m->k > 1))
 		return;
@@ -169,7 +170,7 @@ void limits_compute(const struct limits_moments *m, double confidence, double co
 	ret->loa_hi_ci = around(ret->loa.hi, t * limit_se(m, ret->sd, 2));
 	ret->outer = around(m->bias, LIMITS_SD * ret->sd + outwards(m, confidence, ret->sd));
 	ret->inner = around(m->bias, LIMITS_SD * ret->sd - inwards(m, confidence, ret->sd));
-	ret->any_shape = around(m->bias, any_shape(m, confidence_validated));
+	ret->surely_within = around(m->bias, surely_within(m, confidence_validated));
 }
 
 /* More clusters than anyone will measure. */
@@ -188,7 +189,7 @@ const char *agreement_verdict_name(enum agreement_verdict verdict)
 
 enum agreement_verdict limits_verdict(const struct agreement_limits *pct, double margin_pct)
 {
-	if (-margin_pct < pct->any_shape.lo && pct->any_shape.hi < margin_pct)
+	if (-margin_pct < pct->surely_within.lo && pct->surely_within.hi < margin_pct)
 		return AGREEMENT_VALIDATED;
 	if (pct->inner.lo < -margin_pct || pct->inner.hi > margin_pct)
 		return AGREEMENT_REJECTED;
@@ -221,7 +222,7 @@ static bool is_decided_with(const struct limits_moments *pct, double margin_pct,
 
 	more.k = (double)k;
 	more.n = pct->n / pct->k * more.k;
-	bound = is_beyond ? limit - inwards(&more, confidence, sd) : bias + any_shape(&more, confidence);
+	bound = is_beyond ? limit - inwards(&more, confidence, sd) : bias + surely_within(&more, confidence);
 
 	/* By so much chance moves it. */
 	double moved = POWER_SE * limit_se(&more, sd, sd > 0 ? (bound - bias) / sd : 0);

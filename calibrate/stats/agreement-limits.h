@@ -37,11 +37,13 @@ struct agreement_limits {
 	 */
 	struct interval outer, inner;
 	/**
-	 * 95 % of differences lie within it whatever one-peaked distribution they have, at the confidence
-	 * asked for on each side: the bias and the standard deviation at their bounds, and 2.98 of the latter
-	 * (Vysochanskij & Petunin 1980, Theory Probab. Math. Stat. 21:25).
+	 * What a validation goes by, wider than outer, for errors that are not normal: the bias and the
+	 * standard deviation at their bounds, at the confidence asked for, and 2.98 of the latter, within
+	 * which 95 % of any distribution with one peak lie (Vysochanskij & Petunin 1980, Theory Probab. Math.
+	 * Stat. 21:25). The bounds themselves are those of normal samples: rare large errors that no sample
+	 * shows are not in it.
 	 */
-	struct interval any_shape;
+	struct interval surely_within;
 };
 
 enum agreement_verdict {
@@ -67,11 +69,11 @@ struct limits_moments {
 void limits_moments_init(struct limits_moments *m, const double *d, const size_t *start, size_t k,
 			 double uncertainty);
 
-/** The confidence of outer and inner, and that of any_shape. */
+/** The confidence of outer and inner, and that of surely_within. */
 void limits_compute(const struct limits_moments *m, double confidence, double confidence_validated,
 		    struct agreement_limits *ret);
 
-/** VALIDATED or REJECTED as any_shape and inner say, else UNDECIDED. */
+/** VALIDATED or REJECTED as surely_within and inner say, else UNDECIDED. */
 enum agreement_verdict limits_verdict(const struct agreement_limits *pct, double margin_pct);
 
 /** Two one-sided t tests (Schuirmann 1987): the larger p. */

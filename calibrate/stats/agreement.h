@@ -33,7 +33,8 @@ struct agreement_params {
 	 */
 	double z_uncertainty_pct;
 	double confidence; /**< one-sided, of outer, inner and a rejection, above 0.5 */
-	/** Of any_shape, within_share and a validation: the same, or more for one of several (ranking.h). */
+	/** Of surely_within, within_share and a validation: the same, or more for one of several (ranking.h).
+	 */
 	double confidence_validated;
 };
 

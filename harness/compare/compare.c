@@ -89,7 +89,7 @@ static void add_differences(struct strbuf *out, const struct agreement *a, const
 	add_heading(out, "Differences in percent of z");
 	add_limits(out, a, &a->pct);
 	snprintf(meaning, sizeof(meaning), "validated when within %g %%", s->params.margin_pct);
-	add_bounds(out, "surely within, any one-peaked shape", a->pct.any_shape, meaning);
+	add_bounds(out, "surely within", a->pct.surely_within, meaning);
 	add_bounds(out, "limits at their widest", a->pct.outer, "if errors are normal");
 	snprintf(meaning, sizeof(meaning), "rejected when beyond %g %%", s->params.margin_pct);
 	add_bounds(out, "limits at their narrowest", a->pct.inner, meaning);
@@ -248,7 +248,7 @@ static void set_differences(json_t *o, const struct agreement *a)
 	set_limits_ci(o, "loa_pct_ci", &a->pct);
 	set_interval(o, "loa_pct_outer", a->pct.outer);
 	set_interval(o, "loa_pct_inner", a->pct.inner);
-	set_interval(o, "any_shape_pct", a->pct.any_shape);
+	set_interval(o, "surely_within_pct", a->pct.surely_within);
 	json_object_set_new(o, "within", json_integer((json_int_t)a->within));
 	set_number(o, "within_share", a->within_share);
 	json_object_set_new(o, "has_outlier", json_boolean(a->has_outlier));

@@ -208,8 +208,8 @@ static void add_row(struct strbuf *out, const struct report_agreement *a)
 	strbuf_addf(out, "  %-24s%9s%10s  %-16s %-16s %5zu  %s", a->metric,
 		    NUMBER_TEXT(a->error_pct, "", " %"), NUMBER_TEXT(pct->bias, "+", " %"),
 		    RANGE_TEXT(pct->loa.lo, pct->loa.hi, "+"),
-		    pct->any_shape.hi - pct->any_shape.lo < 2 * BOUND_MAX_PCT
-			    ? RANGE_TEXT(pct->any_shape.lo, pct->any_shape.hi, "+")
+		    pct->surely_within.hi - pct->surely_within.lo < 2 * BOUND_MAX_PCT
+			    ? RANGE_TEXT(pct->surely_within.lo, pct->surely_within.hi, "+")
 			    : "anything",
 		    a->agreement.clusters, agreement_verdict_name(a->agreement.verdict));
 	if (a->no_value)
@@ -324,8 +324,9 @@ json_t *report_picked_json(const struct report *r)
 		return json_null();
 	return json_pack("{s:o, s:o, s:[o, o], s:s}", "metric", format_json_string(r->agreements[0].metric),
 			 "confidence", format_json_number(r->confidence), "outer_pct",
-			 format_json_number(a->pct.any_shape.lo), format_json_number(a->pct.any_shape.hi),
-			 "verdict", agreement_verdict_name(a->verdict));
+			 format_json_number(a->pct.surely_within.lo),
+			 format_json_number(a->pct.surely_within.hi), "verdict",
+			 agreement_verdict_name(a->verdict));
 }
 
 json_t *report_agreement_json(const struct report_agreement *a)

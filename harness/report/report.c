@@ -174,7 +174,7 @@ void report_text(const struct report *r, struct strbuf *out)
 		strbuf_adds(
 			out,
 			"error: the largest that is likely, the end of \"95 % of errors\" further from 0, if errors are\n"
-			"normal. surely within: 95 % of errors are, whatever their shape, as long as it has one peak.\n"
+			"normal. surely within: wider, for errors that are not; a few loads show no rare large errors.\n"
 			"validated: that is within the margin. rejected: an end of \"95 % of errors\" is surely beyond\n"
 			"it, or so many loads are that no 95 % can be within. See swapcal-statistics(7).\n");
 	if (has_small_n(r))

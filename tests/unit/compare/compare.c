@@ -24,7 +24,7 @@ static struct agreement_limits make_limits(double bias)
 		.loa_hi_ci = { bias + 4, bias + 6 },
 		.outer = { bias - 5.5, bias + 5.5 },
 		.inner = { bias - 4.5, bias + 4.5 },
-		.any_shape = { bias - 8.5, bias + 8.5 },
+		.surely_within = { bias - 8.5, bias + 8.5 },
 	};
 }
 
@@ -114,7 +114,7 @@ static void test_text(void)
 	    "these two limits",
 	    "\n  limits at their widest                  [-5.30000, 5.70000]           if "
 	    "errors are normal",
-	    "\n  surely within, any one-peaked shape     [-8.30000, 8.70000]           validated "
+	    "\n  surely within                           [-8.30000, 8.70000]           validated "
 	    "when within 5 %",
 	    "\n  Deming slope                   1.01000  [0.900000, 1.10000] ",
 	    "\n  weighted Deming intercept    -0.600000  [-2.10000, 1.10000] ",
@@ -254,7 +254,7 @@ static bool is_null(const json_t *v)
 static const char keys[] =
 	"tool_version schema_version file margin_pct confidence n clusters bias bias_ci sd loa "
 	"loa_ci sd_between sd_within bias_pct bias_pct_ci sd_pct loa_pct loa_pct_ci "
-	"loa_pct_outer loa_pct_inner any_shape_pct within within_share has_outlier proportional_slope proportional_ci slope_deming "
+	"loa_pct_outer loa_pct_inner surely_within_pct within within_share has_outlier proportional_slope proportional_ci slope_deming "
 	"slope_deming_ci intercept_deming intercept_deming_ci error_ratio "
 	"error_ratio_estimated slope_weighted_deming slope_weighted_deming_ci "
 	"intercept_weighted_deming intercept_weighted_deming_ci weighted_deming_converges slope_pb slope_pb_ci "
